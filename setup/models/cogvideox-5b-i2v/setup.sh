@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The environment of cogvideox-5b-i2v. FORCE=1 makes it again.
+set -euo pipefail
+# shellcheck source=setup/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../lib/common.sh"
+make_environment cogvideox-5b-i2v diffusers:CogVideoXImageToVideoPipeline transformers:T5EncoderModel

@@ -1,0 +1,61 @@
+"""vmevalkit: find out whether image-to-video models can reason.
+
+Every verb of the command line is a function here, with the same words: `make` questions, let models `generate` films,
+`score` them, `report`; `list`, `check` and `doctor` help. They load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vmevalkit.catalogue import list_names as list
+    from vmevalkit.contract import check
+    from vmevalkit.errors import KitError
+    from vmevalkit.models.base import ModelWrapper, register_model
+    from vmevalkit.report import report
+    from vmevalkit.runner.doctor import examine as doctor
+    from vmevalkit.runner.inference import generate
+    from vmevalkit.runner.questions import make
+    from vmevalkit.runner.scoring import score
+    from vmevalkit.tasks.base import Task, register_task
+
+__all__ = [
+    "KitError",
+    "ModelWrapper",
+    "Task",
+    "check",
+    "doctor",
+    "generate",
+    "list",
+    "make",
+    "register_model",
+    "register_task",
+    "report",
+    "score",
+]
+
+_HOMES = {
+    "KitError": "errors:KitError",
+    "ModelWrapper": "models.base:ModelWrapper",
+    "Task": "tasks.base:Task",
+    "check": "contract:check",
+    "doctor": "runner.doctor:examine",
+    "generate": "runner.inference:generate",
+    "list": "catalogue:list_names",
+    "make": "runner.questions:make",
+    "register_model": "models.base:register_model",
+    "register_task": "tasks.base:register_task",
+    "report": "report:report",
+    "score": "runner.scoring:score",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)

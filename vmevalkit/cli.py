@@ -1,0 +1,309 @@
+"""The command line: thin. Each verb is a function of the Python API with the same words.
+
+Exit status: 0 all done; 1 something failed, and it is listed at the end with the command that retries it; 2 wrong
+usage, nothing touched; 130 stopped by ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vmevalkit import __version__, defaults
+from vmevalkit.errors import KitError, UsageError
+
+app = typer.Typer(
+    name="vmevalkit",
+    help="Find out whether image-to-video models can reason: make puzzles, let models answer, score, report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Click's UsageError, wherever typer keeps its click: BadParameter is the one that it gives away.
+_WrongUsage: Any = typer.BadParameter.__base__
+
+# These take several values after one flag: --task maze chess.
+_SEVERAL = frozenset({"--model", "--task", "--task-id", "--scorer", "--set"})
+
+Models = Annotated[list[str], typer.Option("--model", help="Model of the catalogue, or my_file.py:my_function.")]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task.")]
+Questions = Annotated[Path, typer.Option(help="Folder of the question set.")]
+Outputs = Annotated[Path, typer.Option(help="Folder of the experiment's films.")]
+Scores = Annotated[Path, typer.Option(help="Folder of the experiment's scores.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side.")]
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what happens inside.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"vmevalkit {__version__}")
+        raise typer.Exit
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("vmevalkit").setLevel(level)
+
+
+@app.command()
+def make(
+    task: Tasks = None,
+    count: Annotated[int, typer.Option(help="Questions a task.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = defaults.DEFAULT_SEED,
+    difficulty: Annotated[int | None, typer.Option(help="1 to 5; all in turn where left out.")] = None,
+    mode: Annotated[
+        str, typer.Option(help="solve, guided (the plan is spelled out) or hold (nothing moves).")
+    ] = "solve",
+    size: Annotated[str, typer.Option(help="Width x height of the canvas.")] = "720x480",
+    questions: Questions = defaults.QUESTIONS,
+    workers: Workers = None,
+) -> None:
+    """Make questions: first frame, prompt, and the film of the answer."""
+    from vmevalkit.runner.questions import make as run
+
+    folders = run(
+        task, count=count, seed=seed, difficulty=difficulty, mode=mode,  # type: ignore[arg-type]
+        size=_size(size), questions=questions, workers=workers,
+    )  # fmt: skip
+    typer.echo(f"{len(folders)} questions in {questions}")
+
+
+@app.command()
+def generate(
+    model: Models,
+    task: Tasks = None,
+    task_id: Annotated[list[str] | None, typer.Option("--task-id", help="Only this question.")] = None,
+    samples: Annotated[int, typer.Option(help="Films a question, with seeds SEED, SEED+1, ...")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first film.")] = defaults.DEFAULT_SEED,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with its own copy of the model.")] = 1,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also try again what failed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, with time and disk.")] = False,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Let the baselines answer the same questions.")
+    ] = True,
+    duration: Annotated[float | None, typer.Option(help="Seconds of film, for models that can choose.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder with the weights, instead of the hub.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the model: num_inference_steps=20.")
+    ] = None,
+) -> None:
+    """Let models answer questions with films. Run it again and it goes on where it stopped."""
+    from vmevalkit.runner.inference import generate as run
+    from vmevalkit.runner.inference import plan
+
+    wanted: dict[str, Any] = {
+        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
+        "outputs": outputs, "retry_failed": retry_failed, "baselines": baselines, "duration": duration,
+        "settings": _settings(settings or [], weights),
+    }  # fmt: skip
+    if dry_run:
+        _show_plans(plan(model, **wanted)[0])
+        return
+    done = run(model, workers=workers, **wanted)
+    typer.echo(f"{done.made} films made, {done.complete_before} were there, {len(done.failed)} failed, in {outputs}")
+    if done.failed:
+        _list_failures(done.failed, "--retry-failed")
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    scorer: Annotated[list[str] | None, typer.Option("--scorer", help="rule where left out.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Only this model's folder.")] = None,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    workers: Workers = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Write one score a line into this file; - for stdout.")] = None,
+) -> None:
+    """Decide about every film, also about films made elsewhere."""
+    from vmevalkit.runner.scoring import iter_score
+    from vmevalkit.store import write_text
+
+    found = list(
+        iter_score(
+            scorer or ["rule"], model=model, questions=questions, outputs=outputs, scores=scores, workers=workers
+        )
+    )
+    if jsonl is not None:
+        lines = "".join(s.model_dump_json() + "\n" for s in found)
+        if str(jsonl) == "-":
+            sys.stdout.write(lines)
+        else:
+            write_text(jsonl, lines)
+    if jsonl is None or str(jsonl) != "-":
+        _show_scores(found, scores)
+    troubled = [
+        (f"{s.model}/{s.task}_task/{s.question_id}", s.explanation) for s in found if s.reason == "scorer_error"
+    ]
+    if troubled:
+        _list_failures(troubled, "-v")
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    report: Annotated[Path, typer.Option(help="Folder of the page and tables.")] = defaults.REPORT,
+) -> None:
+    """Write index.html, scores.csv, scores.parquet, summary.json and table.tex."""
+    from vmevalkit.report import report as run
+
+    typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
+
+
+@app.command("list")
+def list_(
+    shelf: Annotated[str, typer.Argument(help="models, tasks or scorers")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What there is."""
+    from vmevalkit.catalogue import list_names
+
+    found = list_names(shelf)  # type: ignore[arg-type]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    width = max(len(item["name"]) for item in found)
+    for item in found:
+        typer.echo(f"{item['name']:<{width}}  {item['description']}")
+
+
+@app.command()
+def check(
+    kind: Annotated[str, typer.Argument(help="task, model or scorer")],
+    name: Annotated[str, typer.Argument(help="its name")],
+    seeds: Annotated[int, typer.Option(min=1, help="Puzzles a difficulty and mode, for a task.")] = 2,
+) -> None:
+    """Run the contract on one thing, for the person adding it."""
+    from vmevalkit.contract import check as run
+
+    problems = run(kind, name, seeds=seeds, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    if problems:
+        for line in problems:
+            typer.echo(line)
+        typer.echo(f"{kind} {name} breaks its contract in {len(problems)} places")
+        raise typer.Exit(1)
+    typer.echo(f"{kind} {name} keeps its contract")
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine can run, and what to do about the rest."""
+    from vmevalkit.runner.doctor import examine
+
+    for finding in examine():
+        mark = {True: "ok  ", False: "no  ", None: "--  "}[finding.ok]
+        typer.echo(f"{mark} {finding.topic}: {finding.what}" + (f"\n       -> {finding.fix}" if finding.fix else ""))
+
+
+# ------------------------------------------------------------------------------------------------------------ helpers
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise UsageError(f"--size {text}: write it as 720x480")
+    return int(width), int(height)
+
+
+def _settings(pairs: Sequence[str], weights: Path | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {"weights": str(weights)} if weights is not None else {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--set {pair}: write it as name=value")
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = value
+    return settings
+
+
+def _show_plans(plans: Sequence[Any]) -> None:
+    typer.echo(f"{'model':<28}{'to make':>8}{'done':>7}{'failed':>8}{'cannot':>8}{'time':>11}{'disk':>10}")
+    for plan in plans:
+        time = "unknown" if plan.seconds is None else _duration(plan.seconds)
+        typer.echo(
+            f"{plan.model:<28}{len(plan.todo):>8}{plan.complete:>7}{len(plan.failed_before):>8}"
+            f"{plan.unanswerable:>8}{time:>11}{plan.bytes / 1e6:>7.1f} MB"
+        )
+    for plan in plans:
+        if plan.obstacle:
+            typer.echo(f"{plan.model} cannot run yet: {plan.obstacle}")
+    typer.echo("Times are measured on one H200 (baselines: two CPU cores); see docs/measurements.md.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _show_scores(found: Sequence[Any], scores: Path) -> None:
+    models = sorted({s.model for s in found})
+    width = max((len(m) for m in models), default=0)
+    for name in models:
+        own = [s for s in found if s.model == name]
+        counts = ", ".join(
+            f"{sum(s.status == status for s in own)} {status}" for status in sorted({s.status for s in own})
+        )
+        typer.echo(f"{name:<{width}}  passed {sum(bool(s.passed) for s in own)} of {len(own)}  ({counts})")
+    typer.echo(f"scores in {scores}")
+
+
+def _list_failures(failed: Sequence[tuple[str, str]], flag: str) -> None:
+    for where, why in failed[:20]:
+        print(f"failed: {where}: {why}", file=sys.stderr)
+    if len(failed) > 20:
+        print(f"... and {len(failed) - 20} more", file=sys.stderr)
+    print(f"to try again: the same command with {flag}", file=sys.stderr)
+
+
+def _expand(argv: Sequence[str]) -> list[str]:
+    """Repeat a flag that takes several values: `--task maze chess` becomes `--task maze --task chess`."""
+    expanded: list[str] = []
+    several: str | None = None
+    given = 0
+    for word in argv:
+        if word.startswith("-") and word != "-":
+            several, given = (word, 0) if word in _SEVERAL else (None, 0)
+        elif several is not None:
+            if given:
+                expanded.append(several)
+            given += 1
+        expanded.append(word)
+    return expanded
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        status = app(_expand(sys.argv[1:] if argv is None else argv), standalone_mode=False)
+    except _WrongUsage as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    except KitError as error:
+        print(f"vmevalkit: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

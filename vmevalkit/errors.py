@@ -1,0 +1,104 @@
+"""Errors that a user can mend. Everything else that is raised is a bug and shows its traceback.
+
+KitError                    one line: what is wrong, with which value, and what mends it
+├── UsageError              a wrong name, option or combination; nothing has been touched (exit status 2)
+│   └── UnknownName         a model, task, scorer or id that does not exist, with "did you mean"
+├── QuestionError           a question's files are missing, unreadable or contradict each other
+├── VideoError              a video cannot be decoded or written
+├── ConfigError             a model's setting is outside what the model can do
+├── WeightsError            weights are missing or incomplete
+├── EnvironmentMissing       a model's Python environment is missing or broken
+├── GenerationError         a model ran and did not produce a film
+└── StorageError            a folder cannot be written, or the disk is full
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class KitError(Exception):
+    """A problem the user can mend: `what` happened and, where one is known, the `fix`."""
+
+    def __init__(self, what: str, fix: str | None = None) -> None:
+        super().__init__(what, fix)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.fix})" if self.fix else self.what
+
+
+class UsageError(KitError):
+    """The request cannot be carried out as it was put; nothing was touched."""
+
+
+class UnknownName(UsageError):
+    """A name that is not registered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            fix = f"did you mean {' or '.join(near)}?"
+        elif len(names) <= 12:
+            fix = f"there are: {', '.join(names) or 'none'}"
+        else:
+            fix = f"there are {len(names)}, for example {', '.join(names[:5])}"
+        super().__init__(f"unknown {kind} '{name}'", fix)
+        self.name = name
+
+
+class QuestionError(KitError):
+    """A question on disk cannot be used."""
+
+
+class VideoError(KitError):
+    """A video cannot be decoded or written."""
+
+
+class ConfigError(KitError):
+    """A setting is outside what the model can do."""
+
+
+class WeightsError(KitError):
+    """Weights are missing or incomplete."""
+
+
+class EnvironmentMissing(KitError):
+    """A model's Python environment is missing or broken."""
+
+
+class GenerationError(KitError):
+    """A model ran and did not produce a film."""
+
+
+class StorageError(KitError):
+    """A folder cannot be written, or the disk is full."""
+
+    @classmethod
+    def from_os(cls, path: object, error: OSError) -> StorageError:
+        """Say in a user's words why writing `path` failed."""
+        if error.errno == errno.ENOSPC:
+            return cls(f"the disk is full: cannot write {path}", "free some space and run the same command again")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return cls(f"no permission to write {path}", "choose another folder or change its permissions")
+        return cls(f"cannot write {path}: {error.strerror or error}")
+
+
+def explain_validation(error: ValidationError) -> str:
+    """One line for a pydantic error: each field, its value, and what would be right."""
+    parts = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"]) or "settings"
+        message = item["msg"].removeprefix("Value error, ")
+        shown = repr(item["input"])
+        value = "" if item["type"] == "missing" or len(shown) > 80 or not item["loc"] else f" = {shown}"
+        parts.append(f"{field}{value}: {message}")
+    return "; ".join(parts)

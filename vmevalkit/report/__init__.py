@@ -1,0 +1,51 @@
+"""The report: one page that shows every film with its verdict, and the numbers as CSV, Parquet, JSON and LaTeX."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from vmevalkit import store
+from vmevalkit.report.media import films, question_pictures
+from vmevalkit.report.page import render
+from vmevalkit.report.rows import Places, gather
+from vmevalkit.report.tables import records, summarize, to_csv, to_parquet, to_tex
+
+__all__ = ["report"]
+
+log = logging.getLogger(__name__)
+
+
+def report(
+    questions: Path = store.QUESTIONS,
+    outputs: Path = store.OUTPUTS,
+    scores: Path = store.SCORES,
+    report: Path = store.REPORT,
+) -> Path:
+    """Show an experiment: index.html, scores.csv, scores.parquet, summary.json, table.tex and the page's pictures.
+
+    The page refers to the films where they lie, by relative paths, and opens from disk. The same input gives the same
+    bytes; pictures that are up to date are kept, and nothing is deleted.
+
+    Returns:
+        Path of index.html, which is written last.
+
+    Raises:
+        UsageError: there are no questions.
+        StorageError: the report's folder cannot be written.
+    """
+    places = Places(Path(questions), Path(outputs), Path(scores), Path(report))
+    gathered = gather(places)
+    summary = summarize(places, gathered)
+    samples = records(places.outputs, gathered.rows)
+    store.write_text(places.report / "scores.csv", to_csv(samples))
+    store.write_bytes(places.report / "scores.parquet", to_parquet(samples))
+    store.write_record(places.report / "summary.json", summary)
+    store.write_text(places.report / "table.tex", to_tex(summary))
+    media = places.report / "media"
+    pictures = question_pictures(media, gathered.questions)
+    shown = films(media, gathered.rows)
+    index = places.report / "index.html"
+    store.write_text(index, render(places, gathered, summary, pictures, shown))
+    log.info("%d samples of %d questions in %s", summary.samples, summary.questions, index)
+    return index

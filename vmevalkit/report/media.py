@@ -1,0 +1,251 @@
+"""The pictures of the page: thumbnails of questions, posters and strips of films.
+
+They are written below the report's folder and kept while what they show is unchanged. Making one is a function from
+files to bytes; it runs in a pool of threads, because libav and Pillow work outside of Python's lock. Only the main
+thread writes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+import av
+import numpy as np
+from PIL import Image
+
+from vmevalkit import store, video
+from vmevalkit.errors import QuestionError, VideoError
+from vmevalkit.report.rows import Key, Row
+from vmevalkit.types import Geometry, Question, Record, Size
+
+STRIP = 8
+TILE = 240
+POSTER = 480
+_LONG_FILM = 400
+
+_PLAYABLE = {
+    "h264": ("yuv420p", "yuvj420p"),
+    "vp8": ("yuv420p",),
+    "vp9": ("yuv420p", "yuv420p10le"),
+    "av1": ("yuv420p", "yuv420p10le"),
+}
+
+J = TypeVar("J")
+R = TypeVar("R", bound=Record)
+
+
+class Picture(Record):
+    """A question's picture: the file's digest, the size of the original, and what is wrong with it, if anything."""
+
+    format: Literal[1] = 1
+    sha256: str
+    size: Size | None = None
+    problem: str | None = None
+
+
+class Film(Record):
+    """What the page says of a film beside its pictures.
+
+    Attributes:
+        evidence: the frame that the score points at; it is one of `shown` where the film has it.
+        info: None where the film does not decode.
+        shown: frames of the strip, ascending.
+        problem: why there are no pictures.
+    """
+
+    format: Literal[1] = 1
+    sha256: str
+    evidence: int | None = None
+    info: video.VideoInfo | None = None
+    shown: tuple[int, ...] = ()
+    problem: str | None = None
+
+    @property
+    def plays(self) -> bool:
+        """Whether browsers have a decoder for it."""
+        return self.info is not None and self.info.pixel_format in _PLAYABLE.get(self.info.codec, ())
+
+
+@dataclass(frozen=True)
+class _Made(Generic[R]):
+    """A record and the pictures that belong to it; `files` is empty where those on disk are up to date."""
+
+    record: R
+    folder: Path
+    name: str
+    files: dict[str, bytes]
+
+    def write(self) -> None:
+        """Pictures first: the record vouches for them."""
+        for file, data in self.files.items():
+            store.write_bytes(self.folder / file, data)
+        path = self.folder / f"{self.name}.json"
+        text = store.dumps(self.record.model_dump(mode="json"))
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            store.write_text(path, text)
+
+
+# --------------------------------------------------------------------------------------------------------- questions
+
+
+@dataclass(frozen=True)
+class _PictureJob:
+    source: Path
+    folder: Path
+    name: str
+
+
+def question_pictures(media: Path, questions: Iterable[Question]) -> dict[tuple[str, str, str], Picture]:
+    """Thumbnails of first and final frames, by (task, id, `first` or `final`); a missing frame is left out."""
+    jobs = {
+        (question.task, question.id, name): _PictureJob(
+            source, question_folder(media, question.task, question.id), name
+        )
+        for question in questions
+        for name, source in (("first", question.first_frame), ("final", question.final_frame))
+        if source.is_file()
+    }
+    return dict(zip(jobs, _in_parallel(_picture, jobs.values()), strict=True))
+
+
+def question_folder(media: Path, task: str, question_id: str) -> Path:
+    return store.question_folder(media / "questions", task, question_id)
+
+
+def _picture(job: _PictureJob) -> _Made[Picture]:
+    file = f"{job.name}.webp"
+    try:
+        digest = store.sha256(job.source)
+        known = _known(job.folder / f"{job.name}.json", Picture)
+        if known and known.sha256 == digest and (known.problem or _is_there(job.folder / file)):
+            return _Made(known, job.folder, job.name, {})
+        image = video.load_image(job.source)
+    except (QuestionError, OSError) as error:
+        problem = _without_folder(str(error), job.source)
+        return _Made(Picture(sha256="", problem=problem), job.folder, job.name, {})
+    data = _webp(image.resize(_bounded(image.size, POSTER), Image.Resampling.LANCZOS))
+    return _Made(Picture(sha256=digest, size=image.size), job.folder, job.name, {file: data})
+
+
+# ------------------------------------------------------------------------------------------------------------- films
+
+
+@dataclass(frozen=True)
+class _FilmJob:
+    source: Path
+    folder: Path
+    suffix: str
+    evidence: int | None
+
+
+def films(media: Path, rows: Iterable[Row]) -> dict[Key, Film]:
+    """Strips and posters of every sample with a film that is not broken."""
+    jobs = {
+        row.key: _FilmJob(
+            source=row.video,
+            folder=film_folder(media, row.key),
+            suffix=store.seed_suffix(row.score.seed),
+            evidence=row.score.evidence_frame,
+        )
+        for row in rows
+        if row.video is not None and row.score.status != "broken"
+    }
+    return dict(zip(jobs, _in_parallel(_film, jobs.values()), strict=True))
+
+
+def film_folder(media: Path, key: Key) -> Path:
+    model, task, question_id, _ = key
+    return store.question_folder(media / "films" / model, task, question_id)
+
+
+def _film(job: _FilmJob) -> _Made[Film]:
+    name = f"film{job.suffix}"
+    strip, poster = f"strip{job.suffix}.webp", f"poster{job.suffix}.webp"
+    try:
+        digest = store.sha256(job.source)
+    except OSError as error:
+        return _Made(Film(sha256="", problem=f"The film cannot be read: {error.strerror}."), job.folder, name, {})
+    known = _known(job.folder / f"{name}.json", Film)
+    if (
+        known
+        and (known.sha256, known.evidence) == (digest, job.evidence)
+        and (known.problem or (_is_there(job.folder / strip) and _is_there(job.folder / poster)))
+    ):
+        return _Made(known, job.folder, name, {})
+    try:
+        info = video.probe(job.source)
+        shown = choose_frames(info.frames, job.evidence)
+        # All frames are held at this size: a long film gets smaller pictures instead of much memory.
+        view = _bounded(info.size, POSTER if info.frames <= _LONG_FILM else TILE)
+        frames, _ = video.read_canvas(job.source, lambda first: Geometry.place(first.size, first.size), view)
+        tiles = [Image.fromarray(frames[i]).resize(_bounded(view, TILE), Image.Resampling.BOX) for i in shown]
+    except (VideoError, av.error.FFmpegError, ValueError, MemoryError) as error:
+        problem = f"The film cannot be shown: {_without_folder(str(error), job.source)}."
+        return _Made(Film(sha256=digest, evidence=job.evidence, problem=problem), job.folder, name, {})
+    files = {
+        strip: _webp(Image.fromarray(np.concatenate([np.asarray(tile) for tile in tiles], axis=1))),
+        poster: _webp(Image.fromarray(frames[0])),
+    }
+    record = Film(sha256=digest, evidence=job.evidence, info=info, shown=shown)
+    return _Made(record, job.folder, name, files)
+
+
+def choose_frames(frames: int, evidence: int | None) -> tuple[int, ...]:
+    """Frames of a strip: evenly spread from first to last, the evidence among them.
+
+    The evidence takes the place of its nearest neighbour, but never that of the first or the last frame.
+    """
+    chosen = sorted({round(i * (frames - 1) / (STRIP - 1)) for i in range(STRIP)})
+    if evidence is None or evidence >= frames or evidence in chosen:
+        return tuple(chosen)
+    # There are frames between those chosen, so there are more than STRIP, and the inner places exist.
+    nearest = min(range(1, len(chosen) - 1), key=lambda place: abs(chosen[place] - evidence))
+    chosen[nearest] = evidence
+    return tuple(chosen)
+
+
+# ----------------------------------------------------------------------------------------------------------- helpers
+
+
+def _in_parallel(make: Callable[[J], _Made[R]], jobs: Iterable[J]) -> Iterator[R]:
+    """Make in threads, write here, in the order of the jobs."""
+    with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
+        for made in pool.map(make, jobs):
+            made.write()
+            yield made.record
+
+
+def _known(path: Path, kind: type[R]) -> R | None:
+    if not path.is_file():
+        return None
+    try:
+        return store.read_record(path, kind)
+    except QuestionError:
+        # Written by another version of the kit, or damaged: it is made again.
+        return None
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _bounded(size: Size, longest: int) -> Size:
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _webp(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=82, method=4)
+    return out.getvalue()
+
+
+def _without_folder(text: str, path: Path) -> str:
+    """A message for the page, which names files and not where someone keeps them."""
+    return text.replace(str(path), path.name).rstrip(".")

@@ -1,0 +1,178 @@
+"use strict";
+(() => {
+  const form = document.querySelector(".filters");
+  const list = document.querySelector(".samples");
+  const rows = [...list.children];
+  const filters = ["model", "task", "mode", "verdict", "reason"].filter((name) => form.elements[name]);
+  const verdicts = [...form.elements.verdict.options].map((option) => option.value);
+  const place = new Map(rows.map((row, index) => [row, index]));
+  const texts = new Map();
+  let visible = rows;
+  let current = null;
+  let order = "";
+
+  // The text of a row, lower case; read only when somebody searches.
+  const text = (row) => {
+    if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
+    return texts.get(row);
+  };
+
+  // What is not known goes last, whichever way the known is sorted.
+  const number = (row, name, unknown) => (row.dataset[name] === "" ? unknown : Number(row.dataset[name]));
+  const sorts = {
+    "": () => 0,
+    model: (a, b) => (a.dataset.model < b.dataset.model ? -1 : a.dataset.model > b.dataset.model ? 1 : 0),
+    verdict: (a, b) => verdicts.indexOf(a.dataset.verdict) - verdicts.indexOf(b.dataset.verdict),
+    low: (a, b) => number(a, "value", 2) - number(b, "value", 2),
+    high: (a, b) => number(b, "value", -1) - number(a, "value", -1),
+    difficulty: (a, b) => number(a, "difficulty", 9) - number(b, "difficulty", 9),
+  };
+
+  const apply = () => {
+    const wanted = filters.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
+    const words = form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const keep = (row) =>
+      wanted.every(([name, value]) => row.dataset[name] === value) && words.every((word) => text(row).includes(word));
+    const sort = form.elements.sort.value;
+    if (sort !== order) {
+      const compare = sorts[sort];
+      list.append(...[...rows].sort((a, b) => compare(a, b) || place.get(a) - place.get(b)));
+      order = sort;
+    }
+    for (const row of rows) {
+      const hidden = !keep(row);
+      if (hidden && !row.hidden) row.querySelector("video")?.pause();
+      row.hidden = hidden;
+    }
+    visible = [...list.children].filter((row) => !row.hidden);
+    const all = rows.length.toLocaleString("en");
+    const some = visible.length.toLocaleString("en");
+    form.elements.shown.value = visible.length === rows.length ? `${all} samples` : `${some} of ${all} samples`;
+    document.querySelector(".nothing").hidden = visible.length > 0;
+  };
+
+  // The state of the page is its address: it can be sent to somebody.
+  const remember = () => {
+    const state = new URLSearchParams();
+    for (const name of [...filters, "q", "sort"]) {
+      if (form.elements[name].value) state.set(name, form.elements[name].value);
+    }
+    if (current && !current.hidden) state.set("row", current.id);
+    history.replaceState(null, "", `#${state}`);
+  };
+
+  const recall = () => {
+    const hash = location.hash.slice(1);
+    if (hash && !hash.includes("=")) return;
+    const state = new URLSearchParams(hash);
+    const row = document.getElementById(state.get("row") ?? "");
+    const only = row && [...state.keys()].length === 1;
+    for (const name of [...filters, "q", "sort"]) form.elements[name].value = state.get(name) ?? "";
+    for (const name of [...filters, "sort"]) {
+      if (form.elements[name].selectedIndex < 0) form.elements[name].value = "";
+    }
+    apply();
+    if (row?.classList.contains("sample")) go(row);
+    else if (hash) form.scrollIntoView();
+    if (only) remember();
+  };
+
+  const mark = (row) => {
+    if (row === current) return;
+    current?.classList.remove("current");
+    current = row;
+    current.classList.add("current");
+  };
+
+  const go = (row) => {
+    mark(row);
+    row.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "start" });
+  };
+
+  const step = (by) => {
+    if (!visible.length) return;
+    let index = visible.indexOf(current);
+    if (index < 0) {
+      const below = visible.findIndex((row) => row.getBoundingClientRect().bottom > 120);
+      index = below < 0 ? visible.length - 1 : by > 0 ? below - 1 : below + 1;
+    }
+    go(visible[Math.min(visible.length - 1, Math.max(0, index + by))]);
+    remember();
+  };
+
+  const seek = (row, seconds) => {
+    const film = row?.querySelector("video");
+    if (!film) return;
+    film.pause();
+    if (film.readyState > 0) {
+      film.currentTime = seconds;
+      return;
+    }
+    film.addEventListener("loadedmetadata", () => { film.currentTime = seconds; }, { once: true });
+    film.preload = "auto";
+    film.load();
+  };
+
+  const keys = {
+    j: () => step(1),
+    k: () => step(-1),
+    " ": () => {
+      const film = current?.querySelector("video");
+      if (film) film.paused ? film.play().catch(() => {}) : film.pause();
+    },
+    e: () => current?.querySelector("button.evidence")?.click(),
+    ",": () => nudge(-1),
+    ".": () => nudge(1),
+    "/": () => form.elements.q.focus(),
+  };
+
+  const nudge = (frames) => {
+    const film = current?.querySelector("video");
+    if (film) seek(current, Math.max(0, film.currentTime + frames / Number(current.dataset.fps)));
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    if (event.target.closest("input, select, textarea")) return;
+    if (event.key === " " && (!current || event.target.closest("button, summary, video, a"))) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+
+  list.addEventListener("click", (event) => {
+    const row = event.target.closest(".sample");
+    if (!row) return;
+    mark(row);
+    const target = event.target.closest("[data-seconds]");
+    if (target) seek(row, Number(target.dataset.seconds));
+  });
+  list.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".sample");
+    if (row) mark(row);
+  });
+  // One film at a time.
+  list.addEventListener("play", (event) => {
+    for (const film of list.querySelectorAll("video")) if (film !== event.target) film.pause();
+  }, true);
+
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => { apply(); remember(); });
+  // The form's fields are empty only after the event.
+  form.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
+  document.querySelector("button.reset").addEventListener("click", () => form.reset());
+  window.addEventListener("hashchange", recall);
+
+  // A poster is loaded when its row comes near: browsers have no lazy posters.
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      const film = target.querySelector("video");
+      if (film) film.poster = film.dataset.poster;
+    }
+  }, { rootMargin: "800px" });
+  for (const row of rows) near.observe(row);
+
+  recall();
+})();

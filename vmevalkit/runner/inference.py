@@ -1,0 +1,297 @@
+"""Run models on questions: models outer, questions sorted, resumable, one failure stops nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from vmevalkit import store
+from vmevalkit.errors import EnvironmentMissing, KitError, StorageError, UsageError
+from vmevalkit.models._function import FunctionWrapper, load_function
+from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
+from vmevalkit.runner.environment import needs_environment, require_python
+from vmevalkit.runner.executors.local import run_local
+from vmevalkit.runner.progress import track
+from vmevalkit.runner.remote import RemoteModel
+from vmevalkit.types import DEFAULT_SEED, GenerationResult, Question, Record
+
+log = logging.getLogger(__name__)
+
+
+def _load_model_wrapper(name: str) -> type[ModelWrapper]:
+    """The wrapper class of a model in the catalogue, imported when asked for.
+
+    Raises:
+        UnknownName: with "did you mean".
+    """
+    module, wrapper = MODELS[name].wrapper.split(":")
+    return getattr(importlib.import_module(module), wrapper)  # type: ignore[no-any-return]
+
+
+class Job(Record):
+    """One sample to be made."""
+
+    sample: store.Sample
+    question: Question
+    duration: float | None = None
+
+
+class Contender:
+    """A model of this run, before it is loaded: a catalogue entry with settings, or a user's function.
+
+    It can be sent to a worker process, which calls `load`.
+    """
+
+    def __init__(self, model: str | Callable[..., Any], outputs: Path, settings: dict[str, Any] | None = None) -> None:
+        self.outputs = outputs
+        self.settings = settings or {}
+        self.card: ModelCard | None = None
+        self._target = model
+        if callable(model):
+            self.name = model.__name__
+        elif ".py:" in model:
+            self.name = load_function(model).__name__
+        else:
+            self.card = MODELS[model]
+            self.name = model
+        if self.card is None and (not store.is_name(self.name) or self.name in MODELS):
+            raise UsageError(f"a function called '{self.name}' cannot be a model's name here", "rename the function")
+
+    def load(self) -> Any:
+        """What has `generate`: the wrapper, or a stand-in that runs it inside the model's own environment."""
+        wrapper = self.configured()
+        if self.card is None or not needs_environment(self.card):
+            return wrapper
+        return RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
+
+    def configured(self) -> ModelWrapper:
+        """The wrapper with its settings checked; nothing heavy is loaded yet.
+
+        Raises:
+            ConfigError: a setting that the model does not have or cannot take.
+        """
+        if self.card is None:
+            return FunctionWrapper(self._target, self.outputs, name=self.name, **self.settings)  # type: ignore[arg-type]
+        wrapper = _load_model_wrapper(self.name)
+        return wrapper(self.card.model, self.outputs, name=self.name, **{**self.card.args, **self.settings})
+
+    def obstacle(self) -> KitError | None:
+        """Why the model cannot run on this machine as it is, found without loading it."""
+        if self.card is None:
+            return None
+        if needs_environment(self.card):
+            try:
+                require_python(self.card)
+            except EnvironmentMissing as error:
+                return error
+        return self.configured().obstacle()
+
+    def can_answer(self, question: Question) -> bool:
+        """Whether the question has what the model needs beyond first frame and prompt."""
+        return self.card is None or all((question.folder / name).is_file() for name in self.card.needs)
+
+
+class Plan(Record):
+    """What a run will do, for one model."""
+
+    model: str
+    todo: tuple[Job, ...]
+    complete: int
+    failed_before: tuple[store.Sample, ...]
+    unanswerable: int
+    seconds: float | None
+    bytes: int
+    obstacle: str | None = None
+
+
+class Summary(Record):
+    """What a run did."""
+
+    made: int = 0
+    complete_before: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.failed
+
+
+# Measured: the committed questions' films at 720x480x49 and 1360x768x81, crf 18 (docs/measurements.md).
+_BYTES_A_VIDEO = 400_000
+
+
+def generate(
+    model: str | Callable[..., Any] | Sequence[str | Callable[..., Any]],
+    *,
+    task: str | Sequence[str] = (),
+    task_id: str | Sequence[str] = (),
+    samples: int = 1,
+    seed: int = DEFAULT_SEED,
+    questions: Path | str = store.QUESTIONS,
+    outputs: Path | str = store.OUTPUTS,
+    workers: int = 1,
+    retry_failed: bool = False,
+    baselines: bool = True,
+    duration: float | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Summary:
+    """Let models answer questions with films. Run it again and it goes on where it stopped.
+
+    Args:
+        model: names in the catalogue, `file.py:function`, or functions `(image, prompt, seed) -> frames or path`.
+        task, task_id: only these; all where empty.
+        samples: films a question, with seeds `seed`, `seed + 1`, ...
+        workers: processes side by side, each with its own copy of the model.
+        retry_failed: also try again what failed before.
+        baselines: let replay, still, noise, crossfade and jumpcut answer the same questions.
+        duration: seconds of film, for models that can choose.
+        settings: of the models named (not of the baselines), for example `{"num_inference_steps": 20}`.
+
+    Raises:
+        UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
+    """
+    plans, contenders = plan(
+        model, task=task, task_id=task_id, samples=samples, seed=seed, questions=questions, outputs=outputs,
+        retry_failed=retry_failed, baselines=baselines, duration=duration, settings=settings,
+    )  # fmt: skip
+    for p, contender in zip(plans, contenders, strict=True):
+        if p.todo and p.obstacle:
+            raise contender.obstacle() or UsageError(p.obstacle)
+    failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
+    made = 0
+    for p, contender in zip(plans, contenders, strict=True):
+        for job, result in track(_run(contender, p.todo, workers), len(p.todo), contender.name):
+            made += result.success
+            if not result.success:
+                log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
+                failed.append((str(job.sample.folder), result.error or "no reason given"))
+    return Summary(made=made, complete_before=sum(p.complete for p in plans), failed=tuple(failed))
+
+
+def plan(
+    model: str | Callable[..., Any] | Sequence[str | Callable[..., Any]],
+    *,
+    task: str | Sequence[str] = (),
+    task_id: str | Sequence[str] = (),
+    samples: int = 1,
+    seed: int = DEFAULT_SEED,
+    questions: Path | str = store.QUESTIONS,
+    outputs: Path | str = store.OUTPUTS,
+    retry_failed: bool = False,
+    baselines: bool = True,
+    duration: float | None = None,
+    settings: dict[str, Any] | None = None,
+) -> tuple[list[Plan], list[Contender]]:
+    """What `generate` with the same arguments would do. Touches nothing; raises what `generate` raises."""
+    if samples < 1:
+        raise UsageError(f"samples = {samples}: at least 1")
+    if duration is not None and duration <= 0:
+        raise UsageError(f"duration = {duration}: a positive number of seconds")
+    outputs = Path(outputs)
+    models = [model] if isinstance(model, str) or callable(model) else list(model)
+    contenders = [Contender(m, outputs, settings) for m in dict.fromkeys(models)]
+    named = {c.name for c in contenders}
+    if baselines:
+        contenders += [Contender(name, outputs) for name in MODELS if MODELS[name].baseline and name not in named]
+    asked = store.iter_questions(
+        Path(questions), [task] if isinstance(task, str) else task, [task_id] if isinstance(task_id, str) else task_id
+    )
+    for contender in contenders:
+        contender.configured()
+    return [_plan(c, asked, range(seed, seed + samples), retry_failed, duration) for c in contenders], contenders
+
+
+def _plan(
+    contender: Contender, questions: Sequence[Question], seeds: range, retry_failed: bool, duration: float | None
+) -> Plan:
+    todo, complete, failed, unanswerable = [], 0, [], 0
+    own_duration = None if contender.card is not None and contender.card.baseline else duration
+    for question in questions:
+        if not contender.can_answer(question):
+            unanswerable += 1
+            continue
+        for seed in seeds:
+            sample = store.Sample(outputs=contender.outputs, model=contender.name, task=question.task,
+                                  question_id=question.id, seed=seed)  # fmt: skip
+            if store.is_complete(sample):
+                _check_same(contender, question, sample, own_duration)
+                complete += 1
+            elif store.has_failed(sample) and not retry_failed:
+                failed.append(sample)
+            else:
+                todo.append(Job(sample=sample, question=question, duration=own_duration))
+    each = contender.card.seconds_a_video if contender.card is not None else None
+    return Plan(
+        model=contender.name,
+        todo=tuple(todo),
+        complete=complete,
+        failed_before=tuple(failed),
+        unanswerable=unanswerable,
+        seconds=each * len(todo) if each is not None else None,
+        bytes=len(todo) * _BYTES_A_VIDEO,
+        obstacle=str(obstacle) if (obstacle := contender.obstacle()) else None,
+    )
+
+
+def _check_same(contender: Contender, question: Question, sample: store.Sample, duration: float | None) -> None:
+    """Refuse to mix films of other questions or settings into one experiment."""
+    result = store.read_result(sample)
+    provenance = result.provenance if result is not None else None
+    if provenance is None:
+        return
+    if question.first_frame.is_file() and provenance.image_sha256 != store.sha256(question.first_frame):
+        raise UsageError(
+            f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
+            "choose another --outputs folder for this question set",
+        )
+    asked = _requested(contender, duration)
+    if provenance.requested != asked:
+        raise UsageError(
+            f"{sample.folder} was made with settings {provenance.requested}, now asked are {asked}",
+            "choose another --outputs folder for other settings",
+        )
+
+
+def _requested(contender: Contender, duration: float | None) -> dict[str, Any]:
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in contender.settings.items()}
+    return {**asked, "duration": duration} if duration is not None else asked
+
+
+def _run(contender: Contender, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, GenerationResult]]:
+    if not jobs:
+        return iter(())
+    return run_local(contender.load, answer, [(job, _requested(contender, job.duration)) for job in jobs], workers)
+
+
+def answer(model: Any, item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:
+    """Make one sample: copy the question, generate, and write result.json last."""
+    job, requested = item
+    sample = job.sample
+    try:
+        prompt = store.read_prompt(job.question)
+        store.copy_question(job.question, sample)
+        path = sample.video.relative_to(sample.outputs)
+        raw = model.generate(
+            job.question.first_frame, prompt, duration=job.duration, output_filename=str(path), seed=sample.seed
+        )
+        result = GenerationResult.model_validate(raw)
+    except KitError as error:
+        result = GenerationResult(
+            success=False, video_path=None, error=str(error), duration_seconds=0.0,
+            generation_id=f"{sample.task}-{sample.question_id}-{sample.seed}", model=sample.model, status="failed",
+        )  # fmt: skip
+    if result.success:
+        # Relative, so that an experiment's folder can be moved or sent to somebody.
+        video_path = sample.video.relative_to(sample.folder).as_posix()
+        metadata = {**result.metadata, "requested": requested}
+        result = result.model_copy(update={"video_path": video_path, "metadata": metadata})
+    try:
+        store.write_record(sample.result, result)
+    except StorageError as error:
+        result = result.model_copy(
+            update={"success": False, "video_path": None, "error": str(error), "status": "failed"}
+        )
+    return job, result

@@ -1,0 +1,42 @@
+"""Progress for people on stderr: a bar with rate and time left in a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+_EVERY_SECONDS = 15.0
+
+log = logging.getLogger("vmevalkit")
+
+
+def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
+    """Pass items through and show how many of `total` there have been."""
+    if sys.stderr.isatty():
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(label, total=total, rate="")
+            started = time.monotonic()
+            for count, item in enumerate(items, 1):
+                rate = count / max(1e-9, time.monotonic() - started)
+                bar.update(task, advance=1, rate=f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+                yield item
+        return
+    started = said = time.monotonic()
+    for count, item in enumerate(items, 1):
+        now = time.monotonic()
+        if now - said >= _EVERY_SECONDS and count < total:
+            said = now
+            left = (now - started) / count * (total - count)
+            print(f"{label}: {count}/{total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+        yield item

@@ -1,0 +1,242 @@
+"""A model that lives in another process: the kit's end of `worker.py`, with the same `generate` as a wrapper."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from vmevalkit.errors import ConfigError, EnvironmentMissing
+from vmevalkit.types import GenerationResult
+
+log = logging.getLogger(__name__)
+
+LINES_KEPT = 20  # in a failed result's metadata
+LINES_SHOWN = 3  # in its error
+_PATIENCE_SECONDS = 5.0
+_SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+
+
+class RemoteModel:
+    """A catalogue model served by `vmevalkit.runner.worker` under another Python.
+
+    The process starts with this object, so that settings are checked before the first question. One that dies fails
+    the request it was serving; the next request starts a new one.
+
+    Args:
+        name: the name in the catalogue.
+        python: interpreter of the model's environment.
+        output_dir: films are written below it.
+        args: settings on top of the catalogue entry's.
+
+    Raises:
+        ConfigError: a setting that the model does not have or cannot take.
+        EnvironmentMissing: the environment does not start.
+    """
+
+    def __init__(
+        self, name: str, python: Path, output_dir: str | Path = "data/outputs", args: dict[str, Any] | None = None
+    ) -> None:
+        self.name = name
+        self.python = Path(python)
+        self.output_dir = Path(output_dir)
+        self.args = dict(args or {})
+        self._process: _Process | None = self._start()
+
+    def generate(
+        self,
+        image_path: str | Path,
+        text_prompt: str,
+        duration: float | None = None,
+        output_filename: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Make one film, as `ModelWrapper.generate` does. Never raises, except for KeyboardInterrupt and its like.
+
+        Returns:
+            The eight fields of `GenerationResult`.
+        """
+        started = time.monotonic()
+        body = {
+            "image_path": str(image_path),
+            "text_prompt": text_prompt,
+            "duration": duration,
+            "output_filename": output_filename,
+            "options": options,
+        }
+        metadata: dict[str, Any] = {}
+        try:
+            if self._process is None:
+                self._process = self._start()
+            answer = self._process.ask({"generate": body})
+        except _Died as error:
+            self._process = None
+            answer, metadata = {"error": str(error)}, {"worker_messages": error.lines}
+        except (ConfigError, EnvironmentMissing) as error:
+            answer = {"error": str(error)}
+        except BaseException:  # ctrl-C: the process is in the middle of something and must not stay behind
+            self._stop(patience=0)
+            raise
+        if "result" in answer:
+            return cast(dict[str, Any], answer["result"])
+        result = GenerationResult(
+            success=False,
+            video_path=None,
+            error=str(answer["error"]),
+            duration_seconds=round(time.monotonic() - started, 3),
+            generation_id=hashlib.sha256(repr((self.name, body)).encode()).hexdigest()[:16],
+            model=self.name,
+            status="failed",
+            metadata=metadata,
+        )
+        return result.model_dump(mode="json")
+
+    def close(self) -> None:
+        """End the process. A later `generate` starts it again."""
+        self._stop(patience=_PATIENCE_SECONDS)
+
+    def __enter__(self) -> RemoteModel:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _start(self) -> _Process:
+        try:
+            process = _Process(self.name, self.python)
+        except OSError as error:
+            raise self._broken(f"{self.python} does not start: {error.strerror}") from None
+        try:
+            log.debug("%s: worker ready: %s", self.name, process.read().get("ready"))
+            load = {"name": self.name, "output_dir": str(self.output_dir), "args": self.args}
+            answer = process.ask({"load": load})
+        except _Died as error:
+            raise self._broken(str(error)) from None
+        except BaseException:
+            process.end(patience=0)
+            raise
+        if "loaded" not in answer:
+            process.end(_PATIENCE_SECONDS)
+            raise ConfigError(answer["error"]) if answer["kind"] == "ConfigError" else self._broken(answer["error"])
+        return process
+
+    def _stop(self, patience: float) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end(patience)
+
+    def _broken(self, what: str) -> EnvironmentMissing:
+        return EnvironmentMissing(
+            f"the environment of {self.name} is broken: {what}",
+            f"make it again: bash setup/install_model.sh {self.name} --force",
+        )
+
+
+class _Died(Exception):
+    """The process ended instead of answering; `lines` are the last it wrote to stderr."""
+
+    def __init__(self, name: str, status: int, lines: list[str]) -> None:
+        self.lines = lines
+        last = f"; its last words: {' | '.join(lines[-LINES_SHOWN:])}" if lines else ""
+        super().__init__(f"the worker of {name} ended unexpectedly: {_how(status)}{last}")
+
+
+class _Process:
+    """A running worker: questions in, answers out, its messages forwarded to the log."""
+
+    def __init__(self, name: str, python: Path) -> None:
+        self._name = name
+        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+        # -I: neither PYTHONPATH nor the current folder may put other packages before the pinned ones.
+        self._popen = subprocess.Popen(
+            [str(python), "-I", "-m", "vmevalkit.runner.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        # Popen's streams are optional in general; these three are there because all are pipes.
+        self._requests = cast(Any, self._popen.stdin)
+        self._answers = cast(Any, self._popen.stdout)
+        self._messages = cast(Any, self._popen.stderr)
+        self._reader = threading.Thread(target=self._forward, daemon=True)
+        self._reader.start()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send one request and wait for its answer. Raises _Died."""
+        # What cannot be written, a dead process did not read; reading says how it died.
+        with contextlib.suppress(OSError):
+            self._requests.write(json.dumps(request, default=str) + "\n")
+            self._requests.flush()
+        return self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Wait for an answer. Raises _Died."""
+        try:
+            answer = json.loads(self._answers.readline())
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict):
+            return answer
+        self.end(_PATIENCE_SECONDS)
+        raise _Died(self._name, self._popen.returncode, list(self._lines))
+
+    def end(self, patience: float) -> None:
+        """Close the input and wait `patience` seconds; then ask to terminate; then kill."""
+        with contextlib.suppress(OSError):
+            self._requests.close()
+        try:
+            for stop in (self._popen.terminate, self._popen.kill):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._popen.wait(patience)
+                    break
+                stop()
+                patience = _PATIENCE_SECONDS
+            self._popen.wait()
+        except BaseException:  # a second ctrl-C
+            self._popen.kill()
+            raise
+        self._answers.close()
+        # The messages of a process that has ended are all there, unless a child of its own holds the pipe open.
+        self._reader.join(timeout=1)
+        if not self._reader.is_alive():
+            self._messages.close()
+
+    def _forward(self) -> None:
+        secrets = _secrets()
+        for line in self._messages:
+            text = line.rstrip()
+            for value, name in secrets:
+                text = text.replace(value, f"[{name}]")
+            if text:
+                self._lines.append(text)
+                log.debug("%s: %s", self._name, text)
+
+
+def _secrets() -> list[tuple[str, str]]:
+    """Values of the environment that look like keys, longest first, and their names."""
+    found = [(value, name) for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) >= 8]
+    return sorted(found, key=lambda pair: -len(pair[0]))
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    meaning = {"SIGKILL": " (often: the machine ran out of memory)", "SIGSEGV": " (a crash in compiled code)"}
+    return f"killed by {name}{meaning.get(name, '')}"

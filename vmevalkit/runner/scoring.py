@@ -1,0 +1,120 @@
+"""Score an experiment: every question that was asked, every model folder, every seed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from vmevalkit import store
+from vmevalkit.errors import QuestionError, UnknownName, UsageError
+from vmevalkit.runner.progress import track
+from vmevalkit.scorers.base import SCORERS
+from vmevalkit.types import DEFAULT_SEED, Question, Score
+
+log = logging.getLogger(__name__)
+
+Job = tuple[str, Question, store.Sample, Path]
+
+
+def score(
+    scorer: str | Sequence[str] = "rule",
+    *,
+    model: str | Sequence[str] | None = None,
+    questions: Path | str = store.QUESTIONS,
+    outputs: Path | str = store.OUTPUTS,
+    scores: Path | str = store.SCORES,
+    workers: int | None = None,
+) -> list[Score]:
+    """Score every model folder that is there (or those named) for every question of the set.
+
+    A question without a video gets a score too: `missing`. Scores that are up to date are kept.
+
+    Raises:
+        UnknownName, UsageError: nothing has been written.
+    """
+    return list(iter_score(scorer, model=model, questions=questions, outputs=outputs, scores=scores, workers=workers))
+
+
+def iter_score(
+    scorer: str | Sequence[str] = "rule",
+    *,
+    model: str | Sequence[str] | None = None,
+    questions: Path | str = store.QUESTIONS,
+    outputs: Path | str = store.OUTPUTS,
+    scores: Path | str = store.SCORES,
+    workers: int | None = None,
+) -> Iterator[Score]:
+    """Like `score`, one at a time and in order."""
+    names = [scorer] if isinstance(scorer, str) else list(scorer)
+    for name in names:
+        SCORERS[name]
+    outputs, scores = Path(outputs), Path(scores)
+    found = store.iter_models(outputs)
+    wanted = [model] if isinstance(model, str) else list(model or found)
+    for name in wanted:
+        if name not in found:
+            raise UnknownName(f"model in {outputs}", name, found)
+    if not wanted:
+        raise UsageError(f"there are no videos in {outputs}", "make some: vmevalkit generate --model NAME")
+    asked = store.iter_questions(Path(questions))
+    jobs = [
+        (name, question, sample, scores)
+        for model_name in wanted
+        for question, sample in _samples(outputs, model_name, asked)
+        for name in names
+    ]
+    yield from track(_run(jobs, workers), len(jobs), "scoring")
+
+
+def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[tuple[Question, store.Sample]]:
+    """Every question with every seed that the model has answered anywhere, so that no gap leaves the denominator."""
+    questions = list(questions)
+    seeds = sorted({s for q in questions for s in store.seeds_of(outputs, model, q.task, q.id)}) or [DEFAULT_SEED]
+    return [
+        (q, store.Sample(outputs=outputs, model=model, task=q.task, question_id=q.id, seed=seed))
+        for q in questions
+        for seed in seeds
+    ]
+
+
+def _run(jobs: list[Job], workers: int | None) -> Iterator[Score]:
+    count = min(workers or os.cpu_count() or 1, max(1, len(jobs) // 4))
+    if count == 1:
+        yield from map(score_one, jobs)
+        return
+    with ProcessPoolExecutor(max_workers=count, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(score_one, jobs, chunksize=2)
+
+
+def score_one(job: Job) -> Score:
+    """Score one sample and write it, unless its stored score is still right."""
+    name, question, sample, scores = job
+    scorer = SCORERS[name]
+    stored = _current(scorer.version(question), name, question, sample, scores)
+    if stored is not None:
+        return stored
+    result = scorer.score(question, sample)
+    store.write_score(scores, result)
+    return result
+
+
+def _current(version: str, name: str, question: Question, sample: store.Sample, scores: Path) -> Score | None:
+    """The stored score if it is newer than everything that it depends on. What was not scored is always tried again."""
+    folder = store.question_folder(scores / sample.model, sample.task, sample.question_id)
+    path = folder / f"{name}{store.seed_suffix(sample.seed)}.json"
+    video = store.find_video(sample)
+    if video is None or not path.is_file():
+        return None
+    try:
+        stored = store.read_record(path, Score)
+    except QuestionError:
+        return None
+    if stored.status != "scored" or stored.scorer_version != version:
+        return None
+    written = path.stat().st_mtime_ns
+    sources = (video, sample.result, question.metadata_file)
+    return stored if all(s.stat().st_mtime_ns < written for s in sources if s.is_file()) else None

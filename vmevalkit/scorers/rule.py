@@ -1,0 +1,73 @@
+"""The rule scorer: bring the film back to the question's canvas and let the task's own verifier decide."""
+
+from __future__ import annotations
+
+from PIL import Image
+from pydantic import ValidationError
+
+from vmevalkit import store, video
+from vmevalkit.errors import UnknownName, explain_validation
+from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+from vmevalkit.tasks._vision import view_size
+from vmevalkit.tasks.base import TASKS
+from vmevalkit.types import Geometry, Question, QuestionMetadata, Verdict
+
+# Raised when geometry, decoding or the shared judging change what a video is worth.
+VERSION = 1
+
+
+@register_scorer
+class Rule(Scorer):
+    """Decides by program. The same video always gets the same score."""
+
+    name = "rule"
+    about = "Decides by program: decodes each frame into the puzzle's state and judges the sequence."
+
+    def version(self, question: Question) -> str:
+        if question.metadata is None or question.metadata.task not in TASKS:
+            return f"{VERSION}"
+        return f"{VERSION}.{TASKS[question.metadata.task].version}"
+
+    def decide(self, question: Question, sample: store.Sample) -> Verdict:
+        metadata = question.metadata
+        if metadata is None:
+            raise Unscorable(
+                "no_metadata", "This question was brought along without metadata; no rule knows its answer."
+            )
+        try:
+            task = TASKS[metadata.task]
+            puzzle = task.puzzle_type.model_validate(metadata.puzzle)
+        except UnknownName as error:
+            raise Unscorable("unknown_task", str(error)) from None
+        except ValidationError as error:
+            raise Unscorable("bad_puzzle", explain_validation(error)) from None
+        if metadata.task_version != task.version:
+            raise Unscorable(
+                "other_version",
+                f"The question is of version {metadata.task_version} of {task.name}; this kit has version {task.version}.",
+            )
+        path = store.find_video(sample) or sample.video
+        known = _known_geometry(question, metadata, sample)
+
+        def locate(first: Image.Image) -> Geometry:
+            if known is not None and known.frame == first.size:
+                return known
+            return video.register(first, video.load_image(question.first_frame))
+
+        frames, _ = video.read_canvas(path, locate, view_size(metadata.canvas))
+        return task.verify(puzzle, frames, metadata.mode, metadata.canvas)
+
+
+def _known_geometry(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> Geometry | None:
+    """Where the canvas lies, if the sample was made here.
+
+    Raises:
+        Unscorable: the film was made for another first frame than the question has now.
+    """
+    result = store.read_result(sample)
+    provenance = result.provenance if result is not None else None
+    if provenance is None:
+        return None
+    if provenance.image_sha256 != metadata.sha256.get("first_frame.png", provenance.image_sha256):
+        raise Unscorable("other_question", f"The film was made for another first frame than {question.first_frame}.")
+    return provenance.geometry if provenance.geometry.canvas == metadata.canvas else None

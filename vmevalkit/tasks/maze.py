@@ -1,0 +1,283 @@
+"""Maze: lead the blue disc along the only way to the orange square.
+
+    +---+---+---+
+    | o |       |      o  the disc          A film passes when the disc is seen to move through open passages only,
+    +   +   +   +      x  the goal          from its start to the goal, rests there, and nothing else changes. Walking
+    |       |   |                           into a dead end and back is allowed; crossing a wall or jumping is not.
+    +---+---+   +
+    |         x |
+    +---+---+---+
+
+The plan length is the number of cells walked. There are far more than 10,000 mazes at every difficulty but the first,
+where small grids allow some thousands.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Sketch, square_board
+from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches, to_view, view_size
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.types import Record, Size
+from vmevalkit.video import Frame
+
+Cell = tuple[int, int]
+Place = tuple[float, float]
+
+# Difficulty: smallest and largest grid, shortest and longest way. Twenty steps are two frames each of 49; seven of 17.
+_LEVELS = {1: (3, 4, 3, 4), 2: (4, 5, 5, 7), 3: (5, 7, 8, 11), 4: (7, 9, 12, 15), 5: (8, 10, 16, 20)}
+_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
+_RADIUS = 0.27
+_GOAL = 0.27
+# Farther than this from one seen position to the next, in cells, is a jump.
+_LEAP = 1.6
+
+
+class Puzzle(Record):
+    """A perfect maze. `right[r][c]` is "1" where the cell is open to its right neighbour, `down` to the one below."""
+
+    cells: int
+    right: tuple[str, ...]
+    down: tuple[str, ...]
+    start: Cell
+    goal: Cell
+
+    def open(self, a: Cell, b: Cell) -> bool:
+        """Whether two cells are neighbours with no wall between."""
+        (r, c), (s, d) = min(a, b), max(a, b)
+        if min(r, c) < 0 or max(s, d) >= self.cells:
+            return False
+        if (s, d) == (r, c + 1):
+            return self.right[r][c] == "1"
+        return (s, d) == (r + 1, c) and self.down[r][c] == "1"
+
+    def distances(self, origin: Cell) -> dict[Cell, int]:
+        """Steps from a cell to every other."""
+        found, queue = {origin: 0}, deque([origin])
+        while queue:
+            cell = queue.popleft()
+            for step in _WORDS:
+                near = (cell[0] + step[0], cell[1] + step[1])
+                if near not in found and self.open(cell, near):
+                    found[near] = found[cell] + 1
+                    queue.append(near)
+        return found
+
+
+@register_task
+class Maze(Task[Puzzle, Place]):
+    """The disc's centre is the state: (row, column) in cells, fractions on the way."""
+
+    name = "maze"
+    puzzle_type = Puzzle
+    reasons = {
+        "wall_crossed": "The blue disc goes through a wall.",
+        "agent_lost": "The blue disc is gone.",
+        "two_agents": "The blue disc is in more than one place.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        small, large, shortest, longest = _LEVELS[difficulty]
+        while True:
+            cells = rng.randint(small, large)
+            puzzle = _carve(rng, cells)
+            start = (rng.randrange(cells), rng.randrange(cells))
+            goals = [c for c, d in sorted(puzzle.distances(start).items()) if shortest <= d <= longest]
+            if goals:
+                return puzzle.model_copy(update={"start": start, "goal": rng.choice(goals)})
+
+    def solution(self, puzzle: Puzzle) -> list[Place]:
+        to_goal = puzzle.distances(puzzle.goal)
+        path = [puzzle.start]
+        while path[-1] != puzzle.goal:
+            r, c = path[-1]
+            path.append(next(n for n in ((r + a, c + b) for a, b in _WORDS)
+                             if puzzle.open((r, c), n) and to_goal[n] < to_goal[r, c]))  # fmt: skip
+        return [(float(r), float(c)) for r, c in path]
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        path = self.solution(puzzle)
+        return [_WORDS[round(b[0] - a[0]), round(b[1] - a[1])] for a, b in itertools.pairwise(path)]
+
+    def plan_text(self, puzzle: Puzzle) -> str:
+        runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
+        return ", ".join(f"{count} {word}" for word, count in runs)
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        return (
+            "A maze seen from above with dark walls. The blue disc moves along the open corridors to the orange square "
+            "and stops on it. It moves step by step, never crosses or touches a wall and never jumps. "
+            "The walls and the square stay as they are. The camera is fixed.",
+            "Find the way through this maze: the blue disc travels smoothly through the white passages until it rests "
+            "on the orange square. It may not pass through walls. Nothing else moves, and the camera does not move.",
+            "Show the blue disc walking the only open path from where it is to the orange square, at a steady pace, "
+            "staying inside the corridors all the way. The maze does not change. Fixed top-down camera.",
+        )
+
+    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[Place]:
+        sheet, (left, top, cell) = _sheet(puzzle, canvas)
+        base = sheet.pixels()
+
+        def draw(place: Place) -> Frame:
+            frame = base.copy()
+            x, y = left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
+            radius = _RADIUS * cell
+            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
+            part.circle((x, y), radius, BLUE)
+            part.onto(frame)
+            return frame
+
+        return draw
+
+    def between(self, puzzle: Puzzle, a: Place, b: Place, t: float) -> Place:
+        return lerp(a[0], b[0], t), lerp(a[1], b[1], t)
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Place]]:
+        path = self.solution(puzzle)
+        for i, (r, c) in enumerate(path[:-1]):
+            here = (round(r), round(c))
+            for near in ((here[0] + a, here[1] + b) for a, b in _WORDS):
+                if 0 <= min(near) and max(near) < puzzle.cells and not puzzle.open(here, near):
+                    aside = (float(near[0]), float(near[1]))
+                    return {"through_a_wall": [*path[: i + 1], aside, *path[i:]]}
+        return {}
+
+    def alternatives(self, puzzle: Puzzle) -> dict[str, list[Place]]:
+        path = self.solution(puzzle)
+        r, c = puzzle.start
+        ahead = (round(path[1][0]), round(path[1][1]))
+        aside = [n for n in ((r + a, c + b) for a, b in _WORDS) if n != ahead and puzzle.open((r, c), n)]
+        if not aside or len(path) > 18:
+            return {}
+        return {"dead_end_first": [path[0], (float(aside[0][0]), float(aside[0][1])), *path]}
+
+    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
+        sheet, (left, top, cell) = _sheet(puzzle, canvas)
+        scale = view_size(canvas)[0] / canvas[0]
+        left, top, cell = left * scale, top * scale, cell * scale
+        start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
+        empty = to_view(sheet.pixels())
+        lens, envelope = Lens(start), Envelope(empty)
+        behind = np.ascontiguousarray(empty.transpose(2, 0, 1))
+        reach = (_RADIUS + 0.4) * cell
+
+        def look(frame: Frame) -> tuple[Blob, int] | None:
+            planes = lens.planes(frame)
+            strange = envelope.unexplained(planes)
+            if lost(strange):
+                return None
+            blob = Blob(planes, strange, behind, BLUE, reach)
+            return blob, patches(_outside(strange, blob, reach + 1))
+
+        shown = look(start)
+        assert shown is not None
+        nominal = shown[0].mass
+
+        def read(frame: Frame) -> Reading[Place]:
+            seen = look(frame)
+            if seen is None:
+                return Reading(None, False, "scene_lost")
+            blob, strange = seen
+            if blob.mass < 0.5 * nominal:
+                return Reading(None, strange <= 2 and blob.mass < 0.2 * nominal, "agent_lost")
+            if blob.stray > 0.35 * nominal:
+                return Reading(None, True, "two_agents")
+            if strange > 2:
+                return Reading(None, False, "extra_object")
+            if blob.mass > 1.8 * nominal or blob.other > 1.2 * nominal:
+                return Reading(None, True)
+            return Reading(((blob.y + 0.5 - top) / cell - 0.5, (blob.x + 0.5 - left) / cell - 0.5))
+
+        return read
+
+    def illegal(self, puzzle: Puzzle, a: Place, b: Place) -> str | None:
+        if math.dist(a, b) > _LEAP:
+            return "teleport"
+        # Small steps along the straight line between the two positions: none may change into a cell behind a wall.
+        count = max(1, math.ceil(math.dist(a, b) / 0.1))
+        cell = _cell(a)
+        for i in range(1, count + 1):
+            new = _cell(self.between(puzzle, a, b, i / count))
+            if new == cell:
+                continue
+            if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
+                corners = ((cell[0], new[1]), (new[0], cell[1]))
+                if not any(puzzle.open(cell, corner) and puzzle.open(corner, new) for corner in corners):
+                    return "wall_crossed"
+            elif not puzzle.open(cell, new):
+                return "wall_crossed"
+            cell = new
+        return None
+
+    def progress(self, puzzle: Puzzle, state: Place) -> float:
+        if self.same(puzzle, state, (float(puzzle.goal[0]), float(puzzle.goal[1]))):
+            return 1.0
+        to_goal = puzzle.distances(puzzle.goal)
+        here = to_goal.get(_cell(state))
+        if here is None:
+            return 0.0
+        return min(0.99, max(0.0, 1 - here / to_goal[puzzle.start]))
+
+    def same(self, puzzle: Puzzle, a: Place, b: Place) -> bool:
+        return math.dist(a, b) < 0.35
+
+
+def _cell(place: Place) -> Cell:
+    return round(place[0]), round(place[1])
+
+
+def _outside(strange: Mask, blob: Blob, reach: float) -> Mask:
+    if math.isnan(blob.x):
+        return strange
+    ys, xs = np.ogrid[: strange.shape[0], : strange.shape[1]]
+    return strange & ((xs - blob.x) ** 2 + (ys - blob.y) ** 2 > reach * reach)
+
+
+def _carve(rng: random.Random, cells: int) -> Puzzle:
+    """A random spanning tree by Wilson's algorithm: every maze of the size is equally likely (Wilson 1996)."""
+    everything = [(r, c) for r in range(cells) for c in range(cells)]
+    inside = {rng.choice(everything)}
+    links: set[tuple[Cell, Cell]] = set()
+    for origin in everything:
+        after: dict[Cell, Cell] = {}
+        cell = origin
+        while cell not in inside:
+            near = [(cell[0] + a, cell[1] + b) for a, b in _WORDS]
+            after[cell] = rng.choice([n for n in near if 0 <= n[0] < cells and 0 <= n[1] < cells])
+            cell = after[cell]
+        cell = origin
+        while cell not in inside:
+            inside.add(cell)
+            links.add((min(cell, after[cell]), max(cell, after[cell])))
+            cell = after[cell]
+    right = tuple("".join("01"[((r, c), (r, c + 1)) in links] for c in range(cells)) for r in range(cells))
+    down = tuple("".join("01"[((r, c), (r + 1, c)) in links] for c in range(cells)) for r in range(cells))
+    return Puzzle(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0))
+
+
+def _sheet(puzzle: Puzzle, canvas: Size) -> tuple[Sketch, tuple[float, float, float]]:
+    """The maze without the disc, and where its cells lie."""
+    left, top, cell = square_board(canvas, puzzle.cells, margin=0.06)
+    side = cell * puzzle.cells
+    wall = max(min(canvas) / 40, cell * 0.16)
+    sheet = Sketch(canvas)
+    sheet.rectangle((left, top, left + side, top + side), WHITE)
+    x, y = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell
+    half = _GOAL * cell
+    sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
+    for r in range(puzzle.cells):
+        for c in range(puzzle.cells):
+            x, y = left + c * cell, top + r * cell
+            if puzzle.right[r][c] == "0":
+                sheet.line([(x + cell, y), (x + cell, y + cell)], wall, INK)
+            if puzzle.down[r][c] == "0":
+                sheet.line([(x, y + cell), (x + cell, y + cell)], wall, INK)
+    sheet.line([(left, top), (left + side, top), (left + side, top + side), (left, top + side), (left, top)], wall, INK)
+    return sheet, (left, top, cell)

@@ -1,0 +1,359 @@
+"""Sudoku: write the missing digits, one cell after another, without touching the given ones.
+
+    +-----+-----+
+    | 1 . | 3 4 |      A film passes when it starts from the given digits, each empty cell (.) gets its right digit in
+    | 3 4 | . 2 |      a visible way, never two cells at the same time and never a wrong digit, and the full grid is held
+    +-----+-----+      while the given digits and the lines stay as they are. The order of the cells, and the colour and
+    | 2 1 | 4 3 |      the way in which a digit appears (written, grown, faded in), are free.
+    | . 3 | 2 1 |
+    +-----+-----+
+
+The plan length is the number of missing cells. Two of them always share a row and two a column, so that an answer which
+is wiped in from any side fills two at once. There are far more than 10,000 questions at every difficulty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, square_board
+from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, Verdict, register_task
+from vmevalkit.types import Record, Size
+from vmevalkit.video import Frame
+
+# Difficulty: rows and columns of a box, fewest and most missing cells. Twenty are two frames each of 49; seven of 17.
+_LEVELS = {1: (2, 2, 3, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15), 5: (3, 3, 16, 20)}
+# A digit grows from this share of its size, and is whole after this share of its step: the rest of the step it rests.
+_SMALLEST, _WHOLE = 0.25, 0.7
+_HEIGHT = 0.64
+
+
+class Puzzle(Record):
+    """A grid with a single solution. `given` and `answer` hold a string of digits a row; a missing digit is a dot."""
+
+    box: tuple[int, int]
+    given: tuple[str, ...]
+    answer: tuple[str, ...]
+
+    @property
+    def side(self) -> int:
+        return self.box[0] * self.box[1]
+
+    def start(self) -> tuple[int, ...]:
+        return tuple(0 if d == "." else int(d) for d in "".join(self.given))
+
+    def goal(self) -> tuple[int, ...]:
+        return tuple(map(int, "".join(self.answer)))
+
+    def missing(self) -> list[int]:
+        """Cells to be filled, counted row by row from 0."""
+        return [cell for cell, d in enumerate("".join(self.given)) if d == "."]
+
+
+class Board(NamedTuple):
+    """A moment of the puzzle: the digit in each cell (0 is empty), and the cells that are in between.
+
+    `writing` holds (cell, digit, size) of what is half-way; a reader, which cannot tell, says digit 0. In a board that
+    `judge` sees, `digits` of such a cell is the digit last seen there.
+    """
+
+    digits: tuple[int, ...]
+    writing: tuple[tuple[int, int, float], ...] = ()
+
+    def fresh(self) -> set[int]:
+        """Cells that are being filled."""
+        return {cell for cell, *_ in self.writing if not self.digits[cell]}
+
+
+@register_task
+class Sudoku(Task[Puzzle, Board]):
+    """Filled cells and the cell in progress are the state."""
+
+    name = "sudoku"
+    Puzzle = Puzzle
+    reasons = {
+        "given_changed": "A digit that was given changes.",
+        "wrong_digit": "A wrong digit is written.",
+        "several_at_once": "Several cells are filled at the same time.",
+        "digit_removed": "A digit that was written disappears again.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        rows, columns, fewest, most = _LEVELS[difficulty]
+        side = rows * columns
+        count = rng.randint(fewest, most)
+        while True:
+            answer = next(_solutions([0] * side * side, (rows, columns), rng))
+            for _ in range(20):
+                missing = rng.sample(range(side * side), count)
+                # Pigeons in fewer holes: two share a row, two share a column.
+                if max(len({c // side for c in missing}), len({c % side for c in missing})) == count:
+                    continue
+                given = [0 if cell in missing else d for cell, d in enumerate(answer)]
+                if sum(1 for _ in itertools.islice(_solutions(given, (rows, columns)), 2)) == 1:
+                    return Puzzle(box=(rows, columns), given=_rows(given, side), answer=_rows(answer, side))
+
+    def solution(self, puzzle: Puzzle) -> list[Board]:
+        return _fill(puzzle, puzzle.missing())
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        goal, side = puzzle.goal(), puzzle.side
+        return [f"write {goal[c]} in row {c // side + 1}, column {c % side + 1}" for c in puzzle.missing()]
+
+    def plan_text(self, puzzle: Puzzle) -> str:
+        goal, side = puzzle.goal(), puzzle.side
+        rows: dict[int, list[str]] = defaultdict(list)
+        for cell in puzzle.missing():
+            row = rows[cell // side + 1]
+            row.append(f"{goal[cell]} in {'' if row else 'column '}{cell % side + 1}")
+        return "; ".join(f"row {row}: {', '.join(parts)}" for row, parts in rows.items())
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        n = puzzle.side
+        return (
+            f"A {n}x{n} sudoku. The empty cells are filled one at a time with blue digits from 1 to {n}, until every row, "
+            "every column and every box with dark borders holds each digit exactly once. "
+            "The dark digits and the lines never change. The camera is fixed.",
+            f"Solve this {n}x{n} sudoku: write the missing digits in blue, one cell after another. Each row, column and "
+            f"thick-bordered box must contain the digits 1 to {n} once each. The given dark digits stay, nothing else "
+            "moves, and the camera does not move.",
+            f"One after another, blue digits appear in the empty cells of this {n}x{n} number grid. Only 1 to {n} are "
+            "allowed, and no digit repeats in a row, a column or a dark-edged box. "
+            "The dark digits keep their places. Static camera.",
+        )
+
+    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[Board]:
+        left, top, cell = _board(puzzle, canvas)
+        start = puzzle.start()
+        base = _sheet(puzzle, canvas)
+
+        def put(frame: Frame, at: int, glyph: Frame) -> None:
+            row, column = divmod(at, puzzle.side)
+            edge = (cell - glyph.shape[0]) // 2
+            y, x = top + row * cell + edge, left + column * cell + edge
+            frame[y : y + glyph.shape[0], x : x + glyph.shape[1]] = glyph
+
+        for at, value in enumerate(start):
+            if value:
+                put(base, at, _glyph(value, INK, cell, 1.0))
+
+        def draw(board: Board) -> Frame:
+            frame = base.copy()
+            for at, value in enumerate(board.digits):
+                if value != start[at]:
+                    put(frame, at, _glyph(value, BLUE, cell, 1.0))
+            for at, value, size in board.writing:
+                put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size))
+            return frame
+
+        return draw
+
+    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
+        digits, writing = list(a.digits), []
+        for cell, (old, new) in enumerate(zip(a.digits, b.digits, strict=True)):
+            if old == new:
+                continue
+            digits[cell] = 0
+            if old and new:
+                writing.append((cell, old, _grown(1 - 2 * t)) if t < 0.5 else (cell, new, _grown(2 * t - 1)))
+            else:
+                writing.append((cell, new, _grown(t)) if new else (cell, old, _grown(1 - t)))
+        return Board(tuple(digits), tuple(writing))
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        path, goal, cells = self.solution(puzzle), puzzle.goal(), puzzle.missing()
+        last, wrong = cells[-1], goal[cells[-1]] % puzzle.side + 1
+        given = next(c for c in range(len(goal)) if c not in cells)
+        other = next(c for c in cells if goal[c] != goal[last])
+        swapped = _changed(goal, {other: goal[last], last: goal[other]})
+        return {
+            "last_digit_wrong": [*path[:-1], Board(_changed(goal, {last: wrong}))],
+            "wrong_then_corrected": [*path[:-1], Board(_changed(goal, {last: wrong})), path[-1]],
+            "two_digits_swapped": _fill(puzzle, cells, swapped),
+            "given_overwritten": [*path, Board(_changed(goal, {given: goal[given] % puzzle.side + 1}))],
+            "given_moved_and_back": [path[0], Board(_changed(path[0].digits, {given: 0})), *path],
+            "two_at_once": [path[0], *path[2:]],
+            "all_at_once": [path[0], path[-1]],
+        }
+
+    def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        cells = puzzle.missing()
+        by_column = sorted(cells, key=lambda c: (c % puzzle.side, c))
+        return {"last_cell_first": _fill(puzzle, cells[::-1]), "column_by_column": _fill(puzzle, by_column)}
+
+    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Board]:
+        left, top, cell = _board(puzzle, canvas)
+        scale = view_size(canvas)[0] / canvas[0]
+        side, start = puzzle.side, puzzle.start()
+        first = self.drawing(puzzle, Board(start), canvas)
+        corners = [((left + c * cell) * scale, (top + r * cell) * scale) for r in range(side) for c in range(side)]
+        # Each digit in every cell, so that a template is what the digit looks like wherever its cell lies.
+        filled = [self.drawing(puzzle, Board((d,) * (side * side)), canvas) for d in range(1, side + 1)]
+        glyphs = Glyphs(filled, corners, cell * scale)
+        lens, envelope = Lens(first), Envelope(first)
+        free = np.ones(first.shape[:2], bool)
+        for at in puzzle.missing():
+            x, y = corners[at]
+            free[round(y) : round(y + cell * scale), round(x) : round(x + cell * scale)] = False
+        blocks = Blocks(first, free)
+        given = np.array(start)
+
+        def read(frame: Frame) -> Reading[Board]:
+            planes = lens.planes(frame)
+            strange = envelope.unexplained(planes) & free
+            if lost(strange):
+                return Reading(None, False, "scene_lost")
+            digits = glyphs.read(planes)
+            unclear = np.flatnonzero(digits < 0)
+            board = Board(tuple(np.maximum(digits, 0).tolist()), tuple((int(c), 0, 0.0) for c in unclear))
+            if (given[unclear] > 0).any():
+                return Reading(board, False, "given_changed")
+            if (strange.any() and patches(strange)) or blocks.changed(planes):
+                return Reading(board, False, "extra_object")
+            return Reading(board)
+
+        return read
+
+    def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Board]]) -> Verdict:
+        return super().judge(puzzle, list(_remembering(readings)))
+
+    def illegal(self, puzzle: Puzzle, a: Board, b: Board) -> str | None:
+        start, goal = puzzle.start(), puzzle.goal()
+        changed = [c for c, (old, new) in enumerate(zip(a.digits, b.digits, strict=True)) if old != new]
+        if any(start[c] for c in changed):
+            return "given_changed"
+        # Two cells in progress in one frame may be the end of one and the beginning of the next; in two frames not.
+        if len(changed) > 1 or len(a.fresh() & b.fresh()) > 1:
+            return "several_at_once"
+        if any(b.digits[c] not in (0, goal[c]) for c in changed):
+            return "wrong_digit"
+        return "digit_removed" if any(a.digits[c] for c in changed) else None
+
+    def progress(self, puzzle: Puzzle, state: Board) -> float:
+        goal, cells = puzzle.goal(), puzzle.missing()
+        unclear = {cell for cell, *_ in state.writing}
+        if state.digits == goal and not unclear:
+            return 1.0
+        right = sum(state.digits[c] == goal[c] and c not in unclear for c in cells)
+        return min(right / len(cells), 0.99)
+
+    def same(self, puzzle: Puzzle, a: Board, b: Board) -> bool:
+        return a == b
+
+
+def _remembering(readings: Sequence[Reading[Board]]) -> Iterator[Reading[Board]]:
+    """What was last clearly seen in a cell counts while it is unclear: a flicker is no change, a slow erasure is."""
+    known: tuple[int, ...] = ()
+    for reading in readings:
+        state = reading.state
+        if state is None:
+            yield reading
+            continue
+        if known:
+            state = Board(_changed(state.digits, {cell: known[cell] for cell, *_ in state.writing}), state.writing)
+        known = state.digits
+        yield Reading(state, reading.kept, reading.note)
+
+
+def _changed(digits: tuple[int, ...], new: dict[int, int]) -> tuple[int, ...]:
+    return tuple(new.get(cell, value) for cell, value in enumerate(digits))
+
+
+def _fill(puzzle: Puzzle, order: Sequence[int], goal: tuple[int, ...] = ()) -> list[Board]:
+    """The boards on the way when cells are filled in some order."""
+    goal = goal or puzzle.goal()
+    boards = [Board(puzzle.start())]
+    for cell in order:
+        boards.append(Board(_changed(boards[-1].digits, {cell: goal[cell]})))
+    return boards
+
+
+def _rows(digits: Sequence[int], side: int) -> tuple[str, ...]:
+    text = "".join(str(d) if d else "." for d in digits)
+    return tuple(text[i : i + side] for i in range(0, len(text), side))
+
+
+def _solutions(grid: Sequence[int], box: tuple[int, int], rng: random.Random | None = None) -> Iterator[list[int]]:
+    """Every solution of a grid (0 is empty), by trying the cell with the fewest candidates first; random with `rng`."""
+    side = box[0] * box[1]
+    units = [(c // side, side + c % side, 2 * side + c // side // box[0] * box[0] + c % side // box[1])
+             for c in range(side * side)]  # fmt: skip
+    free = [(1 << side) - 1] * (3 * side)
+    for cell, value in enumerate(grid):
+        if value:
+            for unit in units[cell]:
+                free[unit] &= ~(1 << (value - 1))
+    filled = list(grid)
+    empty = [c for c, value in enumerate(grid) if not value]
+    if rng:
+        rng.shuffle(empty)
+
+    def search() -> Iterator[list[int]]:
+        if not empty:
+            yield list(filled)
+            return
+        masks = [free[units[c][0]] & free[units[c][1]] & free[units[c][2]] for c in empty]
+        best = min(range(len(empty)), key=lambda i: masks[i].bit_count())
+        cell = empty.pop(best)
+        values = [v for v in range(1, side + 1) if masks[best] >> (v - 1) & 1]
+        if rng:
+            rng.shuffle(values)
+        for value in values:
+            filled[cell] = value
+            for unit in units[cell]:
+                free[unit] ^= 1 << (value - 1)
+            yield from search()
+            for unit in units[cell]:
+                free[unit] ^= 1 << (value - 1)
+        filled[cell] = 0
+        empty.insert(best, cell)
+
+    return search()
+
+
+def _grown(t: float) -> float:
+    """Size of a digit a share `t` of the way through its step."""
+    return round(min(1.0, _SMALLEST + (1 - _SMALLEST) * max(t, 0.0) / _WHOLE), 4)
+
+
+def _board(puzzle: Puzzle, canvas: Size) -> tuple[int, int, int]:
+    """Left, top and cell size in whole pixels, so that every digit is drawn alike."""
+    left, top, cell = square_board(canvas, puzzle.side, margin=0.06)
+    return round(left), round(top), max(1, int(cell))
+
+
+@lru_cache(maxsize=256)
+def _glyph(value: int, colour: Colour, cell: int, size: float) -> npt.NDArray[np.uint8]:
+    """The inner part of a cell, white, with a digit (none for 0) at a share `size` of its full height."""
+    inner = max(1, cell - 2 * round(0.14 * cell))
+    sketch = Sketch((inner, inner), WHITE)
+    if value:
+        digit(sketch, value, (inner / 2, inner / 2), _HEIGHT * cell * size, colour)
+    return sketch.pixels()
+
+
+def _sheet(puzzle: Puzzle, canvas: Size) -> Frame:
+    """The lines: grey between cells, dark around boxes."""
+    left, top, cell = _board(puzzle, canvas)
+    side = cell * puzzle.side
+    thin = max(min(canvas) / 120, cell * 0.045)
+    thick = max(min(canvas) / 60, cell * 0.1)
+    sheet = Sketch(canvas)
+    sheet.rectangle((left, top, left + side, top + side), WHITE)
+    for width, colour, dark in ((thin, GREY, False), (thick, INK, True)):
+        for i in range(puzzle.side + 1):
+            at = i * cell
+            if dark == (i % puzzle.box[0] == 0):
+                sheet.line([(left, top + at), (left + side, top + at)], width, colour)
+            if dark == (i % puzzle.box[1] == 0):
+                sheet.line([(left + at, top), (left + at, top + side)], width, colour)
+    return sheet.pixels().copy()

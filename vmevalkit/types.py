@@ -1,0 +1,212 @@
+"""The domain in one place: frozen records that refuse unknown fields.
+
+What is written to disk is one of these and nothing else. Sizes are (width, height) in pixels, times are seconds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
+
+__all__ = ["DEFAULT_CANVAS", "DEFAULT_SEED"]
+
+Mode = Literal["solve", "guided", "hold"]
+Fit = Literal["letterbox", "stretch", "crop"]
+Status = Literal["scored", "missing", "broken", "failed", "unscorable"]
+Difficulty = Annotated[int, Field(ge=1, le=5)]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
+Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+MODES: tuple[Mode, ...] = ("solve", "guided", "hold")
+STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscorable")
+
+
+class Record(BaseModel):
+    """Base of everything that is stored or passed between stages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Geometry(Record):
+    """Where a question's canvas lies in a model's frame.
+
+    The canvas (`canvas` = width, height) fills the box (`x`, `y`, `width`, `height`) of a frame of size `frame`, all in
+    frame pixels. With fit `crop` the box reaches beyond the frame.
+    """
+
+    canvas: Size
+    frame: Size
+    fit: Fit
+    x: float
+    y: float
+    width: Annotated[float, Field(gt=0)]
+    height: Annotated[float, Field(gt=0)]
+
+    @classmethod
+    def place(cls, canvas: Size, frame: Size, fit: Fit = "letterbox") -> Geometry:
+        """Place a canvas centred in a frame."""
+        if fit == "stretch":
+            return cls(canvas=canvas, frame=frame, fit=fit, x=0, y=0, width=frame[0], height=frame[1])
+        scales = (frame[0] / canvas[0], frame[1] / canvas[1])
+        scale = min(scales) if fit == "letterbox" else max(scales)
+        # Whole pixels, because that is what an image can be pasted at.
+        width, height = max(1, round(canvas[0] * scale)), max(1, round(canvas[1] * scale))
+        x, y = (frame[0] - width) // 2, (frame[1] - height) // 2
+        return cls(canvas=canvas, frame=frame, fit=fit, x=x, y=y, width=width, height=height)
+
+
+class QuestionMetadata(Record):
+    """question_metadata.json: what a question made by the kit is."""
+
+    task: Name
+    id: Name
+    task_version: Annotated[int, Field(ge=1)]
+    seed: int
+    difficulty: Difficulty
+    mode: Mode
+    plan_length: Annotated[int, Field(ge=0)]
+    puzzle: dict[str, Any]
+    canvas: Size
+    sha256: dict[str, str]
+
+
+class Question(Record):
+    """One question on disk. `task` and `id` are its folders' names; `metadata` is None for a question brought along."""
+
+    task: Name
+    id: Name
+    folder: Path
+    metadata: QuestionMetadata | None = None
+
+    @property
+    def first_frame(self) -> Path:
+        return self.folder / "first_frame.png"
+
+    @property
+    def prompt_file(self) -> Path:
+        return self.folder / "prompt.txt"
+
+    @property
+    def final_frame(self) -> Path:
+        return self.folder / "final_frame.png"
+
+    @property
+    def ground_truth(self) -> Path:
+        return self.folder / "ground_truth.mp4"
+
+    @property
+    def metadata_file(self) -> Path:
+        return self.folder / "question_metadata.json"
+
+
+class Verdict(Record):
+    """What a verifier says about one film.
+
+    `outcome`, `process` and `preservation` are dense credit in [0, 1]; `evidence_frame` is the index of the first frame
+    that shows the reason. A film passes exactly when all three are 1 and `reason` is a passing one.
+    """
+
+    passed: bool
+    outcome: Unit
+    process: Unit
+    preservation: Unit
+    reason: str
+    explanation: str
+    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def value(self) -> float:
+        """Dense credit of the whole film: 1.0 exactly for a perfect film, near 0 for one that does nothing."""
+        return self.outcome * self.process * self.preservation
+
+    @model_validator(mode="after")
+    def _perfect_means_passed(self) -> Verdict:
+        if self.passed != (self.value == 1.0):
+            raise ValueError(f"passed={self.passed} contradicts value={self.value}")
+        return self
+
+
+class Score(Record):
+    """One scorer's decision about one sample. Only `scored` has `passed` and `value`."""
+
+    model: Name
+    task: Name
+    question_id: Name
+    seed: int
+    scorer: Name
+    scorer_version: str
+    status: Status
+    passed: bool | None = None
+    value: Unit | None = None
+    outcome: Unit | None = None
+    process: Unit | None = None
+    preservation: Unit | None = None
+    reason: str
+    explanation: str
+    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _only_scored_has_a_value(self) -> Score:
+        if (self.status == "scored") != (self.passed is not None and self.value is not None):
+            raise ValueError(f"status '{self.status}' with passed={self.passed}, value={self.value}")
+        return self
+
+
+class Provenance(Record):
+    """Everything that produced a video, as far as it applies to the model.
+
+    `settings` is what the model ran with, `requested` what was asked for beyond its defaults.
+    """
+
+    model: str
+    kit_version: str
+    seed: int
+    prompt_sha256: str
+    image_sha256: str
+    frames: Annotated[int, Field(ge=1)]
+    fps: Annotated[float, Field(gt=0)]
+    video_seconds: Annotated[float, Field(gt=0)]
+    size: Size
+    geometry: Geometry
+    settings: dict[str, Any] = Field(default_factory=dict)
+    requested: dict[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    weights: dict[str, Any] = Field(default_factory=dict)
+    device: str = "cpu"
+    memory_plan: str | None = None
+    libraries: dict[str, str] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
+
+
+class GenerationResult(Record):
+    """What a model's `generate` answers, and what result.json holds.
+
+    `duration_seconds` is the wall time of the generation; the film's own length is `metadata["video_seconds"]`.
+    `metadata` is a `Provenance` for a film that was made.
+    """
+
+    success: bool
+    video_path: str | None
+    error: str | None
+    duration_seconds: Annotated[float, Field(ge=0)]
+    generation_id: str
+    model: str
+    status: Literal["completed", "failed"]
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _success_has_a_video(self) -> GenerationResult:
+        if self.success != (self.video_path is not None and self.error is None and self.status == "completed"):
+            raise ValueError("success means: a video_path, no error, status 'completed'")
+        return self
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """The typed metadata of a film that was made."""
+        return Provenance.model_validate(self.metadata) if self.success and self.metadata else None

@@ -1,0 +1,409 @@
+"""Images and films: read, check, place in a frame and back, write as H.264. All of it through PyAV and Pillow.
+
+Frames are uint8 arrays of shape (height, width, 3), RGB. Files from outside are hostile until they went through here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+from PIL import Image, ImageOps
+
+from vmevalkit.errors import QuestionError, StorageError, VideoError
+from vmevalkit.types import Fit, Geometry, Record, Size
+
+Frame = npt.NDArray[np.uint8]
+Frames = npt.NDArray[np.uint8]
+
+MIN_SIDE = 16
+MAX_SIDE = 8192
+MAX_FRAMES = 4000
+
+av.logging.set_level(av.logging.PANIC)
+
+
+class VideoInfo(Record):
+    """What a container says about its first video stream, with the frames counted by decoding."""
+
+    size: Size
+    frames: int
+    fps: float
+    codec: str
+    pixel_format: str
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+
+# ---------------------------------------------------------------------------------------------------------- images
+
+
+def load_image(path: Path | str) -> Image.Image:
+    """Read any image a person might bring along as RGB, upright, on white where it is transparent.
+
+    Raises:
+        QuestionError: the file is missing, not an image, truncated, or of an absurd size.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
+                raise QuestionError(
+                    f"{path} is {width}x{height}; an image must be {MIN_SIDE} to {MAX_SIDE} pixels on each side"
+                )
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise QuestionError(f"{path} is missing") from None
+    except Image.DecompressionBombError:
+        raise QuestionError(f"{path} is far too large; at most {MAX_SIDE} pixels on each side") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise QuestionError(f"{path} is not a readable image: {str(error).splitlines()[0]}") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def place(image: Image.Image, size: Size, fit: Fit = "letterbox") -> tuple[Image.Image, Geometry]:
+    """Bring an RGB image into a frame of `size` and say where it lies.
+
+    Letterbox bars take the mean colour of the image's border, so that they look like more of the same paper.
+    """
+    geometry = Geometry.place(image.size, size, fit)
+    box = (round(geometry.width), round(geometry.height))
+    scaled = image if image.size == box else image.resize(box, Image.Resampling.LANCZOS)
+    if image.size == size:
+        return scaled, geometry
+    frame = Image.new("RGB", size, _border_colour(image))
+    frame.paste(scaled, (round(geometry.x), round(geometry.y)))
+    return frame, geometry
+
+
+def _border_colour(image: Image.Image) -> tuple[int, int, int]:
+    pixels = np.asarray(image)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    red, green, blue = np.median(border, axis=0)
+    return int(red), int(green), int(blue)
+
+
+# ------------------------------------------------------------------------------------------------------------ read
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Decode a video once and say what it is.
+
+    Raises:
+        VideoError: missing, empty, no video stream, or it does not decode.
+    """
+    with _open(path) as (container, stream):
+        count = sum(1 for _ in _decode(container, path))
+        return _info(stream, count)
+
+
+def decodes(path: Path | str) -> bool:
+    """Whether a video is there and its first and last frames decode; quick, for resuming."""
+    try:
+        with _open(path) as (container, stream):
+            first = next(_decode(container, path), None)
+            if first is None:
+                return False
+            if stream.duration:
+                container.seek(stream.duration, stream=stream)
+                return next(_decode(container, path), None) is not None
+            return True
+    except (VideoError, av.error.FFmpegError, OSError):
+        return False
+
+
+def _info(stream: Any, count: int) -> VideoInfo:
+    if count == 0:
+        raise VideoError("the video has no frames")
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    fps = float(rate) if rate else 0.0
+    if not 0.1 <= fps <= 1000:
+        fps = 8.0
+    context = stream.codec_context
+    return VideoInfo(
+        size=(context.width, context.height),
+        frames=count,
+        fps=fps,
+        codec=context.name,
+        pixel_format=context.pix_fmt or "unknown",
+    )
+
+
+@contextmanager
+def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(f"{path} is missing")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes)")
+    try:
+        # format=None lets libav probe, but only local files: a playlist that points elsewhere must not be followed.
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(f"{path} is not a video: {_reason(error)}") from None
+    with container:
+        if not container.streams.video:
+            raise VideoError(f"{path} has no picture, only sound or data")
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        if not (1 <= context.width <= MAX_SIDE and 1 <= context.height <= MAX_SIDE):
+            raise VideoError(f"{path} is {context.width}x{context.height}; at most {MAX_SIDE} pixels on each side")
+        # One thread a file: files are decoded side by side by worker processes.
+        stream.thread_type = "NONE"
+        yield container, stream
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+
+
+def _decode(container: Any, path: Path | str) -> Iterator[Any]:
+    """Frames of a container; a damaged tail ends the film with an error, never silently."""
+    try:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= MAX_FRAMES:
+                raise VideoError(f"{path} has more than {MAX_FRAMES} frames")
+            yield frame
+    except av.error.FFmpegError as error:
+        raise VideoError(f"{path} does not decode: {_reason(error)}") from None
+
+
+def read_frames(path: Path | str) -> Frames:
+    """All frames at full size, shape (frames, height, width, 3)."""
+    with _open(path) as (container, _):
+        frames = [frame.to_ndarray(format="rgb24") for frame in _decode(container, path)]
+    if not frames:
+        raise VideoError(f"{path} has no frames")
+    return np.stack(frames)
+
+
+def read_canvas(path: Path | str, locate: Callable[[Image.Image], Geometry], view: Size) -> tuple[Frames, Geometry]:
+    """Stream a video and bring every frame back to the question's canvas, at the size of `view`.
+
+    Args:
+        locate: tells from the first frame (at full size) where the canvas lies in it.
+        view: size of the returned frames; memory is (frames x view), whatever the video's own size.
+
+    Returns:
+        Frames of shape (frames, view height, view width, 3), and the geometry used.
+    """
+    frames: list[Frame] = []
+    geometry: Geometry | None = None
+    with _open(path) as (container, _):
+        for raw in _decode(container, path):
+            if geometry is None:
+                first = raw.to_image()
+                geometry = locate(first)
+                restore = _restorer(geometry, view)
+            frames.append(restore(raw))
+    if geometry is None:
+        raise VideoError(f"{path} has no frames")
+    return np.stack(frames), geometry
+
+
+def _restorer(geometry: Geometry, view: Size) -> Callable[[Any], Frame]:
+    """A function from a decoded libav frame to the canvas at `view` size.
+
+    The whole frame is scaled by libswscale so that the canvas gets its final size, then the canvas is cut out at whole
+    pixels (an error of at most half a pixel of the view). Parts that the frame does not show repeat its nearest edge.
+    """
+    width = max(1, round(geometry.frame[0] * view[0] / geometry.width))
+    height = max(1, round(geometry.frame[1] * view[1] / geometry.height))
+    x, y = round(geometry.x * view[0] / geometry.width), round(geometry.y * view[1] / geometry.height)
+    columns = np.clip(np.arange(x, x + view[0]), 0, width - 1)
+    rows = np.clip(np.arange(y, y + view[1]), 0, height - 1)
+    inside = x >= 0 and y >= 0 and x + view[0] <= width and y + view[1] <= height
+
+    # One reformatter a film: building libswscale's tables for each frame takes six times as long as using them.
+    scaler = VideoReformatter()
+
+    def restore(raw: Any) -> Frame:
+        pixels: Frame = scaler.reformat(raw, width, height, "rgb24", interpolation="AREA").to_ndarray()
+        if inside:
+            return pixels[y : y + view[1], x : x + view[0]]
+        return pixels[rows[:, None], columns]
+
+    return restore
+
+
+# ----------------------------------------------------------------------------------------------------------- write
+
+
+@contextmanager
+def replacing(path: Path | str, suffix: str = "") -> Iterator[Path]:
+    """A temporary path in the same folder that takes the final name only when the block ends well.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or ".tmp", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise StorageError.from_os(path, error) from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; results are meant to be shared like any other file the user writes.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError.from_os(path, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_video(
+    path: Path | str, frames: Iterable[Frame] | Frames, fps: float, *, crf: int = 18, preset: str = "veryfast"
+) -> None:
+    """Write RGB frames as H.264, yuv420p, faststart: it plays in every browser. The same frames give the same bytes.
+
+    Args:
+        frames: uint8 arrays (height, width, 3), all of one size; both sides even.
+        crf: x264's constant rate factor; 18 is visually lossless for drawings.
+
+    Raises:
+        VideoError: no frames, or frames of odd or different sizes.
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    with replacing(path, suffix=".mp4") as temporary:
+        iterator = iter(frames)
+        first = next(iterator, None)
+        if first is None:
+            raise VideoError(f"{path}: a film needs at least one frame")
+        height, width = first.shape[:2]
+        if width % 2 or height % 2:
+            raise VideoError(f"{path}: a film of {width}x{height} cannot be written, both sides must be even")
+        try:
+            with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+                rate = Fraction(fps).limit_denominator(1001)
+                stream = cast(av.VideoStream, container.add_stream("libx264", rate=rate))
+                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+                # One encoder thread: x264's output depends on how many there are, and the same film has the same bytes.
+                stream.codec_context.thread_count = 1
+                stream.options = {"crf": str(crf), "preset": preset}
+                # What libswscale converts with, said aloud, so that browsers do not guess BT.709 for large frames.
+                stream.codec_context.colorspace = 6
+                stream.codec_context.color_range = 1
+                for pixels in _chain(first, iterator):
+                    if pixels.shape != first.shape or pixels.dtype != np.uint8:
+                        raise VideoError(f"{path}: frames differ: {first.shape} and {pixels.shape} {pixels.dtype}")
+                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise StorageError.from_os(path, error) from None
+            raise VideoError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
+    yield first
+    yield from rest
+
+
+def even(size: Size) -> Size:
+    """The smallest size with even sides that holds `size`, because yuv420p halves both."""
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
+# -------------------------------------------------------------------------------------------------------- register
+
+
+def register(first: Image.Image, canvas: Image.Image) -> Geometry:
+    """Find where a question's canvas lies in the first frame of a video made elsewhere.
+
+    Letterbox, stretch and centre-crop are tried, then the best box is refined by moving its edges. What counts is the
+    correlation of the two pictures inside the box, so brightness and contrast do not matter, nor do the bars' colours.
+    """
+    grey = np.asarray(first.convert("L"), dtype=np.float32)
+    target_size = _bounded(canvas.size, 180)
+    target = np.asarray(canvas.convert("L").resize(target_size, Image.Resampling.BOX), dtype=np.float32)
+    fits: tuple[Fit, ...] = ("letterbox", "stretch", "crop")
+    candidates = [Geometry.place(canvas.size, first.size, fit) for fit in fits]
+    scored = [(_agreement(grey, g, target), g) for g in candidates]
+    best_score, best = max(scored, key=lambda pair: pair[0])
+    step = max(first.size) / 32
+    while step >= 0.5:
+        moved = False
+        for edges in _NUDGES:
+            geometry = _nudge(best, [edge * step for edge in edges])
+            if geometry is None:
+                continue
+            score = _agreement(grey, geometry, target)
+            if score > best_score + 1e-4:
+                best_score, best, moved = score, geometry, True
+        if not moved:
+            step /= 2
+    return best
+
+
+# Moves of the left, top, right and bottom edges: each alone, shifts, and zooms.
+_NUDGES = tuple(
+    (a * s, b * s, c * s, d * s)
+    for a, b, c, d in (
+        (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1),
+        (1, 0, 1, 0), (0, 1, 0, 1), (1, 1, -1, -1), (1, 0, -1, 0), (0, 1, 0, -1),
+    )
+    for s in (1, -1)
+)  # fmt: skip
+
+
+def _nudge(geometry: Geometry, edges: list[float]) -> Geometry | None:
+    left, top = geometry.x + edges[0], geometry.y + edges[1]
+    right, bottom = geometry.x + geometry.width + edges[2], geometry.y + geometry.height + edges[3]
+    width, height = right - left, bottom - top
+    frame_width, frame_height = geometry.frame
+    if width < frame_width / 4 or height < frame_height / 4 or width > 3 * frame_width or height > 3 * frame_height:
+        return None
+    return geometry.model_copy(update={"x": left, "y": top, "width": width, "height": height})
+
+
+def _bounded(size: Size, longest: int) -> Size:
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _agreement(grey: npt.NDArray[np.float32], geometry: Geometry, target: npt.NDArray[np.float32]) -> float:
+    """Correlation in [-1, 1] of the canvas and the frame inside the box, over the part that the frame shows."""
+    rows, columns = target.shape
+    ys = geometry.y + (np.arange(rows) + 0.5) * geometry.height / rows
+    xs = geometry.x + (np.arange(columns) + 0.5) * geometry.width / columns
+    seen_y, seen_x = (ys >= 0) & (ys < grey.shape[0]), (xs >= 0) & (xs < grey.shape[1])
+    if seen_y.sum() < rows / 3 or seen_x.sum() < columns / 3:
+        return -1.0
+    sampled = grey[ys[seen_y].astype(np.intp)[:, None], xs[seen_x].astype(np.intp)]
+    wanted = target[seen_y][:, seen_x]
+    a, b = sampled - sampled.mean(), wanted - wanted.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    # A canvas that is shown whole is preferred to one whose blank margins are cut off.
+    shown = float(seen_y.mean() * seen_x.mean())
+    return (float((a * b).sum()) / norm if norm > 1e-6 else 0.0) - 0.02 * (1.0 - shown)
