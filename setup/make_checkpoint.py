@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import json
-import os
 import random
+import re
 import shutil
 import string
 import sys
@@ -26,8 +27,8 @@ from typing import Any
 MODELS = {"5b": "cogvideox-5b-i2v", "1.5": "cogvideox1.5-5b-i2v"}
 TINY = {"5b": "cogvideox-tiny-random", "1.5": "cogvideox1.5-tiny-random"}
 
-# (width, height, frames): positions are learned for exactly this in a 5B-like model, computed for any in a 1.5-like one.
-TINY_FRAME = {"5b": (144, 96, 49), "1.5": (160, 96, 81)}
+# (width, height, frames). A 5B-like model learns positions for exactly this, a 1.5-like one computes them for any.
+TINY_FRAME = {"5b": (96, 64, 49), "1.5": (112, 64, 81)}
 FULL_FRAME = {"5b": (720, 480, 49), "1.5": (1360, 768, 81)}
 
 # The shapes of the published checkpoints (transformer/config.json, vae/config.json, text_encoder/config.json there).
@@ -45,11 +46,14 @@ TRANSFORMER: dict[str, Any] = {
     "use_rotary_positional_embeddings": True,
 }
 ONLY_5B: dict[str, Any] = {"use_learned_positional_embeddings": True}
+# The computed positions reach to 300 latents (2400 pixels), from which a film's own size is cut.
 ONLY_15: dict[str, Any] = {
     "use_learned_positional_embeddings": False,
     "patch_size_t": 2,
     "patch_bias": False,
     "ofs_embed_dim": 512,
+    "sample_width": 300,
+    "sample_height": 300,
 }
 VAE: dict[str, Any] = {
     "down_block_types": ("CogVideoXDownBlock3D",) * 4,
@@ -83,13 +87,37 @@ SCHEDULER: dict[str, Any] = {
 # One scheduler each, because they differ in how the pipeline calls them; DPM draws noise in every step.
 SCHEDULERS = {"5b": "CogVideoXDDIMScheduler", "1.5": "CogVideoXDPMScheduler"}
 
-# Small networks keep every kind of layer. Two attention heads of 16 are the least that rotary positions in 3D can split.
-SMALL_TRANSFORMER = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "time_embed_dim": 32,
-                     "text_embed_dim": 32}  # fmt: skip
-SMALL_VAE = {"block_out_channels": (4, 4, 8, 8), "layers_per_block": 1, "norm_num_groups": 2}
+# Small networks keep every kind of layer. A head of 16 is the least that rotary positions in 3D can split. What the VAE
+# does at full size decides the time on a CPU, so it has very few channels.
+SMALL_TRANSFORMER = {
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "in_channels": 8,
+    "out_channels": 4,
+    "num_layers": 2,
+    "time_embed_dim": 32,
+    "text_embed_dim": 32,
+}
+SMALL_VAE = {"block_out_channels": (2, 2, 4, 4), "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2}
 SMALL_T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 2}
 
-VOCABULARY = 1000
+VOCABULARY = 1500
+# Words that people's own prompts are likely to have, so that these stay within 226 tokens with so small a vocabulary.
+EVERYDAY = """
+a about above across after all along an and another any are around arrange as at away back background ball
+become before begin behind below between bird black blue board bottom box break bring brown by camera can car
+card cat center change child city clear close color come complete corner create cross current dark day
+direction do dog door down draw each edge end every exactly eye face fall fast fill final find first five
+fixed floor follow forward four frame from front generate give glass go goal green grey grid ground group hand
+have head hold house image in inside into is it just keep large last left light line long look make man many
+match middle more most move must near next night no not number object of off on once one only open or orange
+order other out outline over path people person piece place play point pull purple push put puzzle reach red
+remain restore rest right room rotate round rule same scene second see shape should show side simple single
+slide slowly small smooth smoothly solution solve space square stack star start static stay step still stop
+street table take tall target than that the their them then there they this three through time to together top
+toward tree turn two under until up use video view visible walk wall water way what when where which while
+white wide will window with without woman world yellow you
+"""
 
 
 def main() -> None:
@@ -126,70 +154,58 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     before = torch.get_default_dtype()
     index: dict[str, Any] = {"_class_name": "CogVideoXImageToVideoPipeline", "_random_weights": True}
     try:
+        index["tokenizer"] = ["transformers", "T5Tokenizer"]
+        vocabulary = train_tokenizer(building / "tokenizer")
         torch.set_default_dtype(dtype)
-        for name, build in components(like, size).items():
+        for name, build in components(like, size, vocabulary).items():
             torch.manual_seed(seed)
             with torch.device(device):
                 component = build()
-            component.save_pretrained(building / name, **({} if name in CONFIG_ONLY else {"max_shard_size": "5GB"}))
+            component.save_pretrained(building / name, **({} if name == "scheduler" else {"max_shard_size": "5GB"}))
             index[name] = [type(component).__module__.split(".")[0], type(component).__name__]
             del component
             gc.collect()
-        vocabulary = train_tokenizer(building / "tokenizer")
-        index["tokenizer"] = ["transformers", "T5Tokenizer"]
-        shape = {**T5, **({} if size == "full" else {**SMALL_T5, "vocab_size": vocabulary})}
-        torch.manual_seed(seed)
-        with torch.device(device):
-            encoder = text_encoder(shape)
-        encoder.save_pretrained(building / "text_encoder", max_shard_size="5GB")
-        index["text_encoder"] = ["transformers", "T5EncoderModel"]
         # The kit takes a folder with this file for a checkpoint, so it is written last.
         (building / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-        os.rename(building, folder)
+        building.rename(folder)
     finally:
         torch.set_default_dtype(before)
         shutil.rmtree(building, ignore_errors=True)
 
 
-CONFIG_ONLY = ("scheduler",)
-
-
-def components(like: str, size: str) -> dict[str, Callable[[], Any]]:
-    """How to build each of the pipeline's Diffusers components; random weights are PyTorch's own initialisation,
-    with which activations stay finite through all layers."""
+def components(like: str, size: str, vocabulary: int) -> dict[str, Callable[[], Any]]:
+    """How to build each of the pipeline's components. The random weights are PyTorch's own initialisation, with which
+    activations stay finite through all layers."""
     import diffusers
+    import transformers
 
     width, height, frames = (TINY_FRAME if size == "tiny" else FULL_FRAME)[like]
+    small = size != "full"
     transformer = {
         **TRANSFORMER,
-        **(ONLY_5B if like == "5b" else ONLY_15),
-        **({} if size == "full" else SMALL_TRANSFORMER),
         "sample_width": width // 8,
         "sample_height": height // 8,
         "sample_frames": frames,
+        **(ONLY_5B if like == "5b" else ONLY_15),
+        **(SMALL_TRANSFORMER if small else {}),
+        **({"ofs_embed_dim": 32} if small and like == "1.5" else {}),
     }
-    if like == "1.5" and size != "full":
-        transformer["ofs_embed_dim"] = 32
     vae = {
         **VAE,
-        **({} if size == "full" else SMALL_VAE),
+        **(SMALL_VAE if small else {}),
         **({"invert_scale_latents": True} if like == "1.5" else {}),
         "sample_width": width,
         "sample_height": height,
     }
+    t5 = {**T5, **({**SMALL_T5, "vocab_size": vocabulary} if small else {})}
     return {
         "scheduler": lambda: getattr(diffusers, SCHEDULERS[like])(**SCHEDULER),
         "vae": lambda: diffusers.AutoencoderKLCogVideoX(**vae),
         "transformer": lambda: diffusers.CogVideoXTransformer3DModel(**transformer),
+        "text_encoder": lambda: transformers.T5EncoderModel(transformers.T5Config(**t5)),
     }
-
-
-def text_encoder(shape: dict[str, Any]) -> Any:
-    from transformers import T5Config, T5EncoderModel
-
-    return T5EncoderModel(T5Config(**shape))
 
 
 def train_tokenizer(folder: Path) -> int:
@@ -201,25 +217,27 @@ def train_tokenizer(folder: Path) -> int:
     import sentencepiece
 
     folder.mkdir()
-    with tempfile.TemporaryDirectory() as scratch:
-        prefix = Path(scratch) / "spiece"
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(prompts()),
-            model_prefix=str(prefix),
-            model_type="unigram",
-            vocab_size=VOCABULARY,
-            hard_vocab_limit=False,
-            required_chars=string.ascii_letters + string.digits + string.punctuation,
-            # T5's special tokens and their numbers.
-            pad_id=0,
-            eos_id=1,
-            unk_id=2,
-            bos_id=-1,
-            num_threads=1,
-            minloglevel=2,
-        )
-        shutil.copyfile(prefix.with_suffix(".model"), folder / "spiece.model")
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model")).get_piece_size()
+    texts = [*prompts(), EVERYDAY]
+    # SentencePiece considers a piece only if it is part of two different words: so each word is there with an end, too.
+    words = sorted({word for text in texts for word in re.findall("[A-Za-z]+", text)})
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*texts, *(f"{word}q {word}z" for word in words)]),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=VOCABULARY,
+        hard_vocab_limit=False,
+        required_chars=string.ascii_letters + string.digits + string.punctuation,
+        # T5's special tokens and their numbers.
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()).get_piece_size()
     special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     extra = {"additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)]}
     settings = {"tokenizer_class": "T5Tokenizer", "model_max_length": 226, "extra_ids": 100, "legacy": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task.
 Questions = Annotated[Path, typer.Option(help="Folder of the question set.")]
 Outputs = Annotated[Path, typer.Option(help="Folder of the experiment's films.")]
 Scores = Annotated[Path, typer.Option(help="Folder of the experiment's scores.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side; one a core where left out.")]
 
 
 @app.callback()
@@ -72,7 +73,7 @@ def make(
 
     folders = run(
         task, count=count, seed=seed, difficulty=difficulty, mode=mode,  # type: ignore[arg-type]
-        size=_size(size), questions=questions, workers=workers,
+        size=_size(size), questions=questions, workers=workers or _cores(),
     )  # fmt: skip
     typer.echo(f"{len(folders)} questions in {questions}")
 
@@ -133,7 +134,12 @@ def score(
 
     found = list(
         iter_score(
-            scorer or ["rule"], model=model, questions=questions, outputs=outputs, scores=scores, workers=workers
+            scorer or ["rule"],
+            model=model,
+            questions=questions,
+            outputs=outputs,
+            scores=scores,
+            workers=workers or _cores(),
         )
     )
     if jsonl is not None:
@@ -211,6 +217,10 @@ def doctor() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ helpers
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -267,7 +267,7 @@ def check_model(name: str) -> list[str]:
     problems = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        question = make(["maze"], count=1, questions=root / "questions", workers=1)[0]
+        question = make(["maze"], count=1, questions=root / "questions")[0]
         contender = Contender(name, root / "outputs")
         model = contender.load()
         first, prompt = question / "first_frame.png", (question / "prompt.txt").read_text()
@@ -310,13 +310,13 @@ def check_scorer(name: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         questions, outputs = root / "questions", root / "outputs"
-        make(["maze"], count=2, questions=questions, workers=1)
+        make(["maze"], count=2, questions=questions)
         generate(["replay", "still"], questions=questions, outputs=outputs, baselines=False)
         (outputs / "replay/maze_task/maze_0001/video/video.mp4").write_bytes(b"")
         (outputs / "still/maze_task/maze_0001/video/video.mp4").unlink()
         found = {
             (s.model, s.question_id): s
-            for s in score(name, questions=questions, outputs=outputs, scores=root / "scores", workers=1)
+            for s in score(name, questions=questions, outputs=outputs, scores=root / "scores")
         }
         for model, question, expected in (
             ("replay", "maze_0000", "scored passed"),

@@ -85,7 +85,7 @@ class StorageError(KitError):
     @classmethod
     def from_os(cls, path: object, error: OSError) -> StorageError:
         """Say in a user's words why writing `path` failed."""
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return cls(f"the disk is full: cannot write {path}", "free some space and run the same command again")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return cls(f"no permission to write {path}", "choose another folder or change its permissions")

@@ -74,11 +74,10 @@ def load_image(path: Path | str) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
+        values = np.asarray(image, dtype=np.float64) / 257.0
+        return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -201,6 +200,26 @@ def read_frames(path: Path | str) -> Frames:
     return np.stack(frames)
 
 
+def overview(path: Path | str, longest: int) -> tuple[Frames, Image.Image, VideoInfo]:
+    """A video in one pass, for thumbnails: all frames small, the first at full size, and what the video is.
+
+    Args:
+        longest: the longer side of the small frames is at most this.
+    """
+    frames: list[Frame] = []
+    first: Image.Image | None = None
+    with _open(path) as (container, stream):
+        width, height = _bounded((stream.codec_context.width, stream.codec_context.height), longest)
+        for raw in _decode(container, path):
+            if first is None:
+                first = raw.to_image()
+            frames.append(raw.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray())
+        info = _info(stream, len(frames))
+    if first is None:
+        raise VideoError(f"{path} has no frames")
+    return np.stack(frames), first, info
+
+
 def read_canvas(path: Path | str, locate: Callable[[Image.Image], Geometry], view: Size) -> tuple[Frames, Geometry]:
     """Stream a video and bring every frame back to the question's canvas, at the size of `view`.
 
@@ -307,9 +326,10 @@ def write_video(
                 rate = Fraction(fps).limit_denominator(1001)
                 stream = cast(av.VideoStream, container.add_stream("libx264", rate=rate))
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-                # One encoder thread: x264's output depends on how many there are, and the same film has the same bytes.
+                # The same film has the same bytes. x264's output depends on how many threads there are, and with its
+                # macroblock tree small frames (96x64) came out different from run to run: seen with FFmpeg 8 on x86-64.
                 stream.codec_context.thread_count = 1
-                stream.options = {"crf": str(crf), "preset": preset}
+                stream.options = {"crf": str(crf), "preset": preset, "x264-params": "mbtree=0"}
                 # What libswscale converts with, said aloud, so that browsers do not guess BT.709 for large frames.
                 stream.codec_context.colorspace = 6
                 stream.codec_context.color_range = 1
@@ -341,14 +361,16 @@ def even(size: Size) -> Size:
 def register(first: Image.Image, canvas: Image.Image) -> Geometry:
     """Find where a question's canvas lies in the first frame of a video made elsewhere.
 
-    Letterbox, stretch and centre-crop are tried, then the best box is refined by moving its edges. What counts is the
-    correlation of the two pictures inside the box, so brightness and contrast do not matter, nor do the bars' colours.
+    Letterbox, stretch, centre-crop, what is left without plain bars, and ink on ink are tried, then the best box is
+    refined by moving its edges. What counts is the correlation of the two pictures inside the box, so brightness and
+    contrast do not matter, nor do the bars' colours.
     """
     grey = np.asarray(first.convert("L"), dtype=np.float32)
     target_size = _bounded(canvas.size, 180)
     target = np.asarray(canvas.convert("L").resize(target_size, Image.Resampling.BOX), dtype=np.float32)
     fits: tuple[Fit, ...] = ("letterbox", "stretch", "crop")
     candidates = [Geometry.place(canvas.size, first.size, fit) for fit in fits]
+    candidates += _from_content(np.asarray(first), np.asarray(canvas), candidates[0])
     scored = [(_agreement(grey, g, target), g) for g in candidates]
     best_score, best = max(scored, key=lambda pair: pair[0])
     step = max(first.size) / 32
@@ -364,6 +386,28 @@ def register(first: Image.Image, canvas: Image.Image) -> Geometry:
         if not moved:
             step /= 2
     return best
+
+
+def _from_content(frame: Frame, canvas: Frame, like: Geometry) -> list[Geometry]:
+    """Boxes that follow from where the two pictures have content: all of the frame's, and the drawing in it."""
+    shown, drawn = _content(frame), _content(canvas)
+    if shown is None or drawn is None:
+        return []
+    left, top, right, bottom = shown
+    bars = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    across, down = (right - left) / (drawn[2] - drawn[0]), (bottom - top) / (drawn[3] - drawn[1])
+    height, width = canvas.shape[:2]
+    ink = {"x": left - drawn[0] * across, "y": top - drawn[1] * down, "width": width * across, "height": height * down}
+    return [like.model_copy(update=box) for box in (bars, ink)]
+
+
+def _content(pixels: Frame) -> tuple[int, int, int, int] | None:
+    """Box (left, top, right, bottom) of what differs from the colour of the corner; None for a plain picture."""
+    differs = np.abs(pixels.astype(np.int16) - pixels[0, 0]).max(axis=2) > 40
+    rows, columns = np.flatnonzero(differs.mean(axis=1) > 0.01), np.flatnonzero(differs.mean(axis=0) > 0.01)
+    if not len(rows) or not len(columns):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 # Moves of the left, top, right and bottom edges: each alone, shifts, and zooms.

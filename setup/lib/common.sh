@@ -141,6 +141,8 @@ make_environment() {
     fi
     python=$(find_python)
     say "$name: making $env with $python"
+    # The marker first: a removal that is interrupted must not leave it.
+    rm -f "$env/$MARKER"
     rm -rf "$env"
     mkdir -p "$ROOT/envs"
     "$python" -m venv "$env"

@@ -50,10 +50,10 @@ class FunctionService:
     uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. Without fps, 8 is meant.
     """
 
-    def __init__(self, model: str | VideoFunction, **args: Any) -> None:
+    def __init__(self, model: str, *, function: str | VideoFunction, **args: Any) -> None:
         if args:
-            raise ConfigError(f"a function has no settings, but got {', '.join(sorted(args))}")
-        self._function = load_function(model) if isinstance(model, str) else model
+            raise ConfigError(f"{model} is a function and has no settings, but got {', '.join(sorted(args))}")
+        self._function = load_function(function) if isinstance(function, str) else function
 
     def generate(self, request: Request, **options: Any) -> Film:
         if options or request.duration is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from vmevalkit import store
 from vmevalkit.report.media import films, question_pictures
@@ -49,3 +51,22 @@ def report(
     store.write_text(index, render(places, gathered, summary, pictures, shown))
     log.info("%d samples of %d questions in %s", summary.samples, summary.questions, index)
     return index
+
+
+class _Verb(ModuleType):
+    """A package that can be called."""
+
+    def __call__(
+        self,
+        questions: Path = store.QUESTIONS,
+        outputs: Path = store.OUTPUTS,
+        scores: Path = store.SCORES,
+        report: Path = store.REPORT,
+    ) -> Path:
+        return _report(questions, outputs, scores, report)
+
+
+# The verb and its package have one name, and importing a package puts it into its parent in the verb's place: so
+# `vmevalkit.report(...)` must mean the same whichever of the two it finds.
+_report = report
+sys.modules[__name__].__class__ = _Verb

@@ -17,17 +17,17 @@ from typing import Generic, Literal, TypeVar
 
 import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vmevalkit import store, video
 from vmevalkit.errors import QuestionError, VideoError
 from vmevalkit.report.rows import Key, Row
-from vmevalkit.types import Geometry, Question, Record, Size
+from vmevalkit.runner.progress import track
+from vmevalkit.types import Question, Record, Size
 
 STRIP = 8
 TILE = 240
 POSTER = 480
-_LONG_FILM = 400
 
 _PLAYABLE = {
     "h264": ("yuv420p", "yuvj420p"),
@@ -111,7 +111,7 @@ def question_pictures(media: Path, questions: Iterable[Question]) -> dict[tuple[
         for name, source in (("first", question.first_frame), ("final", question.final_frame))
         if source.is_file()
     }
-    return dict(zip(jobs, _in_parallel(_picture, jobs.values()), strict=True))
+    return dict(zip(jobs, _in_parallel(_picture, list(jobs.values()), "drawing questions"), strict=True))
 
 
 def question_folder(media: Path, task: str, question_id: str) -> Path:
@@ -129,7 +129,7 @@ def _picture(job: _PictureJob) -> _Made[Picture]:
     except (QuestionError, OSError) as error:
         problem = _without_folder(str(error), job.source)
         return _Made(Picture(sha256="", problem=problem), job.folder, job.name, {})
-    data = _webp(image.resize(_bounded(image.size, POSTER), Image.Resampling.LANCZOS))
+    data = _webp(_thumbnail(image))
     return _Made(Picture(sha256=digest, size=image.size), job.folder, job.name, {file: data})
 
 
@@ -156,7 +156,7 @@ def films(media: Path, rows: Iterable[Row]) -> dict[Key, Film]:
         for row in rows
         if row.video is not None and row.score.status != "broken"
     }
-    return dict(zip(jobs, _in_parallel(_film, jobs.values()), strict=True))
+    return dict(zip(jobs, _in_parallel(_film, list(jobs.values()), "drawing films"), strict=True))
 
 
 def film_folder(media: Path, key: Key) -> Path:
@@ -179,18 +179,14 @@ def _film(job: _FilmJob) -> _Made[Film]:
     ):
         return _Made(known, job.folder, name, {})
     try:
-        info = video.probe(job.source)
-        shown = choose_frames(info.frames, job.evidence)
-        # All frames are held at this size: a long film gets smaller pictures instead of much memory.
-        view = _bounded(info.size, POSTER if info.frames <= _LONG_FILM else TILE)
-        frames, _ = video.read_canvas(job.source, lambda first: Geometry.place(first.size, first.size), view)
-        tiles = [Image.fromarray(frames[i]).resize(_bounded(view, TILE), Image.Resampling.BOX) for i in shown]
+        frames, first, info = video.overview(job.source, TILE)
     except (VideoError, av.error.FFmpegError, ValueError, MemoryError) as error:
         problem = f"The film cannot be shown: {_without_folder(str(error), job.source)}."
         return _Made(Film(sha256=digest, evidence=job.evidence, problem=problem), job.folder, name, {})
+    shown = choose_frames(info.frames, job.evidence)
     files = {
-        strip: _webp(Image.fromarray(np.concatenate([np.asarray(tile) for tile in tiles], axis=1))),
-        poster: _webp(Image.fromarray(frames[0])),
+        strip: _webp(Image.fromarray(np.concatenate([frames[i] for i in shown], axis=1))),
+        poster: _webp(_thumbnail(first)),
     }
     record = Film(sha256=digest, evidence=job.evidence, info=info, shown=shown)
     return _Made(record, job.folder, name, files)
@@ -213,10 +209,10 @@ def choose_frames(frames: int, evidence: int | None) -> tuple[int, ...]:
 # ----------------------------------------------------------------------------------------------------------- helpers
 
 
-def _in_parallel(make: Callable[[J], _Made[R]], jobs: Iterable[J]) -> Iterator[R]:
+def _in_parallel(make: Callable[[J], _Made[R]], jobs: list[J], label: str) -> Iterator[R]:
     """Make in threads, write here, in the order of the jobs."""
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-        for made in pool.map(make, jobs):
+        for made in track(pool.map(make, jobs), len(jobs), label):
             made.write()
             yield made.record
 
@@ -235,9 +231,8 @@ def _is_there(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def _bounded(size: Size, longest: int) -> Size:
-    scale = min(1.0, longest / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def _thumbnail(image: Image.Image) -> Image.Image:
+    return ImageOps.contain(image, (POSTER, POSTER)) if max(image.size) > POSTER else image
 
 
 def _webp(image: Image.Image) -> bytes:

@@ -2,11 +2,15 @@
 (() => {
   const form = document.querySelector(".filters");
   const list = document.querySelector(".samples");
+  const more = document.querySelector(".more");
   const rows = [...list.children];
   const filters = ["model", "task", "mode", "verdict", "reason"].filter((name) => form.elements[name]);
   const verdicts = [...form.elements.verdict.options].map((option) => option.value);
   const place = new Map(rows.map((row, index) => [row, index]));
   const texts = new Map();
+  // Rows are shown in portions: a browser that lays out thousands of films at once is slow to move the focus.
+  const portion = 60;
+  let limit = portion;
   let visible = rows;
   let current = null;
   let order = "";
@@ -28,6 +32,23 @@
     difficulty: (a, b) => number(a, "difficulty", 9) - number(b, "difficulty", 9),
   };
 
+  // Shows the first `limit` of the rows that are wanted, and no others.
+  const show = () => {
+    const shown = new Set(visible.slice(0, limit));
+    for (const row of rows) {
+      const hidden = !shown.has(row);
+      if (hidden && !row.hidden) row.querySelector("video")?.pause();
+      row.hidden = hidden;
+    }
+    more.hidden = visible.length <= limit;
+  };
+
+  const reveal = (index) => {
+    if (index < limit) return;
+    limit = (Math.floor(index / portion) + 1) * portion;
+    show();
+  };
+
   const apply = () => {
     const wanted = filters.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
     const words = form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -39,12 +60,10 @@
       list.append(...[...rows].sort((a, b) => compare(a, b) || place.get(a) - place.get(b)));
       order = sort;
     }
-    for (const row of rows) {
-      const hidden = !keep(row);
-      if (hidden && !row.hidden) row.querySelector("video")?.pause();
-      row.hidden = hidden;
-    }
-    visible = [...list.children].filter((row) => !row.hidden);
+    const kept = new Set(rows.filter(keep));
+    visible = [...list.children].filter((row) => kept.has(row));
+    limit = portion;
+    show();
     const all = rows.length.toLocaleString("en");
     const some = visible.length.toLocaleString("en");
     form.elements.shown.value = visible.length === rows.length ? `${all} samples` : `${some} of ${all} samples`;
@@ -57,7 +76,7 @@
     for (const name of [...filters, "q", "sort"]) {
       if (form.elements[name].value) state.set(name, form.elements[name].value);
     }
-    if (current && !current.hidden) state.set("row", current.id);
+    if (visible.includes(current)) state.set("row", current.id);
     history.replaceState(null, "", `#${state}`);
   };
 
@@ -66,15 +85,13 @@
     if (hash && !hash.includes("=")) return;
     const state = new URLSearchParams(hash);
     const row = document.getElementById(state.get("row") ?? "");
-    const only = row && [...state.keys()].length === 1;
     for (const name of [...filters, "q", "sort"]) form.elements[name].value = state.get(name) ?? "";
     for (const name of [...filters, "sort"]) {
       if (form.elements[name].selectedIndex < 0) form.elements[name].value = "";
     }
     apply();
-    if (row?.classList.contains("sample")) go(row);
+    if (row && visible.includes(row)) go(row);
     else if (hash) form.scrollIntoView();
-    if (only) remember();
   };
 
   const mark = (row) => {
@@ -86,6 +103,7 @@
 
   const go = (row) => {
     mark(row);
+    reveal(visible.indexOf(row));
     row.focus({ preventScroll: true });
     row.scrollIntoView({ block: "start" });
   };
@@ -94,8 +112,8 @@
     if (!visible.length) return;
     let index = visible.indexOf(current);
     if (index < 0) {
-      const below = visible.findIndex((row) => row.getBoundingClientRect().bottom > 120);
-      index = below < 0 ? visible.length - 1 : by > 0 ? below - 1 : below + 1;
+      const below = visible.slice(0, limit).findIndex((row) => row.getBoundingClientRect().bottom > 120);
+      index = below < 0 ? Math.min(limit, visible.length) - 1 : by > 0 ? below - 1 : below + 1;
     }
     go(visible[Math.min(visible.length - 1, Math.max(0, index + by))]);
     remember();
@@ -163,6 +181,11 @@
   document.querySelector("button.reset").addEventListener("click", () => form.reset());
   window.addEventListener("hashchange", recall);
 
+  // The bar stays in view and grows with narrow windows; rows stop below it.
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--bar", `${form.offsetHeight}px`);
+  }).observe(form);
+
   // A poster is loaded when its row comes near: browsers have no lazy posters.
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -173,6 +196,11 @@
     }
   }, { rootMargin: "800px" });
   for (const row of rows) near.observe(row);
+
+  more.addEventListener("click", () => reveal(limit));
+  new IntersectionObserver(([entry]) => {
+    if (entry.isIntersecting) reveal(limit);
+  }, { rootMargin: "1500px" }).observe(more);
 
   recall();
 })();

@@ -55,7 +55,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class Line:
-    """A model's line in a table: its cell for all tasks, then one for each task (None where nothing was asked)."""
+    """A model's line in a table, with a cell for each column; None where nothing was asked."""
 
     model: str
     about: str
@@ -64,14 +64,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """The questions of one mode."""
+    """The questions of one mode. Columns are tasks; None is all of them, which is left out where there is only one."""
 
     mode: Mode | None
     questions: int
-    tasks: list[str]
+    columns: list[str | None]
     models: list[Line]
     baselines: list[Line]
     floors: list[Floor | None]
+
+    @property
+    def places(self) -> set[tuple[Mode | None, str | None]]:
+        """The cells of the summary that the table shows."""
+        return {(self.mode, task) for task in self.columns}
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,7 @@ def render(
     return template.render(
         summary=summary,
         notes=gathered.notes,
+        counts=[cell for table in tables for cell in summary.cells if (cell.mode, cell.task) in table.places],
         tables=tables,
         checks=list(_checks(summary)),
         views=views,
@@ -170,17 +176,20 @@ def _tables(summary: Summary, gathered: Gathered) -> Iterator[Table]:
         if not cells:
             continue
         tasks = sorted({cell.task for cell in cells if cell.task is not None})
+        columns: list[str | None] = [None, *tasks] if len(tasks) > 1 else [*tasks]
         yield Table(
             mode=mode,
             questions=sum((q.metadata.mode if q.metadata else None) == mode for q in gathered.questions),
-            tasks=tasks,
-            models=_lines([cell for cell in cells if not cell.baseline], tasks, floors),
-            baselines=_lines([cell for cell in cells if cell.baseline], tasks, floors),
-            floors=[floors.get((mode, task)) for task in (None, *tasks)],
+            columns=columns,
+            models=_lines([cell for cell in cells if not cell.baseline], columns, floors),
+            baselines=_lines([cell for cell in cells if cell.baseline], columns, floors),
+            floors=[floors.get((mode, task)) for task in columns],
         )
 
 
-def _lines(cells: list[Cell], tasks: list[str], floors: Mapping[tuple[Mode | None, str | None], Floor]) -> list[Line]:
+def _lines(
+    cells: list[Cell], columns: list[str | None], floors: Mapping[tuple[Mode | None, str | None], Floor]
+) -> list[Line]:
     views: dict[str, dict[str | None, CellView]] = {}
     for cell in cells:
         chosen = {"model": cell.model, "task": cell.task, "mode": cell.mode or "none"}
@@ -194,7 +203,7 @@ def _lines(cells: list[Cell], tasks: list[str], floors: Mapping[tuple[Mode | Non
         Line(
             model=model,
             about=MODELS[model].about if model in MODELS and MODELS[model].baseline else "",
-            cells=[found.get(task) for task in (None, *tasks)],
+            cells=[found.get(task) for task in columns],
         )
         for model, found in views.items()
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from vmevalkit import store
 from vmevalkit.errors import QuestionError
 from vmevalkit.models import MODELS
-from vmevalkit.stats import NOT_SCORED
+from vmevalkit.stats import CEILING, NOT_SCORED
 from vmevalkit.types import DEFAULT_SEED, Difficulty, Mode, Question, Record, Score
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Row(Record):
         baseline: the model answers without reasoning.
         kind, mode, difficulty, plan_length: of the question, from its metadata; None where it has none.
         prompt: None where it cannot be read.
+        answerable: the question has the files that the model needs; another run would not help where it has not.
         video: the film, None where there is none.
         score: what the rule scorer wrote, or a stand-in with reason `not_scored`.
     """
@@ -41,6 +42,7 @@ class Row(Record):
     difficulty: Difficulty | None
     plan_length: int | None
     prompt: str | None
+    answerable: bool
     video: Path | None
     score: Score
 
@@ -122,7 +124,7 @@ def gather(places: Places) -> Gathered:
     questions = store.iter_questions(places.questions)
     written = {key_of(score): score for score in store.iter_scores(places.scores) if score.scorer == SCORER}
     names = {*store.iter_models(places.outputs), *(model for model, *_ in written)}
-    models = sorted(names, key=lambda name: (is_baseline(name), name))
+    models = sorted(names, key=lambda name: (is_baseline(name), name != CEILING, name))
     prompts = [_prompt(question) for question in questions]
     seeds = {model: _seeds(places.outputs, model, questions, written) for model in models}
     rows = [
@@ -177,6 +179,7 @@ def _row(
         difficulty=metadata.difficulty if metadata else None,
         plan_length=metadata.plan_length if metadata else None,
         prompt=prompt,
+        answerable=model not in MODELS or all((question.folder / name).is_file() for name in MODELS[model].needs),
         video=film,
         score=written.get((model, question.task, question.id, seed)) or _stand_in(sample, film),
     )
@@ -224,15 +227,21 @@ def _unfinished(places: Places, rows: list[Row]) -> list[Note]:
     verdicts = Counter(row.verdict for row in rows)
     stale = sum(row.verdict == "missing" and row.video is not None for row in rows)
     unscored = verdicts["not scored"] + stale
-    lacking = [row for row in rows if row.verdict in ("missing", "not scored", "broken") and row.video is None]
-    lacking += [row for row in rows if row.verdict == "broken" and row.video is not None]
+    lacking = [
+        row for row in rows if row.answerable and (row.video is None or row.verdict == "broken")
+        and row.verdict in ("missing", "not scored", "broken")
+    ]  # fmt: skip
     if lacking:
         text = f"{count(len(lacking), 'sample')} without a film that plays; each counts as not passed."
         notes.append(Note(text, _generate(places, lacking)))
-    failed = [row for row in rows if row.verdict == "failed"]
+    failed = [row for row in rows if row.answerable and row.verdict == "failed"]
     if failed:
         text = f"{count(len(failed), 'generation')} failed; each counts as not passed."
         notes.append(Note(text, _generate(places, failed, "--retry-failed")))
+    hopeless = sum(not row.answerable for row in rows)
+    if hopeless:
+        text = f"{count(hopeless, 'sample')} that a baseline cannot make, because the question brings no answer along."
+        notes.append(Note(text))
     if unscored:
         text = f"{count(unscored, 'sample')} not scored yet; each counts as missing, so as not passed."
         notes.append(Note(text, places.command("score")))
@@ -282,10 +291,7 @@ def _versions(rows: list[Row]) -> list[Note]:
 
 
 def _several_seeds(seeds: Mapping[str, list[int]]) -> list[Note]:
-    by_count: defaultdict[int, list[str]] = defaultdict(list)
-    for model, found in seeds.items():
-        by_count[len(found)].append(model)
-    several = [name for number, names in sorted(by_count.items()) if number > 1 for name in names]
+    several = [model for model, found in seeds.items() if len(found) > 1]
     if not several:
         return []
     text = (

@@ -45,9 +45,16 @@ class Contender:
     It can be sent to a worker process, which calls `load`.
     """
 
-    def __init__(self, model: str | Callable[..., Any], outputs: Path, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Callable[..., Any],
+        outputs: Path,
+        settings: dict[str, Any] | None = None,
+        duration: float | None = None,
+    ) -> None:
         self.outputs = outputs
         self.settings = settings or {}
+        self.duration = duration
         self.card: ModelCard | None = None
         self._target = model
         if callable(model):
@@ -74,7 +81,7 @@ class Contender:
             ConfigError: a setting that the model does not have or cannot take.
         """
         if self.card is None:
-            return FunctionWrapper(self._target, self.outputs, name=self.name, **self.settings)  # type: ignore[arg-type]
+            return FunctionWrapper(self.name, self.outputs, function=self._target, **self.settings)
         wrapper = _load_model_wrapper(self.name)
         return wrapper(self.card.model, self.outputs, name=self.name, **{**self.card.args, **self.settings})
 
@@ -192,7 +199,7 @@ def plan(
         raise UsageError(f"duration = {duration}: a positive number of seconds")
     outputs = Path(outputs)
     models = [model] if isinstance(model, str) or callable(model) else list(model)
-    contenders = [Contender(m, outputs, settings) for m in dict.fromkeys(models)]
+    contenders = [Contender(m, outputs, settings, duration) for m in dict.fromkeys(models)]
     named = {c.name for c in contenders}
     if baselines:
         contenders += [Contender(name, outputs) for name in MODELS if MODELS[name].baseline and name not in named]
@@ -201,14 +208,11 @@ def plan(
     )
     for contender in contenders:
         contender.configured()
-    return [_plan(c, asked, range(seed, seed + samples), retry_failed, duration) for c in contenders], contenders
+    return [_plan(c, asked, range(seed, seed + samples), retry_failed) for c in contenders], contenders
 
 
-def _plan(
-    contender: Contender, questions: Sequence[Question], seeds: range, retry_failed: bool, duration: float | None
-) -> Plan:
+def _plan(contender: Contender, questions: Sequence[Question], seeds: range, retry_failed: bool) -> Plan:
     todo, complete, failed, unanswerable = [], 0, [], 0
-    own_duration = None if contender.card is not None and contender.card.baseline else duration
     for question in questions:
         if not contender.can_answer(question):
             unanswerable += 1
@@ -217,12 +221,12 @@ def _plan(
             sample = store.Sample(outputs=contender.outputs, model=contender.name, task=question.task,
                                   question_id=question.id, seed=seed)  # fmt: skip
             if store.is_complete(sample):
-                _check_same(contender, question, sample, own_duration)
+                _check_same(contender, question, sample)
                 complete += 1
             elif store.has_failed(sample) and not retry_failed:
                 failed.append(sample)
             else:
-                todo.append(Job(sample=sample, question=question, duration=own_duration))
+                todo.append(Job(sample=sample, question=question, duration=contender.duration))
     each = contender.card.seconds_a_video if contender.card is not None else None
     return Plan(
         model=contender.name,
@@ -236,7 +240,7 @@ def _plan(
     )
 
 
-def _check_same(contender: Contender, question: Question, sample: store.Sample, duration: float | None) -> None:
+def _check_same(contender: Contender, question: Question, sample: store.Sample) -> None:
     """Refuse to mix films of other questions or settings into one experiment."""
     result = store.read_result(sample)
     provenance = result.provenance if result is not None else None
@@ -247,7 +251,7 @@ def _check_same(contender: Contender, question: Question, sample: store.Sample, 
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
             "choose another --outputs folder for this question set",
         )
-    asked = _requested(contender, duration)
+    asked = _requested(contender)
     if provenance.requested != asked:
         raise UsageError(
             f"{sample.folder} was made with settings {provenance.requested}, now asked are {asked}",
@@ -255,15 +259,15 @@ def _check_same(contender: Contender, question: Question, sample: store.Sample, 
         )
 
 
-def _requested(contender: Contender, duration: float | None) -> dict[str, Any]:
+def _requested(contender: Contender) -> dict[str, Any]:
     asked = {name: str(value) if isinstance(value, Path) else value for name, value in contender.settings.items()}
-    return {**asked, "duration": duration} if duration is not None else asked
+    return {**asked, "duration": contender.duration} if contender.duration is not None else asked
 
 
 def _run(contender: Contender, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, GenerationResult]]:
     if not jobs:
         return iter(())
-    return run_local(contender.load, answer, [(job, _requested(contender, job.duration)) for job in jobs], workers)
+    return run_local(contender.load, answer, [(job, _requested(contender)) for job in jobs], workers)
 
 
 def answer(model: Any, item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:

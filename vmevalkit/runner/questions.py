@@ -5,22 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydantic import TypeAdapter, ValidationError
 
 from vmevalkit import store, video
-from vmevalkit.errors import QuestionError, UsageError, explain_validation
+from vmevalkit.errors import QuestionError, UsageError
+from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
 from vmevalkit.tasks.base import FPS, TASKS, stream
-from vmevalkit.types import DEFAULT_CANVAS, DEFAULT_SEED, Difficulty, Mode, QuestionMetadata, Record, Size
+from vmevalkit.types import DEFAULT_CANVAS, DEFAULT_SEED, MODES, Difficulty, Mode, QuestionMetadata, Record, Size
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ def make(
     mode: Mode = "solve",
     size: Size = DEFAULT_CANVAS,
     questions: Path | str = store.QUESTIONS,
-    workers: int | None = None,
+    workers: int = 1,
 ) -> list[Path]:
     """Make questions of each task, difficulties in turn from 1 to 5 unless one is given.
 
@@ -61,7 +58,7 @@ def make(
         task: names of families; None for every one.
         count: questions a task.
         size: width and height of the canvas; both even, so that the film can be written.
-        workers: processes; None for one a core.
+        workers: processes side by side.
 
     Returns:
         The questions' folders.
@@ -74,32 +71,29 @@ def make(
         TASKS[name]
     _check(count, difficulty, mode, size)
     root = Path(questions)
-    with _pool(workers) as pool:
-        jobs = [(name, seed, level, indices) for name in names for level, indices in _levels(count, difficulty)]
-        chosen = pool.map(_choose, *zip(*jobs, strict=True)) if jobs else []
-        orders = sorted(
-            (
-                Order(root=root, task=name, folder_task=name, id=f"{name}_{index:04d}", seed=seed, difficulty=level,
-                      mode=mode, canvas=size, puzzle=puzzle)
-                for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
-                for index, puzzle in zip(indices, puzzles, strict=True)
-            ),
-            key=lambda order: (order.task, order.id),
-        )  # fmt: skip
-        todo = [order for order in orders if not _is_there(order)]
-        for _ in track(pool.map(write_question, todo, chunksize=1), len(todo), "making questions"):
-            pass
+    jobs = [(name, seed, level, indices) for name in names for level, indices in _levels(count, difficulty)]
+    chosen = map_local(_choose_for, jobs, workers)
+    orders = sorted(
+        (
+            Order(root=root, task=name, folder_task=name, id=f"{name}_{index:04d}", seed=seed, difficulty=level,
+                  mode=mode, canvas=size, puzzle=puzzle)
+            for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
+            for index, puzzle in zip(indices, puzzles, strict=True)
+        ),
+        key=lambda order: (order.task, order.id),
+    )  # fmt: skip
+    todo = [order for order in orders if not _is_there(order)]
+    for _ in track(map_local(write_question, todo, workers), len(todo), "making questions"):
+        pass
     write_manifest(root)
     return [store.question_folder(root, order.folder_task, order.id) for order in orders]
 
 
 def _check(count: int, difficulty: int | None, mode: str, size: Size) -> None:
-    try:
-        TypeAdapter(Mode).validate_python(mode)
-        if difficulty is not None:
-            TypeAdapter(Difficulty).validate_python(difficulty)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error)) from None
+    if mode not in MODES:
+        raise UsageError(f"mode = {mode!r}: one of {', '.join(MODES)}")
+    if difficulty is not None and difficulty not in range(1, 6):
+        raise UsageError(f"difficulty = {difficulty}: from 1 to 5")
     if count < 1:
         raise UsageError(f"count = {count}: at least 1")
     if min(size) < 64 or max(size) > 2048 or size[0] % 2 or size[1] % 2:
@@ -113,9 +107,8 @@ def _levels(count: int, difficulty: int | None) -> list[tuple[int, list[int]]]:
     return [(level, list(range(level - 1, count, 5))) for level in range(1, 6) if level <= count]
 
 
-def _pool(workers: int | None) -> Executor:
-    # Spawned, not forked: the same on every system, and no lock of the parent is ever inherited.
-    return ProcessPoolExecutor(max_workers=workers or os.cpu_count() or 1, mp_context=get_context("spawn"))
+def _choose_for(job: tuple[str, int, int, list[int]]) -> list[dict[str, Any]]:
+    return _choose(*job)
 
 
 def _choose(name: str, seed: int, difficulty: int, indices: list[int]) -> list[dict[str, Any]]:
@@ -149,7 +142,7 @@ def _is_there(order: Order) -> bool:
     folder = store.question_folder(order.root, order.folder_task, order.id)
     path = folder / "question_metadata.json"
     if not path.is_file():
-        if (folder / "first_frame.png").is_file() and (folder / "prompt.txt").is_file() and _foreign(folder):
+        if (folder / "first_frame.png").is_file() and not _is_ours(order, folder):
             raise UsageError(f"{folder} holds a question that was brought along", "choose another --questions folder")
         return False
     try:
@@ -167,9 +160,12 @@ def _is_there(order: Order) -> bool:
                for name, digest in old.sha256.items())  # fmt: skip
 
 
-def _foreign(folder: Path) -> bool:
-    # A question of ours that was interrupted has no metadata yet, but its picture is one that we would write again.
-    return not any(folder.glob(".*")) and not (folder / "ground_truth.mp4").is_file()
+def _is_ours(order: Order, folder: Path) -> bool:
+    """Whether a question without metadata is one of ours that was interrupted: it has the picture we would write."""
+    family = TASKS[order.task]
+    puzzle = family.puzzle_type.model_validate(order.puzzle)
+    picture = _png(family.painter(puzzle, order.canvas)(family.solution(puzzle)[0]))
+    return (folder / "first_frame.png").read_bytes() == picture
 
 
 def _plan_length(order: Order) -> int:
@@ -244,9 +240,3 @@ def make_tests(root: Path | str, seed: int = DEFAULT_SEED) -> list[Path]:
                       mode="solve", canvas=DEFAULT_CANVAS, puzzle=puzzle)  # fmt: skip
         folders.append(write_question(order))
     return folders
-
-
-def summary(folders: Iterable[Path]) -> str:
-    """A line for people."""
-    found = list(folders)
-    return f"{len(found)} questions in {found[0].parent.parent}" if found else "no questions"

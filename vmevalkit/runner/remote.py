@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any, cast
 
 from vmevalkit.errors import ConfigError, EnvironmentMissing
+from vmevalkit.models.base import MODELS
+from vmevalkit.runner.environment import install_command
 from vmevalkit.types import GenerationResult
 
 log = logging.getLogger(__name__)
@@ -137,9 +139,10 @@ class RemoteModel:
             process.end(patience)
 
     def _broken(self, what: str) -> EnvironmentMissing:
+        environment = MODELS[self.name].environment if self.name in MODELS else None
         return EnvironmentMissing(
             f"the environment of {self.name} is broken: {what}",
-            f"make it again: bash setup/install_model.sh {self.name} --force",
+            f"make it again: {install_command(environment or self.name)} --force",
         )
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from vmevalkit import store
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
+from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
 from vmevalkit.scorers.base import SCORERS
 from vmevalkit.types import DEFAULT_SEED, Question, Score
@@ -27,7 +25,7 @@ def score(
     questions: Path | str = store.QUESTIONS,
     outputs: Path | str = store.OUTPUTS,
     scores: Path | str = store.SCORES,
-    workers: int | None = None,
+    workers: int = 1,
 ) -> list[Score]:
     """Score every model folder that is there (or those named) for every question of the set.
 
@@ -46,7 +44,7 @@ def iter_score(
     questions: Path | str = store.QUESTIONS,
     outputs: Path | str = store.OUTPUTS,
     scores: Path | str = store.SCORES,
-    workers: int | None = None,
+    workers: int = 1,
 ) -> Iterator[Score]:
     """Like `score`, one at a time and in order."""
     names = [scorer] if isinstance(scorer, str) else list(scorer)
@@ -67,7 +65,7 @@ def iter_score(
         for question, sample in _samples(outputs, model_name, asked)
         for name in names
     ]
-    yield from track(_run(jobs, workers), len(jobs), "scoring")
+    yield from track(map_local(score_one, jobs, workers), len(jobs), "scoring")
 
 
 def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[tuple[Question, store.Sample]]:
@@ -79,15 +77,6 @@ def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[t
         for q in questions
         for seed in seeds
     ]
-
-
-def _run(jobs: list[Job], workers: int | None) -> Iterator[Score]:
-    count = min(workers or os.cpu_count() or 1, max(1, len(jobs) // 4))
-    if count == 1:
-        yield from map(score_one, jobs)
-        return
-    with ProcessPoolExecutor(max_workers=count, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(score_one, jobs, chunksize=2)
 
 
 def score_one(job: Job) -> Score:

@@ -146,3 +146,8 @@ def mix(a: Colour, b: Colour, t: float) -> Colour:
         round(a[1] + (b[1] - a[1]) * t),
         round(a[2] + (b[2] - a[2]) * t),
     )
+
+
+def oval(cx: float, cy: float, rx: float, ry: float) -> list[Point]:
+    """Points of a whole ellipse, for a polygon."""
+    return _arc(cx, cy, rx, ry, 0, 360)

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, square_board
-from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
+from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, Steady, lost, patches, to_view, view_size
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, Verdict, register_task
 from vmevalkit.types import Record, Size
 from vmevalkit.video import Frame
@@ -79,7 +79,7 @@ class Sudoku(Task[Puzzle, Board]):
     """Filled cells and the cell in progress are the state."""
 
     name = "sudoku"
-    Puzzle = Puzzle
+    puzzle_type = Puzzle
     reasons = {
         "given_changed": "A digit that was given changes.",
         "wrong_digit": "A wrong digit is written.",
@@ -180,7 +180,7 @@ class Sudoku(Task[Puzzle, Board]):
             "wrong_then_corrected": [*path[:-1], Board(_changed(goal, {last: wrong})), path[-1]],
             "two_digits_swapped": _fill(puzzle, cells, swapped),
             "given_overwritten": [*path, Board(_changed(goal, {given: goal[given] % puzzle.side + 1}))],
-            "given_moved_and_back": [path[0], Board(_changed(path[0].digits, {given: 0})), *path],
+            "given_gone_for_a_while": [path[0], *[Board(_changed(path[0].digits, {given: 0}))] * 2, *path],
             "two_at_once": [path[0], *path[2:]],
             "all_at_once": [path[0], path[-1]],
         }
@@ -199,16 +199,20 @@ class Sudoku(Task[Puzzle, Board]):
         # Each digit in every cell, so that a template is what the digit looks like wherever its cell lies.
         filled = [self.drawing(puzzle, Board((d,) * (side * side)), canvas) for d in range(1, side + 1)]
         glyphs = Glyphs(filled, corners, cell * scale)
-        lens, envelope = Lens(first), Envelope(first)
+        lens, steady, envelope = Lens(first), Steady(first), Envelope(first)
         free = np.ones(first.shape[:2], bool)
-        for at in puzzle.missing():
-            x, y = corners[at]
-            free[round(y) : round(y + cell * scale), round(x) : round(x + cell * scale)] = False
+        for x, y in (corners[at] for at in puzzle.missing()):
+            near, far = 0.08 * cell * scale, 0.92 * cell * scale
+            free[round(y + near) : round(y + far), round(x + near) : round(x + far)] = False
         blocks = Blocks(first, free)
+        # The thin lines, too fine for blocks: together they must keep half of their grey.
+        grey = np.abs(first.astype(np.int16) - GREY).max(2) < 12
+        grey = free & (grey | np.roll(grey, 1, 0) | np.roll(grey, -1, 0) | np.roll(grey, 1, 1) | np.roll(grey, -1, 1))
+        faintest = (255 + first[grey].mean()) / 2
         given = np.array(start)
 
         def read(frame: Frame) -> Reading[Board]:
-            planes = lens.planes(frame)
+            planes = steady.planes(lens.planes(frame))
             strange = envelope.unexplained(planes) & free
             if lost(strange):
                 return Reading(None, False, "scene_lost")
@@ -217,6 +221,8 @@ class Sudoku(Task[Puzzle, Board]):
             board = Board(tuple(np.maximum(digits, 0).tolist()), tuple((int(c), 0, 0.0) for c in unclear))
             if (given[unclear] > 0).any():
                 return Reading(board, False, "given_changed")
+            if planes[:, grey].mean() > faintest:
+                return Reading(board, False, "scene_lost")
             if (strange.any() and patches(strange)) or blocks.changed(planes):
                 return Reading(board, False, "extra_object")
             return Reading(board)
@@ -231,8 +237,11 @@ class Sudoku(Task[Puzzle, Board]):
         changed = [c for c, (old, new) in enumerate(zip(a.digits, b.digits, strict=True)) if old != new]
         if any(start[c] for c in changed):
             return "given_changed"
-        # Two cells in progress in one frame may be the end of one and the beginning of the next; in two frames not.
-        if len(changed) > 1 or len(a.fresh() & b.fresh()) > 1:
+        # No two cells may begin or end together. Both in progress for one frame may be the end of one and the beginning
+        # of the next; two frames in a row are not.
+        before, now = a.fresh(), b.fresh()
+        begun = [c for c in {*changed, *now} - before if not a.digits[c]]
+        if len(changed) > 1 or len(begun) > 1 or len(before & now) > 1:
             return "several_at_once"
         if any(b.digits[c] not in (0, goal[c]) for c in changed):
             return "wrong_digit"

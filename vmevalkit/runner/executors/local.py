@@ -1,9 +1,10 @@
-"""On this machine: in this process, or in several processes that each load the model once."""
+"""On this machine: in this process, or in several processes side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -13,27 +14,39 @@ Answer = TypeVar("Answer")
 _loaded: dict[str, Any] = {}
 
 
+def map_local(
+    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, start: Callable[[], None] | None = None
+) -> Iterator[Answer]:
+    """Call a function for each item; answers come in the order of the items.
+
+    Processes are spawned, not forked: the same on every system, and no lock of the parent is inherited. Spawned
+    processes import the calling script, so a script that asks for several workers needs the usual
+    `if __name__ == "__main__":`; with one worker nothing is spawned.
+    """
+    workers = min(workers, len(items))
+    if workers <= 1:
+        if start is not None and items:
+            start()
+        yield from map(function, items)
+        return
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"), initializer=start)
+    try:
+        yield from pool.map(function, items)
+    finally:
+        # After ctrl-C nothing new is begun.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def run_local(
     load: Callable[[], Any], answer: Callable[[Any, Item], Answer], items: Sequence[Item], workers: int
 ) -> Iterator[Answer]:
-    """Answer items with a model that `load` brings; answers come in the order of the items."""
-    if workers <= 1 or len(items) == 1:
-        model = load()
-        try:
-            for item in items:
-                yield answer(model, item)
-        finally:
-            if hasattr(model, "close"):
-                model.close()
-        return
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(items)), mp_context=get_context("spawn"), initializer=_start, initargs=(load,)
-    )
+    """Answer items with a model that `load` brings, once in each process."""
     try:
-        yield from pool.map(_answer, [answer] * len(items), items)
+        yield from map_local(partial(_answer, answer), items, workers, partial(_start, load))
     finally:
-        # After ctrl-C nothing new is begun; what is running ends with its process group.
-        pool.shutdown(wait=True, cancel_futures=True)
+        model = _loaded.pop("model", None)
+        if hasattr(model, "close"):
+            model.close()
 
 
 def _start(load: Callable[[], Any]) -> None:

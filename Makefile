@@ -1,0 +1,28 @@
+# make install   .venv from exact pins (the others do it when needed)
+# make check     lint, types, shell scripts
+# make test      every test
+# make demo      questions, CogVideoX on them, verdicts, and a page to look at
+.PHONY: install check test demo docs lock
+
+VENV := .venv/bin
+
+install:
+	@bash setup/install_kit.sh
+
+check: install
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
+
+test: install
+	$(VENV)/pytest -n auto
+
+demo: install
+	@bash setup/demo.sh
+
+docs: install
+	$(VENV)/python docs/generate.py
+
+lock:
+	bash setup/lock.sh

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# make demo: questions, films by CogVideoX (small, random weights, on the CPU) and the baselines, verdicts, a page.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bin=.venv/bin
+out=demo
+
+for like in 5b 1.5; do
+    "$bin/python" setup/make_checkpoint.py --like "$like" --size tiny
+done
+folders=(--questions "$out/questions" --outputs "$out/outputs")
+"$bin/vmevalkit" make --questions "$out/questions" --count 2
+"$bin/vmevalkit" generate --model cogvideox-tiny-random cogvideox1.5-tiny-random "${folders[@]}"
+"$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores"
+"$bin/vmevalkit" report "${folders[@]}" --scores "$out/scores" --report "$out/report"
+
+page=$out/report/index.html
+if [ "$(uname)" = Darwin ]; then
+    open "$page"
+elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then
+    xdg-open "$page" >/dev/null 2>&1 &
+fi

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Make the lock files anew from the ranges in pyproject.toml: `make lock`. Needs uv (pip install uv).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+compile() {
+    uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --no-emit-index-url \
+        pyproject.toml --extra dev "$@"
+}
+
+compile --output-file "$work/core" >/dev/null
+compile --extra cogvideox --constraint <(echo 'torch==2.13.0') --output-file "$work/all" >/dev/null
+
+# What torch itself needs follows from its wheel: the CPU's needs none of the CUDA packages.
+grep -vxFf "$work/core" "$work/all" | grep -vE '^(nvidia-|cuda-|triton)' >"$work/models"
+
+{
+    echo '# The kit and the tools to work on it. Made by: make lock'
+    cat "$work/core"
+} >requirements.lock
+{
+    echo '# On top of requirements.lock: what CogVideoX needs. Made by: make lock'
+    cat "$work/models"
+} >requirements-models.lock

@@ -1,0 +1,691 @@
+"""CogVideoX: what its configuration takes, what reaches the pipeline, what comes out, and how it fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from vmevalkit import store, video
+from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, UnknownName, WeightsError
+from vmevalkit.models import MODELS, _diffusers, _weights
+from vmevalkit.models.cogvideox_inference import (
+    CogVideoXConfig,
+    CogVideoXService,
+    CogVideoXWrapper,
+    GenerationResult,
+    weights_status,
+)
+from vmevalkit.types import Provenance
+
+ROOT = Path(__file__).parents[1]
+FULL = ("cogvideox-5b-i2v", "cogvideox1.5-5b-i2v")
+TINY = ("cogvideox-tiny-random", "cogvideox1.5-tiny-random")
+PROMPT = "Lead the blue disc to the orange square."
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small checkpoint for each catalogue entry, called like the entry."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    # Two threads on cores that other test processes use wait for each other most of the time.
+    torch.set_num_threads(1)
+    script, folder = _script(), tmp_path_factory.mktemp("weights")
+    for like in script.MODELS:
+        script.make(like, "tiny", folder / script.TINY[like])
+        script.make(like, "thin", folder / script.MODELS[like])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_weights_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("VMEVALKIT_WEIGHTS", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "first_frame.png"
+    pixels = np.full((480, 720, 3), 255, np.uint8)
+    pixels[100:200, 100:300] = (200, 30, 30)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def wrappers(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, CogVideoXWrapper]:
+    """The tiny models, loaded once."""
+    return {name: make_wrapper(name, weights, tmp_path_factory.mktemp("films")) for name in TINY}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, weights: Path) -> list[dict[str, Any]]:
+    """Replaces the denoising and decoding of the stock pipeline, and keeps what it was called with."""
+    import diffusers
+    import torch
+
+    seen: list[dict[str, Any]] = []
+
+    class Recording(diffusers.CogVideoXImageToVideoPipeline):  # type: ignore[misc]
+        def __call__(self, **options: Any) -> Any:
+            seen.append(options)
+            count = (options["num_frames"] - 1) // 4 + 1
+            return diffusers.utils.BaseOutput(frames=torch.zeros(1, count + count % 2, 4, 1, 1))
+
+        def decode_latents(self, latents: Any) -> Any:
+            options = seen[-1]
+            frames = (latents.shape[1] - 1) * 4 + 1
+            return torch.zeros(1, 1, 1, 1, 1).expand(1, 3, frames, options["height"], options["width"])
+
+    monkeypatch.setattr(diffusers, "CogVideoXImageToVideoPipeline", Recording)
+    return seen
+
+
+def make_wrapper(name: str, weights: Path | None, folder: Path, **settings: Any) -> CogVideoXWrapper:
+    """As the runner makes it: the catalogue's settings, then the user's."""
+    card = MODELS[name]
+    given = {"weights": weights} if weights else {}
+    return CogVideoXWrapper(card.model, folder, name=name, **{**card.args, **given, **settings})
+
+
+def config(name: str, **settings: Any) -> CogVideoXConfig:
+    return CogVideoXConfig.model_validate({"model": MODELS[name].model, **settings})
+
+
+def film_of(answer: dict[str, Any]) -> Provenance:
+    assert answer["success"], answer["error"]
+    provenance = GenerationResult.model_validate(answer).provenance
+    assert provenance is not None
+    return provenance
+
+
+# ---------------------------------------------------------------------------------------------- catalogue, settings
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "frames", "fps"),
+    [(FULL[0], (720, 480), 49, 8), (FULL[1], (1360, 768), 81, 16), (TINY[0], (96, 64), 49, 8),
+     (TINY[1], (112, 64), 81, 16)],
+)  # fmt: skip
+def test_catalogue(name: str, size: tuple[int, int], frames: int, fps: int) -> None:
+    card = MODELS[name]
+    settings = config(name)
+    assert (settings.width, settings.height) == card.size == size
+    assert (settings.num_frames, settings.fps) == (card.frames, card.fps) == (frames, fps)
+    assert settings.guidance_scale == 6.0
+    assert settings.seconds == frames / fps
+    assert f"{frames / fps:.4g} s" in card.description
+    assert ("random" in card.description) == (name in TINY)
+    assert card.licence
+    assert card.when
+    assert card.environment in FULL
+    assert set(card.memory_gib) <= set(_diffusers.PLANS)
+    if name in FULL:
+        assert settings.num_inference_steps == 50
+        assert len(card.revision or "") == 40
+
+
+def test_without_settings_it_is_the_5b_entry() -> None:
+    assert CogVideoXConfig.model_validate({}) == config(FULL[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (FULL[1], {"width": 768, "height": 768}),
+        (FULL[1], {"width": 768, "height": 1360}),
+        (FULL[1], {"width": 1024, "height": 768, "num_frames": 161}),
+        (FULL[1], {"num_frames": 17}),
+        (FULL[0], {"fps": 16, "num_inference_steps": 1, "guidance_scale": 1.0, "fit": "crop", "memory": "sequential"}),
+    ],
+)
+def test_settings_that_are_possible(name: str, settings: dict[str, Any]) -> None:
+    made = config(name, **settings)
+    assert {key: getattr(made, key) for key in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "field", "right"),
+    [
+        (FULL[0], {"width": 640}, "width", "720x480 only"),
+        (FULL[0], {"height": 720}, "height", "720x480 only"),
+        (FULL[0], {"width": 1360, "height": 768}, "width", "720x480 only"),
+        (FULL[0], {"num_frames": 81}, "num_frames", "49 only"),
+        (FULL[1], {"width": 720, "height": 480}, "width", "shorter side 768"),
+        (FULL[1], {"width": 1376}, "width", "768 to 1360"),
+        (FULL[1], {"width": 1000}, "width", "divisible by 16"),
+        (FULL[1], {"width": 1360, "height": 800}, "height", "shorter side 768"),
+        (FULL[1], {"num_frames": 49 + 1}, "num_frames", "16N+1 from 17 to 161"),
+        (FULL[1], {"num_frames": 177}, "num_frames", "16N+1 from 17 to 161"),
+        (FULL[1], {"fps": 0}, "fps", "greater than or equal to 1"),
+        (FULL[0], {"num_inference_steps": 0}, "num_inference_steps", "greater than or equal to 1"),
+        (FULL[0], {"guidance_scale": 0.5}, "guidance_scale", "greater than or equal to 1"),
+        (FULL[0], {"fit": "squeeze"}, "fit", "'letterbox'"),
+        (FULL[0], {"memory": "disk"}, "memory", "'sequential'"),
+        (FULL[0], {"device": "tpu"}, "device", "cuda"),
+        (FULL[0], {"steps": 20}, "steps", "not permitted"),
+        (TINY[0], {"width": 720, "height": 480}, "width", "96x64 only"),
+    ],
+)
+def test_settings_that_are_not(name: str, settings: dict[str, Any], field: str, right: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_wrapper(name, None, tmp_path, **settings)
+    message = str(caught.value)
+    assert f"{field} = {settings[field]!r}" in message
+    assert right in message
+
+
+def test_an_unknown_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="model = 'THUDM/CogVideoX-2b': must be one of THUDM/CogVideoX-5b-I2V"):
+        CogVideoXWrapper("THUDM/CogVideoX-2b", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "duration", "frames"),
+    [(FULL[1], 5, 81), (FULL[1], 10, 161), (FULL[1], 0.1, 81), (FULL[1], 99, 161), (FULL[0], 10, 49)],
+)
+def test_duration_chooses_the_frame_count(name: str, duration: float, frames: int) -> None:
+    assert config(name).override(duration, {}).num_frames == frames
+
+
+def test_options_of_one_film() -> None:
+    base = config(FULL[1])
+    assert base.override(10, {"num_frames": 33}).num_frames == 33
+    assert base.override(10, {"fps": 8}).num_frames == 81
+    with pytest.raises(ConfigError, match="memory"):
+        base.override(None, {"memory": "group"})
+    with pytest.raises(ValidationError, match="steps"):
+        base.override(None, {"steps": 3})
+    with pytest.raises(ValidationError, match="16N"):
+        base.override(None, {"num_frames": 80})
+
+
+# -------------------------------------------------------------------------------------------- what the pipeline gets
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_the_catalogue_reaches_the_pipeline(
+    name: str, calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    card = MODELS[name]
+    film = film_of(make_wrapper(name, weights, tmp_path).generate(picture, PROMPT))
+    call = calls[0]
+    assert (call["width"], call["height"]) == card.size == call["image"].size
+    assert call["num_frames"] == card.frames
+    assert call["num_inference_steps"] == 50
+    assert call["guidance_scale"] == 6.0
+    assert call["use_dynamic_cfg"] is False
+    assert call["generator"].device.type == "cpu"
+    assert torch.equal(call["generator"].get_state(), torch.Generator().manual_seed(42).get_state())
+    assert call["prompt_embeds"].shape == call["negative_prompt_embeds"].shape == (1, 226, 32)
+    assert (film.size, film.frames, film.fps, film.video_seconds) == (
+        card.size,
+        card.frames,
+        card.fps,
+        card.video_seconds,
+    )
+
+
+def test_explicit_settings_reach_the_pipeline(
+    calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    wrapper = make_wrapper(FULL[1], weights, tmp_path, guidance_scale=3.5)
+    film = film_of(wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=768, height=768))
+    call = calls[0]
+    assert (call["width"], call["height"], call["num_frames"]) == (768, 768, 161)
+    assert (call["num_inference_steps"], call["guidance_scale"]) == (3, 3.5)
+    assert torch.equal(call["generator"].get_state(), torch.Generator().manual_seed(7).get_state())
+    assert (film.size, film.frames, film.seed) == ((768, 768), 161, 7)
+    assert "10 s were asked for; cogvideox1.5-5b-i2v answers 161 frames at 16 fps, 10.06 s" in film.notes
+
+
+def test_each_film_has_a_new_generator(
+    calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    wrapper = make_wrapper(TINY[0], weights, tmp_path)
+    for _ in range(2):
+        film_of(wrapper.generate(picture, PROMPT))
+    first, second = (call["generator"] for call in calls)
+    assert first is not second
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch", "crop"])
+def test_fit(fit: str, calls: list[dict[str, Any]], weights: Path, tmp_path: Path) -> None:
+    path = tmp_path / "square.png"
+    Image.new("RGB", (100, 100), "white").save(path)
+    film = film_of(make_wrapper(TINY[0], weights, tmp_path, fit=fit).generate(path, PROMPT))
+    assert film.geometry.fit == fit
+    assert (film.geometry.canvas, film.geometry.frame) == ((100, 100), (96, 64))
+    box = {"letterbox": (64, 64), "stretch": (96, 64), "crop": (96, 96)}[fit]
+    assert (film.geometry.width, film.geometry.height) == box
+    assert calls[0]["image"].size == (96, 64)
+
+
+def _save_turned(path: Path, image: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=100)
+
+
+def _save_alpha(path: Path, image: Image.Image) -> None:
+    rgba = image.convert("RGBA")
+    pixels = np.array(rgba)
+    pixels[(pixels[..., :3] == 255).all(-1)] = (0, 0, 0, 0)
+    Image.fromarray(pixels).save(path)
+
+
+KINDS: dict[str, tuple[str, Callable[[Path, Image.Image], None]]] = {
+    "rgb": (".png", lambda path, image: image.save(path)),
+    "exif": (".jpg", _save_turned),
+    "alpha": (".png", _save_alpha),
+    "palette": (".png", lambda path, image: image.quantize(8).save(path)),
+    "cmyk": (".jpg", lambda path, image: image.convert("CMYK").save(path, quality=100)),
+    "grey": (".png", lambda path, image: image.convert("L").save(path)),
+    "16 bit": (
+        ".png",
+        lambda path, image: Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, tmp_path: Path) -> None:
+    """White, with a red box in the top left quarter, whatever the file looks like inside."""
+    suffix, save = KINDS[kind]
+    image = Image.new("RGB", (192, 128), "white")
+    image.paste((200, 40, 40), (16, 16, 80, 48))
+    path = tmp_path / f"image{suffix}"
+    save(path, image)
+    film_of(make_wrapper(TINY[0], weights, tmp_path).generate(path, PROMPT))
+    placed = np.asarray(calls[0]["image"]).astype(int)
+    assert placed.shape == (64, 96, 3)
+    box = (200, 40, 40) if kind not in ("grey", "16 bit") else (87, 87, 87)
+    assert np.abs(placed[16, 24] - box).max() <= 12
+    assert np.abs(placed[50, 80] - 255).max() <= 3
+
+
+# ------------------------------------------------------------------------------------------------ the real pipeline
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_real_films(name: str, wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+    card = MODELS[name]
+    answer = wrappers[name].generate(picture, PROMPT, output_filename="a.mp4", num_inference_steps=2)
+    film = film_of(answer)
+    info = video.probe(answer["video_path"])
+    assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
+    assert (info.codec, info.pixel_format) == ("h264", "yuv420p")
+    assert film.settings["num_inference_steps"] == 2
+    assert film.weights["random"] is True
+    assert any("random" in note for note in film.notes)
+
+    again = wrappers[name].generate(picture, PROMPT, output_filename="b.mp4", num_inference_steps=2)
+    other = wrappers[name].generate(picture, PROMPT, output_filename="c.mp4", num_inference_steps=2, seed=43)
+    films = [Path(a["video_path"]).read_bytes() for a in (answer, again, other)]
+    assert films[0] == films[1]
+    assert films[0] != films[2]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, picture: Path) -> None:
+    """Encoding and decoding apart, for timing, changes neither numbers nor the order of random draws."""
+    import torch
+    from diffusers import CogVideoXImageToVideoPipeline
+
+    from vmevalkit.models.base import Request
+
+    settings = config(name, weights=weights)
+    service = CogVideoXService(settings.model, weights=weights)
+    request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    ours = np.stack(list(service.generate(request, num_inference_steps=2).frames))
+
+    plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **_diffusers.dtype_argument(torch.float32))
+    plain.set_progress_bar_config(disable=True)
+    image, _ = video.place(request.image, (settings.width, settings.height))
+    pictures = plain(
+        image=image,
+        prompt=PROMPT,
+        width=settings.width,
+        height=settings.height,
+        num_frames=settings.num_frames,
+        num_inference_steps=2,
+        guidance_scale=6.0,
+        generator=torch.Generator("cpu").manual_seed(3),
+    ).frames[0]
+    assert np.array_equal(ours, np.stack([np.asarray(p) for p in pictures]))
+
+
+def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+    film = film_of(
+        wrappers[TINY[1]].generate(picture, PROMPT, num_frames=17, width=64, height=80, num_inference_steps=1)
+    )
+    assert (film.size, film.frames) == ((64, 80), 17)
+
+
+def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+    film = film_of(wrappers[TINY[0]].generate(picture, PROMPT, duration=10, num_inference_steps=1))
+    assert film.video_seconds == 6.125
+    assert "10 s were asked for; cogvideox-tiny-random answers 49 frames at 8 fps, 6.125 s" in film.notes
+
+
+def test_provenance(wrappers: dict[str, CogVideoXWrapper], picture: Path, weights: Path) -> None:
+    film = film_of(wrappers[TINY[0]].generate(picture, PROMPT, num_inference_steps=1, seed=5))
+    assert film.seed == 5
+    assert film.weights["fingerprint"] == _weights.fingerprint(weights / TINY[0])
+    assert film.weights["folder"] == str(weights / TINY[0])
+    assert {"repository", "revision"} <= set(film.weights)
+    assert set(film.seconds) == {"load", "encode", "denoise", "decode", "write"}
+    assert min(film.seconds.values()) >= 0
+    assert film.settings["guidance_scale"] == 6.0
+    assert film.settings["dtype"] == "float32"
+    assert film.settings["scheduler"] == "CogVideoXDDIMScheduler"
+    assert (film.device, film.memory_plan) == ("cpu", "resident")
+    assert {"torch", "diffusers", "transformers", "accelerate"} <= set(film.libraries)
+    assert film.peak_memory_bytes["host"] > 0
+    assert film.geometry.frame == film.size == (96, 64)
+
+
+# -------------------------------------------------------------------------------------------------- what goes wrong
+
+
+def test_services_let_errors_propagate() -> None:
+    assert "try:" not in inspect.getsource(CogVideoXService)
+
+
+def test_bad_input_becomes_a_failed_result(
+    wrappers: dict[str, CogVideoXWrapper], picture: Path, tmp_path: Path
+) -> None:
+    wrapper = wrappers[TINY[0]]
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    for answer, said in (
+        (wrapper.generate(tmp_path / "none.png", PROMPT), "is missing"),
+        (wrapper.generate(text, PROMPT), "not a readable image"),
+        (wrapper.generate(picture, "  "), "the prompt is empty"),
+        (wrapper.generate(picture, "zebra " * 230), "CogVideoX reads 226"),
+        (wrapper.generate(picture, PROMPT, seed=2**70), "64 bits"),
+        (wrapper.generate(picture, PROMPT, steps=3), "steps = 3"),
+        (wrapper.generate(picture, PROMPT, width=720), "96x64 only"),
+        (wrapper.generate(picture, PROMPT, device="cuda"), "chosen when the model is made"),
+    ):
+        GenerationResult.model_validate(answer)
+        assert len(answer) == 8
+        assert answer["status"] == "failed"
+        assert answer["video_path"] is None
+        assert said in answer["error"]
+
+
+def _raising(error: BaseException) -> Callable[..., Any]:
+    def call(self: Any, **options: Any) -> Any:
+        raise error
+
+    return call
+
+
+def test_a_failing_pipeline_becomes_a_failed_result(
+    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    import diffusers
+    import torch
+
+    wrapper = make_wrapper(TINY[0], weights, tmp_path)
+    for error, said in (
+        (torch.OutOfMemoryError("CUDA out of memory"), "choose a smaller memory plan"),
+        (RuntimeError("shapes do not match"), "RuntimeError: shapes do not match"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", _raising(error))
+            answer = wrapper.generate(picture, PROMPT)
+        assert answer["status"] == "failed"
+        assert said in answer["error"]
+    with monkeypatch.context() as patch:
+        patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", _raising(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            wrapper.generate(picture, PROMPT)
+    # None of that harms the next film.
+    film = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+    assert film.frames == 49
+    assert not list(tmp_path.glob("**/.*.mp4"))
+
+
+def test_numbers_that_are_not_finite_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path
+) -> None:
+    import torch
+    from diffusers.video_processor import VideoProcessor
+
+    broken = torch.zeros(1, 3, 2, 64, 96)
+    broken[:, :, 1] = torch.nan
+    with pytest.raises(GenerationError, match="frame 1"):
+        list(_diffusers.to_frames(VideoProcessor(vae_scale_factor=8), broken))
+
+
+# ---------------------------------------------------------------------------------------------------------- weights
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_missing_weights(name: str, monkeypatch: pytest.MonkeyPatch, picture: Path, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    card = MODELS[name]
+    ok, message = weights_status(name)
+    wrapper = make_wrapper(name, None, tmp_path)
+    assert not ok
+    assert str(wrapper.obstacle()) == message
+    assert f"download {card.download_gb:g} GB: hf download {card.model} --revision {card.revision}" in message
+    assert f"weights/{name}" in message
+    assert "VMEVALKIT_WEIGHTS" in message
+
+
+def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, picture: Path, tmp_path: Path) -> None:
+    """The hub's own client, told to stay offline, fails with the same advice."""
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 0, 10**12))  # type: ignore[attr-defined]
+    answer = make_wrapper(FULL[0], None, tmp_path).generate(picture, PROMPT)
+    assert answer["status"] == "failed"
+    assert "THUDM/CogVideoX-5b-I2V (21.6 GB) cannot be downloaded" in answer["error"]
+    assert "hf download" in answer["error"]
+
+
+def test_a_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 10**9))  # type: ignore[attr-defined]
+    with pytest.raises(WeightsError, match=r"take 21\.6 GB and .* has 1\.0 GB left"):
+        _weights.fetch(MODELS[FULL[0]])
+
+
+def test_missing_tiny_weights_name_the_script(tmp_path: Path) -> None:
+    for name, like in zip(TINY, ("5b", "1.5"), strict=True):
+        ok, message = weights_status(name)
+        assert not ok
+        assert f"make them: python setup/make_checkpoint.py --like {like}" in message
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _index_of_missing_shards(path: Path) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    path.with_name("model.safetensors.index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("file", "harm", "said"),
+    [
+        ("transformer/diffusion_pytorch_model.safetensors", Path.unlink, "transformer/*.safetensors"),
+        ("transformer/diffusion_pytorch_model.safetensors", _truncate, "(cut short)"),
+        ("transformer/diffusion_pytorch_model.safetensors", lambda p: p.write_bytes(b""), "(cut short)"),
+        ("text_encoder/model.safetensors", _index_of_missing_shards, "text_encoder/model-00002-of-00002.safetensors"),
+        ("text_encoder/config.json", Path.unlink, "text_encoder/config.json"),
+        ("tokenizer/spiece.model", lambda p: p.write_bytes(b""), "tokenizer/spiece.model"),
+        ("scheduler/scheduler_config.json", Path.unlink, "scheduler/scheduler_config.json"),
+        ("model_index.json", lambda p: p.write_text("{}"), "model_index.json (not an index of a pipeline)"),
+    ],
+)
+def test_partial_weights(
+    file: str, harm: Callable[[Path], object], said: str, weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(weights / FULL[0], folder)
+    harm(folder / file)
+    answer = make_wrapper(FULL[0], folder, tmp_path).generate(picture, PROMPT)
+    assert answer["status"] == "failed"
+    assert "incomplete" in answer["error"]
+    assert said in answer["error"]
+    assert "download 21.6 GB" in answer["error"]
+
+
+def test_weights_of_another_model(weights: Path) -> None:
+    for name, other in ((FULL[0], FULL[1]), (FULL[1], FULL[0]), (FULL[0], TINY[0])):
+        ok, message = weights_status(name, weights / other)
+        assert not ok
+        assert f"not for {name}" in message
+
+
+def test_where_weights_are_looked_for(weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    name, card = FULL[0], MODELS[FULL[0]]
+    assert weights_status(name, weights) == (True, f"{weights / name} (random weights)")
+    assert weights_status(name, weights / name) == (True, f"{weights / name} (random weights)")
+    monkeypatch.setenv("VMEVALKIT_WEIGHTS", str(weights))
+    assert weights_status(name)[0]
+    # A folder that is named is the only place: another model's weights must not slip in.
+    monkeypatch.setenv("VMEVALKIT_WEIGHTS", str(tmp_path))
+    assert not weights_status(name)[0]
+    monkeypatch.delenv("VMEVALKIT_WEIGHTS")
+
+    cache = _weights.cache_folder(card)
+    assert cache == tmp_path / f"hub/hub/models--THUDM--CogVideoX-5b-I2V/snapshots/{card.revision}"
+    shutil.copytree(weights / name, cache)
+    found = _weights.find(card, None)
+    assert (found.folder, found.repository, found.revision) == (cache, card.model, card.revision)
+    shutil.copytree(weights / name, store.WEIGHTS / name)
+    assert _weights.find(card, None).folder == store.WEIGHTS / name
+
+    note = store.WEIGHTS / name / ".cache/huggingface/download/model_index.json.metadata"
+    note.parent.mkdir(parents=True)
+    note.write_text(f"{card.revision}\netag\n0\n")
+    assert _weights.find(card, None).repository == card.model
+
+
+def test_status_of_an_unknown_model() -> None:
+    with pytest.raises(UnknownName, match="did you mean cogvideox-5b-i2v"):
+        weights_status("cogvideox-5b-iv2")
+
+
+def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(weights / TINY[0], folder)
+    before = _weights.fingerprint(folder)
+    assert before == _weights.fingerprint(weights / TINY[0])
+    file = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert _weights.fingerprint(folder) != before
+
+
+# ------------------------------------------------------------------------------------------------------ memory plans
+
+
+@pytest.mark.parametrize(
+    ("free", "plan", "without_group"),
+    [(80, "resident", "resident"), (24, "model", "model"), (8, "group", "sequential"), (5, "sequential", "sequential")],
+)
+def test_the_fastest_plan_that_fits(
+    free: float, plan: str, without_group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = MODELS[FULL[0]].memory_gib
+    monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: True)
+    assert _diffusers.pick_plan("auto", "cuda", needs, free) == plan
+    monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: False)
+    assert _diffusers.pick_plan("auto", "cuda", needs, free) == without_group
+    with pytest.raises(ConfigError, match="diffusers"):
+        _diffusers.pick_plan("group", "cuda", needs, free)
+
+
+def test_plans_that_are_forced() -> None:
+    needs = MODELS[FULL[0]].memory_gib
+    assert _diffusers.pick_plan("sequential", "cuda", needs, 140) == "sequential"
+    assert _diffusers.pick_plan("auto", "cpu", needs, 0) == "resident"
+    with pytest.raises(ConfigError, match="memory = 'model'"):
+        _diffusers.pick_plan("model", "cpu", needs, 0)
+
+
+def test_too_old_libraries_are_named() -> None:
+    with pytest.raises(EnvironmentMissing, match=r"pydantic .* is too old: why"):
+        _diffusers.require("pydantic", (99, 0), "why")
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("memory", ["resident", "model", "group", "sequential"])
+def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    if memory == "group" and not _diffusers.has_group_offloading():
+        pytest.skip("needs diffusers 0.33")
+    wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
+    for _ in range(2):
+        film = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
+        assert film.memory_plan == memory
+        assert film.settings["dtype"] == "bfloat16"
+        assert film.settings["vae_tiling"] == (memory in _diffusers.TILED)
+        assert film.peak_memory_bytes["cuda"] > 0
+
+
+# ------------------------------------------------------------------------------------------------------------ script
+
+
+def test_the_script_keeps_a_finished_folder(weights: Path) -> None:
+    pytest.importorskip("torch")
+    folder = weights / TINY[0]
+    before = _weights.fingerprint(folder)
+    command = [sys.executable, str(ROOT / "setup/make_checkpoint.py"), "--like", "5b", "--output", str(folder)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "is there already" in run.stdout
+    assert _weights.fingerprint(folder) == before
+
+
+def test_the_script_makes_the_same_bytes_again(weights: Path, tmp_path: Path) -> None:
+    _script().make("1.5", "tiny", tmp_path / "again")
+    assert _weights.fingerprint(tmp_path / "again") == _weights.fingerprint(weights / TINY[1])
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_listing_and_asking_for_weights_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from vmevalkit.models import MODELS; list(MODELS);"
+        "from vmevalkit.models.cogvideox_inference import weights_status; weights_status('cogvideox-5b-i2v');"
+        "heavy = {'torch', 'diffusers', 'transformers', 'huggingface_hub'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,126 @@
+"""Question sets: the same bytes for the same seed, in any process and order; nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import vmevalkit
+from vmevalkit import store, video
+from vmevalkit.errors import UnknownName, UsageError
+from vmevalkit.tasks.base import TASKS
+from vmevalkit.types import QuestionMetadata
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def test_one_seed_gives_the_same_bytes_in_any_process_order_and_number_of_workers(tmp_path: Path) -> None:
+    code = "import sys, vmevalkit as v; v.make(sys.argv[4:], count=2, questions=sys.argv[1], workers=int(sys.argv[2]))"
+    names = list(TASKS)
+    for number, (workers, hash_seed, order) in enumerate(((1, "1", names), (2, "2", names[::-1]))):
+        folder = tmp_path / str(number)
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        script = folder.with_suffix(".py")
+        script.write_text(f"if __name__ == '__main__':\n    {code}\n")
+        subprocess.run(
+            [sys.executable, str(script), str(folder), str(workers), "-", *order], env=environment, check=True
+        )
+    first, second = contents(tmp_path / "0"), contents(tmp_path / "1")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    assert len(first) == len(names) * 2 * 5 + 1
+
+
+def test_a_question_is_whole_and_its_metadata_true(tmp_path: Path) -> None:
+    (folder,) = vmevalkit.make("maze", count=1, questions=tmp_path)
+    metadata = store.read_record(folder / "question_metadata.json", QuestionMetadata)
+    assert (metadata.task, metadata.id, metadata.mode, metadata.difficulty) == ("maze", "maze_0000", "solve", 1)
+    assert metadata.sha256 == {name: store.sha256(folder / name) for name in metadata.sha256}
+    assert sorted(metadata.sha256) == ["final_frame.png", "first_frame.png", "ground_truth.mp4", "prompt.txt"]
+    assert video.load_image(folder / "first_frame.png").size == metadata.canvas == (720, 480)
+    info = video.probe(folder / "ground_truth.mp4")
+    assert (info.size, info.frames, info.fps, info.codec) == ((720, 480), 49, 8.0, "h264")
+    assert (folder / "first_frame.png").read_bytes() != (folder / "final_frame.png").read_bytes()
+    task = TASKS["maze"]
+    assert metadata.plan_length == len(task.steps(task.puzzle_type.model_validate(metadata.puzzle)))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert [q["folder"] for q in manifest["questions"]] == ["maze_task/maze_0000"]
+
+
+def test_modes_ask_about_the_same_puzzle(tmp_path: Path) -> None:
+    found = {}
+    for mode in ("solve", "guided", "hold"):
+        (folder,) = vmevalkit.make("maze", count=1, mode=mode, questions=tmp_path / mode)
+        found[mode] = store.read_record(folder / "question_metadata.json", QuestionMetadata)
+        prompt = (folder / "prompt.txt").read_text()
+        assert ("The steps:" in prompt) == (mode == "guided")
+    assert found["solve"].puzzle == found["guided"].puzzle == found["hold"].puzzle
+    assert found["hold"].plan_length == 0
+    hold = tmp_path / "hold" / "maze_task" / "maze_0000"
+    assert (hold / "first_frame.png").read_bytes() == (hold / "final_frame.png").read_bytes()
+
+
+def test_a_larger_count_adds_and_a_damaged_question_is_mended(tmp_path: Path) -> None:
+    first, second = vmevalkit.make("maze", count=2, questions=tmp_path)
+    before = contents(first)
+    (second / "ground_truth.mp4").write_bytes(b"cut off")
+    os.utime(first / "prompt.txt", (1, 1))
+    folders = vmevalkit.make("maze", count=3, questions=tmp_path)
+    assert len(folders) == 3
+    assert contents(first) == before
+    assert (first / "prompt.txt").stat().st_mtime == 1, "a whole question is not written again"
+    assert video.probe(second / "ground_truth.mp4").frames == 49
+
+
+def test_another_question_is_never_overwritten(tmp_path: Path) -> None:
+    vmevalkit.make("maze", count=1, questions=tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match=r"holds another question \(other .*seed.*--questions"):
+        vmevalkit.make("maze", count=1, seed=7, questions=tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_question_brought_along_is_never_overwritten(tmp_path: Path) -> None:
+    folder = tmp_path / "maze_task" / "maze_0000"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (50, 50)).save(folder / "first_frame.png")
+    (folder / "prompt.txt").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match="brought along"):
+        vmevalkit.make("maze", count=1, questions=tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"count": 0}, "count = 0"),
+        ({"difficulty": 6}, "difficulty = 6"),
+        ({"mode": "solv"}, "one of solve, guided, hold"),
+        ({"size": (721, 480)}, "even"),
+        ({"task": "mase"}, "did you mean maze"),
+    ],
+)
+def test_wrong_wishes_touch_nothing(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
+    with pytest.raises((UsageError, UnknownName), match=message):
+        vmevalkit.make(**{"task": "maze", "questions": tmp_path / "new", **wrong})
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_committed_questions_are_what_the_kit_makes(tmp_path: Path) -> None:
+    from vmevalkit.runner.questions import make_tests
+
+    committed = Path(__file__).parents[1] / "data" / "questions" / "tests_task"
+    for folder in make_tests(tmp_path):
+        for name in ("first_frame.png", "final_frame.png"):
+            ours, theirs = video.load_image(folder / name), video.load_image(committed / folder.name / name)
+            assert ours.tobytes() == theirs.tobytes()
+        assert (folder / "prompt.txt").read_bytes() == (committed / folder.name / "prompt.txt").read_bytes()

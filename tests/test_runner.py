@@ -1,0 +1,294 @@
+"""Running models: resume, failures, bad input, wrong usage."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vmevalkit
+from tests.conftest import Experiment
+from vmevalkit import store, video
+from vmevalkit.errors import ConfigError, UnknownName, UsageError
+from vmevalkit.types import GenerationResult
+
+
+def still(image: Image.Image, prompt: str, seed: int) -> Any:
+    """A user's model."""
+    return [image] * 9
+
+
+def moody(image: Image.Image, prompt: str, seed: int) -> Any:
+    """A user's model that fails on one question."""
+    if prompt == "fail":
+        raise RuntimeError("I do not like this one")
+    return np.repeat(np.asarray(image)[None], 9, axis=0), 24
+
+
+def bring(root: Path, name: str, prompt: bytes = b"Move.", image: Image.Image | bytes | None = None) -> Path:
+    """A question as a person might bring it along."""
+    folder = root / "mine_task" / name
+    folder.mkdir(parents=True)
+    (folder / "prompt.txt").write_bytes(prompt)
+    if isinstance(image, bytes):
+        (folder / "first_frame.png").write_bytes(image)
+    else:
+        (image or Image.new("RGB", (64, 48), "white")).save(folder / "first_frame.png")
+    return folder
+
+
+def result_of(outputs: Path, model: str, name: str, task: str = "mine") -> GenerationResult:
+    return store.read_record(outputs / model / f"{task}_task" / name / "result.json", GenerationResult)
+
+
+def test_baselines_answer_beside_a_model_and_everything_lies_where_it_should(experiment: Experiment) -> None:
+    for model in ("replay", "still", "noise", "crossfade", "jumpcut"):
+        folder = experiment.outputs / model / "maze_task" / "maze_0001"
+        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        assert names == sorted(
+            ["result.json", "video/video.mp4"]
+            + [f"question/{name}" for name in ("first_frame.png", "final_frame.png", "prompt.txt", "ground_truth.mp4",
+                                               "question_metadata.json")]
+        )  # fmt: skip
+        result = store.read_record(folder / "result.json", GenerationResult)
+        assert result.video_path == "video/video.mp4"
+        provenance = result.provenance
+        assert provenance is not None
+        assert (provenance.size, provenance.frames, provenance.fps) == ((720, 480), 49, 8.0)
+        info = video.probe(folder / "video" / "video.mp4")
+        assert (info.size, info.frames, info.codec, info.pixel_format) == ((720, 480), 49, "h264", "yuv420p")
+
+
+def test_running_again_makes_nothing_and_mends_what_is_broken(tmp_path: Path) -> None:
+    vmevalkit.make("maze", count=2, questions=tmp_path / "q")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    assert vmevalkit.generate("still", **run).made == 2
+    again = vmevalkit.generate("still", **run)
+    assert (again.made, again.complete_before) == (0, 2)
+    film = tmp_path / "o" / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    for damage in (b"", film.read_bytes()[: film.stat().st_size // 2], b"not a film"):
+        film.write_bytes(damage)
+        assert vmevalkit.generate("still", **run).made == 1
+        assert video.probe(film).frames == 49
+    (film.parents[1] / "result.json").unlink()
+    assert vmevalkit.generate("still", **run).made == 1
+
+
+def test_one_failure_stops_nothing_and_is_tried_again_only_when_asked(tmp_path: Path) -> None:
+    for name, prompt in (("a", b"fail"), ("b", b"fine")):
+        bring(tmp_path / "q", name, prompt)
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    first = vmevalkit.generate(moody, **run)
+    assert (first.made, len(first.failed), first.ok) == (1, 1, False)
+    assert "I do not like this one" in first.failed[0][1]
+    assert result_of(tmp_path / "o", "moody", "a").status == "failed"
+    assert not (tmp_path / "o" / "moody" / "mine_task" / "a" / "video").exists()
+    again = vmevalkit.generate(moody, **run)
+    assert (again.made, again.complete_before, len(again.failed)) == (0, 1, 1)
+    (tmp_path / "q" / "mine_task" / "a" / "prompt.txt").write_text("better now")
+    mended = vmevalkit.generate(moody, retry_failed=True, **run)
+    assert (mended.made, mended.ok) == (1, True)
+    assert video.probe(tmp_path / "o" / "moody" / "mine_task" / "a" / "video" / "video.mp4").fps == 24
+
+
+def test_samples_have_their_own_seeds_and_names(tmp_path: Path) -> None:
+    bring(tmp_path / "q", "a")
+    vmevalkit.generate("noise", samples=2, questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
+    folder = tmp_path / "o" / "noise" / "mine_task" / "a"
+    films = [folder / "video" / name for name in ("video.mp4", "video_seed43.mp4")]
+    assert films[0].read_bytes() != films[1].read_bytes()
+    assert store.read_record(folder / "result_seed43.json", GenerationResult).metadata["seed"] == 43
+
+
+def test_two_workers_make_what_one_makes(tmp_path: Path) -> None:
+    for name in "abc":
+        bring(tmp_path / "q", name)
+    for workers in (1, 2):
+        vmevalkit.generate(
+            "noise", questions=tmp_path / "q", outputs=tmp_path / str(workers), baselines=False, workers=workers
+        )
+    films = [sorted((tmp_path / str(w)).rglob("video.mp4")) for w in (1, 2)]
+    assert len(films[0]) == 3
+    assert [p.read_bytes() for p in films[0]] == [p.read_bytes() for p in films[1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "image", "message"),
+    [
+        ("no_image", b"Move.", b"", "not a readable image"),
+        ("text_as_png", b"Move.", b"hello", "not a readable image"),
+        ("empty_prompt", b"  \n", None, "is empty"),
+        ("latin1_prompt", b"caf\xe9", None, "not UTF-8"),
+        ("tiny", b"Move.", Image.new("RGB", (1, 1)), "1x1"),
+        ("huge", b"Move.", Image.new("1", (20_000, 20_000)), "20000x20000|far too large"),
+    ],
+)
+def test_bad_questions_fail_with_one_clear_line_and_the_rest_goes_on(
+    tmp_path: Path, name: str, prompt: bytes, image: Image.Image | bytes | None, message: str
+) -> None:
+    bring(tmp_path / "q", name, prompt, image)
+    bring(tmp_path / "q", "z_good")
+    done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
+    assert done.made == 1
+    ((_, why),) = done.failed
+    assert pytest.approx(1) == why.count("\n") + 1
+    assert __import__("re").search(message, why), why
+    assert result_of(tmp_path / "o", "still", name).error == why
+
+
+def test_missing_files_and_truncated_pictures_fail_clearly(tmp_path: Path) -> None:
+    (bring(tmp_path / "q", "no_prompt") / "prompt.txt").unlink()
+    (bring(tmp_path / "q", "no_frame") / "first_frame.png").unlink()
+    picture = bring(tmp_path / "q", "truncated", image=Image.effect_noise((64, 64), 50)) / "first_frame.png"
+    picture.write_bytes(picture.read_bytes()[:400])
+    done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
+    errors = {Path(where).name: why for where, why in done.failed}
+    assert "prompt.txt is missing" in errors["no_prompt"]
+    assert "first_frame.png is missing" in errors["no_frame"]
+    assert "not a readable image" in errors["truncated"]
+
+
+def test_odd_sizes_and_transparency_are_answered(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (95, 63), (0, 0, 0, 0))
+    folder = bring(tmp_path / "q", "odd", image=image)
+    Image.new("RGBA", (95, 63), "red").save(folder / "final_frame.png")
+    done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o")
+    assert done.ok
+    assert done.made == 4, "replay has no ground truth to show and is not asked"
+    film = tmp_path / "o" / "still" / "mine_task" / "odd" / "video" / "video.mp4"
+    assert video.probe(film).size == (96, 64)
+    assert video.read_frames(film)[0].min() > 240, "what is transparent is white"
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        bring(tmp_path / "q", name)
+    blocked = tmp_path / "o" / "still" / "mine_task" / "a"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder should be")
+    done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
+    assert (done.made, len(done.failed)) == (1, 1)
+    assert "cannot write" in done.failed[0][1]
+    assert blocked.read_text() == "a file where a folder should be"
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """A limit on file sizes makes writes fail half-way, as a full disk does."""
+    bring(tmp_path / "q", "a", image=Image.effect_noise((512, 512), 90).convert("RGB"))
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import resource, signal, sys, vmevalkit\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "done = vmevalkit.generate('noise', questions=sys.argv[1], outputs=sys.argv[2], baselines=False)\n"
+        "print(done.failed[0][1])\n"
+    )
+    assert resource.RLIMIT_FSIZE is not None
+    run = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "q"), str(tmp_path / "o")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the disk is full" in run.stdout
+    left = [p.name for p in (tmp_path / "o").rglob("*") if p.is_file() and "question" not in p.parts]
+    assert left == ["result.json"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "message"),
+    [
+        ({"model": "repley"}, UnknownName, "did you mean replay"),
+        ({"task": "mase"}, UnknownName, "did you mean maze"),
+        ({"task_id": "maze_9"}, UnknownName, "unknown question"),
+        ({"samples": 0}, UsageError, "samples = 0"),
+        ({"duration": -1.0}, UsageError, "duration = -1"),
+        ({"settings": {"steps": 3}}, ConfigError, "steps"),
+        ({"model": "nowhere.py:f"}, UsageError, "no file"),
+    ],
+)
+def test_wrong_usage_touches_nothing(
+    experiment: Experiment, tmp_path: Path, wish: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    wanted = {"model": "replay", "questions": experiment.questions, "outputs": tmp_path / "o", **wish}
+    with pytest.raises(error, match=message):
+        vmevalkit.generate(**wanted)
+    assert not (tmp_path / "o").exists()
+
+
+def test_films_of_another_question_set_or_other_settings_are_not_mixed_in(tmp_path: Path) -> None:
+    folder = bring(tmp_path / "q", "a")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    vmevalkit.generate("still", **run)
+    with pytest.raises(UsageError, match=r"settings .*another --outputs"):
+        vmevalkit.generate("still", duration=2.0, **run)
+    Image.new("RGB", (64, 48), "black").save(folder / "first_frame.png")
+    with pytest.raises(UsageError, match=r"another question.*another --outputs"):
+        vmevalkit.generate("still", **run)
+
+
+def test_a_function_in_a_file_is_a_model(tmp_path: Path) -> None:
+    bring(tmp_path / "q", "a")
+    (tmp_path / "my_file.py").write_text("def my_function(image, prompt, seed):\n    return [image] * 5\n")
+    target = f"{tmp_path / 'my_file.py'}:my_function"
+    for workers in (1, 2):
+        outputs = tmp_path / str(workers)
+        done = vmevalkit.generate(target, questions=tmp_path / "q", outputs=outputs, baselines=False, workers=workers)
+        assert done.ok
+        assert video.probe(outputs / "my_function" / "mine_task" / "a" / "video" / "video.mp4").frames == 5
+
+
+def test_a_function_may_return_a_path_or_be_told_what_is_wrong(tmp_path: Path) -> None:
+    bring(tmp_path / "q", "a")
+    video.write_video(tmp_path / "made.mp4", [np.full((48, 64, 3), 200, np.uint8)] * 6, 12)
+    answers: dict[str, Any] = {
+        "path": (tmp_path / "made.mp4", None),
+        "floats": (np.zeros((3, 48, 64, 3)), None),
+        "nothing": (None, "neither frames nor a path"),
+        "shape": (np.zeros((48, 64)), "not (frames, height, width, 3)"),
+        "range": ([np.full((48, 64, 3), 300.0)], "neither uint8 nor floats"),
+        "empty": ([], "no frames"),
+    }
+    for name, (value, wrong) in answers.items():
+
+        def model(image: Image.Image, prompt: str, seed: int, value: Any = value) -> Any:
+            return value
+
+        model.__name__ = name
+        done = vmevalkit.generate(model, questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
+        assert done.ok == (wrong is None)
+        assert wrong is None or wrong in done.failed[0][1]
+
+
+def test_keyboard_interrupt_passes_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        bring(tmp_path / "q", name, name.encode())
+    stopped = []
+
+    def impatient(image: Image.Image, prompt: str, seed: int) -> Any:
+        if prompt == "b" and not stopped:
+            stopped.append(True)
+            raise KeyboardInterrupt
+        return [image] * 3
+
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    with pytest.raises(KeyboardInterrupt):
+        vmevalkit.generate(impatient, **run)
+    assert not (tmp_path / "o" / "impatient" / "mine_task" / "b" / "result.json").exists()
+    done = vmevalkit.generate(impatient, **run)
+    assert (done.made, done.complete_before) == (2, 1)
+
+
+def test_results_are_json_that_a_stranger_can_read(experiment: Experiment) -> None:
+    raw = json.loads((experiment.outputs / "still" / "maze_task" / "maze_0000" / "result.json").read_text())
+    assert set(raw) == {
+        "success", "video_path", "error", "duration_seconds", "generation_id", "model", "status", "metadata",
+    }  # fmt: skip
+    assert raw["metadata"]["video_seconds"] == 49 / 8

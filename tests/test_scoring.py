@@ -1,0 +1,172 @@
+"""Scores: every status, films made elsewhere, what is reused and what is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+import vmevalkit
+from tests.conftest import Experiment
+from vmevalkit import store, video
+from vmevalkit.errors import UnknownName, UsageError
+from vmevalkit.types import Score, Verdict
+
+
+def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
+    """Score `questions` and `outputs` below a folder."""
+    found = vmevalkit.score(questions=root / "questions", outputs=root / "outputs", scores=root / "scores", **options)
+    return {(s.model, s.question_id): s for s in found}
+
+
+def transcode(
+    source: Path, target: Path, codec: str, fps: int, size: tuple[int, int], bars: tuple[int, int, int]
+) -> None:
+    """A film as another program might have made it: letterboxed with coloured bars, resampled in time."""
+    frames = video.read_frames(source)
+    target.parent.mkdir(parents=True)
+    count = round(len(frames) / 8 * fps)
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"  # type: ignore[attr-defined]
+        for i in np.linspace(0, len(frames) - 1, count).round().astype(int):
+            image = Image.fromarray(frames[i])
+            image.thumbnail(size, Image.Resampling.BICUBIC)
+            paper = Image.new("RGB", size, bars)
+            paper.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+            container.mux(stream.encode(av.VideoFrame.from_image(paper)))  # type: ignore[attr-defined]
+        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+
+
+def test_replay_passes_and_the_others_fail(experiment: Experiment) -> None:
+    for score in store.iter_scores(experiment.scores):
+        assert score.status == "scored"
+        assert score.passed == (score.model == "replay")
+        assert (score.value == 1.0) == score.passed
+        assert score.model in ("replay", "jumpcut") or score.value is not None
+        assert score.model == "replay" or (score.value or 0.0) <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "fps", "size", "bars"),
+    [
+        (".webm", "libvpx-vp9", 30, (960, 540), (0, 0, 0)),
+        (".mov", "libx264", 60, (1280, 1280), (90, 0, 160)),
+        (".mp4", "mpeg4", 5, (640, 480), (255, 255, 255)),
+    ],
+)
+def test_films_made_elsewhere_get_the_same_verdicts(
+    experiment: Experiment,
+    tmp_path: Path,
+    suffix: str,
+    codec: str,
+    fps: int,
+    size: tuple[int, int],
+    bars: tuple[int, int, int],
+) -> None:
+    """Nothing but a video in the right place."""
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    for model in ("replay", "crossfade", "still"):
+        for name in ("maze_0000", "maze_0001"):
+            source = experiment.outputs / model / "maze_task" / name / "video" / "video.mp4"
+            target = tmp_path / "outputs" / model / "maze_task" / name / "video" / f"video{suffix}"
+            transcode(source, target, codec, fps, size, bars)
+    for (model, _), score in scores_of(tmp_path).items():
+        assert score.status == "scored"
+        assert score.passed == (model == "replay"), score
+
+
+def test_a_centre_crop_that_keeps_the_puzzle_whole_is_undone(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    for name in ("maze_0000", "maze_0001"):
+        frames = video.read_frames(experiment.outputs / "replay" / "maze_task" / name / "video" / "video.mp4")
+        video.write_video(tmp_path / "outputs/cropped/maze_task" / name / "video/video.mp4", frames[:, :, 112:608], 8)
+    assert all(score.passed for score in scores_of(tmp_path).values())
+
+
+def test_every_status_has_its_reason_and_nothing_leaves_the_denominator(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    folder = tmp_path / "questions" / "mine_task" / "mine_0000"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(folder / "first_frame.png")
+    (folder / "prompt.txt").write_text("Do something.")
+
+    def fail(image: Image.Image, prompt: str, seed: int) -> None:
+        raise RuntimeError("no")
+
+    run = {"questions": tmp_path / "questions", "outputs": tmp_path / "outputs", "baselines": False}
+    vmevalkit.generate("still", **run)
+    vmevalkit.generate(fail, task_id="maze_0000", **run)
+    (tmp_path / "outputs/still/maze_task/maze_0000/video/video.mp4").write_bytes(b"")
+    found = scores_of(tmp_path)
+    assert len(found) == 6, "two models, three questions"
+    said = {key: (score.status, score.reason) for key, score in found.items()}
+    assert said["still", "maze_0000"] == ("broken", "not_decodable")
+    assert said["still", "maze_0001"] == ("scored", "no_change")
+    assert said["still", "mine_0000"] == ("unscorable", "no_metadata")
+    assert said["fail", "maze_0000"] == ("failed", "generation_failed")
+    assert said["fail", "maze_0001"] == ("missing", "no_video")
+    assert all((s.value is None) == (s.status != "scored") for s in found.values())
+
+
+def test_a_film_of_another_first_frame_is_not_scored(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.outputs, tmp_path / "outputs")
+    vmevalkit.make("maze", count=2, seed=7, questions=tmp_path / "questions")
+    assert {s.reason for s in scores_of(tmp_path).values()} == {"other_question"}
+
+
+def test_a_question_of_another_version_or_a_strange_puzzle_is_unscorable(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    for change, reason in (
+        ({"task_version": 99}, "other_version"),
+        ({"task": "riddle"}, "unknown_task"),
+        ({"puzzle": {"cells": "many"}}, "bad_puzzle"),
+        ({"puzzle": {"cells": 3, "right": ("1",), "down": (), "start": (9, 9), "goal": (0, 0)}}, "scorer_error"),
+    ):
+        root = tmp_path / reason
+        shutil.copytree(experiment.questions, root / "questions")
+        shutil.copytree(experiment.outputs / "replay", root / "outputs" / "replay")
+        question = store.read_question(root / "questions", "maze", "maze_0000")
+        assert question.metadata is not None
+        store.write_record(question.metadata_file, question.metadata.model_copy(update=change))
+        found = scores_of(root)
+        assert (found["replay", "maze_0000"].status, found["replay", "maze_0000"].reason) == ("unscorable", reason)
+        assert found["replay", "maze_0001"].passed, "the others are scored all the same"
+
+
+def test_scores_are_kept_while_they_are_true(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    scores_of(tmp_path)
+    path = tmp_path / "scores" / "replay" / "maze_task" / "maze_0000" / "rule.json"
+    marked = store.read_record(path, Score).model_copy(update={"explanation": "kept"})
+    store.write_record(path, marked)
+    assert scores_of(tmp_path)["replay", "maze_0000"].explanation == "kept"
+    film = tmp_path / "outputs" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    shutil.copy(experiment.outputs / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4", film)
+    os.utime(film)
+    assert scores_of(tmp_path)["replay", "maze_0000"].passed is False, "a newer film is judged again"
+
+
+def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:
+    here = {"questions": experiment.questions, "scores": tmp_path}
+    with pytest.raises(UnknownName, match="did you mean rule"):
+        vmevalkit.score("rul", outputs=experiment.outputs, **here)
+    with pytest.raises(UnknownName, match="did you mean replay"):
+        vmevalkit.score(model="replai", outputs=experiment.outputs, **here)
+    with pytest.raises(UsageError, match="no videos"):
+        vmevalkit.score(outputs=tmp_path / "none", **here)
+
+
+def test_a_verdict_cannot_contradict_itself() -> None:
+    with pytest.raises(ValueError, match="contradicts"):
+        Verdict(passed=True, outcome=1, process=1, preservation=0.5, reason="solved", explanation="")
+    with pytest.raises(ValueError, match="status 'missing'"):
+        Score(model="m", task="t", question_id="q", seed=1, scorer="rule", scorer_version="1", status="missing",
+              passed=True, value=1.0, reason="r", explanation="e")  # fmt: skip

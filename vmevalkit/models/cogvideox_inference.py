@@ -1,0 +1,507 @@
+"""CogVideoX image-to-video: CogVideoX-5B-I2V and CogVideoX1.5-5B-I2V through Diffusers.
+
+Sizes, frame counts and rates are those the models were trained with; the pipeline itself takes others and answers with
+garbage. The catalogue also has a small checkpoint of each architecture with random weights, for tests and the demo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from vmevalkit import video
+from vmevalkit.errors import ConfigError, QuestionError, UnknownName, WeightsError
+from vmevalkit.models import _weights
+from vmevalkit.models._diffusers import (
+    Memory,
+    Stopwatch,
+    apply_plan,
+    dtype_argument,
+    free_memory_gib,
+    generator,
+    peak_memory,
+    pick_device,
+    pick_plan,
+    quiet_libraries,
+    require,
+    reset_peak,
+    running,
+    to_frames,
+)
+from vmevalkit.models.base import Film, ModelCard, ModelWrapper, Request, register_model
+from vmevalkit.types import Fit, GenerationResult, Record
+
+__all__ = ["CogVideoXConfig", "CogVideoXService", "CogVideoXWrapper", "GenerationResult", "weights_status"]
+
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
+# What the text encoder reads; the pipeline would cut the rest off and only log it.
+PROMPT_TOKENS = 226
+# Pixels of a latent's side, and frames of a latent (of all but the first): the VAE's compression.
+LATENT_SIDE, LATENT_FRAMES = 8, 4
+
+
+class Variant(Record):
+    """One catalogue entry: its card, and what its model can make.
+
+    Attributes:
+        card: as the catalogue shows it; `card.args` are the defaults of the configuration.
+        widths, heights: smallest and largest, in pixels; both must be divisible by `multiple`.
+        shorter: what the shorter side must be.
+        frames: the frame counts that the model can make.
+        lengths: those among which `duration` chooses.
+        patch_size_t: latents in time that the transformer takes together; tells the architectures apart.
+        oldest_diffusers: the first release that runs it.
+        get: the command that makes the weights, where they are not on the hub.
+    """
+
+    card: ModelCard
+    widths: tuple[int, int]
+    heights: tuple[int, int]
+    shorter: int
+    multiple: int = 16
+    frames: tuple[int, ...]
+    lengths: tuple[int, ...]
+    patch_size_t: int | None = None
+    oldest_diffusers: tuple[int, int] = (0, 31)
+    get: str | None = None
+
+    @property
+    def sizes(self) -> str:
+        """The possible sizes in words."""
+        if self.widths[0] == self.widths[1]:
+            return f"{self.widths[0]}x{self.heights[0]} only"
+        return (
+            f"shorter side {self.shorter}, longer side {self.shorter} to {self.widths[1]}, "
+            f"both divisible by {self.multiple}"
+        )
+
+    @property
+    def counts(self) -> str:
+        """The possible frame counts in words."""
+        if len(self.frames) == 1:
+            return f"{self.frames[0]} only"
+        step = self.frames[1] - self.frames[0]
+        return f"{step}N+1 from {self.frames[0]} to {self.frames[-1]}"
+
+
+def _card(size: tuple[int, int], frames: int, fps: int, steps: int = 50, **card: Any) -> ModelCard:
+    args = {
+        "width": size[0],
+        "height": size[1],
+        "num_frames": frames,
+        "fps": fps,
+        "num_inference_steps": steps,
+        "guidance_scale": 6.0,
+    }
+    return ModelCard(
+        family="cogvideox",
+        wrapper=f"{__name__}:CogVideoXWrapper",
+        service="CogVideoXService",
+        args=args,
+        size=size,
+        frames=frames,
+        fps=fps,
+        packages=PACKAGES,
+        **card,
+    )
+
+
+# Frame counts 16N+1 with N up to 10: the model card of CogVideoX1.5.
+_COUNTS_15 = tuple(range(17, 162, 16))
+_LICENCE = "CogVideoX License: free for research, commercial use must register"
+
+# Memory: the peaks measured with the transformer and VAE on one H200 (docs/measurements.md) plus the text encoder's
+# 8.9 GiB where it stays; decoding without tiles takes most of it and grows with the frame's area.
+_VARIANTS = (
+    Variant(
+        card=_card(
+            (720, 480),
+            49,
+            8,
+            name="cogvideox-5b-i2v",
+            model="THUDM/CogVideoX-5b-I2V",
+            about="CogVideoX-5B image-to-video.",
+            environment="cogvideox-5b-i2v",
+            revision="a6f0f4858a8395e7429d82493864ce92bf73af11",
+            download_gb=21.6,
+            memory_gib={"resident": 37.0, "model": 18.5, "group": 6.0, "sequential": 4.5},
+            seconds_a_video=93.4,
+            licence=_LICENCE,
+            when="the usual choice: a quarter of the time of 1.5",
+        ),
+        widths=(720, 720),
+        heights=(480, 480),
+        shorter=480,
+        frames=(49,),
+        lengths=(49,),
+    ),
+    Variant(
+        card=_card(
+            (1360, 768),
+            81,
+            16,
+            name="cogvideox1.5-5b-i2v",
+            model="THUDM/CogVideoX1.5-5B-I2V",
+            about="CogVideoX1.5-5B image-to-video.",
+            environment="cogvideox1.5-5b-i2v",
+            revision="46c90528707aebbe69066390b4fe7e7d24c9c2a4",
+            download_gb=31.0,
+            memory_gib={"resident": 72.0, "model": 52.0, "group": 12.0, "sequential": 10.0},
+            seconds_a_video=390.0,
+            licence=_LICENCE,
+            when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
+        ),
+        widths=(768, 1360),
+        heights=(768, 1360),
+        shorter=768,
+        frames=_COUNTS_15,
+        lengths=(81, 161),
+        patch_size_t=2,
+        oldest_diffusers=(0, 32),
+    ),
+    Variant(
+        card=_card(
+            (96, 64),
+            49,
+            8,
+            steps=4,
+            name="cogvideox-tiny-random",
+            model="cogvideox-tiny-random",
+            about="CogVideoX-5B's architecture, very small, with random weights: its films show nothing.",
+            environment="cogvideox-5b-i2v",
+            memory_gib={"resident": 1.0},
+            seconds_a_video=2.0,
+            when="to try the real pipeline without a GPU or a download",
+        ),
+        widths=(96, 96),
+        heights=(64, 64),
+        shorter=64,
+        frames=(49,),
+        lengths=(49,),
+        get="python setup/make_checkpoint.py --like 5b",
+    ),
+    Variant(
+        card=_card(
+            (112, 64),
+            81,
+            16,
+            steps=4,
+            name="cogvideox1.5-tiny-random",
+            model="cogvideox1.5-tiny-random",
+            about="CogVideoX1.5-5B's architecture, very small, with random weights: its films show nothing.",
+            environment="cogvideox1.5-5b-i2v",
+            memory_gib={"resident": 1.0},
+            seconds_a_video=3.0,
+            when="to try the real pipeline without a GPU or a download",
+        ),
+        widths=(64, 112),
+        heights=(64, 112),
+        shorter=64,
+        frames=_COUNTS_15,
+        lengths=(81, 161),
+        patch_size_t=2,
+        oldest_diffusers=(0, 32),
+        get="python setup/make_checkpoint.py --like 1.5",
+    ),
+)
+VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARIANTS}
+
+
+class CogVideoXConfig(Record):
+    """What a film is made with. Whatever is not given comes from the model's catalogue entry.
+
+    Attributes:
+        model: repository on the hub, or name of a tiny checkpoint.
+        width, height, num_frames: of the film; what is possible depends on the model.
+        fps: frames a second that the film is written with.
+        num_inference_steps: denoising steps.
+        guidance_scale: of classifier-free guidance; 1.0 turns it off.
+        fit: how the question's canvas is placed in the frame.
+        memory: plan for GPU memory; `auto` takes the fastest that fits.
+        weights: folder with the checkpoint, or with a folder called like the model.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    model: str = _VARIANTS[0].card.model
+    width: int
+    height: int
+    num_frames: int
+    fps: Annotated[float, Field(ge=1, le=60)]
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)]
+    guidance_scale: Annotated[float, Field(ge=1, le=30)]
+    fit: Fit = "letterbox"
+    memory: Memory = "auto"
+    weights: Path | None = None
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_model(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        variant = VARIANTS.get(data.get("model", cls.model_fields["model"].default))
+        return {**variant.card.args, **data} if variant else data
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_known(cls, model: str) -> str:
+        if model not in VARIANTS:
+            raise ValueError(f"must be one of {', '.join(VARIANTS)}")
+        return model
+
+    @field_validator("width", "height")
+    @classmethod
+    def _size_is_possible(cls, value: int, info: ValidationInfo) -> int:
+        # Fields are checked in order, and one that failed is not in `data`: it has its own message.
+        variant = VARIANTS.get(info.data.get("model", ""))
+        if variant is None:
+            return value
+        smallest, largest = variant.widths if info.field_name == "width" else variant.heights
+        width = info.data.get("width")
+        wrong_pair = info.field_name == "height" and width is not None and min(width, value) != variant.shorter
+        if not smallest <= value <= largest or value % variant.multiple or wrong_pair:
+            beside = f" with width {width}" if wrong_pair else ""
+            raise ValueError(f"not possible{beside}; {variant.card.name} makes {variant.sizes}")
+        return value
+
+    @field_validator("num_frames")
+    @classmethod
+    def _frames_are_possible(cls, value: int, info: ValidationInfo) -> int:
+        variant = VARIANTS.get(info.data.get("model", ""))
+        if variant and value not in variant.frames:
+            raise ValueError(f"not possible; {variant.card.name} makes {variant.counts}")
+        return value
+
+    @property
+    def variant(self) -> Variant:
+        return VARIANTS[self.model]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the film."""
+        return self.num_frames / self.fps
+
+    def override(self, duration: float | None, options: dict[str, Any]) -> CogVideoXConfig:
+        """This configuration with the options of one film.
+
+        Args:
+            duration: seconds; chooses the nearest frame count, unless `num_frames` is among the options.
+
+        Raises:
+            ConfigError: an option that belongs to loading the model.
+            ValidationError: an unknown option, or one that the model cannot do.
+        """
+        for name in ("model", "memory", "weights", "device"):
+            if name in options:
+                raise ConfigError(f"{name} = {str(options[name])!r}: it is chosen when the model is made, not per film")
+        config = CogVideoXConfig.model_validate({**self.model_dump(), **options})
+        if duration is None or "num_frames" in options:
+            return config
+        frames = min(self.variant.lengths, key=lambda count: abs(count / config.fps - duration))
+        return config.model_copy(update={"num_frames": frames})
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A pipeline in memory, and how it came there."""
+
+    pipe: Any
+    plan: Memory
+    device: str
+    weights: dict[str, Any]
+    # Embedding of the empty negative prompt: the same for every film.
+    negative: Any
+
+
+class CogVideoXService:
+    """Loads a checkpoint with the first film and makes films with it.
+
+    Args:
+        model: repository on the hub, or name of a tiny checkpoint.
+        args: see `CogVideoXConfig`.
+
+    Raises:
+        ValidationError: a setting that the model does not have or cannot take.
+    """
+
+    def __init__(self, model: str, **args: Any) -> None:
+        self.config = CogVideoXConfig.model_validate({"model": model, **args})
+        self._loaded: Loaded | None = None
+
+    def generate(self, request: Request, **options: Any) -> Film:
+        """Make one film. The same request gives the same film as a plain call of the stock pipeline.
+
+        Raises:
+            ConfigError, ValidationError: an option that does not exist or is not possible.
+            WeightsError: there are no weights, or not all of them.
+            QuestionError: the prompt is longer than the model reads.
+        """
+        import torch
+
+        config = self.config.override(request.duration, options)
+        random = generator(request.seed)
+        device = pick_device(config.device)
+        reset_peak(device)
+        watch = Stopwatch(device)
+        loaded = self._load(device)
+        watch.lap("load")
+
+        pipe = loaded.pipe
+        _check_length(pipe.tokenizer, request.prompt)
+        image, geometry = video.place(request.image, (config.width, config.height), config.fit)
+        with running(pipe, watch), torch.no_grad():
+            prompt, _ = pipe.encode_prompt(request.prompt, do_classifier_free_guidance=False)
+            latents = pipe(
+                image=image,
+                prompt_embeds=prompt,
+                negative_prompt_embeds=loaded.negative,
+                height=config.height,
+                width=config.width,
+                num_frames=config.num_frames,
+                num_inference_steps=config.num_inference_steps,
+                guidance_scale=config.guidance_scale,
+                # Its formula takes a timestep where a step's number was meant.
+                use_dynamic_cfg=False,
+                generator=random,
+                max_sequence_length=PROMPT_TOKENS,
+                output_type="latent",
+            ).frames
+            watch.lap("denoise")
+            # CogVideoX1.5 takes latents in pairs: an odd count is padded in front, with what is not part of the film.
+            padding = latents.shape[1] - ((config.num_frames - 1) // LATENT_FRAMES + 1)
+            frames = list(to_frames(pipe.video_processor, pipe.decode_latents(latents[:, padding:])))
+        watch.lap("decode")
+        return Film(
+            frames=frames,
+            fps=config.fps,
+            geometry=geometry,
+            settings={
+                **config.model_dump(mode="json", exclude={"model", "memory", "weights", "device"}),
+                "scheduler": type(pipe.scheduler).__name__,
+                "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
+                "vae_tiling": bool(pipe.vae.use_tiling),
+            },
+            notes=_notes(config, request, loaded, tiled=bool(pipe.vae.use_tiling)),
+            weights=loaded.weights,
+            device=_device_name(device),
+            memory_plan=loaded.plan,
+            seconds=watch.seconds,
+            peak_memory_bytes=peak_memory(device),
+        )
+
+    def obstacle(self) -> WeightsError | None:
+        """What is wrong with the weights, unless the hub can be asked for them."""
+        variant = self.config.variant
+        problem = weights_problem(variant, self.config)
+        return None if problem and _weights.can_fetch(variant.card, self.config.weights) else problem
+
+    def _load(self, device: str) -> Loaded:
+        if self._loaded is None:
+            import torch
+
+            variant = self.config.variant
+            checkpoint = locate(variant, self.config)
+            require("diffusers", variant.oldest_diffusers, f"it does not know {variant.card.name}")
+            from diffusers import CogVideoXImageToVideoPipeline
+
+            quiet_libraries()
+            # Half precision with 8 bits of exponent: float16 overflows in CogVideoX1.5.
+            dtype = torch.float32 if device == "cpu" else torch.bfloat16
+            pipe = CogVideoXImageToVideoPipeline.from_pretrained(
+                str(checkpoint.folder), local_files_only=True, **dtype_argument(dtype)
+            )
+            pipe.set_progress_bar_config(disable=True)
+            plan = pick_plan(self.config.memory, device, variant.card.memory_gib, free_memory_gib(device))
+            apply_plan(pipe, plan, device)
+            with torch.no_grad():
+                negative, _ = pipe.encode_prompt("", do_classifier_free_guidance=False)
+            self._loaded = Loaded(pipe, plan, device, checkpoint.describe(), negative)
+        return self._loaded
+
+
+def locate(variant: Variant, config: CogVideoXConfig, download: bool = True) -> _weights.Checkpoint:
+    """The checkpoint for a configuration, checked to be whole and of the right architecture.
+
+    Raises:
+        WeightsError: there is none, it is incomplete, or it is another model's.
+    """
+    look = _weights.obtain if download else _weights.find
+    checkpoint = look(variant.card, config.weights, variant.get)
+    transformer = _weights.component_config(checkpoint, "transformer")
+    positions = tuple(transformer.get(f"sample_{name}") for name in ("width", "height", "frames"))
+    wanted = (config.width // LATENT_SIDE, config.height // LATENT_SIDE, config.num_frames)
+    # Learned positions are for one size and length; with another the pipeline fails late, or computes wrong ones.
+    learned = transformer.get("use_learned_positional_embeddings")
+    if transformer.get("patch_size_t") != variant.patch_size_t or (learned and positions != wanted):
+        raise WeightsError(
+            f"the weights in {checkpoint.folder} are not for {variant.card.name}: "
+            f"patch_size_t {transformer.get('patch_size_t')} and positions for {positions}, "
+            f"not {variant.patch_size_t} and {wanted}",
+            _weights.how_to_get(variant.card, variant.get),
+        )
+    return checkpoint
+
+
+def weights_problem(variant: Variant, config: CogVideoXConfig) -> WeightsError | None:
+    """What is wrong with the weights on this machine, if anything."""
+    try:
+        locate(variant, config, download=False)
+    except WeightsError as error:
+        return error
+    return None
+
+
+def weights_status(name: str, weights: Path | None = None) -> tuple[bool, str]:
+    """Whether a catalogue entry's weights are on this machine, and where; or what to do. Imports nothing heavy."""
+    variant = next((v for v in _VARIANTS if v.card.name == name), None)
+    if variant is None:
+        raise UnknownName("CogVideoX model", name, [v.card.name for v in _VARIANTS])
+    config = CogVideoXConfig.model_validate({"model": variant.card.model, "weights": weights})
+    problem = weights_problem(variant, config)
+    if problem is not None:
+        return False, str(problem)
+    checkpoint = locate(variant, config, download=False)
+    return True, f"{checkpoint.folder}{' (random weights)' if checkpoint.random else ''}"
+
+
+def _check_length(tokenizer: Any, prompt: str) -> None:
+    # A question that is cut short is another question, so it is refused and not silently shortened.
+    tokens = len(tokenizer(prompt, verbose=False).input_ids)
+    if tokens > PROMPT_TOKENS:
+        raise QuestionError(f"the prompt has {tokens} T5 tokens; CogVideoX reads {PROMPT_TOKENS}", "shorten it")
+
+
+def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: bool) -> list[str]:
+    notes = []
+    if request.duration is not None and request.duration != config.seconds:
+        notes.append(
+            f"{request.duration:g} s were asked for; {config.variant.card.name} answers "
+            f"{config.num_frames} frames at {config.fps:g} fps, {config.seconds:.4g} s"
+        )
+    if loaded.weights["random"]:
+        notes.append("the weights are random: the film shows nothing")
+    if tiled:
+        notes.append("encoded and decoded in tiles to save memory: the film differs slightly from an undivided one")
+    return notes
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return device
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+class CogVideoXWrapper(ModelWrapper):
+    """The boundary around `CogVideoXService`."""
+
+    service_class = CogVideoXService
+    packages = PACKAGES
+
+
+for _variant in _VARIANTS:
+    register_model(_variant.card)

@@ -1,0 +1,953 @@
+"""Chess: White to move, mate in one.
+
+    . . . . . . k .
+    . . . . . p p p      The rook goes up to the eighth rank and mates. A film passes when one white piece is seen to
+    . . . . . . . .      slide from its square to one that gives mate (any mating move will do), what it takes vanishes
+    R . . . . K . .      under it, it rests there, and nothing else changes. A knight may go straight or round a corner.
+
+The plan length is always 1: the move. What grows with difficulty is the search: more pieces, more checks that do not
+mate, and fewer right moves. In no puzzle is mate given by castling, en passant or promotion. There are far more than
+10,000 puzzles at every difficulty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import chess as rules
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.tasks._draw import INK, Colour, Point, Sketch, oval, square_board
+from vmevalkit.tasks._vision import Envelope, Floats, Lens, Mask, Planes, Seeker, Spot, Sprite, lost, patches, view_size
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.types import Record, Size, Verdict
+from vmevalkit.video import Frame
+
+Place = tuple[float, float]
+
+# Difficulty: fewest and most pieces, checks that do not mate (at least), mating moves (at most).
+_LEVELS = {1: (5, 7, 0, 3), 2: (8, 10, 1, 3), 3: (11, 14, 2, 2), 4: (15, 18, 3, 1), 5: (19, 24, 4, 1)}
+_NAMES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight", "P": "pawn"}
+_STOCK = {"K": 1, "Q": 1, "R": 2, "B": 2, "N": 2, "P": 8}
+_COUNT = (
+    "",
+    "one square",
+    "two squares",
+    "three squares",
+    "four squares",
+    "five squares",
+    "six squares",
+    "seven squares",
+)
+_ORDINAL = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+# Closer to a square's centre than this, in squares, a piece stands on it.
+_RESTS = 0.3
+# Farther than this from its way, in squares, a piece goes where it may not.
+_ASTRAY = 0.4
+# From one seen place to the next at most this share of the travel, and some places at least between the two squares.
+_LEAP, _PLACES = 0.4, 2
+# A captured piece may vanish when the other is this near, in squares.
+_COVERS = 0.75
+# Places of one smeared piece are at most so many squares apart: less than a move, or a dissolve would be one.
+_SMEAR = 0.7
+# Squared difference from what a moving piece changes, as a share: blur and compression make less, half a ghost more.
+_BLURRED = 0.16
+# Shift down and right in pixels of the view and blur (half its variance) that are not held against a piece.
+_SLIGHT = ((-0.8, -0.8, -0.2), (0.8, 0.8, 0.6))
+# Unexplained patches of four by four pixels that may be the codec's, and how much nearer another look must be.
+_SPECKS, _CLEARLY = 1, 0.7
+
+
+class Puzzle(Record):
+    """A position with White to move. `rows` from the top (eighth rank) down, FEN letters, "." for an empty square.
+
+    `answer` is one mating move: squares counted from the top left corner, row by row.
+    """
+
+    rows: tuple[str, ...]
+    answer: tuple[int, int]
+
+    @property
+    def board(self) -> str:
+        return "".join(self.rows)
+
+
+class State(NamedTuple):
+    """What stands on the 64 squares, and a piece on its way with its centre at (row, column), if any."""
+
+    board: str
+    piece: str = ""
+    row: float = 0.0
+    column: float = 0.0
+
+
+class Motion(NamedTuple):
+    """How a state differs from the start: a piece from square `origin` is at `place`, and `taken` (or -1) is gone."""
+
+    origin: int
+    place: Place
+    taken: int
+
+
+@register_task
+class Chess(Task[Puzzle, State]):
+    """The board, and a piece on its way, are the state."""
+
+    name = "chess"
+    puzzle_type = Puzzle
+    reasons = {
+        "not_mate": "The move is legal, but it does not mate.",
+        "illegal_move": "A piece goes where the rules of chess do not let it go.",
+        "wrong_side": "A black piece moves, although it is White's turn.",
+        "piece_changed": "A piece turns into another one.",
+        "piece_vanished": "A piece disappears that was not captured.",
+        "second_move": "More than one piece moves.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        kind = rng.choice("QQRRBBNNPP*")
+        while True:
+            puzzle = _compose(rng, kind, difficulty)
+            if puzzle:
+                return puzzle
+
+    def solution(self, puzzle: Puzzle) -> list[State]:
+        return [State(puzzle.board), State(_moved(puzzle.board, *puzzle.answer))]
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        origin, target = puzzle.answer
+        taken = puzzle.board[target]
+        ending = f" and captures the black {_NAMES[taken.upper()]} there" if taken != "." else ""
+        return [
+            f"the white {_NAMES[puzzle.board[origin]]} in the {_ORDINAL[origin % 8]} column from the left and the "
+            f"{_ORDINAL[7 - origin // 8]} row from the bottom goes {_way(origin, target)}{ending}"
+        ]
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        return (
+            "A chess position seen from above. White plays up the board and is to move: show the one move that "
+            "checkmates Black. The white piece slides slowly from its square to its new square and stays there. A "
+            "captured piece disappears under it. No other piece moves. The camera is fixed.",
+            "Mate in one for White. One white piece glides visibly across the chessboard to the square where it gives "
+            "checkmate, and stops. If a black piece stands there, it is captured and vanishes. Everything else stays "
+            "exactly in place, and the camera does not move.",
+            "White to move and checkmate the black king in a single move. Play only this move: the piece travels "
+            "smoothly over the board, taking what stands on its last square, and then rests. All other pieces remain "
+            "still. Fixed top-down camera.",
+        )
+
+    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[State]:
+        left, top, cell = square_board(canvas, 8)
+        sheet = _sheet(canvas, (left, top, cell), puzzle.board)
+        base = sheet.pixels()
+
+        def draw(state: State) -> Frame:
+            frame = base.copy()
+            changed = [i for i in range(64) if state.board[i] != puzzle.board[i]]
+            places: list[Place] = [(i // 8, i % 8) for i in changed]
+            if state.piece:
+                places.append((state.row, state.column))
+            for place in places:
+                x, y = left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
+                part = sheet.region((x - cell / 2, y - cell / 2, x + cell / 2, y + cell / 2))
+                for i in changed:
+                    if abs(place[0] - i // 8) < 1.1 and abs(place[1] - i % 8) < 1.1:
+                        _square(part, (left, top, cell), i, state.board[i])
+                if state.piece and place is places[-1]:
+                    _piece(part, state.piece, (x, y), cell)
+                part.onto(frame)
+            return frame
+
+        return draw
+
+    def between(self, puzzle: Puzzle, a: State, b: State, t: float) -> State:
+        leave = [i for i in range(64) if a.board[i] != "." and b.board[i] == "."]
+        enter = [i for i in range(64) if b.board[i] not in (".", a.board[i])]
+        piece = (
+            a.piece or b.piece or next((a.board[i] for i in leave if any(b.board[j] == a.board[i] for j in enter)), "")
+        )
+        source = next((i for i in leave if a.board[i] == piece), None)
+        target = next((i for i in enter if b.board[i] == piece), None)
+        start = (a.row, a.column) if a.piece else None if source is None else divmod(source, 8)
+        end = (b.row, b.column) if b.piece else None if target is None else divmod(target, 8)
+        if not piece or start is None or end is None:
+            return a
+        board = a.board if a.piece or source is None else _put(a.board, source, ".")
+        return State(board, piece, lerp(start[0], end[0], t), lerp(start[1], end[1], t))
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[State]]:
+        start, end = self.solution(puzzle)
+        origin, target = puzzle.answer
+        board, found = puzzle.board, {}
+        ways = _ways(board)
+        wrong = [(a, b) for a, targets in ways.items() for b, mates in targets.items() if not mates]
+        if wrong:
+            found["legal_but_no_mate"] = [start, State(_moved(board, *wrong[len(wrong) // 2]))]
+        own = [b for b, mates in ways[origin].items() if not mates]
+        if own:
+            found["right_piece_wrong_square"] = [start, State(_moved(board, origin, own[0]))]
+        aside = [
+            (a, b) for a, targets in ways.items() for b in targets if a != origin and board[b] == "." and b != target
+        ]
+        if aside:
+            # Not onto the square that the mating piece leaves: that would look like another move.
+            found["another_piece_too"] = [start, end, State(_moved(end.board, *aside[0]))]
+            found["another_piece_first"] = [
+                start,
+                State(_moved(board, *aside[0])),
+                State(_moved(_moved(board, *aside[0]), origin, target)),
+            ]
+        free = [i for i in range(64) if board[i] == "." and i != target]
+        found["new_queen"] = [State(board), State(_put(end.board, free[0], "Q"))]
+        found["two_of_it"] = [start, State(_put(end.board, origin, board[origin]))]
+        other = "R" if board[origin] == "Q" else "Q"
+        found["another_shape"] = [start, State(_put(end.board, target, other))]
+        found["black_instead"] = [start, State(_put(end.board, target, board[origin].lower()))]
+        return found
+
+    def alternatives(self, puzzle: Puzzle) -> dict[str, list[State]]:
+        start, found = State(puzzle.board), {}
+        for origin, targets in _ways(puzzle.board).items():
+            for target, mates in targets.items():
+                if mates and (origin, target) != puzzle.answer:
+                    found[f"mate_{origin}_{target}"] = [start, State(_moved(puzzle.board, origin, target))]
+        origin, target = puzzle.answer
+        if puzzle.board[origin] == "N":
+            lifted = _put(puzzle.board, origin, ".")
+            corner = State(lifted, "N", origin // 8, target % 8)
+            found["round_the_corner"] = [start, corner, State(_moved(puzzle.board, origin, target))]
+        return found
+
+    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[State]:
+        return _Eye(puzzle.board, canvas).read
+
+    def illegal(self, puzzle: Puzzle, a: State, b: State) -> str | None:
+        was, now = _motion(puzzle.board, a), _motion(puzzle.board, b)
+        if now is None:
+            away = was is not None and math.dist(was.place, divmod(was.origin, 8)) > 0.5
+            return "teleport" if away else None
+        home = divmod(now.origin, 8)
+        targets = _ways(puzzle.board).get(now.origin, {})
+        if now.taken >= 0 and (now.taken not in targets or math.dist(now.place, divmod(now.taken, 8)) > _COVERS):
+            return "piece_vanished"
+        last: Place = home
+        if was is not None and was.origin == now.origin:
+            last = was.place
+        elif was is not None and math.dist(was.place, divmod(was.origin, 8)) > 0.5:
+            return "second_move"
+        ahead = [t for t in targets if _on_way(now.origin, t, now.place, puzzle.board[now.origin])]
+        if math.dist(now.place, home) > 0.5:
+            if puzzle.board[now.origin].islower():
+                return "wrong_side"
+            if not ahead:
+                return "illegal_move"
+            if not any(targets.values()):
+                return "not_mate"
+        travel = max((math.dist(home, divmod(t, 8)) for t in ahead), default=1.0)
+        return "teleport" if math.dist(last, now.place) > _LEAP * travel else None
+
+    def progress(self, puzzle: Puzzle, state: State) -> float:
+        now = _motion(puzzle.board, state)
+        if now is None:
+            return 0.0
+        best = 0.0
+        for target, mates in _ways(puzzle.board).get(now.origin, {}).items():
+            if mates:
+                if _rests(now, target) and (now.taken == target) == (puzzle.board[target] != "."):
+                    return 1.0
+                if _on_way(now.origin, target, now.place, puzzle.board[now.origin]):
+                    home = divmod(now.origin, 8)
+                    share = math.dist(home, now.place) / math.dist(home, divmod(target, 8))
+                    best = max(best, 0.5 * min(share, 1.0))
+        return best if math.dist(divmod(now.origin, 8), now.place) > _RESTS else 0.0
+
+    def same(self, puzzle: Puzzle, a: State, b: State) -> bool:
+        was, now = _motion(puzzle.board, a), _motion(puzzle.board, b)
+        if was is None or now is None:
+            moved = was or now
+            if moved is None:
+                return a.board == b.board
+            return moved.taken < 0 and _rests(moved, moved.origin)
+        return was.origin == now.origin and was.taken == now.taken and math.dist(was.place, now.place) < _RESTS
+
+    def judge(self, puzzle: Puzzle, readings: Sequence[Reading[State]]) -> Verdict:
+        verdict = super().judge(puzzle, readings)
+        last = readings[-1].state
+        now = _motion(puzzle.board, last) if last is not None else None
+        if now is None:
+            return verdict
+        home = divmod(now.origin, 8)
+        if verdict.reason == "unfinished":
+            targets = _ways(puzzle.board).get(now.origin, {})
+            if any(_rests(now, t) and not mates for t, mates in targets.items()):
+                return self._verdict("not_mate", verdict.outcome, verdict.process, 1.0, verdict.evidence_frame)
+        if verdict.passed:
+            # Only now is it known how far the piece had to go: it must be seen between the two squares.
+            travel = math.dist(home, now.place)
+            places: list[float] = []
+            for reading in readings:
+                seen = _motion(puzzle.board, reading.state) if reading.state is not None else None
+                gone = math.dist(home, seen.place) / travel if seen and seen.origin == now.origin else 0.0
+                if 0.1 < gone < 0.9 and all(abs(gone - place) > 0.1 for place in places):
+                    places.append(gone)
+            if len(places) < _PLACES:
+                return self._verdict("teleport", 1.0, 0.0, 1.0, verdict.evidence_frame)
+        return verdict
+
+
+# ------------------------------------------------------------------------------------------------------ the position
+
+
+def _put(board: str, square: int, piece: str) -> str:
+    return board[:square] + piece + board[square + 1 :]
+
+
+def _moved(board: str, origin: int, target: int) -> str:
+    return _put(_put(board, target, board[origin]), origin, ".")
+
+
+def _position(board: str) -> rules.Board:
+    position = rules.Board(None)
+    for i, piece in enumerate(board):
+        if piece != ".":
+            # The library counts squares from the lower left corner.
+            position.set_piece_at(i ^ 56, rules.Piece.from_symbol(piece))
+    return position
+
+
+@lru_cache(maxsize=256)
+def _ways(board: str) -> dict[int, dict[int, bool]]:
+    """White's legal moves: from which square to which, and whether that mates."""
+    position, found = _position(board), dict[int, dict[int, bool]]()
+    for move in list(position.legal_moves):
+        if not move.promotion:
+            found.setdefault(move.from_square ^ 56, {})[move.to_square ^ 56] = _mates(position, move)
+    return found
+
+
+def _mates(position: rules.Board, move: rules.Move) -> bool:
+    if not position.gives_check(move):
+        return False
+    position.push(move)
+    mate = position.is_checkmate()
+    position.pop()
+    return mate
+
+
+def _motion(start: str, state: State) -> Motion | None:
+    """How a state comes from the start by one piece's move; None at the start, or where it does not."""
+    changed = [i for i in range(64) if start[i] != state.board[i]]
+    if not changed or len(changed) > 2:
+        return None
+    gone = [i for i in changed if state.board[i] == "."]
+    if state.piece:
+        origin = next((i for i in gone if start[i] == state.piece), None)
+        if origin is None or len(gone) < len(changed):
+            return None
+        return Motion(origin, (state.row, state.column), next((i for i in gone if i != origin), -1))
+    target = next((i for i in changed if state.board[i] != "."), None)
+    if target is None or not gone or start[gone[0]] != state.board[target]:
+        return None
+    return Motion(gone[0], divmod(target, 8), target if start[target] != "." else -1)
+
+
+def _rests(motion: Motion, square: int) -> bool:
+    return math.dist(motion.place, divmod(square, 8)) < _RESTS
+
+
+def _on_way(origin: int, target: int, place: Place, piece: str) -> bool:
+    """Whether a place lies on the straight line between two squares, or for a knight on one of its two corners' ways."""
+    a, b = divmod(origin, 8), divmod(target, 8)
+    turns: list[Place] = [a, b] if piece != "N" else [a, (a[0], b[1]), b, (b[0], a[1]), a, b]
+    return any(_apart(place, c, d) < _ASTRAY for c, d in itertools.pairwise(turns))
+
+
+def _apart(place: Place, a: Place, b: Place) -> float:
+    """Distance of a place from a line of some length."""
+    along = (b[0] - a[0], b[1] - a[1])
+    t = ((place[0] - a[0]) * along[0] + (place[1] - a[1]) * along[1]) / (along[0] ** 2 + along[1] ** 2)
+    t = min(max(t, 0.0), 1.0)
+    return math.dist(place, (a[0] + along[0] * t, a[1] + along[1] * t))
+
+
+def _way(origin: int, target: int) -> str:
+    """A move in words that need no labels on the board."""
+    up, right = origin // 8 - target // 8, target % 8 - origin % 8
+    vertical, sideways = "up" if up > 0 else "down", "to the right" if right > 0 else "to the left"
+    if abs(up) == abs(right):
+        return f"{_COUNT[abs(up)]} diagonally {vertical} and {sideways}"
+    words = [f"{_COUNT[abs(up)]} {vertical}"] * (up != 0) + [f"{_COUNT[abs(right)]} {sideways}"] * (right != 0)
+    return " and ".join(words)
+
+
+# ----------------------------------------------------------------------------------------------------------- seeing
+
+
+class _Eye:
+    """Reads frames of one puzzle.
+
+    What differs from the start must be explained by one piece elsewhere, drawn and compared: at one spot, or smeared
+    between two near ones. Squares apart from it must still look like the piece that stood there.
+    """
+
+    def __init__(self, board: str, canvas: Size) -> None:
+        size = view_size(canvas)
+        scale = size[0] / canvas[0]
+        left, top, cell = square_board(canvas, 8)
+        self.board = board
+        self.left, self.top, self.cell = left * scale, top * scale, cell * scale
+        start = _sheet(size, (self.left, self.top, self.cell), board).pixels()
+        self.lens, self.envelope = Lens(start), Envelope(start)
+        self.start = np.ascontiguousarray(start.transpose(2, 0, 1))
+        # Pieces that stand on squares are drawn where they are; on the way half a pixel does not matter.
+        self.phase = _phases(self._middle(0))
+        self.sprites = _sprites(self.cell, self.phase)
+        self.looks = [".", *self.sprites]
+        kinds: dict[tuple[Colour, Place], list[int]] = {}
+        for i in range(64):
+            kinds.setdefault((_colour(i), _phases(self._middle(i))), []).append(i)
+        side = int(self.cell)
+        ys, xs = np.mgrid[:side, :side]
+        corners = [tuple(math.floor(m) - side // 2 for m in self._middle(i)) for i in range(64)]
+        self.pixels = np.stack([((y + ys) * size[0] + x + xs).ravel() for y, x in corners])
+        self.templates = [(np.array(squares), self._templates(*kind)) for kind, squares in kinds.items()]
+        self.seekers: dict[tuple[int, int], Seeker] = {}
+
+    def _middle(self, square: int) -> Place:
+        """Where a square's centre is, in pixels of the view: (y, x)."""
+        return self.top + (square // 8 + 0.5) * self.cell, self.left + (square % 8 + 0.5) * self.cell
+
+    def _templates(self, colour: Colour, phases: Place) -> npt.NDArray[np.float32]:
+        """How every look fills a square: shape (looks, pixels), green only."""
+        side = int(self.cell)
+        found = [np.full(side * side, colour[1], np.float32)]
+        for sprite in _sprites(self.cell, phases).values():
+            inner = slice(sprite.side // 2 - side // 2, sprite.side // 2 - side // 2 + side)
+            found.append((sprite.ink[1] + (1 - sprite.alpha) * colour[1])[inner, inner].ravel())
+        return np.stack(found)
+
+    def read(self, frame: Frame) -> Reading[State]:
+        planes = self.lens.planes(frame)
+        strange = self.envelope.unexplained(planes)
+        if lost(strange):
+            return Reading(None, False, "scene_lost")
+        wrong = self._wrong(planes)
+        if patches(strange) == 0 and not wrong:
+            return Reading(State(self.board))
+        best: _Guess | None = None
+        for origin in self._suspects(strange, wrong):
+            guess = self._explain(planes, strange, origin, wrong)
+            if guess.explains and not set(wrong) - guess.touched and self._alike(planes, guess):
+                return Reading(self._state(guess))
+            if best is None or guess.off < best.off:
+                best = guess
+        note = self._note(wrong, best, planes)
+        few = patches(strange if best is None else best.left) < 3 * (self.cell / 4) ** 2
+        return Reading(None, note == "unreadable" and few, note if few or note != "unreadable" else "scene_lost")
+
+    def _wrong(self, planes: Planes) -> dict[int, str]:
+        """Squares that look clearly more like something else than like what stood there, and like what."""
+        seen = planes[1].ravel()[self.pixels].astype(np.float32)
+        found = {}
+        for squares, templates in self.templates:
+            part = seen[squares]
+            off = (templates * templates).sum(1) - 2 * part @ templates.T + (part * part).sum(1, keepdims=True)
+            for square, row in zip(squares.tolist(), off, strict=True):
+                look = self.looks[int(row.argmin())]
+                if look != self.board[square] and row.min() < _CLEARLY * row[self.looks.index(self.board[square])]:
+                    found[square] = look
+        return found
+
+    def _suspects(self, strange: Mask, wrong: dict[int, str]) -> list[int]:
+        """Squares whose piece may be the one that moves, the likeliest first."""
+        counts = strange.ravel()[self.pixels].sum(1)
+        pieces = [i for i in range(64) if self.board[i] != "." and (counts[i] > 8 or i in wrong)]
+        return sorted(pieces, key=lambda i: (wrong.get(i) != ".", -int(counts[i])))[:4]
+
+    def _explain(self, planes: Planes, strange: Mask, origin: int, wrong: dict[int, str]) -> _Guess:
+        """The best picture in which the piece of one square is elsewhere."""
+        targets = _ways(self.board).get(origin, {})
+        for square, look in wrong.items():
+            if look == self.board[origin] and (self.board[square] == "." or square in targets):
+                # It seems to stand on a square: most films end so, and there is nothing to search for.
+                taken = square if self.board[square] != "." else -1
+                spot = self._seeker(origin, taken).refine(planes, self._spot(origin, square))
+                guess = self._guess(planes, strange, origin, taken, [spot])
+                if guess.explains:
+                    return guess
+        spot = self._seeker(origin, -1).find(planes)
+        row, column = self._place(origin, spot)
+        near = min(max(round(row), 0), 7) * 8 + min(max(round(column), 0), 7)
+        options = [-1]
+        if self.board[near] != "." and near != origin and math.dist((row, column), divmod(near, 8)) < _COVERS:
+            # Where both explain the frame, the piece below is hidden: it is taken where it may be.
+            options.insert(0 if near in targets else 1, near)
+        guesses = []
+        for taken in options:
+            seeker = self._seeker(origin, taken)
+            here = seeker.refine(planes, spot)
+            guesses.append(self._guess(planes, strange, origin, taken, [here]))
+        if targets and not any(guess.explains for guess in guesses):
+            # A film that was resampled in time mixes two frames: the piece is half at one place, half at the next.
+            for taken in options:
+                one, two = self._seeker(origin, taken).pair(planes, spot, _SMEAR * self.cell)
+                if math.dist(one, two) <= _SMEAR * self.cell:
+                    guesses.append(self._guess(planes, strange, origin, taken, [one, two]))
+        return min(guesses, key=lambda guess: (not guess.explains, guess.off))
+
+    def _guess(self, planes: Planes, strange: Mask, origin: int, taken: int, spots: list[Spot]) -> _Guess:
+        seeker, behind = self._seeker(origin, taken), self._behind(origin, taken)
+        shares = [1.0]
+        if len(spots) > 1:
+            # All of the piece is somewhere: what opacity is missing from it must not be explained.
+            shares = [max(0.0, share) for share in seeker.shares(planes, spots)]
+            shares = [share / max(sum(shares), 1e-6) for share in shares]
+        touched = {origin, taken}
+        for spot in spots:
+            row, column = self._place(origin, spot)
+            touched |= {i for i in range(64) if abs(i // 8 - row) < 1.05 and abs(i % 8 - column) < 1.05}
+        drawn = seeker.sprite.over(behind, spots, shares)
+        around = _around(spots, seeker.sprite.side)
+        seen, own, without = (_soft(picture[1][around]) for picture in (planes, drawn, behind))
+        off = _misfit(seen, own, without)
+        left = strange.copy()
+        windows = [seeker.sprite.at(spot) for spot in spots]
+        windows += [self._window(square) for square in (origin, taken) if square >= 0]
+        for rows, columns in windows:
+            top, first = max(0, rows.start - 3), max(0, columns.start - 3)
+            box = slice(top, rows.stop + 3), slice(first, columns.stop + 3)
+            wide = slice(max(0, top - 3), rows.stop + 6), slice(max(0, first - 3), columns.stop + 6)
+            drawing = np.ascontiguousarray(drawn[:, wide[0], wide[1]].transpose(1, 2, 0))
+            found = Envelope(drawing).unexplained(planes[:, wide[0], wide[1]])
+            y, x = top - wide[0].start, first - wide[1].start
+            part = left[box]
+            part[:] = found[y : y + part.shape[0], x : x + part.shape[1]]
+        return _Guess(origin, taken, spots, shares, left, patches(left), off, touched)
+
+    def _alike(self, planes: Planes, guess: _Guess) -> bool:
+        """Whether the moving piece looks like itself more than like any other."""
+        rows, columns = _around(guess.spots, self.sprites["K"].side)
+        seen, behind = planes[:, rows, columns], self._behind(guess.origin, guess.taken)[:, rows, columns]
+        spots = [(y - rows.start, x - columns.start) for y, x in guess.spots]
+        off = {}
+        for look, sprite in self.sprites.items():
+            difference = seen.astype(np.float32) - sprite.over(behind, spots, guess.shares)
+            off[look] = float((difference * difference).sum())
+        return min(off.values()) >= _CLEARLY * off[self.board[guess.origin]]
+
+    def _note(self, wrong: dict[int, str], best: _Guess | None, planes: Planes) -> str:
+        """Why a frame is not a state."""
+        if best is not None and best.explains and not set(wrong) - best.touched:
+            return "piece_changed"
+        gone = [i for i, look in wrong.items() if look == "."]
+        come = [i for i, look in wrong.items() if look != "." and self.board[i] == "."]
+        turned = len(wrong) - len(gone) - len(come)
+        if len(gone) > 1:
+            return "second_move"
+        if gone and not come and not turned:
+            return "piece_vanished"
+        if come and not gone:
+            return "extra_object"
+        if turned and not gone or (gone and come and wrong[come[0]] != self.board[gone[0]]):
+            return "piece_changed"
+        outside = np.zeros(planes.shape[1:], bool) if best is None else best.left.copy()
+        for square in best.touched if best else ():
+            if square >= 0:
+                outside[self._window(square)] = False
+        return "extra_object" if best is None or patches(outside) > _SPECKS else "unreadable"
+
+    def _state(self, guess: _Guess) -> State:
+        board = _put(self.board, guess.origin, ".")
+        board = board if guess.taken < 0 else _put(board, guess.taken, ".")
+        places = [self._place(guess.origin, spot) for spot in guess.spots]
+        row, column = (sum(s * place[i] for s, place in zip(guess.shares, places, strict=True)) for i in (0, 1))
+        return State(board, self.board[guess.origin], row, column)
+
+    def _place(self, origin: int, spot: Spot) -> Place:
+        half = self.sprites[self.board[origin]].side / 2
+        y, x = spot[0] + half + self.phase[0], spot[1] + half + self.phase[1]
+        return (y - self.top) / self.cell - 0.5, (x - self.left) / self.cell - 0.5
+
+    def _spot(self, origin: int, square: int) -> Spot:
+        half = self.sprites[self.board[origin]].side // 2
+        y, x = self._middle(square)
+        return round(y - self.phase[0]) - half, round(x - self.phase[1]) - half
+
+    def _window(self, square: int) -> tuple[slice, slice]:
+        y, x = self.top + square // 8 * self.cell, self.left + square % 8 * self.cell
+        return slice(round(y), round(y + self.cell)), slice(round(x), round(x + self.cell))
+
+    def _behind(self, origin: int, taken: int) -> Planes:
+        """The start without the piece that moves and the one it takes."""
+        behind = self.start.copy()
+        for square in (origin, taken):
+            if square >= 0:
+                rows, columns = self._window(square)
+                behind[:, rows, columns] = np.array(_colour(square), np.uint8)[:, None, None]
+        return behind
+
+    def _seeker(self, origin: int, taken: int) -> Seeker:
+        if (origin, taken) not in self.seekers:
+            sprite = self.sprites[self.board[origin]]
+            self.seekers[origin, taken] = Seeker(self._behind(origin, taken), sprite)
+        return self.seekers[origin, taken]
+
+
+class _Guess(NamedTuple):
+    """A picture that may explain a frame, what it leaves unexplained, and the squares that it says nothing about."""
+
+    origin: int
+    taken: int
+    spots: list[Spot]
+    shares: list[float]
+    left: Mask
+    specks: int
+    off: float
+    touched: set[int]
+
+    @property
+    def explains(self) -> bool:
+        return self.specks <= _SPECKS and self.off < _BLURRED
+
+
+def _around(spots: Sequence[Spot], side: int) -> tuple[slice, slice]:
+    (top, left), (bottom, right) = (tuple(pick(spot[i] for spot in spots) for i in (0, 1)) for pick in (min, max))
+    return slice(top, bottom + side), slice(left, right + side)
+
+
+def _phases(middle: Place) -> Place:
+    """What a place is beyond whole pixels, to an eighth."""
+    return math.floor(middle[0] % 1 * 8) / 8, math.floor(middle[1] % 1 * 8) / 8
+
+
+def _soft(plane: npt.NDArray[np.uint8]) -> Floats:
+    """A plane blurred by about a pixel, so that half a pixel or a little blur hardly counts."""
+    soft = plane.astype(np.float32)
+    for _ in range(2):
+        soft[1:-1] = (soft[:-2] + 2 * soft[1:-1] + soft[2:]) / 4
+        soft[:, 1:-1] = (soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / 4
+    return soft
+
+
+def _misfit(seen: Floats, drawn: Floats, without: Floats) -> float:
+    """What is wrong with a drawn piece: squared difference as a share of what the piece changes in the picture.
+
+    What a shift by a fraction of a pixel or a slight blur of the drawing explains does not count.
+    """
+    gy, gx = np.gradient(drawn)
+    bends = np.gradient(gy, axis=0) + np.gradient(gx, axis=1)
+    change = drawn - without
+    here = np.abs(change) > 8
+    terms = np.stack([gy[here], gx[here], bends[here]])
+    error = (seen - drawn)[here]
+    normal = terms @ terms.T + np.eye(3, dtype=np.float32)
+    amounts = np.clip(np.linalg.solve(normal, terms @ error), *_SLIGHT)
+    rest = error - amounts @ terms
+    return float(rest @ rest) / max(float((change * change).sum()), 1.0)
+
+
+@lru_cache(maxsize=64)
+def _sprites(cell: float, phase: Place) -> dict[str, Sprite]:
+    """Every piece at the size of the view, its centre a `phase` (below one pixel) beyond the picture's middle."""
+    side = 2 * math.ceil(cell / 2 + 2)
+    found = {}
+    for look in "KQRBNPkqrbnp":
+        drawings = []
+        for paper in ((0, 0, 0), (255, 255, 255)):
+            sketch = Sketch((side, side), paper)
+            _piece(sketch, look, (side / 2 + phase[1], side / 2 + phase[0]), cell)
+            drawings.append(sketch.pixels())
+        found[look] = Sprite(drawings[0], drawings[1])
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------- generation
+
+
+def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
+    """Build a mate, take the last move back, and add pieces; None where that fails.
+
+    Args:
+        kind: letter of the piece that mates, or "*" for any piece that uncovers another's check.
+    """
+    fewest, most, decoys, rights = _LEVELS[difficulty]
+    mate = _mate(rng, rng.choice("QRB") if kind == "*" else kind)
+    if mate is None:
+        return None
+    back = _take_back(rng, mate, kind)
+    if back is None:
+        return None
+    position, answer = back
+    wanted = rng.randint(fewest, most)
+    for _ in range(60):
+        count = len(position.piece_map())
+        if count >= wanted:
+            break
+        square = _put_random(rng, position, rules.SQUARES)
+        if square is not None and not _works(position, answer):
+            position.remove_piece_at(square)
+    if not fewest <= len(position.piece_map()) <= most or _special(position):
+        return None
+    symbols = [str(position.piece_at(i ^ 56) or ".") for i in range(64)]
+    board = "".join(symbols)
+    ways = _ways(board)
+    mates = [(a, b) for a, targets in ways.items() for b, right in targets.items() if right]
+    moves = [move for move in position.legal_moves if not move.promotion]
+    checks = sum(position.gives_check(move) for move in moves) - len(mates)
+    if len(mates) > rights or checks < decoys:
+        return None
+    origin, target = answer.from_square ^ 56, answer.to_square ^ 56
+    # The shortest mating move on the same line, so that the shown move does not pass through another answer.
+    nearer = [b for a, b in mates if a == origin and _apart(divmod(b, 8), divmod(a, 8), divmod(target, 8)) < 0.01]
+    target = min(nearer, key=lambda b: math.dist(divmod(origin, 8), divmod(b, 8)))
+    return Puzzle(rows=tuple(board[i : i + 8] for i in range(0, 64, 8)), answer=(origin, target))
+
+
+def _mate(rng: random.Random, checker: str) -> rules.Board | None:
+    """A position where Black is mated by a piece of a kind, made by answering Black's every reply."""
+    board = rules.Board(None)
+    board.turn = rules.BLACK
+    edge = [s for s in rules.SQUARES if rules.square_rank(s) in (0, 7) or rules.square_file(s) in (0, 7)]
+    king = rng.choice(edge if rng.random() < 0.6 else rules.SQUARES)
+    board.set_piece_at(king, rules.Piece.from_symbol("k"))
+    places = [s for s in _reaching(board, king, checker) if checker != "P" or 0 < rules.square_rank(s) < 7]
+    if not places:
+        return None
+    board.set_piece_at(rng.choice(places), rules.Piece.from_symbol(checker))
+    free = [s for s in rules.SQUARES if not board.piece_at(s) and rules.square_distance(s, king) > 1]
+    board.set_piece_at(rng.choice(free), rules.Piece.from_symbol("K"))
+    blockers = rng.choice(("pppnbr", "prb", "nbrp"))
+    for _ in range(14):
+        replies = list(board.legal_moves)
+        if not replies:
+            return board if board.is_check() else None
+        reply = rng.choice(replies)
+        target = reply.to_square
+        if reply.from_square != king:
+            board.remove_piece_at(reply.from_square)
+        elif not board.piece_at(target) and rng.random() < 0.5:
+            if not _put_one(board, target, rng.choice(blockers)):
+                return None
+        else:
+            guard = rng.choice("QRRBBNNPPP")
+            squares = [s for s in _reaching(board, target, guard) if not board.piece_at(s)]
+            if squares:
+                _put_one(board, rng.choice(squares), guard)
+    return None
+
+
+def _take_back(rng: random.Random, mate: rules.Board, kind: str) -> tuple[rules.Board, rules.Move] | None:
+    """A position before a mate, and White's move that leads to it."""
+    steps: list[tuple[int, int, str]] = []
+    for target, piece in mate.piece_map().items():
+        if piece.color == rules.WHITE and (kind in (piece.symbol(), "*")):
+            if kind == "*" and mate.checkers_mask() & rules.BB_SQUARES[target]:
+                continue
+            steps += _back_steps(rng, mate, target, piece)
+    rng.shuffle(steps)
+    for origin, target, taken in steps:
+        before = mate.copy(stack=False)
+        mover = before.remove_piece_at(target)
+        before.set_piece_at(origin, mover)
+        before.turn = rules.WHITE
+        if taken and not _put_one(before, target, taken):
+            continue
+        move = rules.Move(origin, target)
+        if _works(before, move):
+            return before, move
+    return None
+
+
+def _back_steps(
+    rng: random.Random, board: rules.Board, target: int, piece: rules.Piece
+) -> Iterator[tuple[int, int, str]]:
+    """(origin, target, black piece put back on the target or "") of moves that could have led to a square."""
+    taken = rng.choice("qrbnp") if rng.random() < 0.4 else ""
+    if piece.piece_type != rules.PAWN:
+        for origin in board.attacks(target):
+            if not board.piece_at(origin):
+                yield origin, target, taken
+        return
+    rank = rules.square_rank(target)
+    if rank >= 2 and not board.piece_at(target - 8):
+        yield target - 8, target, ""
+        if rank == 3 and not board.piece_at(target - 16):
+            yield target - 16, target, ""
+    for origin in rules.SquareSet(rules.BB_PAWN_ATTACKS[rules.BLACK][target]):
+        if rank >= 2 and not board.piece_at(origin):
+            yield origin, target, rng.choice("qrbnp")
+
+
+def _reaching(board: rules.Board, target: int, piece: str) -> list[int]:
+    """Squares from which a white piece attacks another square."""
+    if piece == "P":
+        return list(rules.SquareSet(rules.BB_PAWN_ATTACKS[rules.BLACK][target]))
+    probe = board.copy(stack=False)
+    probe.set_piece_at(target, rules.Piece.from_symbol(piece))
+    return list(probe.attacks(target))
+
+
+def _put_one(board: rules.Board, square: int, piece: str) -> bool:
+    """Put a piece on an empty square if a game could have it there."""
+    kind = rules.Piece.from_symbol(piece)
+    mine = board.pieces(kind.piece_type, kind.color)
+    if board.piece_at(square) or len(mine) >= _STOCK[piece.upper()]:
+        return False
+    if piece in "Pp" and rules.square_rank(square) in (0, 7):
+        return False
+    shade = rules.BB_LIGHT_SQUARES if rules.BB_LIGHT_SQUARES & rules.BB_SQUARES[square] else rules.BB_DARK_SQUARES
+    if piece in "Bb" and int(mine) & shade:
+        return False
+    board.set_piece_at(square, kind)
+    return True
+
+
+def _put_random(rng: random.Random, board: rules.Board, squares: Sequence[int]) -> int | None:
+    square = rng.choice(squares)
+    # The side with fewer pieces first, so that neither looks lost.
+    white = len(rules.SquareSet(board.occupied_co[rules.WHITE])) * 2 <= len(board.piece_map())
+    piece = rng.choice("PPPPNNBBRRQ")
+    return square if _put_one(board, square, piece if white else piece.lower()) else None
+
+
+def _works(position: rules.Board, move: rules.Move) -> bool:
+    """Whether White is to move in a legal position, not in check, and mates by a legal move."""
+    possible = position.status() == rules.STATUS_VALID and not position.is_check() and position.is_legal(move)
+    return possible and _mates(position, move)
+
+
+def _special(position: rules.Board) -> bool:
+    """Whether castling, en passant or promotion could mate, whatever was played before."""
+    widest = position.copy(stack=False)
+    widest.castling_rights = (rules.BB_A1 | rules.BB_H1) & widest.rooks & widest.occupied_co[rules.WHITE]
+    boards = [widest]
+    for pawn in position.pieces(rules.PAWN, rules.BLACK):
+        if rules.square_rank(pawn) == 4 and not position.piece_at(pawn + 8) and not position.piece_at(pawn + 16):
+            passed = position.copy(stack=False)
+            passed.ep_square = pawn + 8
+            boards.append(passed)
+    return any(
+        (move.promotion or board.is_castling(move) or board.is_en_passant(move)) and _mates(board, move)
+        for board in boards
+        for move in list(board.legal_moves)
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- drawing
+
+_SHADES: tuple[Colour, Colour] = ((226, 205, 166), (160, 118, 80))
+_IVORY: Colour = (255, 253, 246)
+_CREAM: Colour = (240, 236, 224)
+_RIM: Colour = (108, 76, 52)
+
+
+def _twin(half: Sequence[Point]) -> list[Point]:
+    """A shape from its left half."""
+    return [*half, *((1 - x, y) for x, y in reversed(half))]
+
+
+# Silhouettes in a square of side 1, y down: (filled parts, lines drawn on them in the colour of the rim).
+_FOOT = _twin([(0.20, 0.92), (0.20, 0.84), (0.27, 0.78)])
+_Shape = tuple[tuple[list[Point], ...], tuple[list[Point], ...]]
+_SHAPES: dict[str, _Shape] = {
+    "P": (
+        (
+            _twin([(0.26, 0.92), (0.26, 0.84), (0.33, 0.79)]),
+            _twin([(0.34, 0.80), (0.42, 0.66), (0.44, 0.50)]),
+            _twin([(0.35, 0.53), (0.35, 0.47), (0.50, 0.46)]),
+            oval(0.5, 0.34, 0.155, 0.155),
+        ),
+        (),
+    ),
+    "R": (
+        (
+            _FOOT,
+            _twin([(0.30, 0.80), (0.34, 0.44)]),
+            _twin(
+                [(0.34, 0.46), (0.22, 0.38), (0.22, 0.14), (0.345, 0.14), (0.345, 0.245), (0.43, 0.245), (0.43, 0.14)]
+            ),
+        ),
+        ([(0.36, 0.42), (0.64, 0.42)],),
+    ),
+    "B": (
+        (
+            _FOOT,
+            _twin([(0.32, 0.80), (0.42, 0.64)]),
+            _twin([(0.36, 0.66), (0.27, 0.50), (0.30, 0.38), (0.40, 0.26), (0.50, 0.17)]),
+            oval(0.5, 0.13, 0.065, 0.065),
+        ),
+        ([(0.50, 0.47), (0.58, 0.33)],),
+    ),
+    "N": (
+        (
+            _FOOT,
+            [(0.30, 0.80), (0.34, 0.68), (0.47, 0.55), (0.48, 0.49), (0.36, 0.51), (0.27, 0.59), (0.18, 0.57)]
+            + [(0.14, 0.49), (0.22, 0.38), (0.30, 0.27), (0.34, 0.19), (0.35, 0.08), (0.46, 0.16), (0.58, 0.18)]
+            + [(0.70, 0.27), (0.77, 0.42), (0.78, 0.60), (0.75, 0.80)],
+        ),
+        ([(0.375, 0.33), (0.385, 0.33)],),
+    ),
+    "Q": (
+        (
+            _FOOT,
+            _twin([(0.27, 0.80), (0.11, 0.34), (0.31, 0.54), (0.31, 0.22), (0.43, 0.50), (0.50, 0.17)]),
+            *(oval(x, y, 0.06, 0.06) for x, y in _twin([(0.11, 0.31), (0.31, 0.20), (0.50, 0.14)])),
+        ),
+        ([(0.32, 0.70), (0.68, 0.70)],),
+    ),
+    "K": (
+        (
+            _FOOT,
+            _twin([(0.28, 0.80), (0.15, 0.60), (0.14, 0.49), (0.20, 0.41), (0.32, 0.39), (0.42, 0.44), (0.50, 0.36)]),
+            _twin([(0.445, 0.42), (0.445, 0.06)]),
+            _twin([(0.36, 0.24), (0.36, 0.135)]),
+        ),
+        ([(0.50, 0.52), (0.50, 0.66)], [(0.32, 0.72), (0.68, 0.72)]),
+    ),
+}
+
+
+def _piece(sketch: Sketch, look: str, centre: Point, cell: float) -> None:
+    """Draw a piece: capital letters are white."""
+    fill, rim = (_IVORY, INK) if look.isupper() else (INK, _CREAM)
+    parts, marks = _SHAPES[look.upper()]
+
+    def at(points: Sequence[Point]) -> list[Point]:
+        return [(centre[0] + (x - 0.5) * 0.94 * cell, centre[1] + (y - 0.5) * 0.94 * cell) for x, y in points]
+
+    for part in parts:
+        sketch.line(at([*part, part[0]]), 0.09 * cell, rim)
+    for part in parts:
+        sketch.polygon(at(part), fill)
+    for mark in marks:
+        sketch.line(at(mark), 0.055 * cell, rim)
+
+
+def _square(sketch: Sketch, board: tuple[float, float, float], square: int, look: str) -> None:
+    left, top, cell = board
+    x, y = left + square % 8 * cell, top + square // 8 * cell
+    sketch.rectangle((x, y, x + cell, y + cell), _colour(square))
+    if look != ".":
+        _piece(sketch, look, (x + cell / 2, y + cell / 2), cell)
+
+
+def _colour(square: int) -> Colour:
+    # The square at the lower right is light.
+    return _SHADES[(square // 8 + square % 8) % 2]
+
+
+def _sheet(size: Size, place: tuple[float, float, float], board: str) -> Sketch:
+    """The board with what stands on it, in a picture of a size; `place` is left, top and the side of a square."""
+    left, top, cell = place
+    rim, side = 0.12 * cell, 8 * cell
+    sketch = Sketch(size)
+    sketch.rectangle((left - rim, top - rim, left + side + rim, top + side + rim), _RIM, radius=rim)
+    for i in range(64):
+        _square(sketch, place, i, board[i])
+    return sketch
