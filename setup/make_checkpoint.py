@@ -161,7 +161,11 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
             torch.manual_seed(seed)
             with torch.device(device):
                 component = build()
-            component.save_pretrained(building / name, **({} if name == "scheduler" else {"max_shard_size": "5GB"}))
+            if name == "scheduler":
+                component.save_pretrained(building / name)
+            else:
+                # Learned positions are computed as float64, whatever the default.
+                component.to(dtype).save_pretrained(building / name, max_shard_size="5GB")
             index[name] = [type(component).__module__.split(".")[0], type(component).__name__]
             del component
             gc.collect()

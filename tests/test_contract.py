@@ -8,8 +8,9 @@ import re
 import pytest
 
 from vmevalkit import contract
+from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks.base import TASKS
-from vmevalkit.types import DEFAULT_CANVAS, MODES
+from vmevalkit.types import MODES
 
 DIFFICULTIES = range(1, 6)
 SEEDS = range(10)
@@ -89,7 +90,7 @@ def test_small_canvas_and_square_canvas_are_judged_too(name: str) -> None:
         other = contract.puzzle_of(task, 1, 1)
         for film in contract.films(task, puzzle, other, "solve", size):
             if film.name in ("ground_truth", *contract.WORTHLESS):
-                frames = contract.np.stack([contract.to_view(frame) for frame in film.draw(49)])
+                frames = contract.views(film.draw(49))
                 verdict = task.verify(puzzle, frames, "solve", size)
                 assert verdict.passed == film.passes, f"{name} at {size}: {film.name}: {verdict}"
 

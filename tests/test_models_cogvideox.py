@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from vmevalkit import store, video
+from vmevalkit import defaults, video
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, UnknownName, WeightsError
 from vmevalkit.models import MODELS, _diffusers, _weights
 from vmevalkit.models.cogvideox_inference import (
@@ -587,10 +587,10 @@ def test_where_weights_are_looked_for(weights: Path, monkeypatch: pytest.MonkeyP
     shutil.copytree(weights / name, cache)
     found = _weights.find(card, None)
     assert (found.folder, found.repository, found.revision) == (cache, card.model, card.revision)
-    shutil.copytree(weights / name, store.WEIGHTS / name)
-    assert _weights.find(card, None).folder == store.WEIGHTS / name
+    shutil.copytree(weights / name, defaults.WEIGHTS / name)
+    assert _weights.find(card, None).folder == defaults.WEIGHTS / name
 
-    note = store.WEIGHTS / name / ".cache/huggingface/download/model_index.json.metadata"
+    note = defaults.WEIGHTS / name / ".cache/huggingface/download/model_index.json.metadata"
     note.parent.mkdir(parents=True)
     note.write_text(f"{card.revision}\netag\n0\n")
     assert _weights.find(card, None).repository == card.model

@@ -137,7 +137,7 @@ def test_plan_in_words() -> None:
 
 
 def places(puzzle: Puzzle) -> dict[int, tuple[slice, slice]]:
-    left, top, cell = _board(puzzle, CANVAS)
+    left, top, cell = _board(puzzle.side, CANVAS)
     corners = {c: (top + c // puzzle.side * cell, left + c % puzzle.side * cell) for c in range(puzzle.side**2)}
     return {c: (slice(y, y + cell), slice(x, x + cell)) for c, (y, x) in corners.items()}
 
@@ -170,7 +170,7 @@ YS, XS = np.mgrid[:HEIGHT, :WIDTH]
 
 
 def over_board(difficulty: int, along: np.ndarray) -> np.ndarray:
-    left, top, cell = _board(puzzle_of(difficulty), CANVAS)
+    left, top, cell = _board(puzzle_of(difficulty).side, CANVAS)
     side = cell * puzzle_of(difficulty).side
     inside = along[top : top + side, left : left + side]
     return (along - inside.min()) / (inside.max() - inside.min())
@@ -201,8 +201,10 @@ WHOLE_ANSWER: dict[str, Callable[[int], Frames]] = {
 }
 
 
-@pytest.mark.parametrize("difficulty", [1, 5])
-@pytest.mark.parametrize("name", WHOLE_ANSWER)
+@pytest.mark.parametrize(("name", "difficulty"), [
+    *((name, 1) for name in WHOLE_ANSWER),
+    *((name, 5) for name in ("wipe from the left", "dissolve by blocks", "fade back and forth", "fade in two frames")),
+])  # fmt: skip
 def test_the_whole_answer_at_once_is_worth_nothing(name: str, difficulty: int) -> None:
     verdict = judged(puzzle_of(difficulty), WHOLE_ANSWER[name](difficulty))
     assert verdict.reason == "several_at_once"
@@ -231,7 +233,7 @@ def test_fading_in_is_a_way_to_write_but_only_one_cell_at_a_time() -> None:
 
 def fitted(puzzle: Puzzle, value: int, colour: draw.Colour = draw.BLUE) -> tuple[Frame, int]:
     """A digit on white for one cell, and how far it lies inside."""
-    cell = _board(puzzle, CANVAS)[2]
+    cell = _board(puzzle.side, CANVAS)[2]
     patch = _glyph(value, colour, cell, 1.0)
     return patch, (cell - patch.shape[0]) // 2
 
@@ -260,7 +262,7 @@ def half_last(difficulty: int) -> Frames:
 def without_lines(difficulty: int) -> Frames:
     frames = truth_of(difficulty).copy()
     puzzle = puzzle_of(difficulty)
-    left, top, cell = _board(puzzle, CANVAS)
+    left, top, cell = _board(puzzle.side, CANVAS)
     middle = left + puzzle.box[1] * cell
     frames[10:, top + 5 : top + cell * puzzle.side - 5, middle - 5 : middle + 5] = 255
     return frames
@@ -348,7 +350,7 @@ def resized(difficulty: int, factor: float) -> Frames:
     """Written digits of another size."""
     puzzle = puzzle_of(difficulty)
     frames = truth_of(difficulty).copy()
-    cell = _board(puzzle, CANVAS)[2]
+    cell = _board(puzzle.side, CANVAS)[2]
     for value, where in ((puzzle.goal()[c], places(puzzle)[c]) for c in puzzle.missing()):
         small, big = _glyph(value, draw.BLUE, cell, 1.0), _glyph(value, draw.BLUE, cell, factor)
         edge = (cell - small.shape[0]) // 2
@@ -388,6 +390,18 @@ HONEST: dict[str, Callable[[int], Frames]] = {
 def test_other_honest_films_pass(name: str, difficulty: int) -> None:
     verdict = judged(puzzle_of(difficulty), HONEST[name](difficulty))
     assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("difficulty", [1, 3, 5])
+def test_a_digit_on_its_way_is_not_another_digit(difficulty: int) -> None:
+    puzzle = puzzle_of(difficulty)
+    read, paint = task().reader(puzzle, CANVAS), task().painter(puzzle, CANVAS)
+    for value, size, soft in itertools.product(range(1, puzzle.side + 1), (0.3, 0.5, 0.65, 0.75, 0.85, 1.0), (0, 0.8)):
+        writing = tuple((cell, value, size) for cell in puzzle.missing())
+        frame = Image.fromarray(paint(Board(puzzle.start(), writing))).filter(ImageFilter.GaussianBlur(soft))
+        state = read(np.asarray(frame)).state
+        assert state is not None
+        assert {state.digits[cell] for cell in puzzle.missing()} <= ({value} if size == 1 else {0, value})
 
 
 @pytest.mark.parametrize(("canvas", "difficulty"), [((96, 96), 1), ((96, 96), 2), ((200, 320), 3), ((1360, 768), 2)])

@@ -31,6 +31,9 @@ app = typer.Typer(
 # Click's UsageError, wherever typer keeps its click: BadParameter is the one that it gives away.
 _WrongUsage: Any = typer.BadParameter.__base__
 
+# What shells expect after ctrl-C; newer releases of typer return it by themselves.
+_STOPPED = 130
+
 # These take several values after one flag: --task maze chess.
 _SEVERAL = frozenset({"--model", "--task", "--task-id", "--scorer", "--set"})
 
@@ -307,11 +310,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        return 130
+        status = _STOPPED
     except KitError as error:
         print(f"vmevalkit: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    if status == _STOPPED:
+        print("stopped; run the same command again to go on", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from vmevalkit import store, video
+from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.errors import UsageError
 from vmevalkit.runner.questions import make
 from vmevalkit.tasks._vision import to_view, view_size
 from vmevalkit.tasks.base import FPS, FRAMES, TASKS, Task, as_frames, stream
-from vmevalkit.types import DEFAULT_CANVAS, MODES, GenerationResult, Geometry, Mode, Record, Size, Verdict
+from vmevalkit.types import MODES, GenerationResult, Geometry, Mode, Record, Size, Verdict
 from vmevalkit.video import Frame, Frames
 
 # Films that must be worth next to nothing, not only fail.
@@ -185,12 +186,12 @@ def check_films(task: Task[Any, Any], difficulty: int, mode: Mode, seed: int) ->
     puzzle, other = puzzle_of(task, difficulty, seed), _another(task, difficulty, seed)
     breaches = []
     for film in films(task, puzzle, other, mode):
-        frames = np.stack([to_view(frame) for frame in film.draw(FRAMES)])
+        frames = views(film.draw(FRAMES))
         breaches += _judge(task, puzzle, difficulty, mode, seed, film, "drawn", frames)
     if difficulty <= 2 and mode != "hold":
         # At the lower difficulties the solution must also fit a short film.
         short = next(films(task, puzzle, other, mode))
-        frames = np.stack([to_view(frame) for frame in short.draw(17)])
+        frames = views(short.draw(17))
         breaches += _judge(task, puzzle, difficulty, mode, seed, short, "17 frames", frames)
     return breaches
 
@@ -223,6 +224,15 @@ def check_task(name: str, seeds: int = 3, progress: Callable[[str], None] = lamb
             progress(f"{name}: difficulty {difficulty}, {transform.name}")
             breaches += check_transform(task, difficulty, "solve", number, transform, ("ground_truth", "crossfade"))
     return breaches
+
+
+def views(frames: Frames) -> Frames:
+    """A film at the size at which verifiers look at it."""
+    small: list[Frame] = []
+    for i, frame in enumerate(frames):
+        # Films hold still for long; the same picture need not be made small again.
+        small.append(small[-1] if i and np.array_equal(frame, frames[i - 1]) else to_view(frame))
+    return np.stack(small)
 
 
 def _another(task: Task[Any, Any], difficulty: int, seed: int) -> Any:

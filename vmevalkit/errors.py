@@ -2,12 +2,12 @@
 
 KitError                    one line: what is wrong, with which value, and what mends it
 ├── UsageError              a wrong name, option or combination; nothing has been touched (exit status 2)
-│   └── UnknownName         a model, task, scorer or id that does not exist, with "did you mean"
+│   ├── UnknownName         a model, task, scorer or id that does not exist, with "did you mean"
+│   └── ConfigError         a model's setting is outside what the model can do
 ├── QuestionError           a question's files are missing, unreadable or contradict each other
 ├── VideoError              a video cannot be decoded or written
-├── ConfigError             a model's setting is outside what the model can do
 ├── WeightsError            weights are missing or incomplete
-├── EnvironmentMissing       a model's Python environment is missing or broken
+├── EnvironmentMissing      a model's Python environment is missing or broken
 ├── GenerationError         a model ran and did not produce a film
 └── StorageError            a folder cannot be written, or the disk is full
 """
@@ -63,7 +63,7 @@ class VideoError(KitError):
     """A video cannot be decoded or written."""
 
 
-class ConfigError(KitError):
+class ConfigError(UsageError):
     """A setting is outside what the model can do."""
 
 

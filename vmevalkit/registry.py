@@ -39,6 +39,10 @@ class Registry(Generic[T]):
         self._items[name] = item
         return item
 
+    def remove(self, name: str) -> None:
+        """Take an item off the shelf: for a person who tries one out, and for tests."""
+        del self._items[name]
+
     def __getitem__(self, name: str) -> T:
         self._discover()
         if name not in self._items:

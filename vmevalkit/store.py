@@ -17,11 +17,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from vmevalkit import video
-from vmevalkit.defaults import DEFAULT_SEED, ENVIRONMENTS, OUTPUTS, QUESTIONS, REPORT, SCORES, WEIGHTS
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError, explain_validation
 from vmevalkit.types import GenerationResult, Name, Question, QuestionMetadata, Record, Score
-
-__all__ = ["ENVIRONMENTS", "OUTPUTS", "QUESTIONS", "REPORT", "SCORES", "WEIGHTS"]
 
 log = logging.getLogger(__name__)
 

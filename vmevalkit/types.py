@@ -10,10 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-
-__all__ = ["DEFAULT_CANVAS", "DEFAULT_SEED"]
-
 Mode = Literal["solve", "guided", "hold"]
 Fit = Literal["letterbox", "stretch", "crop"]
 Status = Literal["scored", "missing", "broken", "failed", "unscorable"]

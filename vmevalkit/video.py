@@ -261,7 +261,8 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any], Frame]:
     scaler = VideoReformatter()
 
     def restore(raw: Any) -> Frame:
-        pixels: Frame = scaler.reformat(raw, width, height, "rgb24", interpolation="AREA").to_ndarray()
+        scaled = scaler.reformat(raw, width, height, "rgb24", interpolation="AREA")
+        pixels = cast(Frame, scaled.to_ndarray())
         if inside:
             return pixels[y : y + view[1], x : x + view[0]]
         return pixels[rows[:, None], columns]
@@ -373,6 +374,9 @@ def register(first: Image.Image, canvas: Image.Image) -> Geometry:
     candidates += _from_content(np.asarray(first), np.asarray(canvas), candidates[0])
     scored = [(_agreement(grey, g, target), g) for g in candidates]
     best_score, best = max(scored, key=lambda pair: pair[0])
+    if best_score > _CERTAIN and best.fit == "letterbox" and best is candidates[0]:
+        # Placed as everybody places it: refining could only follow the codec's noise.
+        return best
     step = max(first.size) / 32
     while step >= 0.5:
         moved = False
@@ -409,6 +413,9 @@ def _content(pixels: Frame) -> tuple[int, int, int, int] | None:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
+
+# A correlation at which a nominal placement needs no refining.
+_CERTAIN = 0.985
 
 # Moves of the left, top, right and bottom edges: each alone, shifts, and zooms.
 _NUDGES = tuple(

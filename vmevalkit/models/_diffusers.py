@@ -65,6 +65,10 @@ def has_group_offloading() -> bool:
     return library_version("diffusers") >= (0, 33)
 
 
+# Free memory over a measured peak: the allocator's fragments, the CUDA context, and other GPUs' kernels.
+_HEADROOM = 1.08
+
+
 def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib: float) -> Memory:
     """The fastest plan that fits.
 
@@ -86,7 +90,7 @@ def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib:
         return memory
     possible = [plan for plan in PLANS if plan != "group" or has_group_offloading()]
     for plan in possible:
-        if needs.get(plan, 0.0) <= free_gib:
+        if needs.get(plan, 0.0) * _HEADROOM <= free_gib:
             return plan
     # Measured peaks are of the largest film: a smaller one may still fit.
     log.warning("%.1f GiB of GPU memory are free; plan '%s' needs %.1f", free_gib, possible[-1], needs[possible[-1]])

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from vmevalkit import store
+from vmevalkit import defaults
 from vmevalkit.errors import WeightsError
 from vmevalkit.models.base import ModelCard
 from vmevalkit.types import Record
@@ -63,7 +63,7 @@ def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Check
     if given is not None:
         places = [given, given / card.name]
     else:
-        places = [store.WEIGHTS / card.name, *([cache_folder(card)] if card.revision else [])]
+        places = [defaults.WEIGHTS / card.name, *([cache_folder(card)] if card.revision else [])]
     for folder in places:
         if (folder / INDEX).is_file():
             return check(card, folder, get)
@@ -91,7 +91,7 @@ def obtain(card: ModelCard, weights: Path | None, get: str | None = None) -> Che
 
 def _from_the_hub(card: ModelCard, weights: Path | None) -> bool:
     """Whether the weights are to come from the hub: it has them, and no folder was named or lies where it should."""
-    return bool(card.revision) and _given(weights) is None and not (store.WEIGHTS / card.name / INDEX).is_file()
+    return bool(card.revision) and _given(weights) is None and not (defaults.WEIGHTS / card.name / INDEX).is_file()
 
 
 def can_fetch(card: ModelCard, weights: Path | None) -> bool:
@@ -140,7 +140,7 @@ def how_to_get(card: ModelCard, get: str | None = None) -> str:
     """What to do about missing weights: the command, and how much it downloads."""
     if get or not card.revision:
         return f"make them: {get}"
-    command = f"hf download {card.model} --revision {card.revision} --local-dir {store.WEIGHTS / card.name}"
+    command = f"hf download {card.model} --revision {card.revision} --local-dir {defaults.WEIGHTS / card.name}"
     return f"download {_size(card)}: {command}; or name a folder that has them: --weights DIR, or {VARIABLE}=DIR"
 
 

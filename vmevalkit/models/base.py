@@ -22,9 +22,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vmevalkit import __version__, video
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, KitError, QuestionError, explain_validation
 from vmevalkit.registry import Registry
-from vmevalkit.types import DEFAULT_SEED, GenerationResult, Geometry, Provenance, Record, Size
+from vmevalkit.types import GenerationResult, Geometry, Provenance, Record, Size
 
 log = logging.getLogger(__name__)
 

@@ -113,8 +113,7 @@ def _card(size: tuple[int, int], frames: int, fps: int, steps: int = 50, **card:
 _COUNTS_15 = tuple(range(17, 162, 16))
 _LICENCE = "CogVideoX License: free for research, commercial use must register"
 
-# Memory: the peaks measured with the transformer and VAE on one H200 (docs/measurements.md) plus the text encoder's
-# 8.9 GiB where it stays; decoding without tiles takes most of it and grows with the frame's area.
+# Memory: peaks measured on one H200 (docs/measurements.md), except 1.5 with a plan other than resident: estimates.
 _VARIANTS = (
     Variant(
         card=_card(
@@ -127,8 +126,8 @@ _VARIANTS = (
             environment="cogvideox-5b-i2v",
             revision="a6f0f4858a8395e7429d82493864ce92bf73af11",
             download_gb=21.6,
-            memory_gib={"resident": 37.0, "model": 18.5, "group": 6.0, "sequential": 4.5},
-            seconds_a_video=93.4,
+            memory_gib={"resident": 34.6, "model": 15.2, "group": 4.3, "sequential": 4.0},
+            seconds_a_video=94.6,
             licence=_LICENCE,
             when="the usual choice: a quarter of the time of 1.5",
         ),
@@ -149,8 +148,8 @@ _VARIANTS = (
             environment="cogvideox1.5-5b-i2v",
             revision="46c90528707aebbe69066390b4fe7e7d24c9c2a4",
             download_gb=31.0,
-            memory_gib={"resident": 72.0, "model": 52.0, "group": 12.0, "sequential": 10.0},
-            seconds_a_video=390.0,
+            memory_gib={"resident": 64.3, "model": 52.0, "group": 12.0, "sequential": 10.0},
+            seconds_a_video=416.0,
             licence=_LICENCE,
             when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
         ),

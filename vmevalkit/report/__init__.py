@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from vmevalkit import store
+from vmevalkit import defaults, store
 from vmevalkit.report.media import films, question_pictures
 from vmevalkit.report.page import render
 from vmevalkit.report.rows import Places, gather
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def report(
-    questions: Path = store.QUESTIONS,
-    outputs: Path = store.OUTPUTS,
-    scores: Path = store.SCORES,
-    report: Path = store.REPORT,
+    questions: Path = defaults.QUESTIONS,
+    outputs: Path = defaults.OUTPUTS,
+    scores: Path = defaults.SCORES,
+    report: Path = defaults.REPORT,
 ) -> Path:
     """Show an experiment: index.html, scores.csv, scores.parquet, summary.json, table.tex and the page's pictures.
 
@@ -58,10 +58,10 @@ class _Verb(ModuleType):
 
     def __call__(
         self,
-        questions: Path = store.QUESTIONS,
-        outputs: Path = store.OUTPUTS,
-        scores: Path = store.SCORES,
-        report: Path = store.REPORT,
+        questions: Path = defaults.QUESTIONS,
+        outputs: Path = defaults.OUTPUTS,
+        scores: Path = defaults.SCORES,
+        report: Path = defaults.REPORT,
     ) -> Path:
         return _report(questions, outputs, scores, report)
 

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmevalkit import store
+from vmevalkit import defaults, store
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
 from vmevalkit.models import MODELS
 from vmevalkit.stats import CEILING, NOT_SCORED
-from vmevalkit.types import DEFAULT_SEED, Difficulty, Mode, Question, Record, Score
+from vmevalkit.types import Difficulty, Mode, Question, Record, Score
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +104,9 @@ class Places:
     def command(self, *words: str) -> str:
         """A command line that works on these folders."""
         verb = words[0]
-        options = [("--questions", self.questions, store.QUESTIONS), ("--outputs", self.outputs, store.OUTPUTS)]
+        options = [("--questions", self.questions, defaults.QUESTIONS), ("--outputs", self.outputs, defaults.OUTPUTS)]
         if verb == "score":
-            options.append(("--scores", self.scores, store.SCORES))
+            options.append(("--scores", self.scores, defaults.SCORES))
         parts = ["vmevalkit", *words]
         for option, path, default in options:
             if path != default:

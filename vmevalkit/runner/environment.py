@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from vmevalkit import store
+from vmevalkit import defaults
 from vmevalkit.errors import EnvironmentMissing
 from vmevalkit.models.base import ModelCard
 
@@ -39,7 +39,7 @@ def needs_environment(card: ModelCard) -> bool:
 
 def environment_folder(name: str) -> Path:
     """Where `setup/install_model.sh` puts an environment."""
-    return REPOSITORY / store.ENVIRONMENTS / name
+    return REPOSITORY / defaults.ENVIRONMENTS / name
 
 
 def environment_state(name: str) -> State:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vmevalkit import store
+from vmevalkit import defaults, store
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import EnvironmentMissing, KitError, StorageError, UsageError
 from vmevalkit.models._function import FunctionWrapper, load_function
 from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
@@ -16,7 +17,7 @@ from vmevalkit.runner.environment import needs_environment, require_python
 from vmevalkit.runner.executors.local import run_local
 from vmevalkit.runner.progress import track
 from vmevalkit.runner.remote import RemoteModel
-from vmevalkit.types import DEFAULT_SEED, GenerationResult, Question, Record
+from vmevalkit.types import GenerationResult, Question, Record
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +138,8 @@ def generate(
     task_id: str | Sequence[str] = (),
     samples: int = 1,
     seed: int = DEFAULT_SEED,
-    questions: Path | str = store.QUESTIONS,
-    outputs: Path | str = store.OUTPUTS,
+    questions: Path | str = defaults.QUESTIONS,
+    outputs: Path | str = defaults.OUTPUTS,
     workers: int = 1,
     retry_failed: bool = False,
     baselines: bool = True,
@@ -185,8 +186,8 @@ def plan(
     task_id: str | Sequence[str] = (),
     samples: int = 1,
     seed: int = DEFAULT_SEED,
-    questions: Path | str = store.QUESTIONS,
-    outputs: Path | str = store.OUTPUTS,
+    questions: Path | str = defaults.QUESTIONS,
+    outputs: Path | str = defaults.OUTPUTS,
     retry_failed: bool = False,
     baselines: bool = True,
     duration: float | None = None,

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vmevalkit import store, video
+from vmevalkit import defaults, store, video
+from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
 from vmevalkit.tasks.base import FPS, TASKS, stream
-from vmevalkit.types import DEFAULT_CANVAS, DEFAULT_SEED, MODES, Difficulty, Mode, QuestionMetadata, Record, Size
+from vmevalkit.types import MODES, Difficulty, Mode, QuestionMetadata, Record, Size
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def make(
     difficulty: int | None = None,
     mode: Mode = "solve",
     size: Size = DEFAULT_CANVAS,
-    questions: Path | str = store.QUESTIONS,
+    questions: Path | str = defaults.QUESTIONS,
     workers: int = 1,
 ) -> list[Path]:
     """Make questions of each task, difficulties in turn from 1 to 5 unless one is given.

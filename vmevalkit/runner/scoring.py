@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from vmevalkit import store
+from vmevalkit import defaults, store
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
 from vmevalkit.scorers.base import SCORERS
-from vmevalkit.types import DEFAULT_SEED, Question, Score
+from vmevalkit.types import Question, Score
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +23,9 @@ def score(
     scorer: str | Sequence[str] = "rule",
     *,
     model: str | Sequence[str] | None = None,
-    questions: Path | str = store.QUESTIONS,
-    outputs: Path | str = store.OUTPUTS,
-    scores: Path | str = store.SCORES,
+    questions: Path | str = defaults.QUESTIONS,
+    outputs: Path | str = defaults.OUTPUTS,
+    scores: Path | str = defaults.SCORES,
     workers: int = 1,
 ) -> list[Score]:
     """Score every model folder that is there (or those named) for every question of the set.
@@ -41,9 +42,9 @@ def iter_score(
     scorer: str | Sequence[str] = "rule",
     *,
     model: str | Sequence[str] | None = None,
-    questions: Path | str = store.QUESTIONS,
-    outputs: Path | str = store.OUTPUTS,
-    scores: Path | str = store.SCORES,
+    questions: Path | str = defaults.QUESTIONS,
+    outputs: Path | str = defaults.OUTPUTS,
+    scores: Path | str = defaults.SCORES,
     workers: int = 1,
 ) -> Iterator[Score]:
     """Like `score`, one at a time and in order."""

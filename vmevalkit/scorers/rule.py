@@ -32,7 +32,7 @@ class Rule(Scorer):
         metadata = question.metadata
         if metadata is None:
             raise Unscorable(
-                "no_metadata", "This question was brought along without metadata; no rule knows its answer."
+                "no_metadata", "The question was brought along without metadata; no rule knows its answer."
             )
         try:
             task = TASKS[metadata.task]
@@ -44,7 +44,7 @@ class Rule(Scorer):
         if metadata.task_version != task.version:
             raise Unscorable(
                 "other_version",
-                f"The question is of version {metadata.task_version} of {task.name}; this kit has version {task.version}.",
+                f"The question is of {task.name} version {metadata.task_version}; the kit has {task.version}.",
             )
         path = store.find_video(sample) or sample.video
         known = _known_geometry(question, metadata, sample)

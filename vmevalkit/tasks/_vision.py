@@ -26,6 +26,8 @@ Planes = npt.NDArray[np.uint8]
 VIEW = 360
 # Ringing of H.264 at crf 35 next to strokes reaches about 25 of 255; a ghost of one sixth opacity is brighter.
 TOLERANCE = 40
+# Pixels of the view along its edge that are not looked at.
+RIM = 3
 # Share of the full range by which a frame's contrast and brightness may differ from the drawing and be corrected.
 _GAIN = (0.72, 1.35)
 _OFFSET = 48.0
@@ -41,10 +43,15 @@ def view_size(canvas: Size) -> Size:
 
 def to_view(frame: Frame) -> Frame:
     """A canvas-sized drawing at the size of the view."""
-    size = view_size((frame.shape[1], frame.shape[0]))
-    if size == (frame.shape[1], frame.shape[0]):
+    canvas = (frame.shape[1], frame.shape[0])
+    width, height = view_size(canvas)
+    if (width, height) == canvas:
         return frame
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
+    image = Image.fromarray(frame)
+    factor = canvas[0] // width
+    if (width * factor, height * factor) == canvas:
+        return np.asarray(image.reduce(factor))
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX))
 
 
 class Envelope:
@@ -65,6 +72,9 @@ class Envelope:
         """Mask (height, width) of the pixels that the drawing does not explain."""
         outside = (planes < self.low) | (planes > self.high)
         mask: Mask = outside[0] | outside[1] | outside[2]
+        # Letterbox bars may bleed into the outermost pixels, where no puzzle draws anything.
+        mask[:RIM] = mask[-RIM:] = False
+        mask[:, :RIM] = mask[:, -RIM:] = False
         return mask
 
 
@@ -235,30 +245,41 @@ class Glyphs:
     shifts), its whole ink (a ghost has less, two glyphs have more), and no ink elsewhere in the cell.
 
     Args:
-        drawings: at the size of the view; drawing k shows glyph k + 1 in every cell.
+        drawings: at the size of the view; drawings[v][k] shows glyph k + 1 in every cell, in variant v, say smaller.
+        unfinished: the same for variants that mean a glyph in between, too small to be read.
         corners: left and top of each cell, in pixels of the view.
         size: of a cell, in pixels of the view.
     """
 
-    def __init__(self, drawings: Sequence[Frame], corners: Sequence[tuple[float, float]], size: float) -> None:
+    def __init__(
+        self,
+        drawings: Sequence[Sequence[Frame]],
+        unfinished: Sequence[Sequence[Frame]],
+        corners: Sequence[tuple[float, float]],
+        size: float,
+    ) -> None:
         # About 23 pixels a cell are enough to read a digit: larger cells are looked at through squares of `by` pixels.
         by = max(1, round(size / 23))
         side = max(3, int(size / by * 0.72))
-        width = drawings[0].shape[1]
+        width = drawings[0][0].shape[1]
         inset = (size - side * by) / 2
         origins = np.array([round(y + inset) * width + round(x + inset) for x, y in corners])
         squares = (np.arange(side)[:, None] * width + np.arange(side)[None, :]).ravel() * by
         inner = (np.arange(by)[:, None] * width + np.arange(by)[None, :]).ravel()
         self._pixels = origins[:, None, None] + squares[:, None] + inner
-        planes = [np.ascontiguousarray(drawing.transpose(2, 0, 1)) for drawing in drawings]
+        variants = [
+            [np.ascontiguousarray(drawing.transpose(2, 0, 1)) for drawing in variant]
+            for variant in (*drawings, *unfinished)
+        ]
         # A glyph may stand up to a tenth of the cell from its place.
         reach = range(-2, 3)
         shapes = np.stack([
             [self._ink(np.roll(p, (dy * by, dx * by), (1, 2))).mean(0) for p in planes]
-            for dy in reach for dx in reach if abs(dx) + abs(dy) <= 2
+            for planes in variants for dy in reach for dx in reach if abs(dx) + abs(dy) <= 2
         ])  # fmt: skip
-        self._mass = shapes.sum(2).mean(0)
-        # Shape (shifts, glyphs, pixels): products of this size are too small for threads, which would cost more.
+        self._mass = shapes.sum(2)
+        self._readable = len(shapes) // len(variants) * len(drawings)
+        # Shape (variants and shifts, glyphs, pixels): products so small that the library starts no threads for them.
         self._templates = shapes / np.linalg.norm(shapes, axis=2, keepdims=True)
         # Where a glyph has no ink, not even a pixel away.
         wide = _spread(shapes.reshape(-1, side, side)).reshape(shapes.shape)
@@ -279,11 +300,12 @@ class Glyphs:
         shape = likeness.max(0)
         cells = np.arange(len(mass))
         best = shape.argmax(0)
-        shift = likeness[:, best, cells].argmax(0)
+        variant = likeness[:, best, cells].argmax(0)
         lead = shape[best, cells] - np.partition(shape, -2, axis=0)[-2]
-        share = mass / self._mass[best]
-        elsewhere = (ink * self._off[shift, best]).sum(1) / np.maximum(mass, 1e-6)
-        clear = (shape[best, cells] > 0.85) & (lead > 0.02) & (share > 0.62) & (share < 1.6) & (elsewhere < 0.1)
+        share = mass / self._mass[variant, best]
+        elsewhere = (ink * self._off[variant, best]).sum(1) / np.maximum(mass, 1e-6)
+        clear = (shape[best, cells] > 0.85) & (lead > 0.04) & (share > 0.66) & (share < 1.6) & (elsewhere < 0.1)
+        clear &= variant < self._readable
         empty = mass < 0.15 * self._mass.min()
         answer: npt.NDArray[np.intp] = np.where(empty, 0, np.where(clear, best + 1, -1))
         return answer

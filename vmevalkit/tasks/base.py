@@ -17,9 +17,10 @@ from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._vision import to_view
-from vmevalkit.types import DEFAULT_CANVAS, Mode, Record, Size, Verdict
+from vmevalkit.types import Mode, Record, Size, Verdict
 from vmevalkit.video import Frame, Frames
 
 P = TypeVar("P", bound=Record)
@@ -38,7 +39,7 @@ _START_WITHIN = 1 / 6
 
 
 class Reading(Generic[S]):
-    """What one frame shows: a state or None (in between, or unreadable), and whether the rest of the scene is intact."""
+    """What one frame shows: a state or None (in between, unreadable), and whether the rest of the scene is intact."""
 
     __slots__ = ("kept", "note", "state")
 

@@ -35,16 +35,7 @@ Place = tuple[float, float]
 _LEVELS = {1: (5, 7, 0, 3), 2: (8, 10, 1, 3), 3: (11, 14, 2, 2), 4: (15, 18, 3, 1), 5: (19, 24, 4, 1)}
 _NAMES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight", "P": "pawn"}
 _STOCK = {"K": 1, "Q": 1, "R": 2, "B": 2, "N": 2, "P": 8}
-_COUNT = (
-    "",
-    "one square",
-    "two squares",
-    "three squares",
-    "four squares",
-    "five squares",
-    "six squares",
-    "seven squares",
-)
+_COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven")
 _ORDINAL = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 # Closer to a square's centre than this, in squares, a piece stands on it.
 _RESTS = 0.3
@@ -60,6 +51,11 @@ _SMEAR = 0.7
 _BLURRED = 0.16
 # Shift down and right in pixels of the view and blur (half its variance) that are not held against a piece.
 _SLIGHT = ((-0.8, -0.8, -0.2), (0.8, 0.8, 0.6))
+# Mean squared difference, blurred, of two pictures of a square that cannot be told apart.
+_HIDDEN = 60.0
+# A piece is gone up to this opacity, and there from this opacity on.
+_FAINT, _FIRM = 0.25, 0.7
+_DRIFTS = np.ix_(range(-5, 6), range(-5, 6))
 # Unexplained patches of four by four pixels that may be the codec's, and how much nearer another look must be.
 _SPECKS, _CLEARLY = 1, 0.7
 
@@ -169,9 +165,8 @@ class Chess(Task[Puzzle, State]):
     def between(self, puzzle: Puzzle, a: State, b: State, t: float) -> State:
         leave = [i for i in range(64) if a.board[i] != "." and b.board[i] == "."]
         enter = [i for i in range(64) if b.board[i] not in (".", a.board[i])]
-        piece = (
-            a.piece or b.piece or next((a.board[i] for i in leave if any(b.board[j] == a.board[i] for j in enter)), "")
-        )
+        arriving = {b.board[i] for i in enter}
+        piece = a.piece or b.piece or next((a.board[i] for i in leave if a.board[i] in arriving), "")
         source = next((i for i in leave if a.board[i] == piece), None)
         target = next((i for i in enter if b.board[i] == piece), None)
         start = (a.row, a.column) if a.piece else None if source is None else divmod(source, 8)
@@ -192,17 +187,11 @@ class Chess(Task[Puzzle, State]):
         own = [b for b, mates in ways[origin].items() if not mates]
         if own:
             found["right_piece_wrong_square"] = [start, State(_moved(board, origin, own[0]))]
-        aside = [
-            (a, b) for a, targets in ways.items() for b in targets if a != origin and board[b] == "." and b != target
-        ]
+        aside = [(a, b) for a in ways for b in ways[a] if a != origin and board[b] == "." and b != target]
         if aside:
-            # Not onto the square that the mating piece leaves: that would look like another move.
+            first = _moved(board, *aside[0])
             found["another_piece_too"] = [start, end, State(_moved(end.board, *aside[0]))]
-            found["another_piece_first"] = [
-                start,
-                State(_moved(board, *aside[0])),
-                State(_moved(_moved(board, *aside[0]), origin, target)),
-            ]
+            found["another_piece_first"] = [start, State(first), State(_moved(first, origin, target))]
         free = [i for i in range(64) if board[i] == "." and i != target]
         found["new_queen"] = [State(board), State(_put(end.board, free[0], "Q"))]
         found["two_of_it"] = [start, State(_put(end.board, origin, board[origin]))]
@@ -287,7 +276,7 @@ class Chess(Task[Puzzle, State]):
             targets = _ways(puzzle.board).get(now.origin, {})
             if any(_rests(now, t) and not mates for t, mates in targets.items()):
                 return self._verdict("not_mate", verdict.outcome, verdict.process, 1.0, verdict.evidence_frame)
-        if verdict.passed:
+        if verdict.outcome == verdict.process == 1.0:
             # Only now is it known how far the piece had to go: it must be seen between the two squares.
             travel = math.dist(home, now.place)
             places: list[float] = []
@@ -297,7 +286,7 @@ class Chess(Task[Puzzle, State]):
                 if 0.1 < gone < 0.9 and all(abs(gone - place) > 0.1 for place in places):
                     places.append(gone)
             if len(places) < _PLACES:
-                return self._verdict("teleport", 1.0, 0.0, 1.0, verdict.evidence_frame)
+                return self._verdict("teleport", 1.0, 0.0, verdict.preservation, verdict.evidence_frame)
         return verdict
 
 
@@ -362,7 +351,7 @@ def _rests(motion: Motion, square: int) -> bool:
 
 
 def _on_way(origin: int, target: int, place: Place, piece: str) -> bool:
-    """Whether a place lies on the straight line between two squares, or for a knight on one of its two corners' ways."""
+    """Whether a place lies on the straight line between two squares, or for a knight on a way round a corner."""
     a, b = divmod(origin, 8), divmod(target, 8)
     turns: list[Place] = [a, b] if piece != "N" else [a, (a[0], b[1]), b, (b[0], a[1]), a, b]
     return any(_apart(place, c, d) < _ASTRAY for c, d in itertools.pairwise(turns))
@@ -380,13 +369,38 @@ def _way(origin: int, target: int) -> str:
     """A move in words that need no labels on the board."""
     up, right = origin // 8 - target // 8, target % 8 - origin % 8
     vertical, sideways = "up" if up > 0 else "down", "to the right" if right > 0 else "to the left"
+
+    def squares(count: int) -> str:
+        return f"{_COUNT[abs(count)]} square{'s' * (abs(count) > 1)}"
+
     if abs(up) == abs(right):
-        return f"{_COUNT[abs(up)]} diagonally {vertical} and {sideways}"
-    words = [f"{_COUNT[abs(up)]} {vertical}"] * (up != 0) + [f"{_COUNT[abs(right)]} {sideways}"] * (right != 0)
+        return f"{squares(up)} diagonally {vertical} and {sideways}"
+    words = [f"{squares(up)} {vertical}"] * (up != 0) + [f"{squares(right)} {sideways}"] * (right != 0)
     return " and ".join(words)
 
 
 # ----------------------------------------------------------------------------------------------------------- seeing
+
+
+class _Picture(NamedTuple):
+    """The start, but the piece of square `origin` is at a spot (or smeared: with a share at each), `taken` is gone."""
+
+    origin: int
+    taken: int
+    spots: tuple[Spot, ...]
+    shares: tuple[float, ...] = (1.0,)
+
+
+class _Guess(NamedTuple):
+    """How well a picture explains a frame: what it leaves unexplained, and what is wrong with the moving piece."""
+
+    picture: _Picture
+    left: Mask
+    misfit: float
+
+    @property
+    def explains(self) -> bool:
+        return self.misfit < _BLURRED and patches(self.left) <= _SPECKS
 
 
 class _Eye:
@@ -409,21 +423,19 @@ class _Eye:
         self.phase = _phases(self._middle(0))
         self.sprites = _sprites(self.cell, self.phase)
         self.looks = [".", *self.sprites]
+        side = int(self.cell)
         kinds: dict[tuple[Colour, Place], list[int]] = {}
         for i in range(64):
             kinds.setdefault((_colour(i), _phases(self._middle(i))), []).append(i)
-        side = int(self.cell)
         ys, xs = np.mgrid[:side, :side]
         corners = [tuple(math.floor(m) - side // 2 for m in self._middle(i)) for i in range(64)]
         self.pixels = np.stack([((y + ys) * size[0] + x + xs).ravel() for y, x in corners])
         self.templates = [(np.array(squares), self._templates(*kind)) for kind, squares in kinds.items()]
-        self.seekers: dict[tuple[int, int], Seeker] = {}
+        self.spectrum = np.fft.rfft2(self.start[1] - self.start[1].mean()).conj()
+        self.scenes: dict[tuple[int, int], tuple[Seeker, Planes]] = {}
+        self.ends: dict[tuple[int, int], tuple[Envelope, _Picture]] = {}
 
-    def _middle(self, square: int) -> Place:
-        """Where a square's centre is, in pixels of the view: (y, x)."""
-        return self.top + (square // 8 + 0.5) * self.cell, self.left + (square % 8 + 0.5) * self.cell
-
-    def _templates(self, colour: Colour, phases: Place) -> npt.NDArray[np.float32]:
+    def _templates(self, colour: Colour, phases: Place) -> Floats:
         """How every look fills a square: shape (looks, pixels), green only."""
         side = int(self.cell)
         found = [np.full(side * side, colour[1], np.float32)]
@@ -434,22 +446,40 @@ class _Eye:
 
     def read(self, frame: Frame) -> Reading[State]:
         planes = self.lens.planes(frame)
+        reading = self._look(planes)
+        if reading.state is None:
+            dy, dx = self._drift(planes)
+            if dy or dx:
+                return self._look(np.roll(planes, (-dy, -dx), (1, 2)))
+        return reading
+
+    def _look(self, planes: Planes) -> Reading[State]:
         strange = self.envelope.unexplained(planes)
         if lost(strange):
             return Reading(None, False, "scene_lost")
         wrong = self._wrong(planes)
         if patches(strange) == 0 and not wrong:
             return Reading(State(self.board))
+        guess = self._arrived(planes, wrong)
+        if guess:
+            return Reading(self._state(guess.picture))
         best: _Guess | None = None
         for origin in self._suspects(strange, wrong):
             guess = self._explain(planes, strange, origin, wrong)
-            if guess.explains and not set(wrong) - guess.touched and self._alike(planes, guess):
-                return Reading(self._state(guess))
-            if best is None or guess.off < best.off:
-                best = guess
-        note = self._note(wrong, best, planes)
-        few = patches(strange if best is None else best.left) < 3 * (self.cell / 4) ** 2
-        return Reading(None, note == "unreadable" and few, note if few or note != "unreadable" else "scene_lost")
+            if guess.explains and not set(wrong) - self._touched(guess.picture) and self._sound(planes, guess.picture):
+                return Reading(self._state(guess.picture))
+            best = guess if best is None or guess.misfit < best.misfit else best
+        note = self._note(planes, wrong, best, strange)
+        # Three squares at most change in a move.
+        if patches(strange) > 4 * (self.cell / 4) ** 2:
+            return Reading(None, False, "scene_lost" if note == "unreadable" else note)
+        return Reading(None, note == "unreadable", note)
+
+    def _drift(self, planes: Planes) -> Spot:
+        """How far the whole picture went down and right, in pixels, where the lens did not find it: at most 5."""
+        match = np.fft.irfft2(np.fft.rfft2(planes[1]) * self.spectrum, planes.shape[1:])
+        y, x = divmod(int(match[_DRIFTS].argmax()), len(_DRIFTS[1][0]))
+        return int(_DRIFTS[0][y, 0]), int(_DRIFTS[1][0, x])
 
     def _wrong(self, planes: Planes) -> dict[int, str]:
         """Squares that look clearly more like something else than like what stood there, and like what."""
@@ -464,6 +494,22 @@ class _Eye:
                     found[square] = look
         return found
 
+    def _arrived(self, planes: Planes, wrong: dict[int, str]) -> _Guess | None:
+        """A legal move that the frame shows completed, without a search: most films end so."""
+        gone = [i for i, look in wrong.items() if look == "."]
+        come = [i for i, look in wrong.items() if look != "."]
+        if len(gone) != 1 or len(come) != 1 or wrong[come[0]] != self.board[gone[0]]:
+            return None
+        move = gone[0], come[0]
+        if move[1] not in _ways(self.board).get(move[0], {}):
+            return None
+        if move not in self.ends:
+            picture = _Picture(move[0], move[1] if self.board[move[1]] != "." else -1, (self._spot(*move),))
+            self.ends[move] = Envelope(self._drawn(picture).transpose(1, 2, 0)), picture
+        envelope, picture = self.ends[move]
+        guess = _Guess(picture, envelope.unexplained(planes), self._misfit(planes, picture))
+        return guess if guess.explains and self._sound(planes, picture) else None
+
     def _suspects(self, strange: Mask, wrong: dict[int, str]) -> list[int]:
         """Squares whose piece may be the one that moves, the likeliest first."""
         counts = strange.ravel()[self.pixels].sum(1)
@@ -472,105 +518,172 @@ class _Eye:
 
     def _explain(self, planes: Planes, strange: Mask, origin: int, wrong: dict[int, str]) -> _Guess:
         """The best picture in which the piece of one square is elsewhere."""
-        targets = _ways(self.board).get(origin, {})
-        for square, look in wrong.items():
-            if look == self.board[origin] and (self.board[square] == "." or square in targets):
-                # It seems to stand on a square: most films end so, and there is nothing to search for.
-                taken = square if self.board[square] != "." else -1
-                spot = self._seeker(origin, taken).refine(planes, self._spot(origin, square))
-                guess = self._guess(planes, strange, origin, taken, [spot])
-                if guess.explains:
-                    return guess
-        spot = self._seeker(origin, -1).find(planes)
-        row, column = self._place(origin, spot)
-        near = min(max(round(row), 0), 7) * 8 + min(max(round(column), 0), 7)
-        options = [-1]
-        if self.board[near] != "." and near != origin and math.dist((row, column), divmod(near, 8)) < _COVERS:
-            # Where both explain the frame, the piece below is hidden: it is taken where it may be.
-            options.insert(0 if near in targets else 1, near)
-        guesses = []
-        for taken in options:
-            seeker = self._seeker(origin, taken)
-            here = seeker.refine(planes, spot)
-            guesses.append(self._guess(planes, strange, origin, taken, [here]))
-        if targets and not any(guess.explains for guess in guesses):
+        # Where a square looks like it, it seems to stand there, and there is nothing to search for.
+        for square in (i for i, look in wrong.items() if look == self.board[origin]):
+            guess = self._stands(planes, strange, origin, (self._spot(origin, square),))
+            if guess.explains:
+                return guess
+        seeker = self._scene(origin, -1)[0]
+        spot = seeker.find(planes)
+        guess = self._stands(planes, strange, origin, (spot,))
+        if not guess.explains and self.board[origin].isupper():
             # A film that was resampled in time mixes two frames: the piece is half at one place, half at the next.
-            for taken in options:
-                one, two = self._seeker(origin, taken).pair(planes, spot, _SMEAR * self.cell)
-                if math.dist(one, two) <= _SMEAR * self.cell:
-                    guesses.append(self._guess(planes, strange, origin, taken, [one, two]))
-        return min(guesses, key=lambda guess: (not guess.explains, guess.off))
+            pair = seeker.pair(planes, spot, _SMEAR * self.cell)
+            if math.dist(*pair) <= _SMEAR * self.cell:
+                smeared = self._stands(planes, strange, origin, pair)
+                return smeared if smeared.explains else guess
+        return guess
 
-    def _guess(self, planes: Planes, strange: Mask, origin: int, taken: int, spots: list[Spot]) -> _Guess:
-        seeker, behind = self._seeker(origin, taken), self._behind(origin, taken)
-        shares = [1.0]
+    def _stands(self, planes: Planes, strange: Mask, origin: int, spots: tuple[Spot, ...]) -> _Guess:
+        """The piece of one square at a spot, or smeared over two; what stood below it is there or taken, as fits."""
+        row, column = self._place(spots[0])
+        near = min(max(round(row), 0), 7) * 8 + min(max(round(column), 0), 7)
+        covered = self.board[near] != "." and near != origin and math.dist((row, column), divmod(near, 8)) < _COVERS
+        kept = self._try(planes, strange, origin, -1, spots)
+        if not covered:
+            return kept
+        gone = self._try(planes, strange, origin, near, spots)
+        if kept.explains != gone.explains:
+            return kept if kept.explains else gone
+        return gone if self._gone(planes, gone.picture) else kept
+
+    def _gone(self, planes: Planes, picture: _Picture) -> bool:
+        """Whether the piece below another one is taken, as in a picture, rather than still there."""
+        there = self._opacity(
+            planes, self._drawn(picture), self._drawn(picture._replace(taken=-1)), self._window(picture.taken)
+        )
+        if there is None:
+            # It cannot be told, because the other one hides it: it is taken if it may be.
+            return picture.taken in _ways(self.board).get(picture.origin, {})
+        return there < 0.5
+
+    def _opacity(self, planes: Planes, without: Planes, having: Planes, window: tuple[slice, slice]) -> float | None:
+        """How much of what one picture has and the other has not is seen in a window; None where they are the same."""
+        seen, bare, full = (_soft(picture[1][window]) for picture in (planes, without, having))
+        change = full - bare
+        if (change * change).mean() < _HIDDEN:
+            return None
+        terms = np.stack([change.ravel(), *_slight(full).reshape(3, -1)])
+        normal = terms @ terms.T + np.diag(np.array([0, 1, 1, 1], np.float32) * 0.01 * (change * change).sum())
+        return float(np.linalg.solve(normal, terms @ (seen - bare).ravel())[0])
+
+    def _sound(self, planes: Planes, picture: _Picture) -> bool:
+        """Whether the moving piece is wholly there, like itself, left nothing behind, and spoilt nothing it is near."""
+        drawn, behind = self._drawn(picture), self._scene(picture.origin, picture.taken)[1]
+        sprite = self.sprites[self.board[picture.origin]]
+        there = self._opacity(planes, behind, drawn, _around(picture.spots, sprite.side))
+        home = self._spot(picture.origin, picture.origin)
+        if there is None or there < _FIRM or not self._alike(planes, picture):
+            return False
+        for square in self._touched(picture):
+            window = self._window(square)
+            if square == picture.origin:
+                left = sprite.over(sprite.over(behind, (home,), (1.0,)), picture.spots, picture.shares)
+                ghost = self._opacity(planes, drawn, left, window)
+                if ghost is not None and ghost > _FAINT:
+                    return False
+            elif square == picture.taken:
+                if not self._gone(planes, picture):
+                    return False
+            elif self.board[square] != ".":
+                bare = behind.copy()
+                bare[:, window[0], window[1]] = np.array(_colour(square), np.uint8)[:, None, None]
+                there = self._opacity(planes, sprite.over(bare, picture.spots, picture.shares), drawn, window)
+                if there is not None and there < _FIRM:
+                    return False
+        return True
+
+    def _try(self, planes: Planes, strange: Mask, origin: int, taken: int, spots: tuple[Spot, ...]) -> _Guess:
+        seeker = self._scene(origin, taken)[0]
+        picture = _Picture(origin, taken, (seeker.refine(planes, spots[0]),))
         if len(spots) > 1:
             # All of the piece is somewhere: what opacity is missing from it must not be explained.
             shares = [max(0.0, share) for share in seeker.shares(planes, spots)]
-            shares = [share / max(sum(shares), 1e-6) for share in shares]
-        touched = {origin, taken}
-        for spot in spots:
-            row, column = self._place(origin, spot)
-            touched |= {i for i in range(64) if abs(i // 8 - row) < 1.05 and abs(i % 8 - column) < 1.05}
-        drawn = seeker.sprite.over(behind, spots, shares)
-        around = _around(spots, seeker.sprite.side)
-        seen, own, without = (_soft(picture[1][around]) for picture in (planes, drawn, behind))
-        off = _misfit(seen, own, without)
-        left = strange.copy()
-        windows = [seeker.sprite.at(spot) for spot in spots]
+            whole = max(sum(shares), 1e-6)
+            picture = _Picture(origin, taken, spots, tuple(share / whole for share in shares))
+        drawn, left = self._drawn(picture), strange.copy()
+        windows = [seeker.sprite.at(spot) for spot in picture.spots]
         windows += [self._window(square) for square in (origin, taken) if square >= 0]
         for rows, columns in windows:
-            top, first = max(0, rows.start - 3), max(0, columns.start - 3)
-            box = slice(top, rows.stop + 3), slice(first, columns.stop + 3)
-            wide = slice(max(0, top - 3), rows.stop + 6), slice(max(0, first - 3), columns.stop + 6)
-            drawing = np.ascontiguousarray(drawn[:, wide[0], wide[1]].transpose(1, 2, 0))
-            found = Envelope(drawing).unexplained(planes[:, wide[0], wide[1]])
-            y, x = top - wide[0].start, first - wide[1].start
-            part = left[box]
-            part[:] = found[y : y + part.shape[0], x : x + part.shape[1]]
-        return _Guess(origin, taken, spots, shares, left, patches(left), off, touched)
+            inner = slice(max(0, rows.start - 3), rows.stop + 3), slice(max(0, columns.start - 3), columns.stop + 3)
+            outer = tuple(slice(max(0, part.start - 3), part.stop + 3) for part in inner)
+            found = Envelope(drawn[:, outer[0], outer[1]].transpose(1, 2, 0)).unexplained(planes[:, outer[0], outer[1]])
+            y, x = inner[0].start - outer[0].start, inner[1].start - outer[1].start
+            height, width = left[inner].shape
+            left[inner] = found[y : y + height, x : x + width]
+        return _Guess(picture, left, self._misfit(planes, picture))
 
-    def _alike(self, planes: Planes, guess: _Guess) -> bool:
+    def _misfit(self, planes: Planes, picture: _Picture) -> float:
+        """What is wrong with the moving piece: squared difference as a share of what the piece changes in the scene.
+
+        What a shift by a fraction of a pixel or a slight blur of the drawing explains does not count.
+        """
+        window = _around(picture.spots, self.sprites["K"].side)
+        without = self._scene(picture.origin, picture.taken)[1]
+        seen, drawn, bare = (_soft(p[1][window]) for p in (planes, self._drawn(picture), without))
+        change = drawn - bare
+        here = np.abs(change) > 8
+        terms = _slight(drawn)[:, here]
+        error = (seen - drawn)[here]
+        normal = terms @ terms.T + np.eye(3, dtype=np.float32)
+        rest = error - np.clip(np.linalg.solve(normal, terms @ error), *_SLIGHT) @ terms
+        return float(rest @ rest) / max(float((change * change).sum()), 1.0)
+
+    def _alike(self, planes: Planes, picture: _Picture) -> bool:
         """Whether the moving piece looks like itself more than like any other."""
-        rows, columns = _around(guess.spots, self.sprites["K"].side)
-        seen, behind = planes[:, rows, columns], self._behind(guess.origin, guess.taken)[:, rows, columns]
-        spots = [(y - rows.start, x - columns.start) for y, x in guess.spots]
-        off = {}
-        for look, sprite in self.sprites.items():
-            difference = seen.astype(np.float32) - sprite.over(behind, spots, guess.shares)
-            off[look] = float((difference * difference).sum())
-        return min(off.values()) >= _CLEARLY * off[self.board[guess.origin]]
+        side = self.sprites["K"].side
+        rows, columns = _around(picture.spots, side)
+        behind = self._scene(picture.origin, picture.taken)[1][1, rows, columns].astype(np.float32)
+        inks = np.stack([sprite.ink[1] for sprite in self.sprites.values()])
+        alphas = np.stack([sprite.alpha for sprite in self.sprites.values()])
+        drawn = np.repeat(behind[None], len(inks), axis=0)
+        for (y, x), share in zip(picture.spots, picture.shares, strict=True):
+            part = slice(y - rows.start, y - rows.start + side), slice(x - columns.start, x - columns.start + side)
+            drawn[:, part[0], part[1]] += share * (inks - alphas * behind[part])
+        off = ((drawn - planes[1, rows, columns]) ** 2).sum((1, 2))
+        return bool(off.min() >= _CLEARLY * off[self.looks.index(self.board[picture.origin]) - 1])
 
-    def _note(self, wrong: dict[int, str], best: _Guess | None, planes: Planes) -> str:
+    def _note(self, planes: Planes, wrong: dict[int, str], best: _Guess | None, strange: Mask) -> str:
         """Why a frame is not a state."""
-        if best is not None and best.explains and not set(wrong) - best.touched:
-            return "piece_changed"
+        touched = self._touched(best.picture) if best else set()
+        if best is not None and best.explains and not set(wrong) - touched:
+            return "unreadable" if self._alike(planes, best.picture) else "piece_changed"
         gone = [i for i, look in wrong.items() if look == "."]
         come = [i for i, look in wrong.items() if look != "." and self.board[i] == "."]
         turned = len(wrong) - len(gone) - len(come)
         if len(gone) > 1:
             return "second_move"
         if gone and not come and not turned:
-            return "piece_vanished"
+            elsewhere = strange.copy()
+            elsewhere[self._window(gone[0])] = False
+            return "piece_vanished" if patches(elsewhere) <= _SPECKS else "unreadable"
         if come and not gone:
             return "extra_object"
-        if turned and not gone or (gone and come and wrong[come[0]] != self.board[gone[0]]):
+        if (turned and not gone) or (gone and come and wrong[come[0]] != self.board[gone[0]]):
             return "piece_changed"
-        outside = np.zeros(planes.shape[1:], bool) if best is None else best.left.copy()
-        for square in best.touched if best else ():
-            if square >= 0:
-                outside[self._window(square)] = False
-        return "extra_object" if best is None or patches(outside) > _SPECKS else "unreadable"
+        if best is None:
+            return "extra_object"
+        outside = best.left.copy()
+        for square in touched:
+            outside[self._window(square)] = False
+        return "extra_object" if patches(outside) > _SPECKS else "unreadable"
 
-    def _state(self, guess: _Guess) -> State:
-        board = _put(self.board, guess.origin, ".")
-        board = board if guess.taken < 0 else _put(board, guess.taken, ".")
-        places = [self._place(guess.origin, spot) for spot in guess.spots]
-        row, column = (sum(s * place[i] for s, place in zip(guess.shares, places, strict=True)) for i in (0, 1))
-        return State(board, self.board[guess.origin], row, column)
+    def _touched(self, picture: _Picture) -> set[int]:
+        """Squares that the moving piece covers in part, left, or took from."""
+        found = {i for i in (picture.origin, picture.taken) if i >= 0}
+        for row, column in map(self._place, picture.spots):
+            found |= {i for i in range(64) if abs(i // 8 - row) < 0.95 and abs(i % 8 - column) < 0.95}
+        return found
 
-    def _place(self, origin: int, spot: Spot) -> Place:
-        half = self.sprites[self.board[origin]].side / 2
+    def _state(self, picture: _Picture) -> State:
+        board = _put(self.board, picture.origin, ".")
+        board = board if picture.taken < 0 else _put(board, picture.taken, ".")
+        places = [self._place(spot) for spot in picture.spots]
+        row, column = (sum(s * place[i] for s, place in zip(picture.shares, places, strict=True)) for i in (0, 1))
+        return State(board, self.board[picture.origin], row, column)
+
+    def _place(self, spot: Spot) -> Place:
+        half = self.sprites["K"].side / 2
         y, x = spot[0] + half + self.phase[0], spot[1] + half + self.phase[1]
         return (y - self.top) / self.cell - 0.5, (x - self.left) / self.cell - 0.5
 
@@ -579,51 +692,44 @@ class _Eye:
         y, x = self._middle(square)
         return round(y - self.phase[0]) - half, round(x - self.phase[1]) - half
 
+    def _middle(self, square: int) -> Place:
+        """Where a square's centre is, in pixels of the view: (y, x)."""
+        return self.top + (square // 8 + 0.5) * self.cell, self.left + (square % 8 + 0.5) * self.cell
+
     def _window(self, square: int) -> tuple[slice, slice]:
         y, x = self.top + square // 8 * self.cell, self.left + square % 8 * self.cell
         return slice(round(y), round(y + self.cell)), slice(round(x), round(x + self.cell))
 
-    def _behind(self, origin: int, taken: int) -> Planes:
-        """The start without the piece that moves and the one it takes."""
-        behind = self.start.copy()
-        for square in (origin, taken):
-            if square >= 0:
-                rows, columns = self._window(square)
-                behind[:, rows, columns] = np.array(_colour(square), np.uint8)[:, None, None]
-        return behind
+    def _drawn(self, picture: _Picture) -> Planes:
+        sprite = self.sprites[self.board[picture.origin]]
+        return sprite.over(self._scene(picture.origin, picture.taken)[1], picture.spots, picture.shares)
 
-    def _seeker(self, origin: int, taken: int) -> Seeker:
-        if (origin, taken) not in self.seekers:
-            sprite = self.sprites[self.board[origin]]
-            self.seekers[origin, taken] = Seeker(self._behind(origin, taken), sprite)
-        return self.seekers[origin, taken]
-
-
-class _Guess(NamedTuple):
-    """A picture that may explain a frame, what it leaves unexplained, and the squares that it says nothing about."""
-
-    origin: int
-    taken: int
-    spots: list[Spot]
-    shares: list[float]
-    left: Mask
-    specks: int
-    off: float
-    touched: set[int]
-
-    @property
-    def explains(self) -> bool:
-        return self.specks <= _SPECKS and self.off < _BLURRED
+    def _scene(self, origin: int, taken: int) -> tuple[Seeker, Planes]:
+        """The start without the piece that moves and the one it takes, and who finds the piece in front of it."""
+        if (origin, taken) not in self.scenes:
+            behind = self.start.copy()
+            for square in (origin, taken):
+                if square >= 0:
+                    rows, columns = self._window(square)
+                    behind[:, rows, columns] = np.array(_colour(square), np.uint8)[:, None, None]
+            self.scenes[origin, taken] = Seeker(behind, self.sprites[self.board[origin]]), behind
+        return self.scenes[origin, taken]
 
 
 def _around(spots: Sequence[Spot], side: int) -> tuple[slice, slice]:
-    (top, left), (bottom, right) = (tuple(pick(spot[i] for spot in spots) for i in (0, 1)) for pick in (min, max))
-    return slice(top, bottom + side), slice(left, right + side)
+    rows, columns = [spot[0] for spot in spots], [spot[1] for spot in spots]
+    return slice(min(rows), max(rows) + side), slice(min(columns), max(columns) + side)
 
 
 def _phases(middle: Place) -> Place:
     """What a place is beyond whole pixels, to an eighth."""
     return math.floor(middle[0] % 1 * 8) / 8, math.floor(middle[1] % 1 * 8) / 8
+
+
+def _slight(drawn: Floats) -> Floats:
+    """What a picture changes by when it goes down or right by a pixel, or blurs: shape (3, height, width)."""
+    down, right = np.gradient(drawn)
+    return np.stack([down, right, np.gradient(down, axis=0) + np.gradient(right, axis=1)])
 
 
 def _soft(plane: npt.NDArray[np.uint8]) -> Floats:
@@ -633,23 +739,6 @@ def _soft(plane: npt.NDArray[np.uint8]) -> Floats:
         soft[1:-1] = (soft[:-2] + 2 * soft[1:-1] + soft[2:]) / 4
         soft[:, 1:-1] = (soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / 4
     return soft
-
-
-def _misfit(seen: Floats, drawn: Floats, without: Floats) -> float:
-    """What is wrong with a drawn piece: squared difference as a share of what the piece changes in the picture.
-
-    What a shift by a fraction of a pixel or a slight blur of the drawing explains does not count.
-    """
-    gy, gx = np.gradient(drawn)
-    bends = np.gradient(gy, axis=0) + np.gradient(gx, axis=1)
-    change = drawn - without
-    here = np.abs(change) > 8
-    terms = np.stack([gy[here], gx[here], bends[here]])
-    error = (seen - drawn)[here]
-    normal = terms @ terms.T + np.eye(3, dtype=np.float32)
-    amounts = np.clip(np.linalg.solve(normal, terms @ error), *_SLIGHT)
-    rest = error - amounts @ terms
-    return float(rest @ rest) / max(float((change * change).sum()), 1.0)
 
 
 @lru_cache(maxsize=64)
@@ -686,21 +775,19 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
     position, answer = back
     wanted = rng.randint(fewest, most)
     for _ in range(60):
-        count = len(position.piece_map())
-        if count >= wanted:
+        if rules.popcount(position.occupied) >= wanted:
             break
-        square = _put_random(rng, position, rules.SQUARES)
+        square = _put_random(rng, position)
         if square is not None and not _works(position, answer):
             position.remove_piece_at(square)
-    if not fewest <= len(position.piece_map()) <= most or _special(position):
+    checks = sum(position.gives_check(move) for move in position.legal_moves if not move.promotion)
+    if not fewest <= rules.popcount(position.occupied) <= most or checks <= decoys or _special(position):
         return None
-    symbols = [str(position.piece_at(i ^ 56) or ".") for i in range(64)]
-    board = "".join(symbols)
+    # The library's text shows the eighth rank first, as the puzzle does.
+    board = "".join(str(position).split())
     ways = _ways(board)
     mates = [(a, b) for a, targets in ways.items() for b, right in targets.items() if right]
-    moves = [move for move in position.legal_moves if not move.promotion]
-    checks = sum(position.gives_check(move) for move in moves) - len(mates)
-    if len(mates) > rights or checks < decoys:
+    if len(mates) > rights or checks - len(mates) < decoys:
         return None
     origin, target = answer.from_square ^ 56, answer.to_square ^ 56
     # The shortest mating move on the same line, so that the shown move does not pass through another answer.
@@ -808,10 +895,10 @@ def _put_one(board: rules.Board, square: int, piece: str) -> bool:
     return True
 
 
-def _put_random(rng: random.Random, board: rules.Board, squares: Sequence[int]) -> int | None:
-    square = rng.choice(squares)
+def _put_random(rng: random.Random, board: rules.Board) -> int | None:
+    square = rng.choice(rules.SQUARES)
     # The side with fewer pieces first, so that neither looks lost.
-    white = len(rules.SquareSet(board.occupied_co[rules.WHITE])) * 2 <= len(board.piece_map())
+    white = rules.popcount(board.occupied_co[rules.WHITE]) * 2 <= rules.popcount(board.occupied)
     piece = rng.choice("PPPPNNBBRRQ")
     return square if _put_one(board, square, piece if white else piece.lower()) else None
 
@@ -847,68 +934,58 @@ _CREAM: Colour = (240, 236, 224)
 _RIM: Colour = (108, 76, 52)
 
 
-def _twin(half: Sequence[Point]) -> list[Point]:
-    """A shape from its left half."""
+def _path(text: str) -> list[Point]:
+    """Points written as hundredths: "x y, x y ..."."""
+    return [(int(x) / 100, int(y) / 100) for x, y in map(str.split, text.split(","))]
+
+
+def _twin(text: str) -> list[Point]:
+    """A symmetrical shape from its left half."""
+    half = _path(text)
     return [*half, *((1 - x, y) for x, y in reversed(half))]
 
 
 # Silhouettes in a square of side 1, y down: (filled parts, lines drawn on them in the colour of the rim).
-_FOOT = _twin([(0.20, 0.92), (0.20, 0.84), (0.27, 0.78)])
-_Shape = tuple[tuple[list[Point], ...], tuple[list[Point], ...]]
-_SHAPES: dict[str, _Shape] = {
+_FOOT = _twin("20 92, 20 84, 27 78")
+_HORSE = _path(
+    "30 80, 34 68, 47 55, 48 49, 36 51, 27 59, 18 57, 14 49, 22 38, 30 27, 34 19, 35 8, 46 16, 58 18, 70 27, 77 42, "
+    "78 60, 75 80"
+)
+_SHAPES: dict[str, tuple[list[list[Point]], list[list[Point]]]] = {
     "P": (
-        (
-            _twin([(0.26, 0.92), (0.26, 0.84), (0.33, 0.79)]),
-            _twin([(0.34, 0.80), (0.42, 0.66), (0.44, 0.50)]),
-            _twin([(0.35, 0.53), (0.35, 0.47), (0.50, 0.46)]),
+        [
+            _twin("26 92, 26 84, 33 79"),
+            _twin("34 80, 42 66, 44 50"),
+            _twin("35 53, 35 47, 50 46"),
             oval(0.5, 0.34, 0.155, 0.155),
-        ),
-        (),
+        ],
+        [],
     ),
     "R": (
-        (
-            _FOOT,
-            _twin([(0.30, 0.80), (0.34, 0.44)]),
-            _twin(
-                [(0.34, 0.46), (0.22, 0.38), (0.22, 0.14), (0.345, 0.14), (0.345, 0.245), (0.43, 0.245), (0.43, 0.14)]
-            ),
-        ),
-        ([(0.36, 0.42), (0.64, 0.42)],),
+        [_FOOT, _twin("30 80, 34 44"), _twin("34 46, 22 38, 22 14, 34 14, 34 25, 43 25, 43 14")],
+        [_path("36 42, 64 42")],
     ),
     "B": (
-        (
-            _FOOT,
-            _twin([(0.32, 0.80), (0.42, 0.64)]),
-            _twin([(0.36, 0.66), (0.27, 0.50), (0.30, 0.38), (0.40, 0.26), (0.50, 0.17)]),
-            oval(0.5, 0.13, 0.065, 0.065),
-        ),
-        ([(0.50, 0.47), (0.58, 0.33)],),
+        [_FOOT, _twin("32 80, 42 64"), _twin("36 66, 27 50, 30 38, 40 26, 50 17"), oval(0.5, 0.13, 0.065, 0.065)],
+        [_path("50 47, 58 33")],
     ),
-    "N": (
-        (
-            _FOOT,
-            [(0.30, 0.80), (0.34, 0.68), (0.47, 0.55), (0.48, 0.49), (0.36, 0.51), (0.27, 0.59), (0.18, 0.57)]
-            + [(0.14, 0.49), (0.22, 0.38), (0.30, 0.27), (0.34, 0.19), (0.35, 0.08), (0.46, 0.16), (0.58, 0.18)]
-            + [(0.70, 0.27), (0.77, 0.42), (0.78, 0.60), (0.75, 0.80)],
-        ),
-        ([(0.375, 0.33), (0.385, 0.33)],),
-    ),
+    "N": ([_FOOT, _HORSE], [_path("37 33, 39 33")]),
     "Q": (
-        (
+        [
             _FOOT,
-            _twin([(0.27, 0.80), (0.11, 0.34), (0.31, 0.54), (0.31, 0.22), (0.43, 0.50), (0.50, 0.17)]),
-            *(oval(x, y, 0.06, 0.06) for x, y in _twin([(0.11, 0.31), (0.31, 0.20), (0.50, 0.14)])),
-        ),
-        ([(0.32, 0.70), (0.68, 0.70)],),
+            _twin("27 80, 11 34, 31 54, 31 22, 43 50, 50 17"),
+            *(oval(x, y, 0.06, 0.06) for x, y in _twin("11 31, 31 20, 50 14")),
+        ],
+        [_path("32 70, 68 70")],
     ),
     "K": (
-        (
+        [
             _FOOT,
-            _twin([(0.28, 0.80), (0.15, 0.60), (0.14, 0.49), (0.20, 0.41), (0.32, 0.39), (0.42, 0.44), (0.50, 0.36)]),
-            _twin([(0.445, 0.42), (0.445, 0.06)]),
-            _twin([(0.36, 0.24), (0.36, 0.135)]),
-        ),
-        ([(0.50, 0.52), (0.50, 0.66)], [(0.32, 0.72), (0.68, 0.72)]),
+            _twin("28 80, 15 60, 14 49, 20 41, 32 39, 42 44, 50 36"),
+            _twin("44 42, 44 6"),
+            _twin("36 24, 36 13"),
+        ],
+        [_path("50 52, 50 66"), _path("32 72, 68 72")],
     ),
 }
 

@@ -20,10 +20,9 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-import numpy as np
-
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
 from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Sketch, square_board
-from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches, to_view, view_size
+from vmevalkit.tasks._vision import to_view, view_size
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size
 from vmevalkit.video import Frame
@@ -78,9 +77,8 @@ class Maze(Task[Puzzle, Place]):
     name = "maze"
     puzzle_type = Puzzle
     reasons = {
+        **AGENT_REASONS,
         "wall_crossed": "The blue disc goes through a wall.",
-        "agent_lost": "The blue disc is gone.",
-        "two_agents": "The blue disc is in more than one place.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
@@ -163,37 +161,14 @@ class Maze(Task[Puzzle, Place]):
         scale = view_size(canvas)[0] / canvas[0]
         left, top, cell = left * scale, top * scale, cell * scale
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        empty = to_view(sheet.pixels())
-        lens, envelope = Lens(start), Envelope(empty)
-        behind = np.ascontiguousarray(empty.transpose(2, 0, 1))
-        reach = (_RADIUS + 0.4) * cell
-
-        def look(frame: Frame) -> tuple[Blob, int] | None:
-            planes = lens.planes(frame)
-            strange = envelope.unexplained(planes)
-            if lost(strange):
-                return None
-            blob = Blob(planes, strange, behind, BLUE, reach)
-            return blob, patches(_outside(strange, blob, reach + 1))
-
-        shown = look(start)
-        assert shown is not None
-        nominal = shown[0].mass
+        find = agent_reader(start, to_view(sheet.pixels()), BLUE, _RADIUS * cell, slack=0.4 * cell)
 
         def read(frame: Frame) -> Reading[Place]:
-            seen = look(frame)
-            if seen is None:
-                return Reading(None, False, "scene_lost")
-            blob, strange = seen
-            if blob.mass < 0.5 * nominal:
-                return Reading(None, strange <= 2 and blob.mass < 0.2 * nominal, "agent_lost")
-            if blob.stray > 0.35 * nominal:
-                return Reading(None, True, "two_agents")
-            if strange > 2:
-                return Reading(None, False, "extra_object")
-            if blob.mass > 1.8 * nominal or blob.other > 1.2 * nominal:
-                return Reading(None, True)
-            return Reading(((blob.y + 0.5 - top) / cell - 0.5, (blob.x + 0.5 - left) / cell - 0.5))
+            found = find(frame)
+            if found.state is None:
+                return Reading(None, found.kept, found.note)
+            x, y = found.state
+            return Reading(((y - top) / cell - 0.5, (x - left) / cell - 0.5))
 
         return read
 
@@ -231,13 +206,6 @@ class Maze(Task[Puzzle, Place]):
 
 def _cell(place: Place) -> Cell:
     return round(place[0]), round(place[1])
-
-
-def _outside(strange: Mask, blob: Blob, reach: float) -> Mask:
-    if math.isnan(blob.x):
-        return strange
-    ys, xs = np.ogrid[: strange.shape[0], : strange.shape[1]]
-    return strange & ((xs - blob.x) ** 2 + (ys - blob.y) ** 2 > reach * reach)
 
 
 def _carve(rng: random.Random, cells: int) -> Puzzle:

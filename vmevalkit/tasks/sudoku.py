@@ -1,15 +1,15 @@
 """Sudoku: write the missing digits, one cell after another, without touching the given ones.
 
     +-----+-----+
-    | 1 . | 3 4 |      A film passes when it starts from the given digits, each empty cell (.) gets its right digit in
-    | 3 4 | . 2 |      a visible way, never two cells at the same time and never a wrong digit, and the full grid is held
-    +-----+-----+      while the given digits and the lines stay as they are. The order of the cells, and the colour and
-    | 2 1 | 4 3 |      the way in which a digit appears (written, grown, faded in), are free.
+    | 1 . | 3 4 |      A film passes when each empty cell (.) gets its right digit, never two cells at the same time
+    | 3 4 | . 2 |      and never a wrong digit, and the full grid is held at the end, while the given digits and the
+    +-----+-----+      lines stay as they are. The order of the cells is free, and so are the colour of a digit and the
+    | 2 1 | 4 3 |      way in which it appears (written, grown, faded in).
     | . 3 | 2 1 |
     +-----+-----+
 
 The plan length is the number of missing cells. Two of them always share a row and two a column, so that an answer which
-is wiped in from any side fills two at once. There are far more than 10,000 questions at every difficulty.
+is wiped in from a side fills two at once. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, square_board
 from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, Steady, lost, patches, to_view, view_size
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, Verdict, register_task
-from vmevalkit.types import Record, Size
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
+from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame
 
 # Difficulty: rows and columns of a box, fewest and most missing cells. Twenty are two frames each of 49; seven of 17.
@@ -35,6 +35,8 @@ _LEVELS = {1: (2, 2, 3, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15)
 # A digit grows from this share of its size, and is whole after this share of its step: the rest of the step it rests.
 _SMALLEST, _WHOLE = 0.25, 0.7
 _HEIGHT = 0.64
+# Sizes at which a digit is read, and at which it is on its way: without these a small 6 would be taken for a 4.
+_READ, _COMING = (1.0, 0.86), (0.72, 0.58)
 
 
 class Puzzle(Record):
@@ -120,21 +122,21 @@ class Sudoku(Task[Puzzle, Board]):
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         n = puzzle.side
         return (
-            f"A {n}x{n} sudoku. The empty cells are filled one at a time with blue digits from 1 to {n}, until every row, "
-            "every column and every box with dark borders holds each digit exactly once. "
+            f"A {n}x{n} sudoku. The empty cells are filled one at a time with blue digits from 1 to {n}, until every "
+            "row, every column and every box with dark borders holds each digit exactly once. "
             "The dark digits and the lines never change. The camera is fixed.",
-            f"Solve this {n}x{n} sudoku: write the missing digits in blue, one cell after another. Each row, column and "
-            f"thick-bordered box must contain the digits 1 to {n} once each. The given dark digits stay, nothing else "
-            "moves, and the camera does not move.",
+            f"Solve this {n}x{n} sudoku: write the missing digits in blue, one cell after another. Each row, column "
+            f"and thick-bordered box must contain the digits 1 to {n} once each. The given dark digits stay, nothing "
+            "else moves, and the camera does not move.",
             f"One after another, blue digits appear in the empty cells of this {n}x{n} number grid. Only 1 to {n} are "
             "allowed, and no digit repeats in a row, a column or a dark-edged box. "
             "The dark digits keep their places. Static camera.",
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[Board]:
-        left, top, cell = _board(puzzle, canvas)
+        left, top, cell = _board(puzzle.side, canvas)
         start = puzzle.start()
-        base = _sheet(puzzle, canvas)
+        base = _sheet(puzzle.box, canvas).copy()
 
         def put(frame: Frame, at: int, glyph: Frame) -> None:
             row, column = divmod(at, puzzle.side)
@@ -191,24 +193,24 @@ class Sudoku(Task[Puzzle, Board]):
         return {"last_cell_first": _fill(puzzle, cells[::-1]), "column_by_column": _fill(puzzle, by_column)}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Board]:
-        left, top, cell = _board(puzzle, canvas)
-        scale = view_size(canvas)[0] / canvas[0]
-        side, start = puzzle.side, puzzle.start()
+        side, start, missing = puzzle.side, puzzle.start(), puzzle.missing()
         first = self.drawing(puzzle, Board(start), canvas)
-        corners = [((left + c * cell) * scale, (top + r * cell) * scale) for r in range(side) for c in range(side)]
-        # Each digit in every cell, so that a template is what the digit looks like wherever its cell lies.
-        filled = [self.drawing(puzzle, Board((d,) * (side * side)), canvas) for d in range(1, side + 1)]
-        glyphs = Glyphs(filled, corners, cell * scale)
+        corners, size = _cells(side, canvas)
+        glyphs = _glyphs(puzzle.box, canvas)
         lens, steady, envelope = Lens(first), Steady(first), Envelope(first)
         free = np.ones(first.shape[:2], bool)
-        for x, y in (corners[at] for at in puzzle.missing()):
-            near, far = 0.08 * cell * scale, 0.92 * cell * scale
+        for x, y in (corners[at] for at in missing):
+            near, far = 0.08 * size, 0.92 * size
             free[round(y + near) : round(y + far), round(x + near) : round(x + far)] = False
         blocks = Blocks(first, free)
         # The thin lines, too fine for blocks: together they must keep half of their grey.
-        grey = np.abs(first.astype(np.int16) - GREY).max(2) < 12
-        grey = free & (grey | np.roll(grey, 1, 0) | np.roll(grey, -1, 0) | np.roll(grey, 1, 1) | np.roll(grey, -1, 1))
-        faintest = (255 + first[grey].mean()) / 2
+        band = np.zeros(first.shape[:2], bool)
+        xs, ys = ([round(corners[0][axis] + i * size) for i in range(side + 1)] for axis in (0, 1))
+        for i in range(1, side):
+            band[ys[i] - 2 : ys[i] + 2, xs[0] : xs[-1]] |= i % puzzle.box[0] > 0
+            band[ys[0] : ys[-1], xs[i] - 2 : xs[i] + 2] |= i % puzzle.box[1] > 0
+        thin = np.flatnonzero(band & free & (first.min(2) > 120) & (first.min(2) < 253))
+        faintest = (255 + first[..., 1].ravel()[thin].mean()) / 2
         given = np.array(start)
 
         def read(frame: Frame) -> Reading[Board]:
@@ -221,7 +223,7 @@ class Sudoku(Task[Puzzle, Board]):
             board = Board(tuple(np.maximum(digits, 0).tolist()), tuple((int(c), 0, 0.0) for c in unclear))
             if (given[unclear] > 0).any():
                 return Reading(board, False, "given_changed")
-            if planes[:, grey].mean() > faintest:
+            if planes[1].ravel()[thin].mean() > faintest:
                 return Reading(board, False, "scene_lost")
             if (strange.any() and patches(strange)) or blocks.changed(planes):
                 return Reading(board, False, "extra_object")
@@ -334,9 +336,9 @@ def _grown(t: float) -> float:
     return round(min(1.0, _SMALLEST + (1 - _SMALLEST) * max(t, 0.0) / _WHOLE), 4)
 
 
-def _board(puzzle: Puzzle, canvas: Size) -> tuple[int, int, int]:
+def _board(side: int, canvas: Size) -> tuple[int, int, int]:
     """Left, top and cell size in whole pixels, so that every digit is drawn alike."""
-    left, top, cell = square_board(canvas, puzzle.side, margin=0.06)
+    left, top, cell = square_board(canvas, side, margin=0.06)
     return round(left), round(top), max(1, int(cell))
 
 
@@ -350,19 +352,44 @@ def _glyph(value: int, colour: Colour, cell: int, size: float) -> npt.NDArray[np
     return sketch.pixels()
 
 
-def _sheet(puzzle: Puzzle, canvas: Size) -> Frame:
+@lru_cache(maxsize=8)
+def _sheet(box: tuple[int, int], canvas: Size) -> Frame:
     """The lines: grey between cells, dark around boxes."""
-    left, top, cell = _board(puzzle, canvas)
-    side = cell * puzzle.side
+    count = box[0] * box[1]
+    left, top, cell = _board(count, canvas)
+    side = cell * count
     thin = max(min(canvas) / 120, cell * 0.045)
     thick = max(min(canvas) / 60, cell * 0.1)
     sheet = Sketch(canvas)
     sheet.rectangle((left, top, left + side, top + side), WHITE)
     for width, colour, dark in ((thin, GREY, False), (thick, INK, True)):
-        for i in range(puzzle.side + 1):
+        for i in range(count + 1):
             at = i * cell
-            if dark == (i % puzzle.box[0] == 0):
+            if dark == (i % box[0] == 0):
                 sheet.line([(left, top + at), (left + side, top + at)], width, colour)
-            if dark == (i % puzzle.box[1] == 0):
+            if dark == (i % box[1] == 0):
                 sheet.line([(left + at, top), (left + at, top + side)], width, colour)
-    return sheet.pixels().copy()
+    return sheet.pixels()
+
+
+def _cells(side: int, canvas: Size) -> tuple[list[tuple[float, float]], float]:
+    """Corners and size of the cells in pixels of the view."""
+    left, top, cell = _board(side, canvas)
+    scale = view_size(canvas)[0] / canvas[0]
+    corners = [((left + c * cell) * scale, (top + r * cell) * scale) for r in range(side) for c in range(side)]
+    return corners, cell * scale
+
+
+@lru_cache(maxsize=8)
+def _glyphs(box: tuple[int, int], canvas: Size) -> Glyphs:
+    """What reads the digits: templates are drawings with one digit in every cell, at a few sizes."""
+    side = box[0] * box[1]
+    blank = ("." * side,) * side
+    paint = Sudoku().painter(Puzzle(box=box, given=blank, answer=blank), canvas)
+
+    def shown(size: float) -> list[Frame]:
+        digits = range(1, side + 1)
+        boards = [Board((0,) * side * side, tuple((c, d, size) for c in range(side * side))) for d in digits]
+        return [to_view(paint(board)) for board in boards]
+
+    return Glyphs([shown(s) for s in _READ], [shown(s) for s in _COMING], *_cells(side, canvas))

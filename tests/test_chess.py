@@ -1,0 +1,266 @@
+"""Chess: the mating moves are those of the rules, and only films of one of them pass."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.chess import Chess, Puzzle, State, _moved, _put, _ways
+from vmevalkit.types import Verdict
+from vmevalkit.video import Frame, Frames
+
+# The size at which verifiers look at a 720x480 canvas: the same squares, drawn four times as fast.
+CANVAS = (360, 240)
+WIDTH, HEIGHT = CANVAS
+COUNT = 49
+LEVELS = range(1, 6)
+
+
+def task() -> Chess:
+    family = TASKS["chess"]
+    assert isinstance(family, Chess)
+    return family
+
+
+@lru_cache
+def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
+    return task().generate(stream("test chess", difficulty, seed), difficulty)
+
+
+@lru_cache
+def truth_of(difficulty: int, seed: int = 0) -> Frames:
+    puzzle = puzzle_of(difficulty, seed)
+    return as_frames(task().film(puzzle, task().solution(puzzle), CANVAS, COUNT))
+
+
+def judged(puzzle: Puzzle, frames: Frames | list[Frame]) -> Verdict:
+    return task().verify(puzzle, np.asarray(frames), "solve", CANVAS)
+
+
+# ----------------------------------------------------------------------------------------------------- the puzzles
+
+LEAPS = {
+    "N": [(1, 2), (2, 1), (-1, 2), (-2, 1), (1, -2), (2, -1), (-1, -2), (-2, -1)],
+    "K": [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b],
+}
+LINES = {"R": [(0, 1), (1, 0), (0, -1), (-1, 0)], "B": [(1, 1), (1, -1), (-1, 1), (-1, -1)]}
+LINES["Q"] = LINES["R"] + LINES["B"]
+
+
+def reached(board: str, square: int) -> Iterator[int]:
+    """Squares that the piece on a square attacks."""
+    kind, (row, column) = board[square].upper(), divmod(square, 8)
+    if kind == "P":
+        ahead = -1 if board[square] == "P" else 1
+        steps = [(ahead, -1), (ahead, 1)]
+    else:
+        steps = LEAPS.get(kind) or LINES[kind]
+    for down, right in steps:
+        r, c = row + down, column + right
+        while 0 <= r < 8 and 0 <= c < 8:
+            yield r * 8 + c
+            if kind not in LINES or board[r * 8 + c] != ".":
+                break
+            r, c = r + down, c + right
+
+
+def in_check(board: str, white: bool) -> bool:
+    king = board.index("K" if white else "k")
+    return any(piece.isupper() != white and king in reached(board, i)
+               for i, piece in enumerate(board) if piece != ".")  # fmt: skip
+
+
+def moves(board: str, white: bool) -> Iterator[tuple[int, int]]:
+    """Legal moves; castling, en passant and what a pawn becomes are left out."""
+    for origin, piece in enumerate(board):
+        if piece == "." or piece.isupper() != white:
+            continue
+        targets = [t for t in reached(board, origin) if board[t] == "." or board[t].isupper() != white]
+        if piece in "Pp":
+            ahead = -8 if white else 8
+            targets = [t for t in targets if board[t] != "."]
+            if board[origin + ahead] == ".":
+                targets.append(origin + ahead)
+                if origin // 8 == (6 if white else 1) and board[origin + 2 * ahead] == ".":
+                    targets.append(origin + 2 * ahead)
+        for target in targets:
+            if not in_check(_moved(board, origin, target), white):
+                yield origin, target
+
+
+def mating(board: str) -> set[tuple[int, int]]:
+    found = set()
+    for origin, target in moves(board, True):
+        after = _moved(board, origin, target)
+        if in_check(after, False) and not any(True for _ in moves(after, False)):
+            found.add((origin, target))
+    return found
+
+
+@pytest.mark.parametrize("difficulty", LEVELS)
+def test_an_independent_solver_finds_the_same_mates(difficulty: int) -> None:
+    for seed in range(12):
+        puzzle = puzzle_of(difficulty, seed)
+        right = {(a, b) for a, targets in _ways(puzzle.board).items() for b, mates in targets.items() if mates}
+        assert mating(puzzle.board) == right
+        assert puzzle.answer in right
+        assert not in_check(puzzle.board, True)
+        assert not in_check(puzzle.board, False)
+
+
+def test_puzzles_differ_and_mate_in_many_ways() -> None:
+    puzzles = [puzzle_of(difficulty, seed) for difficulty in LEVELS for seed in range(12)]
+    assert len({p.board for p in puzzles}) == len(puzzles)
+    movers = [p.board[p.answer[0]] for p in puzzles]
+    assert set("QRBNP") <= set(movers)
+    assert max(movers.count(kind) for kind in "QRBNP") < len(puzzles) / 2
+    takes = sum(p.board[p.answer[1]] != "." for p in puzzles)
+    assert 5 < takes < len(puzzles) - 5
+    kings = [divmod(p.board.index("k"), 8) for p in puzzles]
+    assert sum(0 < r < 7 and 0 < c < 7 for r, c in kings) > 5
+    uncovered = 0
+    for puzzle in puzzles:
+        after = _moved(puzzle.board, *puzzle.answer)
+        uncovered += after.index("k") not in reached(after, puzzle.answer[1])
+    assert uncovered > 0
+
+
+def test_harder_puzzles_have_more_pieces() -> None:
+    counts = [[64 - puzzle_of(d, seed).board.count(".") for seed in range(6)] for d in LEVELS]
+    assert all(max(a) < min(b) for a, b in itertools.pairwise(counts))
+
+
+def test_prompts_are_short_and_the_guided_one_names_the_move() -> None:
+    for difficulty in LEVELS:
+        puzzle = puzzle_of(difficulty)
+        assert len(task().steps(puzzle)) == len(task().solution(puzzle)) - 1 == 1
+        prompts = {task().prompt(puzzle, "guided", stream("words", n)) for n in range(20)}
+        assert len(prompts) >= 3
+        assert all(len(text.split()) < 120 and "from the left" in text for text in prompts)
+
+
+# ------------------------------------------------------------------------------------------------------- the films
+
+
+def played(puzzle: Puzzle, change: Callable[[State], State], steps: int = 12) -> list[Frame]:
+    """The right film with every state after the first changed."""
+    draw = task().painter(puzzle, CANVAS)
+    start, end = task().solution(puzzle)
+    way = [task().between(puzzle, start, end, k / steps) for k in range(1, steps)]
+    shown = [draw(start)] * 3 + [draw(change(s)) for s in way]
+    return shown + [draw(change(end))] * (COUNT - len(shown))
+
+
+def shares() -> list[float]:
+    return [min(1.0, max(0.0, (i - 3) / 38)) for i in range(COUNT)]
+
+
+def cheating(puzzle: Puzzle, truth: Frames) -> Iterator[tuple[str, Frames | list[Frame]]]:
+    first, last = truth[0], truth[-1]
+    origin, target = puzzle.answer
+    board, rng = puzzle.board, np.random.default_rng(0)
+    order = np.kron(rng.random((HEIGHT // 8, WIDTH // 8)), np.ones((8, 8)))
+    half = (0.5 * first + 0.5 * last).astype(np.uint8)
+    yield "wipe right", [np.where((np.arange(WIDTH) < s * WIDTH)[None, :, None], last, first) for s in shares()]
+    yield "wipe down", [np.where((np.arange(HEIGHT) < s * HEIGHT)[:, None, None], last, first) for s in shares()]
+    yield "dissolve", [np.where((order < s)[..., None], last, first) for s in shares()]
+    yield "ghosts", [first] * 3 + [half] * 40 + [last] * 6
+    yield "ends as a ghost", [*truth[:-3], half, half, half]
+    for i in (1, 4, 24, 46):
+        yield f"cut at {i}", [first] * i + [last] * (COUNT - i)
+    yield "flash", [last if i % 2 else first for i in range(COUNT)]
+    yield "flashes to the start", [*truth[:20], *([first, last] * 15)[: COUNT - 20]]
+    yield "shown and undone", [*truth[:15], *[first] * (COUNT - 15)]
+    yield "mirrored", truth[:, :, ::-1]
+    yield "upside down", truth[:, ::-1]
+    disc = truth.copy()
+    disc[10:, 20:36, 20:36] = (200, 40, 0)
+    yield "a spot in the margin", disc
+    yield "a copy stays", played(puzzle, lambda s: s._replace(board=_put(s.board, origin, board[origin])))
+    free = [i for i in range(64) if board[i] == "." and i != target and abs(i // 8 - origin // 8) > 1]
+    if free:
+        yield "a pawn appears", played(puzzle, lambda s: s._replace(board=_put(s.board, free[0], "P")))
+    for piece, shape in (
+        ({"Q": "R", "P": "B"}.get(board[origin], "Q"), "another shape"),
+        (board[origin].lower(), "another colour"),
+    ):
+        yield shape, played(puzzle, lambda s, p=piece: State(  # type: ignore[misc]
+            s.board if s.piece else _put(s.board, target, p), s.piece and p, s.row, s.column))  # fmt: skip
+    others = [i for i in range(64) if board[i] not in "." and i not in (origin, target)]
+    square = others[len(others) // 2]
+    turned = {"P": "B", "B": "P", "N": "R", "R": "N", "Q": "K", "K": "Q"}[board[square].upper()]
+    turned = turned if board[square].isupper() else turned.lower()
+    for piece in (".", turned, board[square].swapcase()):
+        yield (
+            f"another becomes {piece}",
+            played(
+                puzzle,
+                lambda s, p=piece: s._replace(board=_put(s.board, square, p)),  # type: ignore[misc]
+            ),
+        )
+
+
+@pytest.mark.parametrize(("difficulty", "seed"), [(1, 0), (3, 1), (5, 0)])
+def test_cheats_fail(difficulty: int, seed: int) -> None:
+    puzzle = puzzle_of(difficulty, seed)
+    for name, frames in cheating(puzzle, truth_of(difficulty, seed)):
+        verdict = judged(puzzle, frames)
+        assert not verdict.passed, name
+        if name.startswith(("wipe", "dissolve", "ghosts", "cut")):
+            assert verdict.value <= 0.02, (name, verdict)
+
+
+def soft(frame: Frame, radius: float) -> Frame:
+    return np.asarray(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(radius)))
+
+
+@pytest.mark.parametrize(("difficulty", "seed"), [(1, 0), (2, 0), (3, 1), (4, 0), (5, 0)])
+def test_other_right_films_pass(difficulty: int, seed: int) -> None:
+    puzzle, truth = puzzle_of(difficulty, seed), truth_of(difficulty, seed)
+    drift = np.array([0.05, -0.03, 0.04]) / COUNT
+    both = itertools.pairwise(truth)
+    films: dict[str, Frames | list[Frame]] = {
+        "slow": played(puzzle, lambda s: s, 38),
+        "pause": [*truth[:9], *[truth[8]] * 10, *truth[9:-10]],
+        "smeared": [truth[0], *[((a.astype(float) + b) / 2).astype(np.uint8) for a, b in both]],
+        "blurred": [soft(frame, 1.0) for frame in truth],
+        "colours drift": [np.clip(f * (1 + drift * i), 0, 255).astype(np.uint8) for i, f in enumerate(truth)],
+        "camera drifts": [np.roll(f, (round(i / 32), round(i / 14)), (0, 1)) for i, f in enumerate(truth)],
+    }
+    for name, frames in films.items():
+        assert judged(puzzle, frames).passed, (name, judged(puzzle, frames))
+
+
+def test_a_captured_piece_must_go_and_others_must_stay() -> None:
+    puzzles = [puzzle_of(d, seed) for d in LEVELS for seed in range(12)]
+    # A pawn or bishop hides little of a rook or queen.
+    puzzle = next(p for p in puzzles if p.board[p.answer[0]] in "PBN" and p.board[p.answer[1]] in "qr")
+    origin, target = puzzle.answer
+    draw = task().painter(puzzle, CANVAS)
+    kept = State(_put(puzzle.board, origin, "."), puzzle.board[origin], *map(float, divmod(target, 8)))
+    frames = played(puzzle, lambda s: s)
+    assert judged(puzzle, frames).passed
+    assert not judged(puzzle, [*frames[:14], *[draw(kept)] * (COUNT - 14)]).passed
+
+
+def test_reasons_say_what_went_wrong() -> None:
+    puzzle = puzzle_of(4)
+    said = {
+        name: judged(puzzle, as_frames(task().film(puzzle, states, CANVAS))).reason
+        for name, states in task().cheats(puzzle).items()
+    }
+    assert said["legal_but_no_mate"] == "not_mate"
+    assert said["another_piece_too"] == "second_move"
+    start, end = task().solution(puzzle)
+    truth = truth_of(4)
+    assert judged(puzzle, truth).reason == "solved"
+    assert judged(puzzle, [truth[0]] * COUNT).reason == "no_change"
+    assert judged(puzzle, [truth[0]] * 20 + [truth[-1]] * 29).reason == "teleport"
+    assert task().progress(puzzle, start) == 0.0
+    assert task().progress(puzzle, end) == 1.0

@@ -1,0 +1,157 @@
+"""The command line and the public names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vmevalkit
+from tests.conftest import Experiment
+from vmevalkit.cli import main
+from vmevalkit.runner import MODEL_CATALOG
+from vmevalkit.scorers.base import SCORERS
+
+HEAVY = ("torch", "diffusers", "transformers", "accelerate", "fastapi", "openai", "cv2")
+
+
+def test_public_names() -> None:
+    assert vmevalkit.__all__ == [
+        "KitError", "ModelWrapper", "Task", "check", "doctor", "generate", "list", "make", "register_model",
+        "register_task", "report", "score",
+    ]  # fmt: skip
+    for name in vmevalkit.__all__:
+        assert callable(getattr(vmevalkit, name)), name
+    with pytest.raises(AttributeError, match="no attribute 'mak'"):
+        vmevalkit.mak  # noqa: B018
+
+
+def modules_after(code: str) -> set[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in run.stdout.split("\n")[-2].split()}
+
+
+def test_importing_and_listing_loads_nothing_heavy() -> None:
+    loaded = modules_after(
+        "import vmevalkit, vmevalkit.runner.MODEL_CATALOG as c; vmevalkit.list('models'); c.AVAILABLE_MODELS"
+    )
+    assert not loaded & set(HEAVY)
+
+
+def test_help_loads_next_to_nothing() -> None:
+    loaded = modules_after("from vmevalkit.cli import main; main(['--help'])")
+    assert not loaded & {*HEAVY, "numpy", "av", "PIL", "pydantic", "pyarrow", "chess", "jinja2"}
+
+
+def test_catalogue_entries_have_their_fields() -> None:
+    for name, entry in MODEL_CATALOG.AVAILABLE_MODELS.items():
+        assert set(entry) == {
+            "wrapper_module", "wrapper_class", "service_class", "model", "args", "description", "family",
+        }, name  # fmt: skip
+        assert MODEL_CATALOG.MODEL_FAMILIES[entry["family"]][name] == entry
+    assert {"cogvideox-5b-i2v", "cogvideox1.5-5b-i2v"} <= set(MODEL_CATALOG.COGVIDEOX_MODELS)
+
+
+def test_the_whole_way_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["make", "--task", "maze", "--count", "1"]) == 0
+    assert main(["generate", "--model", "replay", "still", "--task", "maze", "--no-baselines"]) == 0
+    assert main(["score", "--jsonl", "scores.jsonl"]) == 0
+    assert main(["report"]) == 0
+    said = capsys.readouterr().out
+    assert "replay  passed 1 of 1" in said
+    assert "still   passed 0 of 1" in said
+    lines = [json.loads(line) for line in Path("scores.jsonl").read_text().splitlines()]
+    assert [(line["model"], line["passed"]) for line in lines] == [("replay", True), ("still", False)]
+    for name in ("index.html", "scores.csv", "scores.parquet", "summary.json", "table.tex"):
+        assert (Path("data/report") / name).stat().st_size > 0
+
+
+def test_dry_run_says_what_would_happen_and_touches_nothing(
+    experiment: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wish = ["--questions", str(experiment.questions), "--outputs", str(tmp_path / "o")]
+    model = ["--model", "cogvideox-5b-i2v", "--weights", str(tmp_path / "no"), "--samples", "2"]
+    assert main(["generate", *model, *wish, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "cogvideox-5b-i2v" in said
+    assert "6 min" in said, "four films of 95 s"
+    assert "cannot run yet" in said
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["generate", "--model", "repley"], "did you mean replay"),
+        (["make", "--task", "maise"], "did you mean maze"),
+        (["make", "--size", "big"], "720x480"),
+        (["score", "--scorer", "ruler"], "did you mean rule"),
+        (["list", "model"], "did you mean models"),
+        (["check", "thing", "maze"], "one of task, model, scorer"),
+        (["generate", "--model", "cogvideox-5b-i2v", "--set", "width=640"], "width = 640"),
+        (["generate", "--model", "still", "--set", "width"], "name=value"),
+        (["make", "--no-such-flag"], "no-such-flag"),
+        (["generate"], "--model"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_two(
+    argv: list[str], message: str, experiment: Experiment, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "questions").symlink_to(experiment.questions)
+    assert main(argv) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err + said.out
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_failures_are_listed_with_the_command_that_retries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main(["make", "--task", "maze", "--count", "1"])
+    Path("bad.py").write_text("def bad(image, prompt, seed):\n    raise ValueError('out of ideas')\n")
+    assert main(["generate", "--model", "bad.py:bad", "--no-baselines"]) == 1
+    said = capsys.readouterr().err
+    assert "out of ideas" in said
+    assert "--retry-failed" in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_ends_cleanly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main(["make", "--task", "maze", "--count", "1"])
+    Path("slow.py").write_text("def slow(image, prompt, seed):\n    raise KeyboardInterrupt\n")
+    assert main(["generate", "--model", "slow.py:slow", "--no-baselines"]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_check_says_that_things_keep_their_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "model", "still"]) == 0
+    for name in SCORERS:
+        assert main(["check", "scorer", name]) == 0
+    said = capsys.readouterr().out
+    assert "model still keeps its contract" in said
+    assert "scorer rule keeps its contract" in said
+
+
+def test_list_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    for shelf in ("models", "tasks", "scorers"):
+        assert main(["list", shelf]) == 0
+        text = capsys.readouterr().out
+        assert main(["list", shelf, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert all(item["name"] in text and item["description"] for item in found)

@@ -1,0 +1,78 @@
+"""Finding one moving object of one colour: what the families with a walking agent share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from vmevalkit.tasks._draw import Colour
+from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches
+from vmevalkit.tasks.base import Reading
+from vmevalkit.video import Frame
+
+# How much of the agent's area must be there, and how much more may be: 70 to 130 % in diameter.
+_SMALLEST, _LARGEST = 0.5, 1.8
+# Its colour farther away than `slack`, as a share of its area: a second agent, or a ghost that stays behind.
+_STRAY = 0.35
+# Squares of four pixels that nothing explains, beside the agent.
+_STRANGE = 2
+
+AGENT_REASONS = {
+    "agent_lost": "The moving object is gone.",
+    "two_agents": "The moving object is in more than one place.",
+}
+
+
+def agent_reader(
+    start: Frame, empty: Frame, colour: Colour, radius: float, slack: float
+) -> Callable[[Frame], Reading[tuple[float, float]]]:
+    """A function that says where the agent's centre is in a frame: (x, y) in pixels of the view.
+
+    Args:
+        start: the puzzle's first frame at the size of the view (`Task.drawing`).
+        empty: the same scene without the agent.
+        colour: of the agent; nothing else in the scene may have it.
+        radius: of the agent, in pixels of the view.
+        slack: how far from its rim its smear between two neighbouring frames may reach.
+    """
+    lens, envelope = Lens(start), Envelope(empty)
+    behind = np.ascontiguousarray(empty.transpose(2, 0, 1))
+    reach = radius + slack
+
+    def look(frame: Frame) -> tuple[Blob, int] | None:
+        planes = lens.planes(frame)
+        strange = envelope.unexplained(planes)
+        if lost(strange):
+            return None
+        blob = Blob(planes, strange, behind, colour, reach)
+        return blob, patches(_beyond(strange, blob, reach + 1))
+
+    shown = look(start)
+    assert shown is not None, "the start drawing must explain itself"
+    nominal = shown[0].mass
+
+    def read(frame: Frame) -> Reading[tuple[float, float]]:
+        seen = look(frame)
+        if seen is None:
+            return Reading(None, False, "scene_lost")
+        blob, strange = seen
+        if blob.mass < _SMALLEST * nominal:
+            return Reading(None, strange <= _STRANGE and blob.mass < 0.2 * nominal, "agent_lost")
+        if blob.stray > _STRAY * nominal:
+            return Reading(None, True, "two_agents")
+        if strange > _STRANGE:
+            return Reading(None, False, "extra_object")
+        if blob.mass > _LARGEST * nominal or blob.other > 1.2 * nominal:
+            return Reading(None, True)
+        return Reading((blob.x + 0.5, blob.y + 0.5))
+
+    return read
+
+
+def _beyond(strange: Mask, blob: Blob, reach: float) -> Mask:
+    if math.isnan(blob.x):
+        return strange
+    ys, xs = np.ogrid[: strange.shape[0], : strange.shape[1]]
+    return strange & ((xs - blob.x) ** 2 + (ys - blob.y) ** 2 > reach * reach)
