@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from vmevalkit import contract
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.tasks.base import TASKS
 
@@ -59,6 +63,19 @@ def tasks_page() -> str:
     return "\n".join(parts)
 
 
+def write_overview() -> None:
+    """docs/overview.png: five moments of a solution film of each task, one row a task."""
+    rows = []
+    for name in TASKS:
+        puzzle = contract.puzzle_of(TASKS[name], 3, 1)
+        frames = list(TASKS[name].film(puzzle, TASKS[name].solution(puzzle)))
+        moments = [frames[i] for i in np.linspace(0, len(frames) - 6, 5).round().astype(int)]
+        # The puzzles are drawn in the middle; the empty sides say nothing.
+        rows.append(np.concatenate([frame[:, 110:610] for frame in moments], axis=1))
+    picture = Image.fromarray(np.concatenate(rows))
+    picture.reduce(2).quantize(64).save(DOCS / "overview.png", optimize=True)
+
+
 PAGES = {"models.md": models_page, "tasks.md": tasks_page}
 
 
@@ -71,6 +88,7 @@ def main(arguments: list[str]) -> int:
     for name in stale:
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote docs/{name}")
+    write_overview()
     return 0
 
 

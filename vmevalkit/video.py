@@ -17,7 +17,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from vmevalkit.errors import QuestionError, StorageError, VideoError
 from vmevalkit.types import Fit, Geometry, Record, Size
@@ -366,9 +366,12 @@ def register(first: Image.Image, canvas: Image.Image) -> Geometry:
     refined by moving its edges. What counts is the correlation of the two pictures inside the box, so brightness and
     contrast do not matter, nor do the bars' colours.
     """
-    grey = np.asarray(first.convert("L"), dtype=np.float32)
-    target_size = _bounded(canvas.size, 180)
-    target = np.asarray(canvas.convert("L").resize(target_size, Image.Resampling.BOX), dtype=np.float32)
+    grey, paper = _soft(first), _soft(canvas)
+    columns, rows = _bounded(canvas.size, 180)
+    # Both pictures are sampled alike, so that the right box agrees perfectly and no other better.
+    target = _bilinear(
+        paper, (np.arange(rows) + 0.5) * canvas.height / rows, (np.arange(columns) + 0.5) * canvas.width / columns
+    )
     fits: tuple[Fit, ...] = ("letterbox", "stretch", "crop")
     candidates = [Geometry.place(canvas.size, first.size, fit) for fit in fits]
     candidates += _from_content(np.asarray(first), np.asarray(canvas), candidates[0])
@@ -451,10 +454,29 @@ def _agreement(grey: npt.NDArray[np.float32], geometry: Geometry, target: npt.ND
     seen_y, seen_x = (ys >= 0) & (ys < grey.shape[0]), (xs >= 0) & (xs < grey.shape[1])
     if seen_y.sum() < rows / 3 or seen_x.sum() < columns / 3:
         return -1.0
-    sampled = grey[ys[seen_y].astype(np.intp)[:, None], xs[seen_x].astype(np.intp)]
+    sampled = _bilinear(grey, ys[seen_y], xs[seen_x])
     wanted = target[seen_y][:, seen_x]
     a, b = sampled - sampled.mean(), wanted - wanted.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     # A canvas that is shown whole is preferred to one whose blank margins are cut off.
     shown = float(seen_y.mean() * seen_x.mean())
     return (float((a * b).sum()) / norm if norm > 1e-6 else 0.0) - 0.02 * (1.0 - shown)
+
+
+def _soft(image: Image.Image) -> npt.NDArray[np.float32]:
+    return np.asarray(image.convert("L").filter(ImageFilter.GaussianBlur(2)), dtype=np.float32)
+
+
+def _bilinear(
+    grey: npt.NDArray[np.float32], ys: npt.NDArray[np.float64], xs: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Values of a picture on a grid of positions; the centre of the first pixel is at 0.5."""
+    rows, columns = grey.shape
+    y, x = np.clip(ys - 0.5, 0, rows - 1), np.clip(xs - 0.5, 0, columns - 1)
+    top, left = y.astype(np.intp), x.astype(np.intp)
+    bottom, right = np.minimum(top + 1, rows - 1), np.minimum(left + 1, columns - 1)
+    down, across = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)
+    upper = grey[top[:, None], left] * (1 - across) + grey[top[:, None], right] * across
+    lower = grey[bottom[:, None], left] * (1 - across) + grey[bottom[:, None], right] * across
+    values: npt.NDArray[np.float32] = upper * (1 - down) + lower * down
+    return values

@@ -385,7 +385,7 @@ class Sprite:
             rows, columns = self.at((y - top, x - left))
             behind = planes[:, y : y + self.side, x : x + self.side]
             mixed[:, rows, columns] += share * (self.ink - self.alpha * behind)
-        drawn = planes.copy()
+        drawn: Planes = planes.copy()
         drawn[:, top:bottom, left:right] = np.clip(mixed + np.float32(0.5), 0, 255)
         return drawn
 
@@ -441,7 +441,7 @@ class Seeker:
         return [float(v) for v in np.linalg.solve(normal + np.eye(len(spots)), changes @ error)]
 
     def _less(self, error: Floats, spot: Spot, share: float) -> Floats:
-        left = error.copy()
+        left: Floats = error.copy()
         window = self.sprite.at(spot)
         left[window] -= share * (self.sprite.ink[1] - self.sprite.alpha * self._behind[window])
         return left
@@ -471,7 +471,8 @@ class Seeker:
     def _kernel(self, sprite: Floats) -> npt.NDArray[np.complex128]:
         padded = np.zeros(self._small.shape, np.float32)
         padded[: sprite.shape[0], : sprite.shape[1]] = sprite
-        return np.fft.rfft2(padded).conj()
+        kernel: npt.NDArray[np.complex128] = np.fft.rfft2(padded).conj()
+        return kernel
 
     def _map(self, spectrum: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
         rows, columns = self._room

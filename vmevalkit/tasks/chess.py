@@ -107,7 +107,7 @@ class Chess(Task[Puzzle, State]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        kind = rng.choice("QQRRBBNNPP*")
+        kind = rng.choice("QQRRBBNNPP*S")
         while True:
             puzzle = _compose(rng, kind, difficulty)
             if puzzle:
@@ -144,7 +144,7 @@ class Chess(Task[Puzzle, State]):
         base = sheet.pixels()
 
         def draw(state: State) -> Frame:
-            frame = base.copy()
+            frame: Frame = base.copy()
             changed = [i for i in range(64) if state.board[i] != puzzle.board[i]]
             places: list[Place] = [(i // 8, i % 8) for i in changed]
             if state.piece:
@@ -763,10 +763,12 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
     """Build a mate, take the last move back, and add pieces; None where that fails.
 
     Args:
-        kind: letter of the piece that mates, or "*" for any piece that uncovers another's check.
+        kind: letter of the piece that mates; "*" for any piece that uncovers another's check; "S" for a knight that
+            mates a king shut in by its own pieces.
     """
     fewest, most, decoys, rights = _LEVELS[difficulty]
-    mate = _mate(rng, rng.choice("QRB") if kind == "*" else kind)
+    smothered, kind = kind == "S", kind.replace("S", "N")
+    mate = _mate(rng, rng.choice("QRB") if kind == "*" else kind, smothered)
     if mate is None:
         return None
     back = _take_back(rng, mate, kind)
@@ -796,12 +798,12 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
     return Puzzle(rows=tuple(board[i : i + 8] for i in range(0, 64, 8)), answer=(origin, target))
 
 
-def _mate(rng: random.Random, checker: str) -> rules.Board | None:
+def _mate(rng: random.Random, checker: str, smothered: bool) -> rules.Board | None:
     """A position where Black is mated by a piece of a kind, made by answering Black's every reply."""
     board = rules.Board(None)
     board.turn = rules.BLACK
     edge = [s for s in rules.SQUARES if rules.square_rank(s) in (0, 7) or rules.square_file(s) in (0, 7)]
-    king = rng.choice(edge if rng.random() < 0.6 else rules.SQUARES)
+    king = rng.choice(edge if smothered or rng.random() < 0.6 else rules.SQUARES)
     board.set_piece_at(king, rules.Piece.from_symbol("k"))
     places = [s for s in _reaching(board, king, checker) if checker != "P" or 0 < rules.square_rank(s) < 7]
     if not places:
@@ -818,7 +820,7 @@ def _mate(rng: random.Random, checker: str) -> rules.Board | None:
         target = reply.to_square
         if reply.from_square != king:
             board.remove_piece_at(reply.from_square)
-        elif not board.piece_at(target) and rng.random() < 0.5:
+        elif not board.piece_at(target) and (smothered or rng.random() < 0.5):
             if not _put_one(board, target, rng.choice(blockers)):
                 return None
         else:

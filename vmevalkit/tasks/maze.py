@@ -124,7 +124,7 @@ class Maze(Task[Puzzle, Place]):
         base = sheet.pixels()
 
         def draw(place: Place) -> Frame:
-            frame = base.copy()
+            frame: Frame = base.copy()
             x, y = left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
             radius = _RADIUS * cell
             part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))

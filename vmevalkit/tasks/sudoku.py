@@ -149,7 +149,7 @@ class Sudoku(Task[Puzzle, Board]):
                 put(base, at, _glyph(value, INK, cell, 1.0))
 
         def draw(board: Board) -> Frame:
-            frame = base.copy()
+            frame: Frame = base.copy()
             for at, value in enumerate(board.digits):
                 if value != start[at]:
                     put(frame, at, _glyph(value, BLUE, cell, 1.0))
