@@ -55,7 +55,6 @@ _SLIGHT = ((-0.8, -0.8, -0.2), (0.8, 0.8, 0.6))
 _HIDDEN = 60.0
 # A piece is gone up to this opacity, and there from this opacity on.
 _FAINT, _FIRM = 0.25, 0.7
-_DRIFTS = np.ix_(range(-5, 6), range(-5, 6))
 # Unexplained patches of four by four pixels that may be the codec's, and how much nearer another look must be.
 _SPECKS, _CLEARLY = 1, 0.7
 
@@ -431,7 +430,6 @@ class _Eye:
         corners = [tuple(math.floor(m) - side // 2 for m in self._middle(i)) for i in range(64)]
         self.pixels = np.stack([((y + ys) * size[0] + x + xs).ravel() for y, x in corners])
         self.templates = [(np.array(squares), self._templates(*kind)) for kind, squares in kinds.items()]
-        self.spectrum = np.fft.rfft2(self.start[1] - self.start[1].mean()).conj()
         self.scenes: dict[tuple[int, int], tuple[Seeker, Planes]] = {}
         self.ends: dict[tuple[int, int], tuple[Envelope, _Picture]] = {}
 
@@ -446,14 +444,6 @@ class _Eye:
 
     def read(self, frame: Frame) -> Reading[State]:
         planes = self.lens.planes(frame)
-        reading = self._look(planes)
-        if reading.state is None:
-            dy, dx = self._drift(planes)
-            if dy or dx:
-                return self._look(np.roll(planes, (-dy, -dx), (1, 2)))
-        return reading
-
-    def _look(self, planes: Planes) -> Reading[State]:
         strange = self.envelope.unexplained(planes)
         if lost(strange):
             return Reading(None, False, "scene_lost")
@@ -474,12 +464,6 @@ class _Eye:
         if patches(strange) > 4 * (self.cell / 4) ** 2:
             return Reading(None, False, "scene_lost" if note == "unreadable" else note)
         return Reading(None, note == "unreadable", note)
-
-    def _drift(self, planes: Planes) -> Spot:
-        """How far the whole picture went down and right, in pixels, where the lens did not find it: at most 5."""
-        match = np.fft.irfft2(np.fft.rfft2(planes[1]) * self.spectrum, planes.shape[1:])
-        y, x = divmod(int(match[_DRIFTS].argmax()), len(_DRIFTS[1][0]))
-        return int(_DRIFTS[0][y, 0]), int(_DRIFTS[1][0, x])
 
     def _wrong(self, planes: Planes) -> dict[int, str]:
         """Squares that look clearly more like something else than like what stood there, and like what."""

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, square_board
-from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, Steady, lost, patches, to_view, view_size
+from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame
@@ -197,7 +197,7 @@ class Sudoku(Task[Puzzle, Board]):
         first = self.drawing(puzzle, Board(start), canvas)
         corners, size = _cells(side, canvas)
         glyphs = _glyphs(puzzle.box, canvas)
-        lens, steady, envelope = Lens(first), Steady(first), Envelope(first)
+        lens, envelope = Lens(first), Envelope(first)
         free = np.ones(first.shape[:2], bool)
         for x, y in (corners[at] for at in missing):
             near, far = 0.08 * size, 0.92 * size
@@ -214,7 +214,7 @@ class Sudoku(Task[Puzzle, Board]):
         given = np.array(start)
 
         def read(frame: Frame) -> Reading[Board]:
-            planes = steady.planes(lens.planes(frame))
+            planes = lens.planes(frame)
             strange = envelope.unexplained(planes) & free
             if lost(strange):
                 return Reading(None, False, "scene_lost")
