@@ -618,7 +618,12 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("free", "plan", "without_group"),
-    [(80, "resident", "resident"), (24, "model", "model"), (8, "group", "sequential"), (5, "sequential", "sequential")],
+    [
+        (80, "resident", "resident"),
+        (24, "model", "model"),
+        (8, "group", "sequential"),
+        (4.5, "sequential", "sequential"),
+    ],
 )
 def test_the_fastest_plan_that_fits(
     free: float, plan: str, without_group: str, monkeypatch: pytest.MonkeyPatch

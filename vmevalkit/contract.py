@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def films(task: Task[Any, Any], puzzle: Any, other: Any, mode: Mode, canvas: Siz
     def shot(scene: Any, of: Sequence[Any]) -> Callable[[int], Frames]:
         return lambda count: as_frames(task.film(scene, of, canvas, count))
 
-    truth = shot(puzzle, states)
+    # Drawn once for the several films that are made of it.
+    truth = lru_cache(maxsize=1)(shot(puzzle, states))
     solving = mode != "hold"
     first = task.painter(puzzle, canvas)(states[0])
     last = task.painter(puzzle, canvas)(states[-1])
@@ -181,18 +183,21 @@ def puzzle_of(task: Task[Any, Any], difficulty: int, seed: int) -> Any:
     return task.generate(stream("contract", task.name, difficulty, seed), difficulty)
 
 
-def check_films(task: Task[Any, Any], difficulty: int, mode: Mode, seed: int) -> list[Breach]:
+def check_films(
+    task: Task[Any, Any], difficulty: int, mode: Mode, seed: int, canvas: Size = DEFAULT_CANVAS
+) -> list[Breach]:
     """Judge every film of one question, drawn directly."""
     puzzle, other = puzzle_of(task, difficulty, seed), _another(task, difficulty, seed)
+    how = f"drawn at {canvas[0]}x{canvas[1]}"
     breaches = []
-    for film in films(task, puzzle, other, mode):
-        frames = views(film.draw(FRAMES))
-        breaches += _judge(task, puzzle, difficulty, mode, seed, film, "drawn", frames)
+    for film in films(task, puzzle, other, mode, canvas):
+        verdict = task.verify(puzzle, views(film.draw(FRAMES)), mode, canvas)
+        breaches += _judged(task, difficulty, mode, seed, film, how, verdict)
     if difficulty <= 2 and mode != "hold":
         # At the lower difficulties the solution must also fit a short film.
-        short = next(films(task, puzzle, other, mode))
-        frames = views(short.draw(17))
-        breaches += _judge(task, puzzle, difficulty, mode, seed, short, "17 frames", frames)
+        short = next(films(task, puzzle, other, mode, canvas))
+        verdict = task.verify(puzzle, views(short.draw(17)), mode, canvas)
+        breaches += _judged(task, difficulty, mode, seed, short, f"17 frames {how}", verdict)
     return breaches
 
 
@@ -207,7 +212,8 @@ def check_transform(
         for film in films(task, puzzle, other, mode):
             if film.name in names:
                 frames, _ = through_file(film, transform, first, DEFAULT_CANVAS, Path(folder))
-                breaches += _judge(task, puzzle, difficulty, mode, seed, film, transform.name, frames)
+                verdict = task.verify(puzzle, frames, mode)
+                breaches += _judged(task, difficulty, mode, seed, film, transform.name, verdict)
     return breaches
 
 
@@ -239,10 +245,9 @@ def _another(task: Task[Any, Any], difficulty: int, seed: int) -> Any:
     return puzzle_of(task, difficulty, seed + 1000)
 
 
-def _judge(
-    task: Task[Any, Any], puzzle: Any, difficulty: int, mode: Mode, seed: int, film: Film, how: str, frames: Frames
+def _judged(
+    task: Task[Any, Any], difficulty: int, mode: Mode, seed: int, film: Film, how: str, verdict: Verdict
 ) -> list[Breach]:
-    verdict = task.verify(puzzle, frames, mode)
     worthless = film.name in WORTHLESS and not film.passes
     fine = verdict.passed == film.passes and not (worthless and verdict.value > _NEAR_NOTHING)
     if fine:

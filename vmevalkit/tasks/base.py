@@ -248,7 +248,18 @@ class Task(ABC, Generic[P, S]):
             # Films hold still for long; the same picture has the same reading.
             repeated = i > 0 and np.array_equal(frame, frames[i - 1])
             readings.append(readings[-1] if repeated else read(frame))
+            if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
+                break
         return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
+
+    def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
+        """Whether a film's beginning decides already: it shows no state in time, or another one than the start."""
+        last = readings[-1]
+        if any(r.state is not None and r.kept for r in readings[:-1]):
+            return False
+        if last.state is not None and last.kept:
+            return not self.same(puzzle, last.state, self.solution(puzzle)[0])
+        return len(readings) > max(2, count * _START_WITHIN)
 
     def drawing(self, puzzle: P, state: S, canvas: Size) -> Frame:
         """A state drawn at the size of the view, for readers."""
