@@ -8,11 +8,11 @@ out=demo
 for like in 5b 1.5; do
     "$bin/python" setup/make_checkpoint.py --like "$like" --size tiny
 done
-folders=(--questions "$out/questions" --outputs "$out/outputs")
+folders=(--questions "$out/questions" --outputs "$out/outputs/demo")
 "$bin/vmevalkit" make --questions "$out/questions" --count 2
 "$bin/vmevalkit" generate --model cogvideox-tiny-random cogvideox1.5-tiny-random "${folders[@]}"
-"$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores"
-"$bin/vmevalkit" report "${folders[@]}" --scores "$out/scores" --report "$out/report"
+"$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores/demo"
+"$bin/vmevalkit" report "${folders[@]}" --scores "$out/scores/demo" --report "$out/report"
 
 page=$out/report/index.html
 if [ "$(uname)" = Darwin ]; then

@@ -34,15 +34,13 @@ python=$venv/bin/python
 
 pip_install "$python" --quiet -r requirements.lock
 torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-models.lock)
-index=()
-if ! has_nvidia_gpu; then
-    # The plain wheel brings gigabytes of CUDA libraries that nothing here would use.
-    found=$("$python" -m pip index versions torch --index-url "$cpu_index" --timeout 5 --retries 0 2>/dev/null) || true
-    case "$found" in
-        *"${torch#torch==}"*) index=(--index-url "$cpu_index") ;;
-    esac
+answers() { "$python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$1" 2>/dev/null; }
+if ! has_nvidia_gpu && answers "$cpu_index/torch/"; then
+    # The plain wheel brings gigabytes of CUDA libraries that nothing here would use. The lock file has all it needs.
+    pip_install "$python" --quiet --no-deps --index-url "$cpu_index" "$torch"
+else
+    pip_install "$python" --quiet "$torch"
 fi
-pip_install "$python" --quiet "$torch" ${index[@]+"${index[@]}"}
 pip_install "$python" --quiet -r requirements.lock -r requirements-models.lock
 pip_install "$python" --quiet --no-deps --no-build-isolation --editable .
 

@@ -32,6 +32,16 @@ MAX_FRAMES = 4000
 av.logging.set_level(av.logging.PANIC)
 
 
+def _read_umask() -> int:
+    """The process's umask, which can only be read by setting it: once, before there are threads."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+_UMASK = _read_umask()
+
+
 class VideoInfo(Record):
     """What a container says about its first video stream, with the frames counted by decoding."""
 
@@ -291,9 +301,7 @@ def replacing(path: Path | str, suffix: str = "") -> Iterator[Path]:
     try:
         yield temporary
         # mkstemp makes files private; results are meant to be shared like any other file the user writes.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     except OSError as error:
         raise StorageError.from_os(path, error) from None
