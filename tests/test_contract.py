@@ -21,14 +21,14 @@ FILMS = ("ground_truth", "crossfade", "reversed", "still")
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("name", TASKS)
 def test_right_films_pass_and_cheap_films_fail(name: str, difficulty: int) -> None:
-    breaches = [
-        str(breach)
-        for mode in ("solve", "hold")  # guided differs from solve in the prompt alone
-        for seed in SEEDS
-        # Every other question on a canvas of half the size: quicker, and verdicts must not depend on it.
-        for breach in contract.check_films(TASKS[name], difficulty, mode, seed, (720, 480) if seed % 2 else (360, 240))
-    ]
-    assert not breaches, "\n".join(breaches)
+    breaches = []
+    for seed in SEEDS:
+        # Two of three questions on a canvas of half the size: quicker, and verdicts must not depend on it.
+        canvas = (360, 240) if seed % 3 else (720, 480)
+        breaches += contract.check_films(TASKS[name], difficulty, "solve", seed, canvas)
+        # guided differs from solve in the prompt alone; hold asks for no fine reading.
+        breaches += contract.check_films(TASKS[name], difficulty, "hold", seed, (360, 240))
+    assert not breaches, "\n".join(map(str, breaches))
 
 
 @pytest.mark.parametrize("transform", contract.TRANSFORMS, ids=lambda transform: transform.name)

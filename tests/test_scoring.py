@@ -55,8 +55,8 @@ def test_replay_passes_and_the_others_fail(experiment: Experiment) -> None:
 @pytest.mark.parametrize(
     ("suffix", "codec", "fps", "size", "bars"),
     [
-        (".webm", "libvpx-vp9", 30, (960, 540), (0, 0, 0)),
-        (".mov", "libx264", 60, (1280, 1280), (90, 0, 160)),
+        (".webm", "libvpx-vp9", 30, (640, 360), (0, 0, 0)),
+        (".mov", "libx264", 60, (800, 800), (90, 0, 160)),
         (".mp4", "mpeg4", 5, (640, 480), (255, 255, 255)),
     ],
 )
@@ -71,7 +71,7 @@ def test_films_made_elsewhere_get_the_same_verdicts(
 ) -> None:
     """Nothing but a video in the right place."""
     shutil.copytree(experiment.questions, tmp_path / "questions")
-    for model in ("replay", "crossfade", "still"):
+    for model in ("replay", "crossfade"):
         for name in ("maze_0000", "maze_0001"):
             source = experiment.outputs / model / "maze_task" / name / "video" / "video.mp4"
             target = tmp_path / "outputs" / model / "maze_task" / name / "video" / f"video{suffix}"

@@ -26,6 +26,8 @@ Planes = npt.NDArray[np.uint8]
 VIEW = 360
 # Ringing of H.264 at crf 35 next to strokes reaches about 25 of 255; a ghost of one sixth opacity is brighter.
 TOLERANCE = 40
+# Difference of a row's or column's mean, in 255ths, from which on it does not matter how large it is.
+_SETTLED = 6.0
 # Pixels of the view along its edge that are not looked at.
 RIM = 3
 # Share of the full range by which a frame's contrast and brightness may differ from the drawing and be corrected.
@@ -107,13 +109,15 @@ class Lens:
     """Brings frames to the light and the position of a reference drawing.
 
     Gain and offset of each channel are fitted on the pixels that agree with the reference. A drift of up to 1.3 percent
-    of the width is undone in whole pixels, found from the mean brightness of rows and columns: that also works for thin
-    lines, which have moved off themselves after two pixels.
+    of the width is undone in whole pixels. The mean brightness of rows and columns proposes it, which also works for
+    thin lines, moved off themselves after two pixels; it is taken only if the picture then fits better. A large thing
+    that moves in an empty scene looks like a drift to the means, but not to the pixels that stay.
     """
 
     def __init__(self, reference: Frame) -> None:
         planes = np.ascontiguousarray(reference.transpose(2, 0, 1))
         self._sample = _sampled(planes)
+        self._green = planes[1].astype(np.int16)
         most = max(1, round(0.013 * reference.shape[1]))
         # From the smallest move up: it wins where two fit equally well.
         self._moves = sorted(range(-most, most + 1), key=abs)
@@ -130,10 +134,17 @@ class Lens:
                 table = np.clip(levels * gain[channel] + offset[channel] + 0.5, 0, 255).astype(np.uint8)
                 planes[channel] = table[planes[channel]]
         dx, dy = (
-            self._moves[int(np.abs(seen[source] - known).sum(1).round().argmin())]
+            self._moves[int(np.minimum(np.abs(seen[source] - known), _SETTLED).sum(1).round(1).argmin())]
             for seen, known, source in zip(_profiles(planes), self._profiles, self._sources, strict=True)
         )
-        return np.roll(planes, (-dy, -dx), (1, 2)) if dx or dy else planes
+        if not (dx or dy):
+            return planes
+        moved = np.roll(planes, (-dy, -dx), (1, 2))
+        return moved if self._misfit(moved) < self._misfit(planes) else planes
+
+    def _misfit(self, planes: Planes) -> int:
+        # Cut off, so that what moved counts the same wherever it went.
+        return int(np.minimum(np.abs(planes[1] - self._green), 40).sum())
 
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
         gain, offset = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
