@@ -53,9 +53,9 @@ def _common(
     if version:
         typer.echo(f"vmevalkit {__version__}")
         raise typer.Exit
-    level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("vmevalkit").setLevel(level)
+    if verbose:
+        logging.getLogger("vmevalkit").setLevel(logging.DEBUG)
 
 
 @app.command()
