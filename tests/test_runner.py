@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,8 +138,8 @@ def test_bad_questions_fail_with_one_clear_line_and_the_rest_goes_on(
     done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
     assert done.made == 1
     ((_, why),) = done.failed
-    assert pytest.approx(1) == why.count("\n") + 1
-    assert __import__("re").search(message, why), why
+    assert "\n" not in why
+    assert re.search(message, why), why
     assert result_of(tmp_path / "o", "still", name).error == why
 
 
@@ -190,7 +190,6 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
         "done = vmevalkit.generate('noise', questions=sys.argv[1], outputs=sys.argv[2], baselines=False)\n"
         "print(done.failed[0][1])\n"
     )
-    assert resource.RLIMIT_FSIZE is not None
     run = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "q"), str(tmp_path / "o")],
         capture_output=True,

@@ -194,7 +194,8 @@ def test_a_python_of_pyenv_is_found(clone: Clone) -> None:
     versions = clone.calls / ".pyenv" / "versions" / "3.10.13" / "bin"
     versions.mkdir(parents=True)
     (clone.calls / "bin" / "python3.10").rename(versions / "python")
-    clone.run(NAME)
+    said = clone.run(NAME)
+    assert str(versions) in said
 
 
 @pytest.mark.parametrize(

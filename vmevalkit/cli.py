@@ -257,7 +257,7 @@ def _show_plans(plans: Sequence[Any]) -> None:
     for plan in plans:
         if plan.obstacle:
             typer.echo(f"{plan.model} cannot run yet: {plan.obstacle}")
-    typer.echo("Times are measured on one H200 (baselines: two CPU cores); see docs/measurements.md.")
+    typer.echo("Times are measured on one H200 (baselines: two CPU cores); disk is at most. See docs/measurements.md.")
 
 
 def _duration(seconds: float) -> str:

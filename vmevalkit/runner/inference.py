@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vmevalkit import defaults, store
-from vmevalkit.defaults import DEFAULT_SEED
+from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import EnvironmentMissing, KitError, StorageError, UsageError
 from vmevalkit.models._function import FunctionWrapper, load_function
 from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
@@ -127,8 +127,8 @@ class Summary(Record):
         return not self.failed
 
 
-# Measured: the committed questions' films at 720x480x49 and 1360x768x81, crf 18 (docs/measurements.md).
-_BYTES_A_VIDEO = 400_000
+# Bytes a pixel and frame of the least compressible film seen, 5B with random weights at crf 18 (docs/measurements.md).
+_BYTES_A_PIXEL = 0.35
 
 
 def generate(
@@ -236,9 +236,16 @@ def _plan(contender: Contender, questions: Sequence[Question], seeds: range, ret
         failed_before=tuple(failed),
         unanswerable=unanswerable,
         seconds=each * len(todo) if each is not None else None,
-        bytes=len(todo) * _BYTES_A_VIDEO,
+        bytes=len(todo) * _film_bytes(contender.card),
         obstacle=str(obstacle) if (obstacle := contender.obstacle()) else None,
     )
+
+
+def _film_bytes(card: ModelCard | None) -> int:
+    """Disk that a film takes at most."""
+    width, height = (card.size if card is not None else None) or DEFAULT_CANVAS
+    frames = (card.frames if card is not None else None) or 49
+    return round(_BYTES_A_PIXEL * width * height * frames)
 
 
 def _check_same(contender: Contender, question: Question, sample: store.Sample) -> None:
