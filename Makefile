@@ -2,7 +2,7 @@
 # make check     lint, types, shell scripts
 # make test      every test
 # make demo      questions, CogVideoX on them, verdicts, and a page to look at
-.PHONY: install check test demo docs lock
+.PHONY: install check test demo docs audit lock
 
 VENV := .venv/bin
 
@@ -23,6 +23,9 @@ demo: install
 
 docs: install
 	$(VENV)/python docs/generate.py
+
+audit: install
+	$(VENV)/python docs/audit.py
 
 lock:
 	bash setup/lock.sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -63,20 +64,45 @@ def tasks_page() -> str:
     return "\n".join(parts)
 
 
-def write_overview() -> None:
-    """docs/overview.png: five moments of a solution film of each task, one row a task."""
-    rows = []
+def gallery_page() -> str:
+    """docs/gallery.md: an animated picture and a strip of each family."""
+    parts = ["# Gallery\n", MADE, "Each film is the ground truth of a question of difficulty 3.\n"]
     for name in TASKS:
-        puzzle = contract.puzzle_of(TASKS[name], 3, 1)
+        puzzle = _example(name)
+        asked = TASKS[name].phrasings(puzzle)[0]
+        parts.append(f"## {name}\n\n{TASKS[name].summary}\n\n![The film of {name}](gallery/{name}.webp)\n")
+        parts.append(f"> {asked}\n\n![Five moments of {name}](gallery/{name}.png)\n")
+    return "\n".join(parts)
+
+
+def _example(name: str) -> Any:
+    return contract.puzzle_of(TASKS[name], 3, 1)
+
+
+def write_pictures() -> None:
+    """The gallery's pictures, and docs/overview.png: the middle of a film of every family."""
+    folder = DOCS / "gallery"
+    folder.mkdir(exist_ok=True)
+    tiles = []
+    for name in TASKS:
+        puzzle = _example(name)
         frames = list(TASKS[name].film(puzzle, TASKS[name].solution(puzzle)))
-        moments = [frames[i] for i in np.linspace(0, len(frames) - 6, 5).round().astype(int)]
-        # The puzzles are drawn in the middle; the empty sides say nothing.
-        rows.append(np.concatenate([frame[:, 110:610] for frame in moments], axis=1))
-    picture = Image.fromarray(np.concatenate(rows))
-    picture.reduce(2).quantize(64).save(DOCS / "overview.png", optimize=True)
+        small = [Image.fromarray(frame).reduce(2) for frame in frames]
+        small[0].save(
+            folder / f"{name}.webp", save_all=True, append_images=small[1:], duration=125, loop=0, lossless=True,
+            method=4,
+        )  # fmt: skip
+        moments = [small[i] for i in np.linspace(0, len(frames) - 6, 5).round().astype(int)]
+        strip = Image.fromarray(np.concatenate([np.asarray(picture.reduce(2)) for picture in moments], axis=1))
+        strip.quantize(64).save(folder / f"{name}.png", optimize=True)
+        tiles.append(np.asarray(small[len(small) * 5 // 8]))
+    blank = np.full_like(tiles[0], 255)
+    rows = [tiles[i : i + 6] + [blank] * (6 - len(tiles[i : i + 6])) for i in range(0, len(tiles), 6)]
+    sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
+    sheet.reduce(2).quantize(128).save(DOCS / "overview.png", optimize=True)
 
 
-PAGES = {"models.md": models_page, "tasks.md": tasks_page}
+PAGES = {"models.md": models_page, "tasks.md": tasks_page, "gallery.md": gallery_page}
 
 
 def main(arguments: list[str]) -> int:
@@ -88,7 +114,7 @@ def main(arguments: list[str]) -> int:
     for name in stale:
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote docs/{name}")
-    write_overview()
+    write_pictures()
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from vmevalkit import contract
+from vmevalkit import contract, store
 from vmevalkit.models.base import MODELS
 from vmevalkit.tasks.base import TASKS
+from vmevalkit.types import Score
+from vmevalkit.video import load_image
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,24 +32,64 @@ def install(code: str, package: str, name: str, folder: Path, monkeypatch: pytes
     importlib.import_module(f"{package}.{name}")
 
 
-def test_the_page_about_tasks_makes_a_task_that_keeps_its_contract(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_page_about_tasks_makes_a_task_that_keeps_its_contract(tmp_path: Path) -> None:
     assert "shuttle" not in TASKS
     (code,) = code_of("add-a-task.md")
-    install(code, "vmevalkit.tasks", "shuttle", tmp_path, monkeypatch)
+    (tmp_path / "shuttle.py").write_text(code)
+    assert TASKS.add_file(tmp_path / "shuttle.py") == ["shuttle"]
     try:
         task = TASKS["shuttle"]
-        breaches = []
+        trials: list[contract.Trial] = []
         for difficulty in range(1, 6):
-            for mode in ("solve", "hold"):
-                breaches += contract.check_films(task, difficulty, mode, 0)
+            trials += contract.try_films(task, difficulty, "solve", 0)
+            trials += contract.try_films(task, difficulty, "hold", 0)
             transform = contract.TRANSFORMS[3 * difficulty]
-            breaches += contract.check_transform(task, difficulty, "solve", 0, transform, ("ground_truth", "crossfade"))
-        assert not breaches, "\n".join(map(str, breaches))
+            trials += contract.try_transform(task, difficulty, "solve", 0, transform, ("ground_truth", "crossfade"))
+        broken = [str(trial) for trial in trials if not trial.kept]
+        assert not broken, "\n".join(broken)
         assert task.summary == "bring the blue disc along the rail to the orange square."
     finally:
         TASKS.remove("shuttle")
+
+
+def test_a_task_in_a_file_of_ones_own_goes_through_every_stage(tmp_path: Path) -> None:
+    (code,) = code_of("add-a-task.md")
+    (tmp_path / "shuttle.py").write_text(code)
+    environment = {**os.environ, "VMEVALKIT_TASKS": str(tmp_path / "shuttle.py")}
+    for command in (
+        "make --task shuttle --count 2 --workers 2",
+        "generate --model replay --no-baselines",
+        "score --workers 2",
+    ):
+        run = subprocess.run(
+            [sys.executable, "-m", "vmevalkit.cli", *command.split()],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+    scores = [store.read_record(path, Score) for path in (tmp_path / "data/scores").rglob("rule.json")]
+    assert [score.passed for score in scores] == [True, True]
+
+
+def test_check_shows_the_frames_of_a_film_that_breaks_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = code_of("add-a-task.md")
+    # A verifier that lets the disc fly breaks its contract.
+    file = tmp_path / "flying.py"
+    file.write_text(code.replace("abs(b[1]) > 0.35", "abs(b[1]) > 35").replace('"shuttle"', '"flying"'))
+    # Two films will do; all of them are the business of the tests above.
+    monkeypatch.setattr(contract, "TRANSFORMS", ())
+    wanted = {"over_the_top", "ground_truth"}
+    films = contract.films
+    monkeypatch.setattr(contract, "films", lambda *a: (film for film in films(*a) if film.name in wanted))
+    try:
+        problems = contract.check("task", str(file), seeds=1, pictures=tmp_path / "check")
+    finally:
+        TASKS.remove("flying")
+    assert problems
+    assert all("over_the_top" in problem for problem in problems)
+    picture = Path(problems[0].rpartition("frames: ")[2])
+    assert load_image(picture).size == (6 * 360, 2 * 240)
 
 
 def test_the_page_about_models_makes_a_model_that_keeps_its_contract(

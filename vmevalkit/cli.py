@@ -69,6 +69,7 @@ def make(
     ] = "solve",
     size: Annotated[str, typer.Option(help="Width x height of the canvas.")] = "720x480",
     questions: Questions = defaults.QUESTIONS,
+    films: Annotated[bool, typer.Option("--films/--no-films", help="Write the film of the right answer, too.")] = True,
     workers: Workers = None,
 ) -> None:
     """Make questions: first frame, prompt, and the film of the answer."""
@@ -76,7 +77,7 @@ def make(
 
     folders = run(
         task, count=count, seed=seed, difficulty=difficulty, mode=mode,  # type: ignore[arg-type]
-        size=_size(size), questions=questions, workers=workers or _cores(),
+        size=_size(size), questions=questions, films=films, workers=workers or _cores(),
     )  # fmt: skip
     typer.echo(f"{len(folders)} questions in {questions}")
 
@@ -194,13 +195,16 @@ def list_(
 @app.command()
 def check(
     kind: Annotated[str, typer.Argument(help="task, model or scorer")],
-    name: Annotated[str, typer.Argument(help="its name")],
+    name: Annotated[str, typer.Argument(help="Its name, or a Python file that defines a task.")],
     seeds: Annotated[int, typer.Option(min=1, help="Puzzles a difficulty and mode, for a task.")] = 2,
+    pictures: Annotated[Path, typer.Option(help="Folder for frames of films that break it.")] = defaults.CHECKS,
 ) -> None:
     """Run the contract on one thing, for the person adding it."""
     from vmevalkit.contract import check as run
 
-    problems = run(kind, name, seeds=seeds, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    problems = run(
+        kind, name, seeds=seeds, pictures=pictures, progress=lambda line: print(line, file=sys.stderr, flush=True)
+    )
     if problems:
         for line in problems:
             typer.echo(line)

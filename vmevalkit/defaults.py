@@ -8,6 +8,7 @@ QUESTIONS = Path("data/questions")
 OUTPUTS = Path("data/outputs/pilot_experiment")
 SCORES = Path("data/scores/pilot_experiment")
 REPORT = Path("data/report")
+CHECKS = Path("data/check")
 WEIGHTS = Path("weights")
 ENVIRONMENTS = Path("envs")
 

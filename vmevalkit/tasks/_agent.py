@@ -10,7 +10,7 @@ import numpy as np
 from vmevalkit.tasks._draw import Colour
 from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches
 from vmevalkit.tasks.base import Reading
-from vmevalkit.video import Frame
+from vmevalkit.video import Planes
 
 # How much of the agent's area must be there, and how much more may be: 70 to 130 % in diameter.
 _SMALLEST, _LARGEST = 0.5, 1.8
@@ -26,8 +26,8 @@ AGENT_REASONS = {
 
 
 def agent_reader(
-    start: Frame, empty: Frame, colour: Colour, radius: float, slack: float
-) -> Callable[[Frame], Reading[tuple[float, float]]]:
+    start: Planes, empty: Planes, colour: Colour, radius: float, slack: float, *others: Planes
+) -> Callable[[Planes], Reading[tuple[float, float]]]:
     """A function that says where the agent's centre is in a frame: (x, y) in pixels of the view.
 
     Args:
@@ -36,35 +36,36 @@ def agent_reader(
         colour: of the agent; nothing else in the scene may have it.
         radius: of the agent, in pixels of the view.
         slack: how far from its rim its smear between two neighbouring frames may reach.
+        others: further drawings that the empty scene may agree with, in part or in between: what appears or vanishes.
     """
-    lens, envelope = Lens(start), Envelope(empty)
-    behind = np.ascontiguousarray(empty.transpose(2, 0, 1))
+    lens, envelope = Lens(start), Envelope(empty, *others)
     reach = radius + slack
 
-    def look(frame: Frame) -> tuple[Blob, int] | None:
+    def look(frame: Planes) -> tuple[Blob, int] | None:
         planes = lens.planes(frame)
         strange = envelope.unexplained(planes)
         if lost(strange):
             return None
-        blob = Blob(planes, strange, behind, colour, reach)
+        blob = Blob(planes, strange, empty, colour, reach)
         return blob, patches(_beyond(strange, blob, reach + 1))
 
     shown = look(start)
     assert shown is not None, "the start drawing must explain itself"
     nominal = shown[0].mass
 
-    def read(frame: Frame) -> Reading[tuple[float, float]]:
+    def read(frame: Planes) -> Reading[tuple[float, float]]:
         seen = look(frame)
         if seen is None:
             return Reading(None, False, "scene_lost")
         blob, strange = seen
         if blob.mass < _SMALLEST * nominal:
             return Reading(None, strange <= _STRANGE and blob.mass < 0.2 * nominal, "agent_lost")
-        if blob.stray > _STRAY * nominal:
-            return Reading(None, True, "two_agents")
+        if blob.stray > _STRAY * nominal or blob.mass > _LARGEST * nominal:
+            # A smear is no more than the agent itself, spread out.
+            return Reading(None, False, "two_agents")
         if strange > _STRANGE:
             return Reading(None, False, "extra_object")
-        if blob.mass > _LARGEST * nominal or blob.other > 1.2 * nominal:
+        if blob.other > 1.2 * nominal:
             return Reading(None, True)
         return Reading((blob.x + 0.5, blob.y + 0.5))
 

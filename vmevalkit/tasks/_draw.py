@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -29,73 +30,164 @@ BLUE: Colour = (0, 98, 190)
 ORANGE: Colour = (232, 136, 0)
 GREEN: Colour = (0, 148, 104)
 VERMILION: Colour = (213, 72, 0)
+SKY: Colour = (86, 180, 233)
+YELLOW: Colour = (240, 214, 40)
+PURPLE: Colour = (176, 84, 150)
+BROWN: Colour = (110, 66, 34)
+
+# Colours that can be told apart together, by the word a prompt uses. The order is that of use.
+HUES: dict[str, Colour] = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "purple": PURPLE,
+    "sky blue": SKY,
+    "yellow": YELLOW,
+    "red": VERMILION,
+    "brown": BROWN,
+}
 
 # Sub-pixels a side. Four makes edges smooth and movement visible at a quarter of a pixel.
 FINE = 4
+# Pictures are drawn in squares of this many pixels, which stay in the processor's cache.
+_TILE = 96
+
+
+class _Op(NamedTuple):
+    """One thing to be drawn, in canvas pixels."""
+
+    box: Box
+    kind: str
+    points: tuple[Point, ...]
+    size: float
+    colour: Colour
 
 
 class Sketch:
-    """A picture being drawn, in canvas pixels; kept `FINE` times larger inside.
+    """A drawing: a list of shapes in canvas pixels, turned into pixels where and as large as they are wanted.
 
     Args:
-        size: (width, height) in pixels.
+        size: (width, height) of the canvas in pixels.
         colour: of the empty sheet.
-        origin: canvas position of the sketch's own corner, in whole pixels.
+        shrink: how many times smaller than the canvas the pixels are; verifiers look at smaller pictures.
     """
 
-    def __init__(self, size: Size, colour: Colour = PAPER, origin: tuple[int, int] = (0, 0)) -> None:
-        self.image = Image.new("RGB", (size[0] * FINE, size[1] * FINE), colour)
-        self.origin = origin
-        self._pen = ImageDraw.Draw(self.image)
-
-    def _xy(self, points: Sequence[Point]) -> list[Point]:
-        # Pillow's coordinates are pixel centres; half a fine pixel less puts edges where they are meant.
-        return [((x - self.origin[0]) * FINE - 0.5, (y - self.origin[1]) * FINE - 0.5) for x, y in points]
+    def __init__(self, size: Size, colour: Colour = PAPER, shrink: float = 1) -> None:
+        self._colour, self._shrink = colour, shrink
+        self._box = (0, 0, max(1, round(size[0] / shrink)), max(1, round(size[1] / shrink)))
+        self._ops: list[_Op] = []
 
     def rectangle(self, box: Box, colour: Colour, radius: float = 0) -> None:
         """A filled rectangle (left, top, right, bottom), with rounded corners of `radius`."""
-        corners = self._xy([(box[0], box[1]), (box[2], box[3])])
-        self._pen.rounded_rectangle(corners, radius * FINE, fill=colour)
+        self._ops.append(_Op(box, "rectangle", ((box[0], box[1]), (box[2], box[3])), radius, colour))
 
     def circle(self, centre: Point, radius: float, colour: Colour) -> None:
         """A filled disc."""
-        x, y = centre
-        self._pen.ellipse(self._xy([(x - radius, y - radius), (x + radius, y + radius)]), fill=colour)
+        box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
+        self._ops.append(_Op(box, "circle", (box[:2], box[2:]), radius, colour))
 
     def polygon(self, points: Sequence[Point], colour: Colour) -> None:
         """A filled polygon."""
-        self._pen.polygon(self._xy(points), fill=colour)
+        self._ops.append(_Op(_around(points, 0), "polygon", tuple(points), 0, colour))
 
     def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         """A polyline with round joints and ends."""
-        fine = self._xy(points)
-        self._pen.line(fine, fill=colour, width=max(1, round(width * FINE)))
-        radius = width * FINE / 2
-        for x, y in fine:
-            self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+        self._ops.append(_Op(_around(points, width / 2), "line", tuple(points), width, colour))
 
     def region(self, box: Box) -> Sketch:
-        """A copy of the part inside a box (widened to whole pixels), to draw what moves there."""
-        width, height = self.image.width // FINE, self.image.height // FINE
-        left = min(max(0, math.floor(box[0]) - self.origin[0]), width - 1)
-        top = min(max(0, math.floor(box[1]) - self.origin[1]), height - 1)
-        right = max(left + 1, min(width, math.ceil(box[2]) - self.origin[0]))
-        bottom = max(top + 1, min(height, math.ceil(box[3]) - self.origin[1]))
+        """The part inside a box (widened to whole pixels), to draw what moves there."""
+        left, top, right, bottom = self._box
         part = Sketch.__new__(Sketch)
-        part.image = self.image.crop((left * FINE, top * FINE, right * FINE, bottom * FINE))
-        part.origin = (self.origin[0] + left, self.origin[1] + top)
-        part._pen = ImageDraw.Draw(part.image)
+        part._colour, part._shrink = self._colour, self._shrink
+        x = min(max(left, math.floor(box[0] / self._shrink)), right - 1)
+        y = min(max(top, math.floor(box[1] / self._shrink)), bottom - 1)
+        part._box = (
+            x, y, max(x + 1, min(right, math.ceil(box[2] / self._shrink))),
+            max(y + 1, min(bottom, math.ceil(box[3] / self._shrink))),
+        )  # fmt: skip
+        part._ops = self._inside(self._ops, part._box)
         return part
 
     def pixels(self) -> Frame:
-        """The finished picture, shape (height, width, 3)."""
-        return np.asarray(self.image.reduce(FINE))
+        """The finished picture, uint8 of shape (height, width, 3)."""
+        left, top, right, bottom = self._box
+        frame: Frame = np.empty((bottom - top, right - left, 3), np.uint8)
+        for y in range(top, bottom, _TILE):
+            for x in range(left, right, _TILE):
+                box = (x, y, min(x + _TILE, right), min(y + _TILE, bottom))
+                self._fill(frame[y - top : box[3] - top, x - left : box[2] - left], box)
+        return frame
 
     def onto(self, frame: Frame) -> None:
-        """Put the finished picture into a frame, at its origin."""
-        x, y = self.origin
-        pixels = self.pixels()
-        frame[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
+        """Put the finished picture into a frame of the whole canvas, where it belongs."""
+        left, top, right, bottom = self._box
+        frame[top:bottom, left:right] = self.pixels()
+
+    def _inside(self, ops: Sequence[_Op], box: tuple[int, int, int, int]) -> list[_Op]:
+        """What can be seen in a box of pixels."""
+        left, top, right, bottom = (edge * self._shrink for edge in box)
+        found: list[_Op] = []
+        for op in ops:
+            x0, y0, x1, y1 = op.box
+            if x0 > right + 1 or x1 < left - 1 or y0 > bottom + 1 or y1 < top - 1:
+                continue
+            if op.kind == "rectangle":
+                inset = op.size
+                if x0 + inset <= left and y0 + inset <= top and x1 - inset >= right and y1 - inset >= bottom:
+                    found.clear()
+            found.append(op)
+        return found
+
+    def _fill(self, part: Frame, box: tuple[int, int, int, int]) -> None:
+        ops = self._inside(self._ops, box)
+        image = Image.new("RGB", (part.shape[1] * FINE, part.shape[0] * FINE), self._colour)
+        pen = ImageDraw.Draw(image)
+        scale = FINE / self._shrink
+        for op in ops:
+            # Whole sub-pixels, less the tile's corner, so that a shape has the same pixels in any tile. Pillow's
+            # coordinates are pixel centres; half a sub-pixel less puts edges where they are meant.
+            points = [
+                (round(x * scale - 0.5) - box[0] * FINE, round(y * scale - 0.5) - box[1] * FINE) for x, y in op.points
+            ]
+            if op.kind == "rectangle":
+                _rounded(pen, points, round(op.size * scale), op.colour)
+            elif op.kind == "circle":
+                pen.ellipse(points, fill=op.colour)
+            elif op.kind == "polygon":
+                pen.polygon(points, fill=op.colour)
+            else:
+                pen.line(points, fill=op.colour, width=max(1, round(op.size * scale)))
+                radius = round(op.size * scale / 2)
+                for x, y in points:
+                    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=op.colour)
+        part[:] = np.asarray(image.reduce(FINE))
+
+
+def shrunk(frame: Frame, shrink: float) -> Frame:
+    """A picture some times smaller, each pixel the mean of what it covers."""
+    if shrink == 1:
+        return frame
+    size = (round(frame.shape[1] / shrink), round(frame.shape[0] / shrink))
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
+
+
+def _rounded(pen: ImageDraw.ImageDraw, corners: Sequence[tuple[int, int]], radius: int, colour: Colour) -> None:
+    """A rectangle with rounded corners: several times quicker than Pillow's own."""
+    (left, top), (right, bottom) = corners
+    if right < left or bottom < top:
+        return
+    radius = min(radius, (right - left) // 2, (bottom - top) // 2)
+    pen.rectangle((left, top + radius, right, bottom - radius), fill=colour)
+    if radius:
+        pen.rectangle((left + radius, top, right - radius, bottom), fill=colour)
+        for x in (left, right - 2 * radius):
+            for y in (top, bottom - 2 * radius):
+                pen.ellipse((x, y, x + 2 * radius, y + 2 * radius), fill=colour)
+
+
+def _around(points: Sequence[Point], margin: float) -> Box:
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin
 
 
 def square_board(canvas: Size, cells: int, margin: float = 0.045) -> tuple[float, float, float]:

@@ -19,9 +19,9 @@ import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.registry import Registry
-from vmevalkit.tasks._vision import to_view
+from vmevalkit.tasks._vision import shrink_of, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
-from vmevalkit.video import Frame, Frames
+from vmevalkit.video import Frame, Frames, Planes, Views
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -50,7 +50,7 @@ class Reading(Generic[S]):
 
 
 Painter = Callable[[S], Frame]
-Reader = Callable[[Frame], Reading[S]]
+Reader = Callable[[Planes], Reading[S]]
 
 
 class Task(ABC, Generic[P, S]):
@@ -93,8 +93,14 @@ class Task(ABC, Generic[P, S]):
         """Ways to ask for the solution. Each names the scene, the goal and the rules, in plain words."""
 
     @abstractmethod
-    def painter(self, puzzle: P, canvas: Size) -> Painter[S]:
-        """A function that draws any state, legal or not, on a canvas. Called for each frame: keep the static part."""
+    def painter(self, puzzle: P, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[S]:
+        """A function that draws any state, legal or not. Called for each frame: keep what stays.
+
+        Args:
+            canvas: the size that the drawing is laid out for.
+            shrink: how many times smaller the pictures are (see `Sketch`); verifiers look at small ones.
+            swell: size of what moves or appears, relative to the question's; verdicts must not depend on a little.
+        """
 
     @abstractmethod
     def between(self, puzzle: P, a: S, b: S, t: float) -> S:
@@ -102,7 +108,7 @@ class Task(ABC, Generic[P, S]):
 
     @abstractmethod
     def cheats(self, puzzle: P) -> dict[str, list[S]]:
-        """State lists that end at the answer, or near it, by an illegal step. Their films must fail."""
+        """State lists that must fail, by name: right ends by an illegal step, and `nearly_...` right ends."""
 
     def alternatives(self, puzzle: P) -> dict[str, list[S]]:
         """Other state lists that are right, by name. Their films must pass."""
@@ -112,7 +118,7 @@ class Task(ABC, Generic[P, S]):
 
     @abstractmethod
     def reader(self, puzzle: P, canvas: Size) -> Reader[S]:
-        """A function that reads a frame of the view's size (see `_vision.view_size`)."""
+        """A function that reads a frame's planes at the view's size (see `_vision`)."""
 
     @abstractmethod
     def illegal(self, puzzle: P, a: S, b: S) -> str | None:
@@ -217,10 +223,10 @@ class Task(ABC, Generic[P, S]):
         return ", then ".join(self.steps(puzzle))
 
     def film(
-        self, puzzle: P, states: Sequence[S], canvas: Size = DEFAULT_CANVAS, frames: int = FRAMES
+        self, puzzle: P, states: Sequence[S], canvas: Size = DEFAULT_CANVAS, frames: int = FRAMES, swell: float = 1
     ) -> Iterator[Frame]:
         """Draw a list of states as a film: start shown, each step at an even pace, the last state held."""
-        draw = self.painter(puzzle, canvas)
+        draw = self.painter(puzzle, canvas, swell=swell)
         head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
         steps = len(states) - 1
         moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
@@ -236,13 +242,21 @@ class Task(ABC, Generic[P, S]):
                 drawn = {position: draw(state)}
             yield drawn[position]
 
-    def verify(self, puzzle: P, frames: Frames, mode: Mode = "solve", canvas: Size = DEFAULT_CANVAS) -> Verdict:
+    def verify(
+        self,
+        puzzle: P,
+        frames: Views,
+        mode: Mode = "solve",
+        canvas: Size = DEFAULT_CANVAS,
+        read: Reader[S] | None = None,
+    ) -> Verdict:
         """Decide about a film. Pure: the same puzzle and frames give the same verdict.
 
         Args:
-            frames: uint8 (count, height, width, 3), the canvas at the size of `_vision.view_size(canvas)`.
+            frames: uint8 (count, 3, height, width), planes of the canvas at the size of `_vision.view_size(canvas)`.
+            read: a reader of this puzzle and canvas, where many films of it are judged.
         """
-        read = self.reader(puzzle, canvas)
+        read = read or self.reader(puzzle, canvas)
         readings: list[Reading[S]] = []
         for i, frame in enumerate(frames):
             # Films hold still for long; the same picture has the same reading.
@@ -261,9 +275,9 @@ class Task(ABC, Generic[P, S]):
             return not self.same(puzzle, last.state, self.solution(puzzle)[0])
         return len(readings) > max(2, count * _START_WITHIN)
 
-    def drawing(self, puzzle: P, state: S, canvas: Size) -> Frame:
+    def drawing(self, puzzle: P, state: S, canvas: Size) -> Planes:
         """A state drawn at the size of the view, for readers."""
-        return to_view(self.painter(puzzle, canvas)(state))
+        return to_planes(self.painter(puzzle, canvas, shrink_of(canvas))(state))
 
 
 def _preservation(readings: Sequence[Reading[S]]) -> float:
@@ -301,6 +315,8 @@ REASONS: dict[str, str] = {
     "unreadable": "The film ends in a picture that is not a clear state of the puzzle.",
     "extra_object": "Something appears that does not belong to the scene.",
     "teleport": "Something jumps from one place to another without being seen on the way.",
+    "several_at_once": "Several things change at the same time; they must change one after another.",
+    "erased": "Something that was right is taken back.",
 }
 
 _HOLD = (

@@ -1,13 +1,14 @@
-"""Chess: White to move, mate in one.
+"""Chess: White to move and mate, in one move or, at the top difficulty, in two.
 
     . . . . . . k .
     . . . . . p p p      The rook goes up to the eighth rank and mates. A film passes when one white piece is seen to
     . . . . . . . .      slide from its square to one that gives mate (any mating move will do), what it takes vanishes
     R . . . . K . .      under it, it rests there, and nothing else changes. A knight may go straight or round a corner.
 
-The plan length is always 1: the move. What grows with difficulty is the search: more pieces, more checks that do not
-mate, and fewer right moves. In no puzzle is mate given by castling, en passant or promotion. There are far more than
-10,000 puzzles at every difficulty.
+The plan length is 1, the move, or 3 for a mate in two: White's only key move, Black's only reply, White's mate, each
+seen in its turn. What grows with difficulty is the search: more pieces, more checks that do not mate, and fewer right
+moves. In no puzzle is mate given by castling, en passant or promotion. There are far more than 10,000 puzzles at every
+difficulty.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ import chess as rules
 import numpy as np
 import numpy.typing as npt
 
+from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks._draw import INK, Colour, Point, Sketch, oval, square_board
-from vmevalkit.tasks._vision import Envelope, Floats, Lens, Mask, Planes, Seeker, Spot, Sprite, lost, patches, view_size
+from vmevalkit.tasks._sprites import Seeker, Spot, Sprite
+from vmevalkit.tasks._vision import Envelope, Floats, Lens, Mask, lost, patches, to_view, tone, view_size
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
-from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame
+from vmevalkit.types import Mode, Record, Size, Verdict
+from vmevalkit.video import Frame, Planes, Views
 
 Place = tuple[float, float]
 
-# Difficulty: fewest and most pieces, checks that do not mate (at least), mating moves (at most).
-_LEVELS = {1: (5, 7, 0, 3), 2: (8, 10, 1, 3), 3: (11, 14, 2, 2), 4: (15, 18, 3, 1), 5: (19, 24, 4, 1)}
+# Difficulty: fewest and most pieces, checks that do not mate (at least), mating moves (at most). The fifth is the mate
+# in two, made from a mate in one of the third.
+_LEVELS = {1: (5, 7, 0, 3), 2: (8, 11, 1, 3), 3: (12, 16, 2, 2), 4: (17, 24, 3, 1), 5: (11, 18, 1, 3)}
 _NAMES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight", "P": "pawn"}
 _STOCK = {"K": 1, "Q": 1, "R": 2, "B": 2, "N": 2, "P": 8}
 _COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven")
@@ -62,11 +66,18 @@ _SPECKS, _CLEARLY = 1, 0.7
 class Puzzle(Record):
     """A position with White to move. `rows` from the top (eighth rank) down, FEN letters, "." for an empty square.
 
-    `answer` is one mating move: squares counted from the top left corner, row by row.
+    `answer` is one right move, from square to square, counted from the top left corner, row by row. `then` is what
+    follows in a mate in two: Black's reply and White's mate.
     """
 
     rows: tuple[str, ...]
     answer: tuple[int, int]
+    then: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def plies(self) -> int:
+        """Moves of both sides."""
+        return 1 + len(self.then)
 
     @property
     def board(self) -> str:
@@ -74,12 +85,17 @@ class Puzzle(Record):
 
 
 class State(NamedTuple):
-    """What stands on the 64 squares, and a piece on its way with its centre at (row, column), if any."""
+    """What stands on the 64 squares, and a piece on its way with its centre at (row, column), if any.
+
+    What was read also says how many moves were made before, and the board (`before`) that they led to.
+    """
 
     board: str
     piece: str = ""
     row: float = 0.0
     column: float = 0.0
+    made: int = 0
+    before: str = ""
 
 
 class Motion(NamedTuple):
@@ -95,11 +111,12 @@ class Chess(Task[Puzzle, State]):
     """The board, and a piece on its way, are the state."""
 
     name = "chess"
+    version = 2
     puzzle_type = Puzzle
     reasons = {
-        "not_mate": "The move is legal, but it does not mate.",
+        "not_mate": "The move is legal, but it does not mate, or does not lead to mate.",
         "illegal_move": "A piece goes where the rules of chess do not let it go.",
-        "wrong_side": "A black piece moves, although it is White's turn.",
+        "wrong_side": "A piece moves whose side is not to move.",
         "piece_changed": "A piece turns into another one.",
         "piece_vanished": "A piece disappears that was not captured.",
         "second_move": "More than one piece moves.",
@@ -109,22 +126,38 @@ class Chess(Task[Puzzle, State]):
         kind = rng.choice("QQRRBBNNPP*S")
         while True:
             puzzle = _compose(rng, kind, difficulty)
+            if puzzle and difficulty == 5:
+                puzzle = _in_two(rng, puzzle)
             if puzzle:
                 return puzzle
 
     def solution(self, puzzle: Puzzle) -> list[State]:
-        return [State(puzzle.board), State(_moved(puzzle.board, *puzzle.answer))]
+        boards = itertools.accumulate((puzzle.answer, *puzzle.then), lambda b, m: _moved(b, *m), initial=puzzle.board)
+        return [State(board) for board in boards]
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        origin, target = puzzle.answer
-        taken = puzzle.board[target]
-        ending = f" and captures the black {_NAMES[taken.upper()]} there" if taken != "." else ""
-        return [
-            f"the white {_NAMES[puzzle.board[origin]]} in the {_ORDINAL[origin % 8]} column from the left and the "
-            f"{_ORDINAL[7 - origin // 8]} row from the bottom goes {_way(origin, target)}{ending}"
-        ]
+        found = []
+        for state, (origin, target) in zip(self.solution(puzzle), (puzzle.answer, *puzzle.then), strict=False):
+            piece, taken = state.board[origin], state.board[target]
+            ending = f" and captures the {_name(taken)} there" if taken != "." else ""
+            found.append(
+                f"the {_name(piece)} in the {_ORDINAL[origin % 8]} column from the left and the "
+                f"{_ORDINAL[7 - origin // 8]} row from the bottom goes {_way(origin, target)}{ending}"
+            )
+        return found
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        if puzzle.then:
+            return (
+                "A chess position seen from above. White plays up the board, moves first and mates in two. Three moves "
+                "are shown, one after another: White's key move, Black's only reply, White's checkmate. Each piece "
+                "slides slowly to its square and stays; what it captures disappears. The camera is fixed.",
+                "Mate in two for White, the side that plays up the board. First one white piece glides to the only "
+                "square that forces mate, then Black makes the only legal reply, then a white piece gives checkmate. "
+                "Captured pieces vanish under the capturing one. Nothing else moves. Static camera.",
+                "White to move and checkmate in two moves. Show the whole line: white move, black reply, mating white "
+                "move, each sliding visibly across the board in turn. All other pieces stay. Fixed top-down camera.",
+            )
         return (
             "A chess position seen from above. White plays up the board and is to move: show the one move that "
             "checkmates Black. The white piece slides slowly from its square to its new square and stays there. A "
@@ -137,9 +170,9 @@ class Chess(Task[Puzzle, State]):
             "still. Fixed top-down camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[State]:
+    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[State]:
         left, top, cell = square_board(canvas, 8)
-        sheet = _sheet(canvas, (left, top, cell), puzzle.board)
+        sheet = _sheet(canvas, (left, top, cell), puzzle.board, shrink)
         base = sheet.pixels()
 
         def draw(state: State) -> Frame:
@@ -155,7 +188,7 @@ class Chess(Task[Puzzle, State]):
                     if abs(place[0] - i // 8) < 1.1 and abs(place[1] - i % 8) < 1.1:
                         _square(part, (left, top, cell), i, state.board[i])
                 if state.piece and place is places[-1]:
-                    _piece(part, state.piece, (x, y), cell)
+                    _piece(part, state.piece, (x, y), cell * swell)
                 part.onto(frame)
             return frame
 
@@ -176,16 +209,27 @@ class Chess(Task[Puzzle, State]):
         return State(board, piece, lerp(start[0], end[0], t), lerp(start[1], end[1], t))
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[State]]:
-        start, end = self.solution(puzzle)
-        origin, target = puzzle.answer
-        board, found = puzzle.board, {}
+        # The last move is the one that is cheated with; what led to it is right.
+        *past, start, end = self.solution(puzzle)
+        origin, target = (puzzle.answer, *puzzle.then)[-1]
+        found = {name: [*past, *states] for name, states in self._cheats(start, end, origin, target).items()}
+        if past:
+            keyless = [(a, b) for a, targets in _ways(puzzle.board, 3).items() for b, key in targets.items() if not key]
+            found["wrong_key"] = [past[0], State(_moved(puzzle.board, *keyless[0]))]
+            found["nearly_without_the_mate"] = [*past, start]
+            found["without_a_reply"] = [*past, State(_moved(past[-1].board, origin, target))]
+            found["black_first"] = [past[0], State(_moved(past[0].board, *puzzle.then[0])), start, end]
+        return found
+
+    def _cheats(self, start: State, end: State, origin: int, target: int) -> dict[str, list[State]]:
+        board, found = start.board, {}
         ways = _ways(board)
         wrong = [(a, b) for a, targets in ways.items() for b, mates in targets.items() if not mates]
         if wrong:
-            found["legal_but_no_mate"] = [start, State(_moved(board, *wrong[len(wrong) // 2]))]
+            found["nearly_no_mate"] = [start, State(_moved(board, *wrong[len(wrong) // 2]))]
         own = [b for b, mates in ways[origin].items() if not mates]
         if own:
-            found["right_piece_wrong_square"] = [start, State(_moved(board, origin, own[0]))]
+            found["nearly_right_square"] = [start, State(_moved(board, origin, own[0]))]
         aside = [(a, b) for a in ways for b in ways[a] if a != origin and board[b] == "." and b != target]
         if aside:
             first = _moved(board, *aside[0])
@@ -200,28 +244,46 @@ class Chess(Task[Puzzle, State]):
         return found
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[State]]:
-        start, found = State(puzzle.board), {}
-        for origin, targets in _ways(puzzle.board).items():
+        *past, start, end = self.solution(puzzle)
+        found, answer = {}, (puzzle.answer, *puzzle.then)[-1]
+        for origin, targets in _ways(start.board).items():
             for target, mates in targets.items():
-                if mates and (origin, target) != puzzle.answer:
-                    found[f"mate_{origin}_{target}"] = [start, State(_moved(puzzle.board, origin, target))]
-        origin, target = puzzle.answer
-        if puzzle.board[origin] == "N":
-            lifted = _put(puzzle.board, origin, ".")
-            corner = State(lifted, "N", origin // 8, target % 8)
-            found["round_the_corner"] = [start, corner, State(_moved(puzzle.board, origin, target))]
+                if mates and (origin, target) != answer:
+                    found[f"mate_{origin}_{target}"] = [*past, start, State(_moved(start.board, origin, target))]
+        origin, target = answer
+        if start.board[origin] == "N":
+            corner = State(_put(start.board, origin, "."), "N", origin // 8, target % 8)
+            found["round_the_corner"] = [*past, start, corner, end]
         return found
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[State]:
-        return _Eye(puzzle.board, canvas).read
+        return _Eye(puzzle.board, canvas).read if puzzle.plies == 1 else _Game(puzzle, canvas).read
+
+    def verify(
+        self,
+        puzzle: Puzzle,
+        frames: Views,
+        mode: Mode = "solve",
+        canvas: Size = DEFAULT_CANVAS,
+        read: Reader[State] | None = None,
+    ) -> Verdict:
+        # A game is followed move by move: its reader remembers the film, and cannot be used for another.
+        return super().verify(puzzle, frames, mode, canvas, read if puzzle.plies == 1 else None)
 
     def illegal(self, puzzle: Puzzle, a: State, b: State) -> str | None:
-        was, now = _motion(puzzle.board, a), _motion(puzzle.board, b)
+        board, left = b.before or puzzle.board, puzzle.plies - b.made
+        was, now = _motion(board, a) if a.made == b.made else None, _motion(board, b)
+        if a.made < b.made:
+            # The move before this one is over: was it a good one?
+            done = _motion(a.before or puzzle.board, a)
+            ways = _ways(a.before or puzzle.board, puzzle.plies - a.made)
+            if done is None or not any(good and _rests(done, t) for t, good in ways.get(done.origin, {}).items()):
+                return "not_mate"
         if now is None:
             away = was is not None and math.dist(was.place, divmod(was.origin, 8)) > 0.5
             return "teleport" if away else None
         home = divmod(now.origin, 8)
-        targets = _ways(puzzle.board).get(now.origin, {})
+        targets = _ways(board, left).get(now.origin, {})
         if now.taken >= 0 and (now.taken not in targets or math.dist(now.place, divmod(now.taken, 8)) > _COVERS):
             return "piece_vanished"
         last: Place = home
@@ -229,9 +291,9 @@ class Chess(Task[Puzzle, State]):
             last = was.place
         elif was is not None and math.dist(was.place, divmod(was.origin, 8)) > 0.5:
             return "second_move"
-        ahead = [t for t in targets if _on_way(now.origin, t, now.place, puzzle.board[now.origin])]
+        ahead = [t for t in targets if _on_way(now.origin, t, now.place, board[now.origin])]
         if math.dist(now.place, home) > 0.5:
-            if puzzle.board[now.origin].islower():
+            if board[now.origin].isupper() == (left % 2 == 0):
                 return "wrong_side"
             if not ahead:
                 return "illegal_move"
@@ -241,22 +303,24 @@ class Chess(Task[Puzzle, State]):
         return "teleport" if math.dist(last, now.place) > _LEAP * travel else None
 
     def progress(self, puzzle: Puzzle, state: State) -> float:
-        now = _motion(puzzle.board, state)
-        if now is None:
-            return 0.0
-        best = 0.0
-        for target, mates in _ways(puzzle.board).get(now.origin, {}).items():
-            if mates:
-                if _rests(now, target) and (now.taken == target) == (puzzle.board[target] != "."):
-                    return 1.0
-                if _on_way(now.origin, target, now.place, puzzle.board[now.origin]):
+        board, best = state.before or puzzle.board, 0.0
+        now = _motion(board, state)
+        ways = _ways(board, puzzle.plies - state.made).get(now.origin, {}) if now else {}
+        for target, good in ways.items():
+            if good and now:
+                if _rests(now, target) and (now.taken == target) == (board[target] != "."):
+                    best = 1.0
+                elif _on_way(now.origin, target, now.place, board[now.origin]):
                     home = divmod(now.origin, 8)
                     share = math.dist(home, now.place) / math.dist(home, divmod(target, 8))
-                    best = max(best, 0.5 * min(share, 1.0))
-        return best if math.dist(divmod(now.origin, 8), now.place) > _RESTS else 0.0
+                    best = max(best, 0.5 * min(share, 1.0)) if math.dist(home, now.place) > _RESTS else best
+        return (state.made + best) / puzzle.plies
 
     def same(self, puzzle: Puzzle, a: State, b: State) -> bool:
-        was, now = _motion(puzzle.board, a), _motion(puzzle.board, b)
+        if a.made != b.made:
+            return False
+        board = b.before or puzzle.board
+        was, now = _motion(board, a), _motion(board, b)
         if was is None or now is None:
             moved = was or now
             if moved is None:
@@ -267,26 +331,34 @@ class Chess(Task[Puzzle, State]):
     def judge(self, puzzle: Puzzle, readings: Sequence[Reading[State]]) -> Verdict:
         verdict = super().judge(puzzle, readings)
         last = readings[-1].state
-        now = _motion(puzzle.board, last) if last is not None else None
-        if now is None:
+        now = _motion(last.before or puzzle.board, last) if last is not None else None
+        if last is None or now is None:
             return verdict
-        home = divmod(now.origin, 8)
         if verdict.reason == "unfinished":
-            targets = _ways(puzzle.board).get(now.origin, {})
-            if any(_rests(now, t) and not mates for t, mates in targets.items()):
+            targets = _ways(last.before or puzzle.board, puzzle.plies - last.made).get(now.origin, {})
+            if any(_rests(now, t) and not good for t, good in targets.items()):
                 return self._verdict("not_mate", verdict.outcome, verdict.process, 1.0, verdict.evidence_frame)
         if verdict.outcome == verdict.process == 1.0:
-            # Only now is it known how far the piece had to go: it must be seen between the two squares.
-            travel = math.dist(home, now.place)
-            places: list[float] = []
-            for reading in readings:
-                seen = _motion(puzzle.board, reading.state) if reading.state is not None else None
-                gone = math.dist(home, seen.place) / travel if seen and seen.origin == now.origin else 0.0
-                if 0.1 < gone < 0.9 and all(abs(gone - place) > 0.1 for place in places):
-                    places.append(gone)
-            if len(places) < _PLACES:
-                return self._verdict("teleport", 1.0, 0.0, verdict.preservation, verdict.evidence_frame)
+            for made in range(puzzle.plies):
+                if not self._seen_moving(puzzle, [r.state for r in readings if r.state and r.state.made == made]):
+                    return self._verdict("teleport", 1.0, 0.0, verdict.preservation, verdict.evidence_frame)
         return verdict
+
+    def _seen_moving(self, puzzle: Puzzle, states: Sequence[State]) -> bool:
+        """Whether the piece that moved was seen between its squares: only at the end is it known how far it went."""
+        board = states[-1].before or puzzle.board
+        last = _motion(board, states[-1])
+        if last is None:
+            return False
+        home = divmod(last.origin, 8)
+        travel = math.dist(home, last.place)
+        places: list[float] = []
+        for state in states:
+            seen = _motion(board, state)
+            gone = math.dist(home, seen.place) / travel if seen and seen.origin == last.origin else 0.0
+            if 0.1 < gone < 0.9 and all(abs(gone - place) > 0.1 for place in places):
+                places.append(gone)
+        return len(places) >= _PLACES
 
 
 # ------------------------------------------------------------------------------------------------------ the position
@@ -310,13 +382,33 @@ def _position(board: str) -> rules.Board:
 
 
 @lru_cache(maxsize=256)
-def _ways(board: str) -> dict[int, dict[int, bool]]:
-    """White's legal moves: from which square to which, and whether that mates."""
+def _ways(board: str, left: int = 1) -> dict[int, dict[int, bool]]:
+    """Legal moves, from which square to which, and whether a move is right when so many are left to be made.
+
+    The last one (1) must mate, Black's reply (2) need only be legal, and White's first of two (3) must force mate.
+    """
     position, found = _position(board), dict[int, dict[int, bool]]()
+    position.turn = left % 2 == 1
     for move in list(position.legal_moves):
         if not move.promotion:
-            found.setdefault(move.from_square ^ 56, {})[move.to_square ^ 56] = _mates(position, move)
+            good = _mates(position, move) if left == 1 else left == 2 or _forces(position, move)
+            found.setdefault(move.from_square ^ 56, {})[move.to_square ^ 56] = good
     return found
+
+
+def _forces(position: rules.Board, move: rules.Move) -> bool:
+    """Whether every reply to White's move, and there is one, allows mate."""
+    position.push(move)
+    replies = list(position.legal_moves)
+    forced = bool(replies)
+    for reply in replies:
+        position.push(reply)
+        forced = any(_mates(position, answer) for answer in list(position.legal_moves))
+        position.pop()
+        if not forced:
+            break
+    position.pop()
+    return forced
 
 
 def _mates(position: rules.Board, move: rules.Move) -> bool:
@@ -362,6 +454,10 @@ def _apart(place: Place, a: Place, b: Place) -> float:
     t = ((place[0] - a[0]) * along[0] + (place[1] - a[1]) * along[1]) / (along[0] ** 2 + along[1] ** 2)
     t = min(max(t, 0.0), 1.0)
     return math.dist(place, (a[0] + along[0] * t, a[1] + along[1] * t))
+
+
+def _name(piece: str) -> str:
+    return f"{'white' if piece.isupper() else 'black'} {_NAMES[piece.upper()]}"
 
 
 def _way(origin: int, target: int) -> str:
@@ -415,9 +511,8 @@ class _Eye:
         left, top, cell = square_board(canvas, 8)
         self.board = board
         self.left, self.top, self.cell = left * scale, top * scale, cell * scale
-        start = _sheet(size, (self.left, self.top, self.cell), board).pixels()
-        self.lens, self.envelope = Lens(start), Envelope(start)
-        self.start = np.ascontiguousarray(start.transpose(2, 0, 1))
+        self.start = to_view(_sheet(size, (self.left, self.top, self.cell), board).pixels())
+        self.lens, self.envelope = Lens(self.start), Envelope(self.start)
         # Pieces that stand on squares are drawn where they are; on the way half a pixel does not matter.
         self.phase = _phases(self._middle(0))
         self.sprites = _sprites(self.cell, self.phase)
@@ -434,15 +529,15 @@ class _Eye:
         self.ends: dict[tuple[int, int], tuple[Envelope, _Picture]] = {}
 
     def _templates(self, colour: Colour, phases: Place) -> Floats:
-        """How every look fills a square: shape (looks, pixels), green only."""
+        """How every look fills a square: shape (looks, pixels), luma only."""
         side = int(self.cell)
-        found = [np.full(side * side, colour[1], np.float32)]
+        found = [np.full(side * side, tone(colour)[0], np.float32)]
         for sprite in _sprites(self.cell, phases).values():
             inner = slice(sprite.side // 2 - side // 2, sprite.side // 2 - side // 2 + side)
-            found.append((sprite.ink[1] + (1 - sprite.alpha) * colour[1])[inner, inner].ravel())
+            found.append((sprite.ink[0] + (1 - sprite.alpha) * tone(colour)[0])[inner, inner].ravel())
         return np.stack(found)
 
-    def read(self, frame: Frame) -> Reading[State]:
+    def read(self, frame: Planes) -> Reading[State]:
         planes = self.lens.planes(frame)
         strange = self.envelope.unexplained(planes)
         if lost(strange):
@@ -467,7 +562,7 @@ class _Eye:
 
     def _wrong(self, planes: Planes) -> dict[int, str]:
         """Squares that look clearly more like something else than like what stood there, and like what."""
-        seen = planes[1].ravel()[self.pixels].astype(np.float32)
+        seen = planes[0].ravel()[self.pixels].astype(np.float32)
         found = {}
         for squares, templates in self.templates:
             part = seen[squares]
@@ -489,7 +584,7 @@ class _Eye:
             return None
         if move not in self.ends:
             picture = _Picture(move[0], move[1] if self.board[move[1]] != "." else -1, (self._spot(*move),))
-            self.ends[move] = Envelope(self._drawn(picture).transpose(1, 2, 0)), picture
+            self.ends[move] = Envelope(self._drawn(picture)), picture
         envelope, picture = self.ends[move]
         guess = _Guess(picture, envelope.unexplained(planes), self._misfit(planes, picture))
         return guess if guess.explains and self._sound(planes, picture) else None
@@ -543,7 +638,7 @@ class _Eye:
 
     def _opacity(self, planes: Planes, without: Planes, having: Planes, window: tuple[slice, slice]) -> float | None:
         """How much of what one picture has and the other has not is seen in a window; None where they are the same."""
-        seen, bare, full = (_soft(picture[1][window]) for picture in (planes, without, having))
+        seen, bare, full = (_soft(picture[0][window]) for picture in (planes, without, having))
         change = full - bare
         if (change * change).mean() < _HIDDEN:
             return None
@@ -571,7 +666,7 @@ class _Eye:
                     return False
             elif self.board[square] != ".":
                 bare = behind.copy()
-                bare[:, window[0], window[1]] = np.array(_colour(square), np.uint8)[:, None, None]
+                bare[:, window[0], window[1]] = np.array(tone(_colour(square)), np.uint8)[:, None, None]
                 there = self._opacity(planes, sprite.over(bare, picture.spots, picture.shares), drawn, window)
                 if there is not None and there < _FIRM:
                     return False
@@ -591,7 +686,7 @@ class _Eye:
         for rows, columns in windows:
             inner = slice(max(0, rows.start - 3), rows.stop + 3), slice(max(0, columns.start - 3), columns.stop + 3)
             outer = tuple(slice(max(0, part.start - 3), part.stop + 3) for part in inner)
-            found = Envelope(drawn[:, outer[0], outer[1]].transpose(1, 2, 0)).unexplained(planes[:, outer[0], outer[1]])
+            found = Envelope(drawn[:, outer[0], outer[1]]).unexplained(planes[:, outer[0], outer[1]])
             y, x = inner[0].start - outer[0].start, inner[1].start - outer[1].start
             height, width = left[inner].shape
             left[inner] = found[y : y + height, x : x + width]
@@ -604,7 +699,7 @@ class _Eye:
         """
         window = _around(picture.spots, self.sprites["K"].side)
         without = self._scene(picture.origin, picture.taken)[1]
-        seen, drawn, bare = (_soft(p[1][window]) for p in (planes, self._drawn(picture), without))
+        seen, drawn, bare = (_soft(p[0][window]) for p in (planes, self._drawn(picture), without))
         change = drawn - bare
         here = np.abs(change) > 8
         terms = _slight(drawn)[:, here]
@@ -617,14 +712,14 @@ class _Eye:
         """Whether the moving piece looks like itself more than like any other."""
         side = self.sprites["K"].side
         rows, columns = _around(picture.spots, side)
-        behind = self._scene(picture.origin, picture.taken)[1][1, rows, columns].astype(np.float32)
-        inks = np.stack([sprite.ink[1] for sprite in self.sprites.values()])
+        behind = self._scene(picture.origin, picture.taken)[1][0, rows, columns].astype(np.float32)
+        inks = np.stack([sprite.ink[0] for sprite in self.sprites.values()])
         alphas = np.stack([sprite.alpha for sprite in self.sprites.values()])
         drawn = np.repeat(behind[None], len(inks), axis=0)
         for (y, x), share in zip(picture.spots, picture.shares, strict=True):
             part = slice(y - rows.start, y - rows.start + side), slice(x - columns.start, x - columns.start + side)
             drawn[:, part[0], part[1]] += share * (inks - alphas * behind[part])
-        off = ((drawn - planes[1, rows, columns]) ** 2).sum((1, 2))
+        off = ((drawn - planes[0, rows, columns]) ** 2).sum((1, 2))
         return bool(off.min() >= _CLEARLY * off[self.looks.index(self.board[picture.origin]) - 1])
 
     def _note(self, planes: Planes, wrong: dict[int, str], best: _Guess | None, strange: Mask) -> str:
@@ -695,9 +790,41 @@ class _Eye:
             for square in (origin, taken):
                 if square >= 0:
                     rows, columns = self._window(square)
-                    behind[:, rows, columns] = np.array(_colour(square), np.uint8)[:, None, None]
+                    behind[:, rows, columns] = np.array(tone(_colour(square)), np.uint8)[:, None, None]
             self.scenes[origin, taken] = Seeker(behind, self.sprites[self.board[origin]]), behind
         return self.scenes[origin, taken]
+
+
+class _Game:
+    """Reads a film of several moves: each against the board that the moves before it have left.
+
+    A move is over when its piece rests on a square where it may go, and the next frames are explained by another
+    piece's move from there.
+    """
+
+    def __init__(self, puzzle: Puzzle, canvas: Size) -> None:
+        self.plies, self.canvas = puzzle.plies, canvas
+        self.board, self.made = puzzle.board, 0
+        self.eye, self.eyes = _Eye(puzzle.board, canvas), dict[str, _Eye]()
+        self.rested = ""
+
+    def read(self, frame: Planes) -> Reading[State]:
+        reading = self.eye.read(frame)
+        if reading.state is None and self.rested and self.made + 1 < self.plies:
+            if self.rested not in self.eyes:
+                self.eyes[self.rested] = _Eye(self.rested, self.canvas)
+            after = self.eyes[self.rested].read(frame)
+            if after.state is not None and after.kept:
+                self.eye, self.board, self.rested = self.eyes[self.rested], self.rested, ""
+                self.made, reading = self.made + 1, after
+        if reading.state is None:
+            return reading
+        moved = _motion(self.board, reading.state)
+        if moved is not None:
+            targets = _ways(self.board, self.plies - self.made).get(moved.origin, {})
+            self.rested = next((_moved(self.board, moved.origin, t) for t in targets if _rests(moved, t)), self.rested)
+        state = reading.state._replace(made=self.made, before=self.board)
+        return Reading(state, reading.kept, reading.note)
 
 
 def _around(spots: Sequence[Spot], side: int) -> tuple[slice, slice]:
@@ -735,7 +862,7 @@ def _sprites(cell: float, phase: Place) -> dict[str, Sprite]:
         for paper in ((0, 0, 0), (255, 255, 255)):
             sketch = Sketch((side, side), paper)
             _piece(sketch, look, (side / 2 + phase[1], side / 2 + phase[0]), cell)
-            drawings.append(sketch.pixels())
+            drawings.append(to_view(sketch.pixels()))
         found[look] = Sprite(drawings[0], drawings[1])
     return found
 
@@ -780,6 +907,46 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
     nearer = [b for a, b in mates if a == origin and _apart(divmod(b, 8), divmod(a, 8), divmod(target, 8)) < 0.01]
     target = min(nearer, key=lambda b: math.dist(divmod(origin, 8), divmod(b, 8)))
     return Puzzle(rows=tuple(board[i : i + 8] for i in range(0, 64, 8)), answer=(origin, target))
+
+
+def _in_two(rng: random.Random, one: Puzzle) -> Puzzle | None:
+    """A mate in two near a mate in one, whose key is a check with a single reply; None where that fails."""
+    for _ in range(6):
+        position = _position(one.board)
+        squares = [s for s, piece in position.piece_map().items() if piece.piece_type != rules.KING]
+        piece = position.remove_piece_at(rng.choice(squares))
+        if piece is None or (rng.random() < 0.7 and not _put_one(position, rng.choice(rules.SQUARES), piece.symbol())):
+            continue
+        if position.status() != rules.STATUS_VALID or position.is_check() or _special(position):
+            continue
+        if any(_mates(position, move) for move in list(position.legal_moves)):
+            continue
+        lines = list(_lines(position))
+        # All answers are known: one key, no other first move that forces mate, quiet ones included.
+        if len({line[0] for line in lines}) == 1 and not any(
+            _forces(position, move) for move in list(position.legal_moves) if move != lines[0][0]
+        ):
+            board = "".join(str(position).split())
+            key, *then = [(move.from_square ^ 56, move.to_square ^ 56) for move in lines[0]]
+            return Puzzle(rows=tuple(board[i : i + 8] for i in range(0, 64, 8)), answer=key, then=tuple(then))
+    return None
+
+
+def _lines(position: rules.Board) -> Iterator[list[rules.Move]]:
+    """Checks that allow a single reply, after which White mates: the three moves."""
+    for key in list(position.legal_moves):
+        if key.promotion or not position.gives_check(key):
+            continue
+        position.push(key)
+        replies = list(position.legal_moves)
+        if len(replies) == 1 and not replies[0].promotion and not position.is_en_passant(replies[0]):
+            position.push(replies[0])
+            if not _special(position):
+                for mate in list(position.legal_moves):
+                    if not mate.promotion and _mates(position, mate):
+                        yield [key, replies[0], mate]
+            position.pop()
+        position.pop()
 
 
 def _mate(rng: random.Random, checker: str, smothered: bool) -> rules.Board | None:
@@ -1005,11 +1172,11 @@ def _colour(square: int) -> Colour:
     return _SHADES[(square // 8 + square % 8) % 2]
 
 
-def _sheet(size: Size, place: tuple[float, float, float], board: str) -> Sketch:
+def _sheet(size: Size, place: tuple[float, float, float], board: str, shrink: float = 1) -> Sketch:
     """The board with what stands on it, in a picture of a size; `place` is left, top and the side of a square."""
     left, top, cell = place
     rim, side = 0.12 * cell, 8 * cell
-    sketch = Sketch(size)
+    sketch = Sketch(size, shrink=shrink)
     sketch.rectangle((left - rim, top - rim, left + side + rim, top + side + rim), _RIM, radius=rim)
     for i in range(64):
         _square(sketch, place, i, board[i])

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 
 from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
 from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Sketch, square_board
-from vmevalkit.tasks._vision import to_view, view_size
+from vmevalkit.tasks._vision import shrink_of, to_planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Frame
+from vmevalkit.video import Frame, Planes
 
 Cell = tuple[int, int]
 Place = tuple[float, float]
@@ -75,6 +75,7 @@ class Maze(Task[Puzzle, Place]):
     """The disc's centre is the state: (row, column) in cells, fractions on the way."""
 
     name = "maze"
+    version = 2
     puzzle_type = Puzzle
     reasons = {
         **AGENT_REASONS,
@@ -119,14 +120,14 @@ class Maze(Task[Puzzle, Place]):
             "staying inside the corridors all the way. The maze does not change. Fixed top-down camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[Place]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas)
+    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Place]:
+        sheet, (left, top, cell) = _sheet(puzzle, canvas, shrink)
         base = sheet.pixels()
 
         def draw(place: Place) -> Frame:
             frame: Frame = base.copy()
             x, y = left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
-            radius = _RADIUS * cell
+            radius = _RADIUS * cell * swell
             part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
             part.circle((x, y), radius, BLUE)
             part.onto(frame)
@@ -157,13 +158,13 @@ class Maze(Task[Puzzle, Place]):
         return {"dead_end_first": [path[0], (float(aside[0][0]), float(aside[0][1])), *path]}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas)
-        scale = view_size(canvas)[0] / canvas[0]
-        left, top, cell = left * scale, top * scale, cell * scale
+        shrink = shrink_of(canvas)
+        sheet, place = _sheet(puzzle, canvas, shrink)
+        left, top, cell = (length / shrink for length in place)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_view(sheet.pixels()), BLUE, _RADIUS * cell, slack=0.4 * cell)
+        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _RADIUS * cell, slack=0.4 * cell)
 
-        def read(frame: Frame) -> Reading[Place]:
+        def read(frame: Planes) -> Reading[Place]:
             found = find(frame)
             if found.state is None:
                 return Reading(None, found.kept, found.note)
@@ -230,12 +231,12 @@ def _carve(rng: random.Random, cells: int) -> Puzzle:
     return Puzzle(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0))
 
 
-def _sheet(puzzle: Puzzle, canvas: Size) -> tuple[Sketch, tuple[float, float, float]]:
+def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
     """The maze without the disc, and where its cells lie."""
     left, top, cell = square_board(canvas, puzzle.cells, margin=0.06)
     side = cell * puzzle.cells
     wall = max(min(canvas) / 40, cell * 0.16)
-    sheet = Sketch(canvas)
+    sheet = Sketch(canvas, shrink=shrink)
     sheet.rectangle((left, top, left + side, top + side), WHITE)
     x, y = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell
     half = _GOAL * cell

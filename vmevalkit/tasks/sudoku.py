@@ -8,8 +8,8 @@
     | . 3 | 2 1 |
     +-----+-----+
 
-The plan length is the number of missing cells. Two of them always share a row and two a column, so that an answer which
-is wiped in from a side fills two at once. There are far more than 10,000 questions at every difficulty.
+The plan length is the number of missing cells. They lie so that an answer which is wiped in straight or aslant fills two
+at once. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, square_board
+from vmevalkit.tasks._cells import swept
+from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, shrunk, square_board
 from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame
+from vmevalkit.video import Frame, Planes
 
 # Difficulty: rows and columns of a box, fewest and most missing cells. Twenty are two frames each of 49; seven of 17.
-_LEVELS = {1: (2, 2, 3, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15), 5: (3, 3, 16, 20)}
+_LEVELS = {1: (2, 2, 4, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15), 5: (3, 3, 16, 20)}
 # A digit grows from this share of its size, and is whole after this share of its step: the rest of the step it rests.
 _SMALLEST, _WHOLE = 0.25, 0.7
 _HEIGHT = 0.64
@@ -81,6 +82,7 @@ class Sudoku(Task[Puzzle, Board]):
     """Filled cells and the cell in progress are the state."""
 
     name = "sudoku"
+    version = 2
     puzzle_type = Puzzle
     reasons = {
         "given_changed": "A digit that was given changes.",
@@ -97,8 +99,7 @@ class Sudoku(Task[Puzzle, Board]):
             answer = next(_solutions([0] * side * side, (rows, columns), rng))
             for _ in range(20):
                 missing = rng.sample(range(side * side), count)
-                # Pigeons in fewer holes: two share a row, two share a column.
-                if max(len({c // side for c in missing}), len({c % side for c in missing})) == count:
+                if swept([divmod(cell, side) for cell in missing]):
                     continue
                 given = [0 if cell in missing else d for cell, d in enumerate(answer)]
                 if sum(1 for _ in itertools.islice(_solutions(given, (rows, columns)), 2)) == 1:
@@ -133,7 +134,7 @@ class Sudoku(Task[Puzzle, Board]):
             "The dark digits keep their places. Static camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size) -> Painter[Board]:
+    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Board]:
         left, top, cell = _board(puzzle.side, canvas)
         start = puzzle.start()
         base = _sheet(puzzle.box, canvas).copy()
@@ -152,10 +153,10 @@ class Sudoku(Task[Puzzle, Board]):
             frame: Frame = base.copy()
             for at, value in enumerate(board.digits):
                 if value != start[at]:
-                    put(frame, at, _glyph(value, BLUE, cell, 1.0))
+                    put(frame, at, _glyph(value, BLUE, cell, swell))
             for at, value, size in board.writing:
-                put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size))
-            return frame
+                put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size * swell))
+            return shrunk(frame, shrink)
 
         return draw
 
@@ -178,9 +179,9 @@ class Sudoku(Task[Puzzle, Board]):
         other = next(c for c in cells if goal[c] != goal[last])
         swapped = _changed(goal, {other: goal[last], last: goal[other]})
         return {
-            "last_digit_wrong": [*path[:-1], Board(_changed(goal, {last: wrong}))],
+            "nearly_last_digit": [*path[:-1], Board(_changed(goal, {last: wrong}))],
             "wrong_then_corrected": [*path[:-1], Board(_changed(goal, {last: wrong})), path[-1]],
-            "two_digits_swapped": _fill(puzzle, cells, swapped),
+            "nearly_two_swapped": _fill(puzzle, cells, swapped),
             "given_overwritten": [*path, Board(_changed(goal, {given: goal[given] % puzzle.side + 1}))],
             "given_gone_for_a_while": [path[0], *[Board(_changed(path[0].digits, {given: 0}))] * 2, *path],
             "two_at_once": [path[0], *path[2:]],
@@ -198,22 +199,22 @@ class Sudoku(Task[Puzzle, Board]):
         corners, size = _cells(side, canvas)
         glyphs = _glyphs(puzzle.box, canvas)
         lens, envelope = Lens(first), Envelope(first)
-        free = np.ones(first.shape[:2], bool)
+        free = np.ones(first.shape[1:], bool)
         for x, y in (corners[at] for at in missing):
             near, far = 0.08 * size, 0.92 * size
             free[round(y + near) : round(y + far), round(x + near) : round(x + far)] = False
         blocks = Blocks(first, free)
         # The thin lines, too fine for blocks: together they must keep half of their grey.
-        band = np.zeros(first.shape[:2], bool)
+        band = np.zeros(first.shape[1:], bool)
         xs, ys = ([round(corners[0][axis] + i * size) for i in range(side + 1)] for axis in (0, 1))
         for i in range(1, side):
             band[ys[i] - 2 : ys[i] + 2, xs[0] : xs[-1]] |= i % puzzle.box[0] > 0
             band[ys[0] : ys[-1], xs[i] - 2 : xs[i] + 2] |= i % puzzle.box[1] > 0
-        thin = np.flatnonzero(band & free & (first.min(2) > 120) & (first.min(2) < 253))
-        faintest = (255 + first[..., 1].ravel()[thin].mean()) / 2
+        thin = np.flatnonzero(band & free & (first[0] > 120) & (first[0] < 253))
+        faintest = (255 + first[0].ravel()[thin].mean()) / 2
         given = np.array(start)
 
-        def read(frame: Frame) -> Reading[Board]:
+        def read(frame: Planes) -> Reading[Board]:
             planes = lens.planes(frame)
             strange = envelope.unexplained(planes) & free
             if lost(strange):
@@ -223,7 +224,7 @@ class Sudoku(Task[Puzzle, Board]):
             board = Board(tuple(np.maximum(digits, 0).tolist()), tuple((int(c), 0, 0.0) for c in unclear))
             if (given[unclear] > 0).any():
                 return Reading(board, False, "given_changed")
-            if planes[1].ravel()[thin].mean() > faintest:
+            if planes[0].ravel()[thin].mean() > faintest:
                 return Reading(board, False, "scene_lost")
             if (strange.any() and patches(strange)) or blocks.changed(planes):
                 return Reading(board, False, "extra_object")
@@ -243,7 +244,7 @@ class Sudoku(Task[Puzzle, Board]):
         # of the next; two frames in a row are not.
         before, now = a.fresh(), b.fresh()
         begun = [c for c in {*changed, *now} - before if not a.digits[c]]
-        if len(changed) > 1 or len(begun) > 1 or len(before & now) > 1:
+        if len(begun) > 1 or len({*changed} | (before & now)) > 1:
             return "several_at_once"
         if any(b.digits[c] not in (0, goal[c]) for c in changed):
             return "wrong_digit"
@@ -387,7 +388,7 @@ def _glyphs(box: tuple[int, int], canvas: Size) -> Glyphs:
     blank = ("." * side,) * side
     paint = Sudoku().painter(Puzzle(box=box, given=blank, answer=blank), canvas)
 
-    def shown(size: float) -> list[Frame]:
+    def shown(size: float) -> list[Planes]:
         digits = range(1, side + 1)
         boards = [Board((0,) * side * side, tuple((c, d, size) for c in range(side * side))) for d in digits]
         return [to_view(paint(board)) for board in boards]

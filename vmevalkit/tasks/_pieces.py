@@ -1,0 +1,388 @@
+"""Pieces that travel between resting places: what families share in which things are moved one after another.
+
+Each piece has its own colour, so that it can be found wherever it goes. A piece at rest must look as drawn; one on its
+way must be there, whole, once, and seen between the two places. What the rules say about a move is the family's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.tasks._draw import HUES, INK, Box, Colour, Point, Sketch
+from vmevalkit.tasks._vision import Envelope, Lens, Mask, lost, patches, shrink_of, to_planes, tone
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
+from vmevalkit.types import Record, Size, Verdict
+from vmevalkit.video import Frame, Planes
+
+P = TypeVar("P", bound=Record)
+Place = tuple[float, float]
+
+# Colours for pieces: smeared over paper or grey, none becomes another. (Blue would become sky blue.)
+PIECE_HUES = {name: colour for name, colour in HUES.items() if name != "sky blue"} | {"black": INK}
+Places = tuple[Place, ...]
+
+# Nearer than this to a resting place, a piece rests; in units of the family's places.
+REST = 0.2
+# From here on it is clearly on its way. (Blurred over two frames, one that has just landed may be seen where it was.)
+_AWAY = 0.27
+# Colours count as a piece's up to this distance in (Y, Cb, Cr).
+_NEAR = 42.0
+# Share of a piece's area that must be there while it moves (smeared over two frames) and at rest, and at most.
+_MOVING, _WHOLE, _MOST = 0.35, 0.7, 1.35
+# Height or width in pixels of the view below which a piece is small: every pixel of it counts.
+_SMALL = 22.0
+# Share of a piece's area that may have its colour elsewhere: edges and smears mix to other pieces' colours.
+_STRAY = 0.3
+
+
+class Board(NamedTuple):
+    """A moment: where the centre of each piece is, None where it is not to be seen clearly.
+
+    `odd` pieces are near a resting place, but do not look as drawn there: they are about to leave, or have changed. In
+    a board that is judged, `homes` are the places where the pieces last rested, and `wrong` is what was against the
+    rules on the way to this moment.
+    """
+
+    places: tuple[Place | None, ...]
+    homes: Places = ()
+    wrong: str | None = None
+    odd: tuple[int, ...] = ()
+
+
+class PiecesTask(Task[P, Board]):
+    """A family whose pieces move. A place is a pair of numbers in the family's own units, 1 from a slot to the next.
+
+    Class attributes:
+        hands: how many pieces may be on their way at the same time.
+        clear: farther than this from its resting places a piece must be seen on its way. Where ways are long, half a
+            unit, so that a piece half uncovered by a wipe was not seen moving.
+    """
+
+    hands: ClassVar[int] = 1
+    clear: ClassVar[float] = REST
+
+    @abstractmethod
+    def colours(self, puzzle: P) -> Sequence[Colour]:
+        """The colour of each piece; no two alike, and none in the sheet."""
+
+    @abstractmethod
+    def moves(self, puzzle: P) -> list[Places]:
+        """Where the pieces rest at the start and after each step of one right solution."""
+
+    @abstractmethod
+    def sheet(self, puzzle: P, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+        """What stays; where place (0, 0) is and how long a unit is, in pixels. Places are (down, right)."""
+
+    @abstractmethod
+    def draw_piece(self, puzzle: P, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
+        """Draw a piece. A unit may differ a little from the sheet's, to draw it larger or smaller."""
+
+    @abstractmethod
+    def extent(self, puzzle: P, piece: int) -> tuple[float, float]:
+        """Half of a piece's height and width, in units."""
+
+    @abstractmethod
+    def slot(self, puzzle: P, homes: Places, piece: int, place: Place) -> Place:
+        """The resting place that is nearest to a place, whether or not the rules allow the piece to go there."""
+
+    @abstractmethod
+    def against(self, puzzle: P, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
+        """Why a piece may not come to rest in a slot (a reason code), or None.
+
+        Args:
+            homes: where the pieces rested before.
+            aloft: other pieces that are on their way.
+        """
+
+    @abstractmethod
+    def closeness(self, puzzle: P, homes: Places) -> float:
+        """How near resting places are to the answer: 0 at the start, 1 exactly for the answer."""
+
+    def stand(self, puzzle: P, homes: Places, piece: int, place: Place) -> Place:
+        """Like `slot`, but whatever the other pieces do: where a picture may show the piece at rest."""
+        return self.slot(puzzle, homes, piece, place)
+
+    def astray(self, puzzle: P, homes: Places, piece: int, place: Place) -> str | None:
+        """Why a piece may not be at a place on its way (a reason code), or None: by default it may go anywhere."""
+        return None
+
+    def detour(self, puzzle: P, piece: int, a: Place, b: Place) -> list[Place]:
+        """Corners of a piece's way between two resting places in the film."""
+        return []
+
+    # ---------------------------------------------------------------------------------------------------- the states
+
+    def solution(self, puzzle: P) -> list[Board]:
+        return [Board(places) for places in self.moves(puzzle)]
+
+    def between(self, puzzle: P, a: Board, b: Board, t: float) -> Board:
+        places = []
+        for piece, (old, new) in enumerate(zip(a.places, b.places, strict=True)):
+            if old is None or new is None or old == new:
+                places.append(old)
+                continue
+            way = [old, *self.detour(puzzle, piece, old, new), new]
+            places.append(_along(way, t))
+        return Board(tuple(places))
+
+    def painter(self, puzzle: P, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Board]:
+        sheet, origin, unit = self.sheet(puzzle, canvas, shrink)
+        count = len(self.colours(puzzle))
+
+        def centre(place: Place) -> Point:
+            return origin[0] + place[1] * unit, origin[1] + place[0] * unit
+
+        def box(piece: int, place: Place) -> Box:
+            (x, y), (down, right) = centre(place), self.extent(puzzle, piece)
+            down, right = down * unit * swell + 2, right * unit * swell + 2
+            return x - right, y - down, x + right, y + down
+
+        last: tuple[Board, Frame] = (Board((None,) * count), sheet.pixels())
+
+        def draw(board: Board) -> Frame:
+            nonlocal last
+            frame: Frame = last[1].copy()
+            stale: list[Box] = []
+            for piece, (old, new) in enumerate(zip(last[0].places, board.places, strict=True)):
+                areas = [box(piece, place) for place in (old, new) if place is not None]
+                if old != new and len(areas) == 2 and _meet(*areas):
+                    areas = [_both(*areas)]
+                stale += areas if old != new else []
+            for area in stale:
+                part = sheet.region(area)
+                for piece, place in enumerate(board.places):
+                    if place is not None and _meet(area, box(piece, place)):
+                        self.draw_piece(puzzle, part, piece, centre(place), unit * swell)
+                part.onto(frame)
+            last = (board, frame.copy())
+            return frame
+
+        return draw
+
+    # --------------------------------------------------------------------------------------------------- the reading
+
+    def reader(self, puzzle: P, canvas: Size) -> Reader[Board]:
+        return _Eye(self, puzzle, canvas).read
+
+    def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
+        return super().judge(puzzle, list(self._followed(puzzle, readings)))
+
+    def _followed(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Iterator[Reading[Board]]:
+        """Readings with what is remembered: where each piece last rested, and what it did against the rules."""
+        homes = self.moves(puzzle)[0]
+        # Where pieces were seen since they left; the first place may be seen again and again.
+        ways: dict[int, list[Place]] = {}
+        before: tuple[Place | None, ...] = ()
+        for reading in readings:
+            if reading.state is None:
+                yield reading
+                continue
+            wrong, flying = None, 0
+            for piece, place in enumerate(reading.state.places):
+                if place is None:
+                    ways.setdefault(piece, [])
+                    continue
+                if math.dist(place, homes[piece]) <= REST:
+                    ways.pop(piece, None)
+                    continue
+                slot = self.slot(puzzle, homes, piece, place)
+                seen = ways.setdefault(piece, [])
+                flying += min(math.dist(place, slot), math.dist(place, homes[piece])) > _AWAY
+                if math.dist(place, slot) > REST:
+                    if min(math.dist(place, slot), math.dist(place, homes[piece])) > self.clear:
+                        seen.append(place)
+                    wrong = wrong or self.astray(puzzle, homes, piece, place)
+                    continue
+                aloft = [other for other in ways if other != piece]
+                if sum(bool(ways[other]) for other in aloft) >= self.hands:
+                    wrong = wrong or "several_at_once"
+                # At least once it must have been seen on its way.
+                wrong = wrong or (None if seen else "teleport")
+                wrong = wrong or self.against(puzzle, homes, piece, slot, aloft)
+                homes = tuple(slot if other == piece else home for other, home in enumerate(homes))
+                del ways[piece]
+            if flying > self.hands:
+                wrong = wrong or "several_at_once"
+            if any(before and _stays(before[piece], reading.state.places[piece]) for piece in reading.state.odd):
+                wrong = wrong or "piece_changed"
+            before = reading.state.places
+            yield Reading(reading.state._replace(homes=homes, wrong=wrong), reading.kept, reading.note)
+
+    def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
+        return b.wrong
+
+    def progress(self, puzzle: P, state: Board) -> float:
+        if not state.homes:
+            return 0.0
+        near = self.closeness(puzzle, state.homes)
+        rests = all(place is not None and math.dist(place, home) <= REST
+                    for place, home in zip(state.places, state.homes, strict=True))  # fmt: skip
+        return near if rests and not state.odd else min(near, 0.99)
+
+    def same(self, puzzle: P, a: Board, b: Board) -> bool:
+        return not a.odd and not b.odd and all(x is not None and y is not None and math.dist(x, y) <= REST
+                                               for x, y in zip(a.places, b.places, strict=True))  # fmt: skip
+
+
+PIECE_REASONS = {
+    "piece_changed": "A piece no longer looks like itself.",
+    "two_agents": "A piece is in more than one place.",
+}
+
+
+def hovering(t: float) -> float:
+    """The share of a way that is done at a share `t` of its time, for far ways: slow half way, to be seen there."""
+    return 0.5 + 0.12 * (t - 0.5) + 3.52 * (t - 0.5) ** 3
+
+
+def _stays(a: Place | None, b: Place | None) -> bool:
+    return a is not None and b is not None and math.dist(a, b) < 0.02
+
+
+class _Eye:
+    """Reads frames of one puzzle."""
+
+    def __init__(self, task: PiecesTask[P], puzzle: P, canvas: Size) -> None:
+        shrink = shrink_of(canvas)
+        _sheet, origin, unit = task.sheet(puzzle, canvas, shrink)
+        self.origin, self.unit = (origin[0] / shrink, origin[1] / shrink), unit / shrink
+        self.task, self.puzzle = task, puzzle
+        self.paints = [task.painter(puzzle, canvas, shrink, swell) for swell in (0.92, 1.0, 1.08)]
+        self.start = task.moves(puzzle)[0]
+        drawing = to_planes(self.paints[1](Board(self.start)))
+        self.lens = Lens(drawing)
+        self.count = len(self.start)
+        self.labels = _label_table(tuple(tone(colour) for colour in task.colours(puzzle)))
+        extents = [task.extent(puzzle, piece) for piece in range(self.count)]
+        # Every second pixel is enough for large pieces.
+        self.step = 1 if 2 * min(map(min, extents)) * self.unit < _SMALL else 2
+        self.sides = [((down + 0.15) * self.unit / self.step, (right + 0.15) * self.unit / self.step)
+                      for down, right in extents]  # fmt: skip
+        self.whole = self._find(drawing)
+        self.scenes: dict[tuple[Place | None, ...], tuple[Envelope | None, Envelope | None]] = {}
+        self.area = [4 * down * right * self.unit**2 for down, right in extents]
+
+    def _find(self, planes: Planes) -> list[tuple[float, float, float, float]]:
+        """Area, centre (y, x) and area elsewhere of each piece's colour, in one of `step` pixels both ways."""
+        y, cb, cr = planes[:, :: self.step, :: self.step].astype(np.uint16) >> 3
+        label = self.labels[(y << 10) | (cb << 5) | cr]
+        # Not at the edges, where colours mix to others.
+        inner = label[1:-1, 1:-1]
+        inside = (inner > 0) & (inner == label[:-2, 1:-1]) & (inner == label[2:, 1:-1])
+        inside &= (inner == label[1:-1, :-2]) & (inner == label[1:-1, 2:])
+        here = np.flatnonzero(inside)
+        order = np.argsort(inner.ravel()[here], kind="stable")
+        here, ends = here[order], np.cumsum(np.bincount(inner.ravel()[here], minlength=self.count + 1))
+        found = []
+        for piece in range(self.count):
+            rows, columns = divmod(here[ends[piece] : ends[piece + 1]], inner.shape[1])
+            if not len(rows):
+                found.append((0.0, 0.0, 0.0, 0.0))
+                continue
+            # The median is where most of it is; what is farther off is another thing.
+            down, right = self.sides[piece]
+            near = (np.abs(rows - np.median(rows)) <= down) & (np.abs(columns - np.median(columns)) <= right)
+            area = float(np.count_nonzero(near))
+            y, x = (float(values[near].mean()) if area else 0.0 for values in (rows, columns))
+            found.append((area, self.step * y, self.step * x, len(rows) - area))
+        return found
+
+    def read(self, frame: Planes) -> Reading[Board]:
+        planes = self.lens.planes(frame)
+        # A piece's colour need not be spread evenly over it: measured from where the start drawing has it.
+        places: list[Place | None] = []
+        firm, twice = [], False
+        for (area, y, x, stray), (whole, home_y, home_x, _), home in zip(
+            self._find(planes), self.whole, self.start, strict=True
+        ):
+            twice |= area > _MOST * whole or stray > _STRAY * whole
+            firm.append(area >= _WHOLE * whole)
+            seen = (home[0] + (y - home_y) / self.unit, home[1] + (x - home_x) / self.unit)
+            places.append(seen if area >= _MOVING * whole else None)
+        near: list[Place | None] = []
+        for piece, place in enumerate(places):
+            slot = None if place is None else self.task.stand(self.puzzle, self.start, piece, place)
+            rests = slot is not None and place is not None and math.dist(slot, place) <= REST and firm[piece]
+            near.append(slot if rests else None)
+        strange = self._strange(planes, tuple(near))
+        if lost(strange):
+            return Reading(None, False, "scene_lost")
+        allowed, odd = 0.0, list[int]()
+        for piece, place in enumerate(places):
+            if place is None:
+                # Smeared over its way: somewhere, as large as the two pictures of it.
+                allowed += 2.2 * self.area[piece]
+            elif near[piece] is None:
+                strange[self._window(piece, place, 0.5)] = False
+        for piece, slot in enumerate(near):
+            if slot is not None and patches(strange[self._window(piece, slot, 0.0)]) > 1:
+                odd.append(piece)
+        off = any(slot and place and math.dist(slot, place) * self.unit > 1.5
+                  for slot, place in zip(near, places, strict=True))  # fmt: skip
+        if odd or (off and patches(strange) > 1):
+            # About to leave, or just arrived? Drawn where they are, they may be explained.
+            exact = Board(tuple(place if slot else None for place, slot in zip(places, near, strict=True)))
+            elsewhere = Envelope(*(to_planes(paint(exact)) for paint in self.paints)).unexplained(planes)
+            odd = [piece for piece in odd if patches(elsewhere[self._window(piece, near[piece] or (0, 0), 0.0)]) > 1]
+            strange &= elsewhere
+        for piece in odd:
+            strange[self._window(piece, places[piece] or self.start[piece], 0.15)] = False
+        left = patches(strange)
+        if twice:
+            return Reading(None, left * 16 <= allowed + 16, "two_agents")
+        if left > 1 and left * 16 > allowed:
+            return Reading(None, False, "extra_object")
+        return Reading(Board(tuple(places), odd=tuple(odd)))
+
+    def _window(self, piece: int, place: Place, margin: float) -> tuple[slice, slice]:
+        """The rows and columns around a piece."""
+        y, x = self.origin[1] + place[0] * self.unit, self.origin[0] + place[1] * self.unit
+        down, right = ((side + margin) * self.unit for side in self.task.extent(self.puzzle, piece))
+        return slice(max(0, int(y - down)), int(y + down) + 1), slice(max(0, int(x - right)), int(x + right) + 1)
+
+    def _strange(self, planes: Planes, rest: tuple[Place | None, ...]) -> Mask:
+        """What the drawing of pieces at rest does not explain, though each be a little larger or smaller."""
+        strict, lax = self.scenes.get(rest, (None, None))
+        strict = strict or Envelope(to_planes(self.paints[1](Board(rest))))
+        strange = strict.unexplained(planes)
+        if patches(strange):
+            lax = lax or Envelope(*(to_planes(paint(Board(rest))) for paint in self.paints))
+            strange = lax.unexplained(planes)
+        self.scenes[rest] = (strict, lax)
+        return strange
+
+
+@lru_cache(maxsize=16)
+def _label_table(tones: tuple[tuple[int, int, int], ...]) -> npt.NDArray[np.uint8]:
+    """For each colour, 5 bits a plane, the piece (from 1) whose colour it is, or 0."""
+    steps = np.arange(32) * 8 + 4
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 1, 3)
+    off = np.sqrt(((grid - np.array(tones)) ** 2).sum(2))
+    return np.where(off.min(1) < _NEAR, off.argmin(1) + 1, 0).astype(np.uint8)
+
+
+def _along(way: Sequence[Place], t: float) -> Place:
+    """The place a share `t` along a way of straight pieces."""
+    lengths = [math.dist(a, b) for a, b in itertools.pairwise(way)]
+    left = t * sum(lengths)
+    for a, b, length in zip(way, way[1:], lengths, strict=False):
+        if left <= length and length:
+            return lerp(a[0], b[0], left / length), lerp(a[1], b[1], left / length)
+        left -= length
+    return way[-1]
+
+
+def _both(a: Box, b: Box) -> Box:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

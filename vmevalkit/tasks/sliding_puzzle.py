@@ -1,0 +1,197 @@
+"""Sliding puzzle: slide the numbered tiles, one at a time, until they stand in order.
+
+    +---+---+---+
+    | 1 | 2 | 3 |      A film passes when tiles slide into the gap, one after another and straight, until they stand in
+    | 4 | . | 6 |      reading order with the gap at the lower right, and stay there. A tile that jumps, leaves its row
+    | 7 | 5 | 8 |      and column, or passes over another one does not pass. Detours are allowed.
+    +---+---+---+
+
+The plan length is the least number of slides. At difficulty 1 and 2 there are fewer than 10,000 puzzles: positions that
+are so few slides from the end (some hundreds on boards of 3x2, 2x3 and 3x3 together).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import lru_cache
+
+from vmevalkit.tasks._draw import GREY, INK, UMBER, WHITE, YELLOW, Colour, Point, Sketch, digit
+from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
+from vmevalkit.tasks.base import register_task
+from vmevalkit.types import Record, Size
+
+# Difficulty: fewest and most slides.
+_LEVELS = {1: (3, 4), 2: (5, 7), 3: (8, 10), 4: (11, 13), 5: (14, 16)}
+_BOARDS = ((2, 3), (3, 2), (3, 3))
+_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
+Order = tuple[int, ...]
+
+
+class Puzzle(Record):
+    """Tiles in reading order, counted from 1; 0 is the gap."""
+
+    rows: int
+    columns: int
+    tiles: tuple[int, ...]
+
+
+@register_task
+class SlidingPuzzle(PiecesTask[Puzzle]):
+    """Each tile is a piece; a place is (row, column)."""
+
+    name = "sliding_puzzle"
+    puzzle_type = Puzzle
+    reasons = {
+        **PIECE_REASONS,
+        "not_into_gap": "A tile comes to rest where there is no gap beside it.",
+        "off_track": "A tile leaves its row and column.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        least, most = _LEVELS[difficulty]
+        while True:
+            rows, columns = rng.choice(_BOARDS) if difficulty <= 2 else (3, 3)
+            tiles, back = _ordered(rows, columns), -1
+            for _ in range(rng.randint(least, most)):
+                options = [at for at in _beside(tiles, rows, columns) if at != back]
+                gap, at = tiles.index(0), rng.choice(options)
+                tiles, back = _slid(tiles, at), gap
+            if least <= len(_plan(rows, columns, tiles)) - 1 <= most:
+                return Puzzle(rows=rows, columns=columns, tiles=tiles)
+
+    def moves(self, puzzle: Puzzle) -> list[Places]:
+        return [self._places(puzzle, tiles) for tiles in _plan(puzzle.rows, puzzle.columns, puzzle.tiles)]
+
+    def _places(self, puzzle: Puzzle, tiles: Order) -> Places:
+        at = {tile: divmod(i, puzzle.columns) for i, tile in enumerate(tiles)}
+        return tuple((float(at[tile][0]), float(at[tile][1])) for tile in range(1, len(tiles)))
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        found = []
+        for a, b in zip(self.moves(puzzle), self.moves(puzzle)[1:], strict=False):
+            tile = next(i for i in range(len(a)) if a[i] != b[i])
+            step = (round(b[tile][0] - a[tile][0]), round(b[tile][1] - a[tile][1]))
+            found.append(f"{tile + 1} {_WORDS[step]}")
+        return found
+
+    def plan_text(self, puzzle: Puzzle) -> str:
+        return "slide tile " + ", ".join(self.steps(puzzle))
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        last = puzzle.rows * puzzle.columns - 1
+        return (
+            "A sliding puzzle with one gap. One tile at a time slides straight into the gap, until the tiles stand in "
+            f"order from 1 to {last}, row by row, with the gap at the lower right. Tiles never jump or overlap, and "
+            "their colours and numbers stay. The camera is fixed.",
+            f"Solve the sliding puzzle: slide numbered tiles into the empty space, one after another, until they read "
+            f"1 to {last} from the upper left, and the last place is empty. Smooth sliding only. Static camera.",
+            "The tiles of this puzzle glide one by one into the free place next to them, until the numbers are sorted "
+            "row by row and the gap is in the lower right corner. No tile is lifted, and the camera does not move.",
+        )
+
+    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+        return list(PIECE_HUES.values())[: len(puzzle.tiles) - 1]
+
+    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+        unit = min(canvas[0] * 0.86 / puzzle.columns, canvas[1] * 0.86 / puzzle.rows)
+        left, top = (canvas[0] - unit * puzzle.columns) / 2, (canvas[1] - unit * puzzle.rows) / 2
+        rim = min(canvas) * 0.035
+        sketch = Sketch(canvas, shrink=shrink)
+        right, bottom = canvas[0] - left, canvas[1] - top
+        sketch.rectangle((left - rim, top - rim, right + rim, bottom + rim), UMBER, radius=rim)
+        sketch.rectangle((left, top, right, bottom), GREY, radius=rim / 2)
+        return sketch, (left + unit / 2, top + unit / 2), unit
+
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
+        x, y, half = *centre, 0.455 * unit
+        colour = self.colours(puzzle)[piece]
+        sketch.rectangle((x - half, y - half, x + half, y + half), colour, radius=0.08 * unit)
+        digit(sketch, piece + 1, centre, 0.52 * unit, INK if colour == YELLOW else WHITE)
+
+    def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
+        return 0.46, 0.46
+
+    def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
+        return (
+            float(min(max(round(place[0]), 0), puzzle.rows - 1)),
+            float(min(max(round(place[1]), 0), puzzle.columns - 1)),
+        )
+
+    def astray(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> str | None:
+        down, right = abs(place[0] - homes[piece][0]), abs(place[1] - homes[piece][1])
+        return "off_track" if min(down, right) > REST or max(down, right) > 1 + REST else None
+
+    def against(self, puzzle: Puzzle, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
+        apart = abs(slot[0] - homes[piece][0]) + abs(slot[1] - homes[piece][1])
+        return "not_into_gap" if apart != 1 or slot in homes else None
+
+    def closeness(self, puzzle: Puzzle, homes: Places) -> float:
+        at = {place: piece + 1 for piece, place in enumerate(homes)}
+        cells = [divmod(i, puzzle.columns) for i in range(len(puzzle.tiles))]
+        tiles = tuple(at.get((float(row), float(column)), 0) for row, column in cells)
+        far, here = (len(_plan(puzzle.rows, puzzle.columns, order)) for order in (puzzle.tiles, tiles))
+        # No plan: tiles were exchanged against the rules.
+        return max(0.0, 1 - (here - 1) / (far - 1)) if here else 0.0
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        path = self.solution(puzzle)
+        first, last = path[0].places, path[-1].places
+        swapped = list(last)
+        swapped[0], swapped[1] = swapped[1], swapped[0]
+        return {
+            "all_at_once": [path[0], path[-1]],
+            "nearly_one_slide_missing": path[:-1],
+            "nearly_two_swapped": [*path[:-1], Board(tuple(swapped))],
+            "two_slides_at_once": [path[0], *path[2:]],
+            "over_another": [path[0], Board((*first[:1], first[2], first[1], *first[3:])), *path],
+        }
+
+
+def _ordered(rows: int, columns: int) -> Order:
+    return (*range(1, rows * columns), 0)
+
+
+def _beside(tiles: Order, rows: int, columns: int) -> list[int]:
+    """Positions next to the gap."""
+    row, column = divmod(tiles.index(0), columns)
+    near = ((row + down, column + right) for down, right in _WORDS)
+    return [r * columns + c for r, c in near if 0 <= r < rows and 0 <= c < columns]
+
+
+def _slid(tiles: Order, at: int) -> Order:
+    found = list(tiles)
+    gap = tiles.index(0)
+    found[gap], found[at] = found[at], 0
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _plan(rows: int, columns: int, tiles: Order) -> tuple[Order, ...]:
+    """The positions of a shortest solution, by search from both ends; empty if there is none."""
+    goal = _ordered(rows, columns)
+    if tiles == goal:
+        return (tiles,)
+    ways: tuple[dict[Order, Order], dict[Order, Order]] = ({tiles: tiles}, {goal: goal})
+    edges = [[tiles], [goal]]
+    while edges[0] and edges[1]:
+        side = 0 if len(edges[0]) <= len(edges[1]) else 1
+        new = []
+        for order in edges[side]:
+            for at in _beside(order, rows, columns):
+                after = _slid(order, at)
+                if after in ways[side]:
+                    continue
+                ways[side][after] = order
+                if after in ways[1 - side]:
+                    return (*_back(ways[0], after)[::-1], *_back(ways[1], after)[1:])
+                new.append(after)
+        edges[side] = new
+    return ()
+
+
+def _back(ways: dict[Order, Order], order: Order) -> list[Order]:
+    found = [order]
+    while ways[found[-1]] != found[-1]:
+        found.append(ways[found[-1]])
+    return found
