@@ -9,7 +9,8 @@ for like in 5b 1.5; do
     "$bin/python" setup/make_checkpoint.py --like "$like" --size tiny
 done
 folders=(--questions "$out/questions" --outputs "$out/outputs/demo")
-"$bin/vmevalkit" make --questions "$out/questions" --count 2
+tasks=(--task maze --task sudoku --task sliding_puzzle --task dot_to_dot --task symmetry --task tower_of_hanoi)
+"$bin/vmevalkit" make --questions "$out/questions" --count 1 "${tasks[@]}"
 "$bin/vmevalkit" generate --model cogvideox-tiny-random cogvideox1.5-tiny-random "${folders[@]}"
 "$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores/demo"
 "$bin/vmevalkit" report "${folders[@]}" --scores "$out/scores/demo" --report "$out/report"

@@ -117,7 +117,7 @@ def films(task: Task[Any, Any], puzzle: Any, other: Any, mode: Mode, canvas: Siz
     yield Film("black", lambda n: np.zeros((n, *first.shape), np.uint8), False)
     yield Film("white", lambda n: np.full((n, *first.shape), 255, np.uint8), False)
     yield Film("noise", lambda n: np.random.default_rng(0).integers(0, 256, (n, *first.shape), dtype=np.uint8), False)
-    yield Film("crossfade", lambda n: _crossfade(first, last, n), False)
+    yield Film("crossfade", lambda n: crossfade(first, last, n), False)
     yield Film("cut_half_way", lambda n: _cut(first, last, n, n // 2), False)
     yield Film("another_question", shot(task.solution(other), other), False)
     yield Film("redrawn_elsewhere", lambda n: _elsewhere(truth(n), _shift(round(0.09 * canvas[0]))), False)
@@ -209,7 +209,8 @@ def _noisy(frames: Frames) -> Frames:
     return np.clip(frames + noise, 0, 255).astype(np.uint8)
 
 
-def _crossfade(first: Frame, last: Frame, count: int) -> Frames:
+def crossfade(first: Frame, last: Frame, count: int) -> Frames:
+    """The start turns into the answer evenly, over the whole film."""
     weights = np.linspace(0.0, 1.0, count, dtype=np.float32)
     return np.stack([(first * (1 - w) + last * w).round().astype(np.uint8) for w in weights])
 

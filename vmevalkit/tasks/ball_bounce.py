@@ -1,0 +1,250 @@
+"""Ball bounce: show how the blue ball goes on bouncing, and where it hits the sticky wall.
+
+     .              |=|      A film passes when the ball follows the path that gravity and its bounces give it: each
+    . .   o         | |      bounce reaches the same share of the height before, as the dotted trail shows, and its
+   .   . .  :     . |=|      speed to the right stays. It sticks to the field of the wall where that path ends. Another
+        v    :   .  | |      field, a higher or lower bounce, a way through the floor and a jump do not pass. How fast
+    ------------v---|=|      the film runs is free.
+
+The plan length is the number of bounces to come, and the hit. Lengths are continuous: there are far more than 10,000
+questions at every difficulty.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
+from vmevalkit.tasks._draw import BLUE, INK, SAND, SKY, UMBER, Colour, Sketch
+from vmevalkit.tasks._vision import shrink_of, to_planes
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.types import Record, Size
+from vmevalkit.video import Frame, Planes
+
+# Difficulty: bounces to come, fields of the wall, and the film's moments (states).
+_LEVELS = {1: (1, 4, 6), 2: (2, 4, 7), 3: (3, 4, 12), 4: (4, 5, 16), 5: (5, 5, 20)}
+# In shares of the picture's height: the ball's radius, the wall's left side and width, a field's height, the floor
+# above the lower edge, the thickness of the floor.
+_BALL, _WALL, _WIDE, _FIELD, _FLOOR, _BOARD = 0.034, 1.32, 0.08, 0.13, 0.14, 0.024
+# The middle of the ball hits a field at least so far from its edges.
+_INSIDE = 0.02
+# How far from its path the ball may be seen, back to where it was, and on between two seen places, in the same unit.
+_OFF, _BACK, _LEAP = 0.045, 0.03, 0.22
+# Nearer than this to its resting place, the ball rests.
+_RESTS = 0.04
+
+
+class Puzzle(Record):
+    """A throw, in units of the picture's height; x to the right from the left edge, heights above the floor.
+
+    The ball was let go at (`x`, `height`) with `speed` to the right, in units where gravity is 1. Each bounce keeps
+    `kept` of the height. It has bounced once and is at the top of its next flight; `bounces` are to come.
+    """
+
+    x: float
+    height: float
+    speed: float
+    kept: float
+    bounces: int
+    fields: int
+    moments: int
+
+    @property
+    def start(self) -> float:
+        """When the film begins: at the top after the first bounce. Time is 0 where the ball was let go."""
+        return math.sqrt(2 * self.height) * (1 + math.sqrt(self.kept))
+
+    def _flight(self, time: float) -> tuple[float, float]:
+        """The height that a flight reaches, and the time before (-) or after that moment, if no shelf is there."""
+        top, left = self.height, time - math.sqrt(2 * self.height)
+        if left < 0:
+            return top, time
+        while True:
+            top *= self.kept
+            flight = 2 * math.sqrt(2 * top)
+            if left <= flight:
+                return top, left - flight / 2
+            left -= flight
+
+    @property
+    def end(self) -> float:
+        """When it hits the wall."""
+        return (_WALL - _BALL - self.x) / self.speed
+
+    @property
+    def field(self) -> int:
+        """The field of the wall that it hits, counted from 0 below."""
+        return int((self.place(self.end)[1] + _BALL) / _FIELD)
+
+    def place(self, time: float) -> tuple[float, float]:
+        """Where the ball is: x, and the height of its lowest point above the floor."""
+        time = min(time, self.end)
+        top, after = self._flight(time)
+        return self.x + self.speed * time, top - after * after / 2
+
+
+class Ball(NamedTuple):
+    """A moment: x and height as in `Puzzle`, and in the right film the time."""
+
+    x: float
+    height: float
+    time: float | None = None
+
+
+@register_task
+class BallBounce(Task[Puzzle, Ball]):
+    """The ball's place is the state."""
+
+    name = "ball_bounce"
+    puzzle_type = Puzzle
+    reasons = {
+        **AGENT_REASONS,
+        "off_course": "The ball leaves the path that gravity and its bounces give it.",
+        "backwards": "The ball goes back to where it was.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        bounces, fields, moments = _LEVELS[difficulty]
+        while True:
+            x, height, kept = rng.uniform(0.08, 0.14), rng.uniform(0.54, 0.7), rng.uniform(0.58 + 0.04 * bounces, 0.9)
+            flights = [2 * math.sqrt(2 * height * kept**i) for i in range(1, bounces + 2)]
+            wanted = rng.randrange(fields)
+            # Where in its last flight the ball hits the wall: until that is in the field that was drawn, so that each
+            # field is the answer about as often.
+            for _ in range(20):
+                hit = math.sqrt(2 * height) + sum(flights[:-1]) + rng.uniform(0.05, 0.95) * flights[-1]
+                puzzle = Puzzle(
+                    x=round(x, 3), height=round(height, 3), speed=round((_WALL - _BALL - x) / hit, 4),
+                    kept=round(kept, 3), bounces=bounces, fields=fields, moments=moments,
+                )  # fmt: skip
+                above = (puzzle.place(puzzle.end)[1] + _BALL) / _FIELD - puzzle.field
+                if puzzle.field == wanted and _INSIDE / _FIELD < above < 1 - _INSIDE / _FIELD:
+                    return puzzle
+
+    def solution(self, puzzle: Puzzle) -> list[Ball]:
+        # Moments at equal distances in time, so that the film runs as the ball would.
+        times = np.linspace(puzzle.start, puzzle.end, puzzle.moments + 1).tolist()
+        return [Ball(*puzzle.place(time), time) for time in times]
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        return ["bounce once, a little lower"] * puzzle.bounces + [f"hit field {puzzle.field + 1} from below"]
+
+    def plan_text(self, puzzle: Puzzle) -> str:
+        times = f"{puzzle.bounces} times" if puzzle.bounces > 1 else "once"
+        return f"bounce {times}, each time lower, then hit field {puzzle.field + 1} of the wall, counted from below"
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        return (
+            "A blue ball flies to the right and has bounced once; the light dots show where it was, at equal times. "
+            "Show how it goes on by gravity: it keeps its speed to the right, each bounce on the floor loses the same "
+            "share of height as the first one, until it hits the sticky wall and stays there. The camera is fixed.",
+            "The dotted trail shows a bouncing ball up to now. Continue its flight as physics demands: parabolas, each "
+            "bounce lower than the one before by the same factor, until the ball sticks to one of the fields of the "
+            "wall on the right. Nothing else moves, the trail stays, and the camera does not move.",
+            "Let the blue ball bounce on to the right. Gravity pulls it down, every bounce keeps the same part of its "
+            "height as the trail shows, and it comes to rest on the wall where this path ends. Static side view.",
+        )
+
+    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Ball]:
+        sheet, (left, floor, unit) = _sheet(puzzle, canvas, shrink)
+        base = sheet.pixels()
+
+        def draw(ball: Ball) -> Frame:
+            frame: Frame = base.copy()
+            x, y, radius = left + ball.x * unit, floor - (ball.height + _BALL) * unit, _BALL * unit * swell
+            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
+            part.circle((x, y), radius, BLUE)
+            part.onto(frame)
+            return frame
+
+        return draw
+
+    def between(self, puzzle: Puzzle, a: Ball, b: Ball, t: float) -> Ball:
+        if a.time is None or b.time is None:
+            return Ball(lerp(a.x, b.x, t), lerp(a.height, b.height, t))
+        time = lerp(a.time, b.time, t)
+        return Ball(*puzzle.place(time), time)
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Ball]]:
+        path = self.solution(puzzle)
+        # Without a time, so that a film goes there in a straight line.
+        end, half = path[-1]._replace(time=None), len(path) // 2
+        aside = Ball(end.x, end.height + (_FIELD if end.height < 0.3 else -_FIELD))
+        springy = puzzle.model_copy(update={"kept": min(0.98, puzzle.kept + 0.15)})
+        lively = [Ball(*springy.place(time)) for time in np.linspace(puzzle.start, puzzle.end, 16).tolist()]
+        return {
+            "straight_to_the_wall": [path[0], end],
+            "through_the_floor": [path[0], Ball(path[half].x, -0.08), end],
+            "bounces_too_high": [path[0], *lively, end],
+            "carried_over": [*path[:half], Ball(path[half].x, 0.5), Ball(end.x - 0.1, 0.5), end],
+            "slides_up_the_wall": [*path, aside],
+            "nearly_the_next_field": [*path[:-2], Ball(end.x - 0.1, aside.height), aside],
+            "nearly_at_the_wall": [*path[:-1], path[-2]],
+        }
+
+    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Ball]:
+        shrink = shrink_of(canvas)
+        sheet, lengths = _sheet(puzzle, canvas, shrink)
+        left, floor, unit = (length / shrink for length in lengths)
+        start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
+        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _BALL * unit, slack=0.09 * unit)
+
+        def read(frame: Planes) -> Reading[Ball]:
+            found = find(frame)
+            if found.state is None:
+                return Reading(None, found.kept, found.note)
+            x, y = found.state
+            return Reading(Ball((x - left) / unit, (floor - y) / unit - _BALL))
+
+        return read
+
+    def illegal(self, puzzle: Puzzle, a: Ball, b: Ball) -> str | None:
+        curve = _curve(puzzle)
+        if np.hypot(curve[0] - b.x, curve[1] - b.height).min() > _OFF:
+            return "off_course"
+        if b.x < a.x - _BACK:
+            return "backwards"
+        return "teleport" if math.dist(a[:2], b[:2]) > _LEAP else None
+
+    def progress(self, puzzle: Puzzle, state: Ball) -> float:
+        start, end = (puzzle.place(time) for time in (puzzle.start, puzzle.end))
+        if math.dist(state[:2], end) < _RESTS:
+            return 1.0
+        return min(0.99, max(0.0, (state.x - start[0]) / (end[0] - start[0])))
+
+    def same(self, puzzle: Puzzle, a: Ball, b: Ball) -> bool:
+        return math.dist(a[:2], b[:2]) < _RESTS
+
+
+@lru_cache(maxsize=64)
+def _curve(puzzle: Puzzle) -> npt.NDArray[np.float64]:
+    """Places on the ball's way, shape (2, count): x and height."""
+    times = np.linspace(puzzle.start, puzzle.end, 400).tolist()
+    places: npt.NDArray[np.float64] = np.array([puzzle.place(time) for time in times]).T
+    return places
+
+
+def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
+    """The scene without the ball; its left edge, the floor's height, and the unit, in pixels."""
+    unit = min(canvas[1], canvas[0] / 1.5)
+    left, floor = (canvas[0] - 1.5 * unit) / 2, (canvas[1] + unit) / 2 - _FLOOR * unit
+    sketch = Sketch(canvas, shrink=shrink)
+
+    def bar(x: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+        sketch.rectangle((left + x * unit, floor - top * unit, left + right * unit, floor - bottom * unit), colour)
+
+    bar(0.05, 0, _WALL + _WIDE, -_BOARD, INK)
+    for i in range(puzzle.fields):
+        bar(_WALL, (i + 1) * _FIELD, _WALL + _WIDE, i * _FIELD, (UMBER, SAND)[i % 2])
+    step = puzzle.start / 14
+    for i in range(14):
+        x, height = puzzle.place(i * step)
+        sketch.circle((left + x * unit, floor - (height + _BALL) * unit), 0.014 * unit, SKY)
+    return sketch, (left, floor, unit)
