@@ -14,18 +14,24 @@ from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import MODES
 
 DIFFICULTIES = range(1, 6)
-SEEDS = range(5)
+SEEDS = range(3)
+
+
+# What models and lazy programs do most; all films are tried by `make audit`.
+COMMON = ("ground_truth", "blended", "still", "crossfade", "wipe_right", "cut_half_way", "reversed")
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("name", TASKS)
 def test_right_films_pass_and_cheap_films_fail(name: str, difficulty: int) -> None:
+    """Each family meets every film at one difficulty and the commonest ones at the others."""
     task = TASKS[name]
+    every = list(TASKS).index(name) % len(DIFFICULTIES) + 1 == difficulty
     seed = 20 + difficulty
+    # guided differs from solve in the prompt alone.
     trials = [
-        *contract.try_films(task, difficulty, "solve", seed),
-        # guided differs from solve in the prompt alone.
-        *contract.try_films(task, difficulty, "hold", seed),
+        *contract.try_films(task, difficulty, "solve", seed, names=() if every else COMMON),
+        *contract.try_films(task, difficulty, "hold", seed, names=COMMON),
     ]
     broken = [str(trial) for trial in trials if not trial.kept]
     assert not broken, "\n".join(broken)

@@ -392,12 +392,20 @@ def puzzle_of(task: Task[Any, Any], difficulty: int, seed: int) -> Any:
 
 
 def try_films(
-    task: Task[Any, Any], difficulty: int, mode: Mode, seed: int, canvas: Size = SMALL, frames: int = FRAMES
+    task: Task[Any, Any],
+    difficulty: int,
+    mode: Mode,
+    seed: int,
+    canvas: Size = SMALL,
+    frames: int = FRAMES,
+    names: Sequence[str] = (),
 ) -> Iterator[Trial]:
-    """Judge every film of one question, drawn directly."""
+    """Judge every film of one question, drawn directly, or those that are named."""
     puzzle, other = puzzle_of(task, difficulty, seed), _another(task, difficulty, seed)
     read = task.reader(puzzle, canvas)
     for film in films(task, puzzle, other, mode, canvas):
+        if names and film.name not in names:
+            continue
         verdict = task.verify(puzzle, views(film.draw(frames)), mode, canvas, read)
         how = f"drawn at {canvas[0]}x{canvas[1]}"
         yield Trial(task=task.name, difficulty=difficulty, mode=mode, seed=seed, film=film.name, how=how,

@@ -284,7 +284,7 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any], Planes]:
         if raw.format.name not in _YUV or raw.colorspace not in _BT601:
             # Films with BT.709 colours, or no chroma of their own: libswscale knows the way through RGB.
             scaled = scaler.reformat(raw, width, height, "rgb24", interpolation="AREA")
-            shown = to_planes(scaled.to_ndarray())
+            shown = list(to_planes(cast(Frame, scaled.to_ndarray())))
         elif raw.format.name == "yuv420p" and (raw.width, raw.height) == (2 * width, 2 * height):
             # The commonest case by far: chroma is stored at the size of the view already.
             luma, cb, cr = (_pixels(plane) for plane in raw.planes)

@@ -10,7 +10,7 @@ import itertools
 import random
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,13 @@ class CellsTask(Task[P, Board]):
 
     Only places that might change are counted: an empty cell that must stay empty is one, a given cell is part of the
     sheet.
+
+    Class attributes:
+        known_size: share of its full size at which a look is known; less than 1 for thin ones, which are read by their
+            lines, so that smaller ones are read as well.
     """
+
+    known_size: ClassVar[float] = 1.0
 
     @abstractmethod
     def start(self, puzzle: P) -> Looks:
@@ -75,6 +81,10 @@ class CellsTask(Task[P, Board]):
     @abstractmethod
     def draw_look(self, puzzle: P, sketch: Sketch, box: Box, look: int, size: float) -> None:
         """Draw a look other than 0 in a place, at a share of its full size; nothing may reach beyond the box."""
+
+    def choices(self, puzzle: P) -> Sequence[Sequence[int]]:
+        """The looks that each place may have. By default all of them."""
+        return [range(self.looks(puzzle))] * len(self.goal(puzzle))
 
     def order(self, puzzle: P) -> list[int]:
         """The places to be changed, in the order of the film."""
@@ -120,7 +130,8 @@ class CellsTask(Task[P, Board]):
         }
         if len(order) > 2:
             found["two_at_once"] = [path[0], *path[2:]]
-        others = [look for look in range(self.looks(puzzle)) if look not in (goal[order[-1]], start[order[-1]])]
+        choices = self.choices(puzzle)
+        others = [look for look in choices[order[-1]] if look not in (goal[order[-1]], start[order[-1]])]
         if others:
             wrong = Board(changed(goal, {order[-1]: others[0]}))
             found["nearly_one_wrong"] = [*path[:-1], wrong]
@@ -129,7 +140,7 @@ class CellsTask(Task[P, Board]):
         if spare:
             # The place in the middle of the list: the first and last are often far from the rest.
             place = spare[len(spare) // 2]
-            look = next(look for look in (*goal, *range(self.looks(puzzle))) if look != goal[place])
+            look = next(look for look in (*goal, *choices[place]) if look != goal[place] and look in choices[place])
             found["nearly_one_too_many"] = [*path, Board(changed(goal, {place: look}))]
             found["elsewhere_first"] = [path[0], Board(changed(start, {place: look})), *path]
         reordered = self._too_early(puzzle)
@@ -194,9 +205,11 @@ class CellsTask(Task[P, Board]):
     def reader(self, puzzle: P, canvas: Size) -> Reader[Board]:
         shrink = shrink_of(canvas)
         start = self.start(puzzle)
-        paint = self.painter(puzzle, canvas, shrink)
         boxes = self.sheet(puzzle, canvas, shrink)[1]
-        shown = [to_planes(paint(Board((look,) * len(start)))) for look in range(self.looks(puzzle))]
+        possible = np.array([[look in found for found in self.choices(puzzle)] for look in range(self.looks(puzzle))])
+        boards = [Board(tuple((look * row).tolist())) for look, row in enumerate(possible)]
+        paint = self.painter(puzzle, canvas, shrink, self.known_size)
+        shown = [to_planes(paint(board)) for board in boards]
         first = to_planes(paint(Board(start)))
         width = first.shape[2]
         moving: Mask = np.zeros(first.shape[1:], bool)
@@ -207,7 +220,7 @@ class CellsTask(Task[P, Board]):
             ys, xs = ((np.arange(_POINTS) + 0.5) / _POINTS * (b - a) + a for a, b in ((top, bottom), (left, right)))
             points.append((ys.astype(np.intp)[:, None] * width + xs.astype(np.intp)).ravel())
         scene = Scene(first, shown, moving)
-        see = _Looks(np.array(points), shown)
+        see = _Looks(np.array(points), shown, possible)
 
         def read(frame: Planes) -> Reading[Board]:
             planes, wrong = scene.look(frame)
@@ -258,9 +271,12 @@ CELL_REASONS = {
 
 
 class _Looks:
-    """Which look each place has: by the distance of its points from each look's, and from what lies between two."""
+    """Which look each place has: by the distance of its points from each look's, and from what lies between two.
 
-    def __init__(self, points: npt.NDArray[np.intp], shown: Sequence[Planes]) -> None:
+    `possible` says which looks (first axis) a place (second axis) may have.
+    """
+
+    def __init__(self, points: npt.NDArray[np.intp], shown: Sequence[Planes], possible: Mask) -> None:
         self._points = points
         # Shape (looks, places, values).
         self._known = np.stack([self._values(planes) for planes in shown])
@@ -268,6 +284,8 @@ class _Looks:
         off = self._known[:, None] - self._known[None]
         self._apart: Floats = np.maximum((off * off).mean(3), 1.0)
         self._apart[np.arange(len(shown)), np.arange(len(shown))] = np.inf
+        self._apart[~possible[:, None] | ~possible[None]] = np.inf
+        self._power[~possible] = 1e9
 
     def _values(self, planes: Planes) -> Floats:
         picked = planes.reshape(3, -1)[:, self._points]

@@ -243,3 +243,30 @@ def mix(a: Colour, b: Colour, t: float) -> Colour:
 def oval(cx: float, cy: float, rx: float, ry: float) -> list[Point]:
     """Points of a whole ellipse, for a polygon."""
     return _arc(cx, cy, rx, ry, 0, 360)
+
+
+# Shapes that differ in outline, by the word a prompt uses.
+FIGURES = ("circle", "square", "triangle", "star", "cross")
+
+
+def figure(sketch: Sketch, name: str, centre: Point, radius: float, colour: Colour) -> None:
+    """Draw one of `FIGURES`, all about as large, inside a circle around its centre."""
+    x, y = centre
+
+    def rectangle(across: float, down: float, corner: float) -> None:
+        box = (x - across * radius, y - down * radius, x + across * radius, y + down * radius)
+        sketch.rectangle(box, colour, radius=corner * radius)
+
+    if name == "circle":
+        sketch.circle(centre, 0.86 * radius, colour)
+    elif name == "square":
+        rectangle(0.76, 0.76, 0.12)
+    elif name == "cross":
+        rectangle(0.92, 0.31, 0.08)
+        rectangle(0.31, 0.92, 0.08)
+    elif name == "triangle":
+        sketch.polygon([(x, y - radius), (x + 0.94 * radius, y + 0.66 * radius),
+                        (x - 0.94 * radius, y + 0.66 * radius)], colour)  # fmt: skip
+    else:
+        tips = [(radius * (0.46 if k % 2 else 1.03), k * math.pi / 5) for k in range(10)]
+        sketch.polygon([(x + far * math.sin(a), y + 0.05 * radius - far * math.cos(a)) for far, a in tips], colour)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import HUES, INK, Box, Colour, Point, Sketch
-from vmevalkit.tasks._vision import Envelope, Lens, Mask, lost, patches, shrink_of, to_planes, tone
+from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -39,6 +39,12 @@ _NEAR = 42.0
 _MOVING, _WHOLE, _MOST = 0.35, 0.7, 1.35
 # Height or width in pixels of the view below which a piece is small: every pixel of it counts.
 _SMALL = 22.0
+# Areas of a piece that may be strange where it is smeared over two places, counted in squares of some pixels.
+_SMEARED = 2.6
+# A piece whose colour fills less of its box is thin, and one of fewer pixels is tiny: each pixel counts.
+_THIN, _TINY = 0.25, 16
+# Share of single unexplained pixels from which on a picture is noise.
+_NOISE = 0.04
 # Share of a piece's area that may have its colour elsewhere: edges and smears mix to other pieces' colours.
 _STRAY = 0.3
 
@@ -64,10 +70,12 @@ class PiecesTask(Task[P, Board]):
         hands: how many pieces may be on their way at the same time.
         clear: farther than this from its resting places a piece must be seen on its way. Where ways are long, half a
             unit, so that a piece half uncovered by a wipe was not seen moving.
+        unseen: share of the film during which a piece may not be seen clearly, at a stretch.
     """
 
     hands: ClassVar[int] = 1
     clear: ClassVar[float] = REST
+    unseen: ClassVar[float] = 1.0
 
     @abstractmethod
     def colours(self, puzzle: P) -> Sequence[Colour]:
@@ -99,7 +107,7 @@ class PiecesTask(Task[P, Board]):
 
         Args:
             homes: where the pieces rested before.
-            aloft: other pieces that are on their way.
+            aloft: other pieces that were seen on their way.
         """
 
     @abstractmethod
@@ -181,11 +189,13 @@ class PiecesTask(Task[P, Board]):
         # Where pieces were seen since they left; the first place may be seen again and again.
         ways: dict[int, list[Place]] = {}
         before: tuple[Place | None, ...] = ()
+        missing = [0] * len(homes)
         for reading in readings:
             if reading.state is None:
                 yield reading
                 continue
             wrong, flying = None, 0
+            earlier = {piece for piece, seen in ways.items() if seen}
             for piece, place in enumerate(reading.state.places):
                 if place is None:
                     ways.setdefault(piece, [])
@@ -201,8 +211,8 @@ class PiecesTask(Task[P, Board]):
                         seen.append(place)
                     wrong = wrong or self.astray(puzzle, homes, piece, place)
                     continue
-                aloft = [other for other in ways if other != piece]
-                if sum(bool(ways[other]) for other in aloft) >= self.hands:
+                aloft = [other for other, way in ways.items() if way and other != piece]
+                if sum(other in earlier for other in aloft) >= self.hands:
                     wrong = wrong or "several_at_once"
                 # At least once it must have been seen on its way.
                 wrong = wrong or (None if seen else "teleport")
@@ -214,6 +224,9 @@ class PiecesTask(Task[P, Board]):
             if any(before and _stays(before[piece], reading.state.places[piece]) for piece in reading.state.odd):
                 wrong = wrong or "piece_changed"
             before = reading.state.places
+            missing = [0 if place else count + 1 for place, count in zip(before, missing, strict=True)]
+            if max(missing) > self.unseen * len(readings):
+                wrong = wrong or "hidden"
             yield Reading(reading.state._replace(homes=homes, wrong=wrong), reading.kept, reading.note)
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
@@ -234,12 +247,18 @@ class PiecesTask(Task[P, Board]):
 
 PIECE_REASONS = {
     "piece_changed": "A piece no longer looks like itself.",
+    "hidden": "A piece cannot be seen for too long.",
     "two_agents": "A piece is in more than one place.",
 }
 
 
-def hovering(t: float) -> float:
-    """The share of a way that is done at a share `t` of its time, for far ways: slow half way, to be seen there."""
+def hovering(t: float, rest: float = 0.0) -> float:
+    """The share of a way that is done at a share `t` of its time, for far ways: slow half way, to be seen there.
+
+    Args:
+        rest: share of the time before and again after, in which nothing moves.
+    """
+    t = min(max((t - rest) / (1 - 2 * rest), 0.0), 1.0)
     return 0.5 + 0.12 * (t - 0.5) + 3.52 * (t - 0.5) ** 3
 
 
@@ -266,18 +285,34 @@ class _Eye:
         self.step = 1 if 2 * min(map(min, extents)) * self.unit < _SMALL else 2
         self.sides = [((down + 0.15) * self.unit / self.step, (right + 0.15) * self.unit / self.step)
                       for down, right in extents]  # fmt: skip
+        self.edges = False
         self.whole = self._find(drawing)
+        boxes = [4 * down * right * (self.unit / self.step) ** 2 for down, right in extents]
+        if self.step > 1 and any(a[0] < _THIN * box for a, box in zip(self.whole, boxes, strict=True)):
+            self.sides = [(self.step * down, self.step * right) for down, right in self.sides]
+            self.step = 1
+            self.whole = self._find(drawing)
+        if min(a[0] for a in self.whole) < _TINY:
+            self.edges = True
+            self.whole = self._find(drawing)
+        # A little larger, a thing of a few pixels is much larger.
+        large = self._find(to_planes(self.paints[2](Board(self.start))))
+        self.most = [max(_MOST * a[0], 1.1 * b[0]) for a, b in zip(self.whole, large, strict=True)]
         self.scenes: dict[tuple[Place | None, ...], tuple[Envelope | None, Envelope | None]] = {}
+        self.behind: dict[tuple[Place | None, ...], Planes] = {}
+        self.blobs: dict[int, Blob] = {}
         self.area = [4 * down * right * self.unit**2 for down, right in extents]
 
     def _find(self, planes: Planes) -> list[tuple[float, float, float, float]]:
         """Area, centre (y, x) and area elsewhere of each piece's colour, in one of `step` pixels both ways."""
         y, cb, cr = planes[:, :: self.step, :: self.step].astype(np.uint16) >> 3
         label = self.labels[(y << 10) | (cb << 5) | cr]
-        # Not at the edges, where colours mix to others.
         inner = label[1:-1, 1:-1]
-        inside = (inner > 0) & (inner == label[:-2, 1:-1]) & (inner == label[2:, 1:-1])
-        inside &= (inner == label[1:-1, :-2]) & (inner == label[1:-1, 2:])
+        inside = inner > 0
+        if not self.edges:
+            # Not at the edges, where colours mix to others.
+            inside &= (inner == label[:-2, 1:-1]) & (inner == label[2:, 1:-1])
+            inside &= (inner == label[1:-1, :-2]) & (inner == label[1:-1, 2:])
         here = np.flatnonzero(inside)
         order = np.argsort(inner.ravel()[here], kind="stable")
         here, ends = here[order], np.cumsum(np.bincount(inner.ravel()[here], minlength=self.count + 1))
@@ -299,29 +334,44 @@ class _Eye:
         planes = self.lens.planes(frame)
         # A piece's colour need not be spread evenly over it: measured from where the start drawing has it.
         places: list[Place | None] = []
-        firm, twice = [], False
-        for (area, y, x, stray), (whole, home_y, home_x, _), home in zip(
-            self._find(planes), self.whole, self.start, strict=True
+        shares, twice = list[float](), False
+        for (area, y, x, stray), (whole, home_y, home_x, own), most, home in zip(
+            self._find(planes), self.whole, self.most, self.start, strict=True
         ):
-            twice |= area > _MOST * whole or stray > _STRAY * whole
-            firm.append(area >= _WHOLE * whole)
+            twice |= area > most or stray > own + _STRAY * whole
+            shares.append(area / max(whole, 1.0))
             seen = (home[0] + (y - home_y) / self.unit, home[1] + (x - home_x) / self.unit)
             places.append(seen if area >= _MOVING * whole else None)
+        firm = [share >= _WHOLE for share in shares]
         near: list[Place | None] = []
         for piece, place in enumerate(places):
             slot = None if place is None else self.task.stand(self.puzzle, self.start, piece, place)
             rests = slot is not None and place is not None and math.dist(slot, place) <= REST and firm[piece]
             near.append(slot if rests else None)
+        for piece in [piece for piece in range(self.count) if self._covered(piece, places, near, shares)]:
+            # What can be seen of it must be where it rests.
+            near[piece] = places[piece] = self.task.stand(self.puzzle, self.start, piece, places[piece] or (0, 0))
         strange = self._strange(planes, tuple(near))
-        if lost(strange):
+        down, right = self._drift(places, near)
+        if (down or right) and patches(strange) > 1:
+            moved = np.roll(planes, (-down, -right), (1, 2))
+            if np.count_nonzero(steady := self._strange(moved, tuple(near))) < np.count_nonzero(strange):
+                planes, strange = moved, steady
+                places = [p and (p[0] - down / self.unit, p[1] - right / self.unit) for p in places]
+        if lost(strange) or np.count_nonzero(strange) - 16 * patches(strange) > _NOISE * strange.size:
             return Reading(None, False, "scene_lost")
+        # Only if all others rest: of two that shine through, the colours may be taken for each other's.
+        if None in places and near.count(None) == 1 and strange.any():
+            places = [place or self._smeared(planes, strange, piece, tuple(near)) for piece, place in enumerate(places)]
         allowed, odd = 0.0, list[int]()
         for piece, place in enumerate(places):
             if place is None:
                 # Smeared over its way: somewhere, as large as the two pictures of it.
-                allowed += 2.2 * self.area[piece]
+                allowed += _SMEARED * self.area[piece]
             elif near[piece] is None:
                 strange[self._window(piece, place, 0.5)] = False
+                # Smeared, but not off itself: its ends may reach out of the window.
+                allowed += 0.0 if firm[piece] else _SMEARED * self.area[piece]
         for piece, slot in enumerate(near):
             if slot is not None and patches(strange[self._window(piece, slot, 0.0)]) > 1:
                 odd.append(piece)
@@ -340,7 +390,58 @@ class _Eye:
             return Reading(None, left * 16 <= allowed + 16, "two_agents")
         if left > 1 and left * 16 > allowed:
             return Reading(None, False, "extra_object")
+        # Where pieces rest, one of which a part is missing has changed, if it stays so.
+        odd += [piece for piece, place in enumerate(places) if place and near[piece] is None and not firm[piece]
+                and math.dist(place, self.task.stand(self.puzzle, self.start, piece, place)) <= REST]  # fmt: skip
         return Reading(Board(tuple(places), odd=tuple(odd)))
+
+    def _smeared(self, planes: Planes, strange: Mask, piece: int, rest: tuple[Place | None, ...]) -> Place | None:
+        """Where a piece is on its way whose colour is thinned by movement, found by what of it shines through."""
+
+        def blob(planes: Planes, strange: Mask, rest: tuple[Place | None, ...]) -> Blob:
+            if rest not in self.behind:
+                self.behind[rest] = to_planes(self.paints[1](Board(rest)))
+            colour, reach = self.task.colours(self.puzzle)[piece], math.hypot(*self.sides[piece]) * self.step / 2
+            return Blob(planes, strange, self.behind[rest], colour, reach + 0.35 * self.unit)
+
+        if piece not in self.blobs:
+            others = (*self.start[:piece], None, *self.start[piece + 1 :])
+            drawing = to_planes(self.paints[1](Board(self.start)))
+            self.blobs[piece] = blob(drawing, self._strange(drawing, others), others)
+        home, seen = self.blobs[piece], blob(planes, strange, rest)
+        if seen.stray > 0.35 * home.mass or not 0.5 * home.mass <= seen.mass <= 1.5 * home.mass:
+            return None
+        place = (
+            self.start[piece][0] + (seen.y - home.y) / self.unit,
+            self.start[piece][1] + (seen.x - home.x) / self.unit,
+        )
+        # Where pieces rest, half-transparent ones are no pieces.
+        return None if math.dist(place, self.task.stand(self.puzzle, self.start, piece, place)) <= REST else place
+
+    def _drift(self, places: Sequence[Place | None], near: Sequence[Place | None]) -> tuple[int, int]:
+        """How far resting pieces are off their places on the whole, in pixels: what the lens left of a drift."""
+        off = [(a[0] - b[0], a[1] - b[1]) for a, b in zip(places, near, strict=True) if a and b]
+        if len(off) < 2:
+            return 0, 0
+        down, right = np.median(off, axis=0) * self.unit
+        return round(down), round(right)
+
+    def _covered(
+        self, piece: int, places: Sequence[Place | None], near: Sequence[Place | None], shares: Sequence[float]
+    ) -> bool:
+        """Whether a piece rests half under another one that moves, so that it seems to be beside its place."""
+        place, (down, right) = places[piece], self.task.extent(self.puzzle, piece)
+        if place is None or near[piece]:
+            return False
+        slot = self.task.stand(self.puzzle, self.start, piece, place)
+        if abs(place[0] - slot[0]) > down or abs(place[1] - slot[1]) > right:
+            return False
+        for other, (at, share) in enumerate(zip(places, shares, strict=True)):
+            if at is not None and near[other] is None and shares[piece] < min(0.9, share):
+                reach = self.task.extent(self.puzzle, other)
+                if abs(at[0] - slot[0]) < down + reach[0] and abs(at[1] - slot[1]) < right + reach[1]:
+                    return True
+        return False
 
     def _window(self, piece: int, place: Place, margin: float) -> tuple[slice, slice]:
         """The rows and columns around a piece."""

@@ -263,8 +263,11 @@ class _Way:
         at = (rows * width + columns)[:, None] + around
         bare, inked = (self._mean(planes, at) for planes in (start, full))
         power = ((inked - bare) ** 2).sum(0)
-        # What lies above the line hides it, and where lines cross, ink may be another part's.
-        seen = power > 0.3 * np.median(power)
+        # What lies above the line hides it, and comes near when the camera drifts. Where lines cross, ink may be
+        # another part's.
+        seen = power > 0.6 * np.median(power)
+        seen[1:] &= seen[:-1].copy()
+        seen[:-1] &= seen[1:].copy()
         for other in strokes:
             theirs, where = _stations(other, shrink)
             near = np.hypot(*(points[:, None] - theirs[None]).T).T < 1.5 * pen

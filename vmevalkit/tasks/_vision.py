@@ -4,8 +4,8 @@ Verifiers work by synthesis: they draw what a state should look like and ask whe
 after the blur, compression and small shifts that a video model and a codec cause. What no drawing explains (ghosts,
 blends, extra objects, a redrawn scene) is not a state.
 
-Pictures are planes: uint8 of shape (3, height, width) holding luma Y and chroma Cb, Cr from 0 to 255 (JFIF), because
-films are stored so: turning each frame into RGB would cost as much as decoding it.
+Pictures are planes (see `video`): luma and chroma, because films are stored so. Turning each frame into RGB would cost
+as much as decoding it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import Image
 from vmevalkit.tasks._draw import Colour
 from vmevalkit.types import Size
 from vmevalkit.video import Frame, Planes
+from vmevalkit.video import to_planes as to_planes
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -54,11 +55,6 @@ def shrink_of(canvas: Size) -> float:
     return canvas[0] / view_size(canvas)[0]
 
 
-def to_planes(frame: Frame) -> Planes:
-    """An RGB picture (height, width, 3) as planes."""
-    return np.ascontiguousarray(np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1))
-
-
 def to_view(frame: Frame) -> Planes:
     """A canvas-sized RGB picture as planes at the size of the view."""
     canvas = (frame.shape[1], frame.shape[0])
@@ -75,7 +71,7 @@ def to_view(frame: Frame) -> Planes:
 @lru_cache(maxsize=64)
 def tone(colour: Colour) -> tuple[int, int, int]:
     """An RGB colour as (Y, Cb, Cr)."""
-    y, cb, cr = np.asarray(Image.new("RGB", (1, 1), colour).convert("YCbCr"))[0, 0].tolist()
+    y, cb, cr = to_planes(np.array([[colour]], np.uint8))[:, 0, 0].tolist()
     return y, cb, cr
 
 
@@ -155,8 +151,13 @@ class Lens:
         few = len(neutral) < 0.2 * everything.shape[1]
         self._pick = np.arange(everything.shape[1]) if few else neutral
         self._sample = self._sampled(reference)
-        self._luma = reference[0].astype(np.int16)
         self._most = most = max(1, round(0.013 * reference.shape[2]))
+        luma = reference[:1]
+        steep = (_extreme(luma, 1, np.maximum) - _extreme(luma, 1, np.minimum))[0] > 20
+        steep[: most + 1] = steep[-most - 1 :] = False
+        edges = np.flatnonzero(steep)
+        self._edges = edges[:: 1 + len(edges) // 3000]
+        self._at_edges = luma.ravel()[self._edges].astype(np.int16)
         # From the smallest move up: it wins where two fit equally well.
         self._moves = sorted(range(-most, most + 1), key=abs)
         self._profiles = _profiles(reference)
@@ -176,32 +177,40 @@ class Lens:
             self._moves[int(np.minimum(np.abs(seen[source] - known), _SETTLED).sum(1).round(1).argmin())]
             for seen, known, source in zip(_profiles(planes), self._profiles, self._sources, strict=True)
         )
-        if not (dx or dy):
-            return planes
         # Where much has changed, the means are misled by a pixel or two; the pixels themselves are not.
-        near = [(x, y) for x in range(dx - 2, dx + 3) for y in range(dy - 2, dy + 3) if max(abs(x), abs(y)) <= self._most]
-        dx, dy = min([(0, 0), *near], key=lambda move: self._misfit(planes, *move))
+        dx, dy = min((self._downhill(planes, *move) for move in {(0, 0), (dx, dy)}), key=lambda found: found[0])[1]
         return np.roll(planes, (-dy, -dx), (1, 2)) if dx or dy else planes
+
+    def _downhill(self, planes: Planes, dx: int, dy: int) -> tuple[int, tuple[int, int]]:
+        """The misfit of the best move that can be reached pixel by pixel from one, and that move."""
+        best = self._misfit(planes, dx, dy), (dx, dy)
+        while True:
+            x, y = best[1]
+            around = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
+            found = min((self._misfit(planes, *move), move) for move in around if max(map(abs, move)) <= self._most)
+            if found[0] >= best[0]:
+                return best
+            best = found
 
     def _sampled(self, planes: Planes) -> Floats:
         """Some of every sixth pixel both ways, shape (3, count)."""
         return planes[:, ::6, ::6].reshape(3, -1)[:, self._pick].astype(np.float32)
 
     def _misfit(self, planes: Planes, dx: int, dy: int) -> int:
-        """How badly a move fits, by every third pixel both ways."""
-        most, (height, width) = self._most, self._luma.shape
-        seen = planes[0, most + dy : height - most + dy : 3, most + dx : width - most + dx : 3]
-        # Cut off, so that what moved counts the same wherever it went.
-        return int(np.minimum(np.abs(seen - self._luma[most : height - most : 3, most : width - most : 3]), 40).sum())
+        """How badly a move fits, by the pixels at edges."""
+        seen = planes[0].ravel()[self._edges + (dy * planes.shape[2] + dx)]
+        # Cut off, so that what moved counts the same wherever it went; squares, because blur spreads an edge both ways.
+        off = np.minimum(np.abs(seen - self._at_edges), 100)
+        return int((off * off).sum())
 
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
         gain, offset = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
+        alike = np.abs(seen - self._sample).max(0) < _ALIKE
+        if np.count_nonzero(alike) > 0.5 * alike.size:
+            return gain[:, 0], offset[:, 0]
         # Twice: the first fit may be pulled by what moved, the second leaves that out.
         for limit in (120.0, 40.0):
-            off = seen * gain + offset - self._sample
-            off = np.abs(off).max(0)
-            if limit == 120.0 and np.count_nonzero(off < _ALIKE) > 0.5 * off.size:
-                break
+            off = np.abs(seen * gain + offset - self._sample).max(0)
             agree = (off < limit).astype(np.float32)
             count = float(agree.sum())
             if count < 0.3 * agree.size:

@@ -1,0 +1,107 @@
+"""Flow connect: an independent search for other answers, and films that try to get past the verifier."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vmevalkit import contract
+from vmevalkit.tasks._draw import HUES
+from vmevalkit.tasks._strokes import Lines
+from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.flow_connect import Cell, Puzzle, _count
+from vmevalkit.types import Size, Verdict
+from vmevalkit.video import Frames
+
+FLOW = TASKS["flow_connect"]
+SMALL: Size = (360, 240)
+
+
+def puzzle(difficulty: int, seed: int = 0) -> Puzzle:
+    found: Puzzle = contract.puzzle_of(FLOW, difficulty, seed)
+    return found
+
+
+def film(of: Puzzle, states: list[Lines] | None = None) -> Frames:
+    return as_frames(FLOW.film(of, states or FLOW.solution(of), SMALL))
+
+
+def verdict(of: Puzzle, frames: Frames) -> Verdict:
+    return FLOW.verify(of, contract.views(frames), canvas=SMALL)
+
+
+def answers(rows: int, columns: int, ends: list[tuple[Cell, Cell]]) -> int:
+    """In how many ways the grid can be filled, by walking every line from disc to disc."""
+    everything = set(itertools.product(range(rows), range(columns)))
+
+    def walk(line: int, cell: Cell, free: set[Cell]) -> int:
+        if cell == ends[line][1]:
+            if line + 1 < len(ends):
+                return walk(line + 1, ends[line + 1][0], free)
+            return int(not free)
+        near = [(cell[0] + 1, cell[1]), (cell[0] - 1, cell[1]), (cell[0], cell[1] + 1), (cell[0], cell[1] - 1)]
+        return sum(walk(line, n, free - {n}) for n in near if n in free or n == ends[line][1])
+
+    return walk(0, ends[0][0], everything - {cell for pair in ends for cell in pair})
+
+
+@pytest.mark.parametrize(("difficulty", "seeds"), [(1, 12), (2, 8), (3, 2)])
+def test_the_answer_is_the_only_one(difficulty: int, seeds: int) -> None:
+    for seed in range(seeds):
+        of = puzzle(difficulty, seed)
+        assert answers(of.rows, of.columns, [(way[0], way[-1]) for way in of.ways]) == 1
+
+
+@pytest.mark.parametrize("difficulty", range(1, 6))
+def test_the_ways_fill_the_grid_step_by_step(difficulty: int) -> None:
+    for seed in range(5):
+        of = puzzle(difficulty, seed)
+        cells = [cell for way in of.ways for cell in way]
+        assert sorted(cells) == list(itertools.product(range(of.rows), range(of.columns)))
+        steps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for way in of.ways for a, b in itertools.pairwise(way)]
+        assert set(steps) == {1}
+        assert len(set(of.colours)) == len(of.ways)
+
+
+def test_counting_agrees_with_walking_where_there_are_many_answers_or_none() -> None:
+    cases: list[tuple[int, int, list[tuple[Cell, Cell]]]] = [
+        (3, 4, [((0, 0), (2, 3))]), (3, 3, [((0, 0), (2, 2))]), (4, 4, [((0, 0), (3, 0)), ((0, 1), (3, 1))]),
+        (3, 4, [((0, 0), (0, 3)), ((2, 0), (2, 3))]), (3, 3, [((0, 0), (2, 2)), ((0, 2), (2, 0))]),
+        (4, 5, [((0, 0), (3, 4))]),
+    ]  # fmt: skip
+    counts = [_count(*case) for case in cases]
+    assert counts == [answers(*case) for case in cases]
+    assert min(counts) == 0
+    assert max(counts) > 3
+
+
+def test_any_order_and_either_end_pass_but_half_a_line_may_not_wait() -> None:
+    of = puzzle(3, 1)
+    path, count = FLOW.solution(of), len(of.ways)
+    none, full, back = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)
+    mixed = [Lines(tuple((back if i % 2 else full) if i >= n else none for i in range(count)))
+             for n in range(count, -1, -1)]  # fmt: skip
+    assert verdict(of, film(of, mixed)).passed
+    waits = [path[0], Lines(((0.5, 0.0), *path[0].drawn[1:])), Lines(((0.5, 0.0), full, *path[0].drawn[2:])),
+             Lines((full, full, *path[0].drawn[2:])), *path[len(path) // 2 :]]  # fmt: skip
+    assert not verdict(of, film(of, [*waits[:4], *mixed[-1:]])).passed
+    both_ends = [path[0], *(Lines(((x, x), *path[0].drawn[1:])) for x in (0.25, 0.5))]
+    assert not verdict(of, film(of, [*both_ends, *path[1:]])).passed
+
+
+def test_a_line_in_another_colour_or_a_gap_fails() -> None:
+    of = puzzle(2, 3)
+    right = film(of)
+    other = next(name for name in ("blue", "green", "purple") if name not in of.colours)
+    painted = right.copy()
+    drawn = (right != right[0]).any(3) & (np.abs(right.astype(int) - HUES[of.colours[0]]).sum(3) < 60)
+    painted[drawn] = HUES[other]
+    assert not verdict(of, painted).passed
+    gap = right.copy()
+    ys, xs = np.nonzero((right[-1] != right[0]).any(2))
+    hole = (np.abs(ys - ys[0]) < 14) & (np.abs(xs - xs[0]) < 14)
+    gap[:, ys[hole], xs[hole]] = right[0, ys[hole], xs[hole]]
+    assert not verdict(of, gap).passed
+    assert verdict(of, right).passed

@@ -1,0 +1,90 @@
+"""Object subtraction: exactly the figures that the prompt names vanish, one at a time."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from vmevalkit.contract import views
+from vmevalkit.tasks._cells import Board, changed
+from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.object_subtraction import Kind, ObjectSubtraction, Puzzle
+from vmevalkit.types import Verdict
+
+CANVAS = (360, 240)
+LEVELS = range(1, 6)
+
+
+def task() -> ObjectSubtraction:
+    family = TASKS["object_subtraction"]
+    assert isinstance(family, ObjectSubtraction)
+    return family
+
+
+def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
+    return task().generate(stream("test object subtraction", difficulty, seed), difficulty)
+
+
+def judged(puzzle: Puzzle, boards: list[Board], drawn: Puzzle | None = None) -> Verdict:
+    film = as_frames(task().film(drawn or puzzle, boards, CANVAS, 49))
+    return task().verify(puzzle, views(film), "solve", CANVAS)
+
+
+def asked_for(prompt: str, kind: Kind) -> bool:
+    """Whether the words of a prompt mean a figure."""
+    asked = re.search(r"Remove (.*?):", prompt)
+    assert asked
+    words = {kind.size, kind.colour, kind.shape, "figure"}
+    for name in re.sub(r"\bevery |\ba ", "", asked[1]).split(" and "):
+        yes, _, no = name.partition(" that is not ")
+        if set(yes.split()) <= words and (not no or no not in words):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("difficulty", LEVELS)
+def test_the_prompt_names_what_is_removed(difficulty: int) -> None:
+    for seed in range(12):
+        puzzle = puzzle_of(difficulty, seed)
+        prompt = task().phrasings(puzzle)[0]
+        named = [place for place, kind in enumerate(puzzle.figures) if asked_for(prompt, puzzle.kinds[kind])]
+        assert task().order(puzzle) == named
+        assert 2 <= len(named) < len(puzzle.figures)
+
+
+def test_a_name_with_two_qualities_has_neighbours_that_share_one() -> None:
+    for seed in range(20):
+        puzzle = puzzle_of(2, seed)
+        (name,) = puzzle.names
+        others = [kind for kind in puzzle.kinds if not name.fits(kind)]
+        assert any(kind.colour == name.colour or kind.shape == name.shape for kind in others)
+
+
+def test_sizes_follow_the_difficulty() -> None:
+    for difficulty, (fewest, most) in enumerate([(4, 5), (4, 7), (8, 11), (9, 13), (14, 19)], 1):
+        lengths = {len(task().steps(puzzle_of(difficulty, seed))) for seed in range(60)}
+        assert lengths == set(range(fewest, most + 1))
+
+
+def test_any_order_passes() -> None:
+    puzzle = puzzle_of(4)
+    places = task().order(puzzle)
+    assert judged(puzzle, task().filled(puzzle, places[1::2] + places[::2])).passed
+
+
+def test_a_figure_that_was_not_named_may_not_vanish_even_if_it_returns() -> None:
+    puzzle = puzzle_of(3)
+    path = task().solution(puzzle)
+    other = next(place for place, look in enumerate(path[-1].looks) if look)
+    slip = Board(changed(path[2].looks, {other: 0}))
+    verdict = judged(puzzle, [*path[:3], slip, *path[2:]])
+    assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_place", 1.0)
+
+
+def test_a_figure_may_not_turn_into_another_instead_of_vanishing() -> None:
+    puzzle = puzzle_of(2)
+    path = task().solution(puzzle)
+    more = puzzle.model_copy(update={"kinds": (*puzzle.kinds, Kind(shape="circle", colour="sky blue"))})
+    end = Board(changed(path[-1].looks, {task().order(puzzle)[-1]: len(more.kinds)}))
+    assert not judged(puzzle, [*path[:-1], end], more).passed

@@ -1,0 +1,131 @@
+"""Raven: a plain search for rules finds one card, the answers give nothing away, and films of other cards fail."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from vmevalkit.contract import views
+from vmevalkit.tasks._pieces import Board
+from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.raven import Puzzle, Raven
+from vmevalkit.types import Verdict
+from vmevalkit.video import Frames
+
+CANVAS = (360, 240)
+LEVELS = range(1, 6)
+
+
+def task() -> Raven:
+    family = TASKS["raven"]
+    assert isinstance(family, Raven)
+    return family
+
+
+def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
+    return task().generate(stream("test raven", difficulty, seed), difficulty)
+
+
+def film(puzzle: Puzzle, boards: list[Board], count: int = 25) -> Frames:
+    return as_frames(task().film(puzzle, boards, CANVAS, count))
+
+
+def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
+    return task().verify(puzzle, views(frames), "solve", CANVAS)
+
+
+def lawful(values: list[int], feature: int) -> bool:
+    """Whether the nine values of a feature follow some rule along the rows, tried one by one."""
+    rows = [values[i : i + 3] for i in (0, 3, 6)]
+    turning = feature == 4
+    return (
+        all(a == b == c for a, b, c in rows)
+        or all(len(set(row)) == 3 and set(row) == set(rows[0]) for row in rows)
+        or (
+            feature != 0
+            and any(
+                all(
+                    (b - a - by) % (4 if turning else 99) == (c - b - by) % (4 if turning else 99) == 0
+                    for a, b, c in rows
+                )
+                for by in range(-3, 4)
+            )
+        )
+        or (feature == 1 and (all(a + b == c for a, b, c in rows) or all(a - b == c for a, b, c in rows)))
+    )
+
+
+@pytest.mark.parametrize("difficulty", LEVELS)
+def test_one_answer_follows_rules_in_every_feature(difficulty: int) -> None:
+    for seed in range(40):
+        puzzle = puzzle_of(difficulty, seed)
+        fits = [
+            all(lawful([*(panel[f] for panel in puzzle.given), card[f]], f) for f in range(5))
+            for card in puzzle.answers
+        ]
+        assert fits.count(True) == 1
+        assert fits.index(True) == puzzle.right
+
+
+def test_no_other_value_of_any_feature_would_be_lawful() -> None:
+    """Not only among the answers: the rules leave one card of all that there are."""
+    domains = (range(8), range(1, 5), range(3), range(3), range(4))
+    for difficulty, seed in itertools.product(LEVELS, range(20)):
+        puzzle = puzzle_of(difficulty, seed)
+        for feature, domain in enumerate(domains):
+            known = [panel[feature] for panel in puzzle.given]
+            assert [v for v in domain if lawful([*known, v], feature)] == [puzzle.answers[puzzle.right][feature]]
+
+
+def test_the_answers_alone_give_nothing_away() -> None:
+    for difficulty, seed in itertools.product(LEVELS, range(20)):
+        answers = puzzle_of(difficulty, seed).answers
+        assert len(set(answers)) == len(answers) == (4 if difficulty < 3 else 6)
+        for feature in range(5):
+            counts = Counter(card[feature] for card in answers)
+            assert len(counts) == 1 or sorted(counts.values()) == [len(answers) // 2] * 2
+
+
+def test_more_features_change_at_higher_difficulty() -> None:
+    def changing(puzzle: Puzzle) -> int:
+        return sum(len({panel[f] for panel in puzzle.given}) > 1 for f in range(5))
+
+    assert [{changing(puzzle_of(d, seed)) for seed in range(20)} for d in LEVELS] == [{2}, {2}, {3}, {3}, {4}]
+
+
+@pytest.mark.parametrize("difficulty", [2, 5])
+def test_the_right_frame_around_another_picture_fails(difficulty: int) -> None:
+    puzzle = puzzle_of(difficulty, 1)
+    boards = task().solution(puzzle)
+    right = film(puzzle, boards)
+    assert judged(puzzle, right).passed
+    for card in range(len(puzzle.answers)):
+        if card != puzzle.right:
+            # The pictures of two cards change places on the way; frames and places stay.
+            answers = list(puzzle.answers)
+            answers[card], answers[puzzle.right] = answers[puzzle.right], answers[card]
+            other = puzzle.model_copy(update={"answers": tuple(answers)})
+            start = task().solution(other)[0]
+            places = list(start.places)
+            pieces = [index for index in range(len(answers)) if index != other.right] + [other.right]
+            places[pieces.index(puzzle.right)] = (2.0, 2.0)
+            frames = right.copy()
+            frames[15:] = film(other, [start, Board(tuple(places))])[-1]
+            assert not judged(puzzle, frames).passed
+
+
+def test_given_cards_that_change_places_fail() -> None:
+    puzzle = puzzle_of(3, 2)
+    right = film(puzzle, task().solution(puzzle))
+    assert judged(puzzle, right).passed
+    _, (x, y), unit = task().sheet(puzzle, CANVAS)
+    half = round(unit / 2) - 1
+    one, two = (
+        (slice(round(y + row * unit) - half, round(y + row * unit) + half), slice(round(x) - half, round(x) + half))
+        for row in (0, 1)
+    )
+    frames = right.copy()
+    frames[20:, one[0], one[1]], frames[20:, two[0], two[1]] = right[20:, two[0], two[1]], right[20:, one[0], one[1]]
+    assert not judged(puzzle, frames).passed

@@ -1,0 +1,94 @@
+"""Sorting: plan lengths by search over all swaps, and films of pairs that do and do not exchange their places."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import pytest
+
+from vmevalkit import contract
+from vmevalkit.tasks._pieces import Board
+from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.sorting import Puzzle
+from vmevalkit.types import Size, Verdict
+
+SORTING = TASKS["sorting"]
+SMALL: Size = (240, 160)
+# Small, middle and large disc stand in the third, first and second place.
+TURNED = Puzzle(order=(2, 0, 1), hues=("blue", "red", "green"), ratio=1.3, falling=False)
+Spot = tuple[float, float]
+
+
+def film_of(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
+    """The verdict on a film in which discs go from places to places and rest there a while."""
+    held = [Board(moment) for moment in moments for _ in range(2)]
+    return SORTING.verify(of, contract.views(as_frames(SORTING.film(of, held, SMALL))), "solve", SMALL)
+
+
+def fewest(of: Puzzle) -> int:
+    """The least number of swaps, by search over all swaps."""
+    goal = tuple(sorted(of.order, reverse=of.falling))
+    edge, swaps = {of.order}, 0
+    while goal not in edge:
+        swaps += 1
+        edge = {
+            tuple({a: order[b], b: order[a]}.get(i, at) for i, at in enumerate(order))
+            for order in edge for a, b in combinations(range(len(order)), 2)
+        }  # fmt: skip
+    return swaps
+
+
+@pytest.mark.parametrize("difficulty", [1, 2])
+def test_the_solution_has_the_fewest_swaps(difficulty: int) -> None:
+    for seed in range(10):
+        of = contract.puzzle_of(SORTING, difficulty, seed)
+        assert len(SORTING.solution(of)) - 1 == fewest(of)
+
+
+@pytest.mark.parametrize("difficulty", range(1, 6))
+def test_each_step_swaps_two_discs_and_the_last_sorts_them(difficulty: int) -> None:
+    for seed in range(10):
+        of = contract.puzzle_of(SORTING, difficulty, seed)
+        path = [[place[1] for place in board.places] for board in SORTING.solution(of)]
+        for a, b in pairwise(path):
+            assert sum(old != new for old, new in zip(a, b, strict=True)) == 2
+        assert path[-1] == sorted(path[-1], reverse=of.falling)
+        assert of.ratio >= 1.12
+
+
+def test_other_swaps_that_sort_pass() -> None:
+    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2)))
+    assert found.reason == "solved"
+
+
+def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
+    found = film_of(
+        ((0, 2), (0, 0), (0, 1)), ((0, 2), (-1, 0), (1, 1)), ((0, 2), (0, 1), (1, 1)), ((0, 2), (0, 1), (0, 0)),
+        ((0, 0), (0, 1), (0, 2)),
+    )  # fmt: skip
+    assert found.reason == "solved"
+
+
+def test_three_that_take_turns_are_no_swap() -> None:
+    found = film_of(
+        ((0, 2), (0, 0), (0, 1)), ((1, 2), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (-1, 2)),
+        ((0, 0), (0, 1), (-1, 2)), ((0, 0), (0, 1), (0, 2)),
+    )  # fmt: skip
+    assert found.reason == "not_exchanged"
+
+
+def test_three_at_once_fail() -> None:
+    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 0), (0, 1), (0, 2)))
+    assert not found.passed
+
+
+def test_a_disc_that_comes_to_rest_on_another_fails() -> None:
+    found = film_of(
+        ((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2))
+    )
+    assert not found.passed
+
+
+def test_the_wrong_direction_is_not_the_answer() -> None:
+    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)))
+    assert not found.passed

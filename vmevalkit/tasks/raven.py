@@ -1,0 +1,379 @@
+"""Raven: slide the card that fits the rules of the rows into the empty place.
+
+    o    oo   ooo       A film passes when the one card that continues the rows slides from the right into the empty
+    #    ##   ###       place at the lower right, and stays there. Its way is free. The grey cards and the other
+    +    ++    ?        coloured cards stay as they are.
+
+                        Each feature (shape, number, size, shade, direction) has a rule of its own along the rows: it
+    [++]  [+++]         stays the same, goes up or down step by step, takes the same three values in any order, or the
+    [##]  [###]         number in the third card is the sum or the difference of the first two.
+
+The plan length is always one; difficulty is how many features change and by which rules. Among the answers, each value
+of a feature appears as often as the other, so that they give nothing away by themselves. There are far more than 10,000
+grids at every difficulty, times the answers' order and colours; at difficulty 1, some 8,000.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.tasks._draw import FIGURES, GREY, INK, PAPER, WHITE, Colour, Point, Sketch, figure, oval
+from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
+from vmevalkit.tasks._vision import Floats, Lens, shrink_of
+from vmevalkit.tasks.base import Reader, Reading, lerp, register_task
+from vmevalkit.types import Record, Size
+from vmevalkit.video import Planes
+
+# Shape, number of things, size, shade, direction in quarter turns.
+Panel = tuple[int, int, int, int, int]
+_FEATURES = range(5)
+_SHAPE, _NUMBER, _SIZE, _SHADE, _TURN = _FEATURES
+# Shapes that point somewhere, as polygons around the origin that reach as far as 1, pointing up.
+_POINTERS: dict[str, list[Point]] = {
+    "arrow": [(0, -1), (0.9, 0), (0.36, 0), (0.36, 0.95), (-0.36, 0.95), (-0.36, 0), (-0.9, 0)],
+    "half": [(x, max(-1.0, 1.1 * y) + 0.5) for x, y in oval(0, 0, 1, 1) if y <= 0.01],
+    "dart": [(0, -1), (0.9, 0.9), (0, 0.35), (-0.9, 0.9)],
+}
+_SHAPES = (*FIGURES, *_POINTERS)
+# Bluish greys: in any light far from purple, which is as bright as the middle one.
+_SHADES: tuple[Colour, ...] = ((178, 192, 197), (76, 104, 110), INK)
+_SIZES = (0.14, 0.21, 0.29)
+# Where one to four things lie in a card, in units, and how large they are.
+_SPOTS: tuple[tuple[Point, ...], ...] = (
+    ((0, 0),),
+    ((-0.19, 0), (0.19, 0)),
+    ((0, -0.155), (-0.19, 0.155), (0.19, 0.155)),
+    ((-0.19, -0.155), (0.19, -0.155), (-0.19, 0.155), (0.19, 0.155)),
+)
+_MANY = 0.15
+
+# Difficulty: number of answers, and rules of the features that change.
+_LEVELS: dict[int, tuple[int, tuple[tuple[str, ...], ...]]] = {
+    1: (4, (("same", "step"), ("same", "three"))),
+    2: (4, (("three", "step"), ("three", "three"), ("step", "step"))),
+    3: (6, (("same", "three", "step"), ("three", "three", "step"), ("same", "three", "three"))),
+    4: (6, (("sum", "three", "step"), ("difference", "three", "three"), ("sum", "three", "three"))),
+    5: (6, (("sum", "three", "three", "step"), ("difference", "three", "three", "three"))),
+}
+_HUES = ("blue", "orange", "green", "purple", "yellow", "red")
+# The empty place, and how far the answers are from the grid.
+_GAP: Place = (2.0, 2.0)
+_APART = 0.35
+
+
+class Puzzle(Record):
+    """Eight cards of a grid, row by row, and the cards to choose from with the colours of their frames."""
+
+    given: tuple[Panel, ...]
+    answers: tuple[Panel, ...]
+    hues: tuple[str, ...]
+
+    @property
+    def right(self) -> int:
+        """Number of the card that fits."""
+        return self.answers.index(_continued(self.given))
+
+
+@register_task
+class Raven(PiecesTask[Puzzle]):
+    """The answers are the pieces; a place is (row, column) of the grid, which the answers' columns extend.
+
+    The right card is the last piece, so that it is drawn above the others when it passes them.
+    """
+
+    name = "raven"
+    puzzle_type = Puzzle
+    clear = 0.55
+    reasons = {**PIECE_REASONS, "wrong_card": "A card that does not fit the rows comes into the empty place."}
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        count, choices = _LEVELS[difficulty]
+        while True:
+            rules = rng.choice(choices)
+            panels = _planted(rng, rules)
+            if panels is None:
+                continue
+            *given, last = panels
+            # Another rule that fits as well could continue the rows otherwise.
+            if any(
+                _predictions([panel[feature] for panel in given], feature) != {last[feature]} for feature in _FEATURES
+            ):
+                continue
+            changing = [feature for feature in _FEATURES if len({panel[feature] for panel in panels}) > 1]
+            answers = _answers(rng, given, last, changing, count)
+            rng.shuffle(answers)
+            return Puzzle(given=tuple(given), answers=tuple(answers), hues=tuple(rng.sample(_HUES, count)))
+
+    def _order(self, puzzle: Puzzle) -> list[int]:
+        """The number of each piece's card."""
+        right = _right(puzzle)
+        return [*(card for card in range(len(puzzle.answers)) if card != right), right]
+
+    def moves(self, puzzle: Puzzle) -> list[Places]:
+        rows = len(puzzle.answers) // 2
+        columns = (-1 - _APART, 3 + _APART)
+        homes = [(card // 2 + (3 - rows) / 2, columns[card % 2]) for card in self._order(puzzle)]
+        return [tuple(homes), (*homes[:-1], _GAP)]
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        return [f"slide the card with the {puzzle.hues[_right(puzzle)]} frame into the empty place"]
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        count = {4: "four", 6: "six"}[len(puzzle.answers)]
+        return (
+            "A grid of three rows of grey cards; the last card is missing. All rows follow the same rules for shape, "
+            f"number, size, shade and direction. One of the {count} coloured cards at the sides continues the last "
+            "row: it slides into the empty place and stays there. All other cards stay. The camera is fixed.",
+            f"A picture puzzle: find the rules of the rows, then slide the one of the {count} coloured cards that "
+            "belongs there into the empty place at the lower right of the grid. Only this card moves, smoothly and in "
+            "one piece. Static camera.",
+            f"Complete the three by three matrix. Of the {count} cards with coloured frames, only one fits the pattern "
+            "of the rows. Show it gliding into the gap, unchanged, while nothing else moves. The camera does not move.",
+        )
+
+    # --------------------------------------------------------------------------------------------------- the drawing
+
+    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+        return [PIECE_HUES[puzzle.hues[card]] for card in self._order(puzzle)]
+
+    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+        wide = 5 + 2 * _APART
+        unit = min(canvas[0] * 0.88 / wide, canvas[1] * 0.86 / 3)
+        left, top = (canvas[0] - unit * wide) / 2, (canvas[1] - unit * 3) / 2
+        origin = (left + (1.5 + _APART) * unit, top + unit / 2)
+        sketch = Sketch(canvas, shrink=shrink)
+        for i, panel in enumerate(puzzle.given):
+            _draw_card(sketch, panel, (origin[0] + i % 3 * unit, origin[1] + i // 3 * unit), unit, GREY)
+        x, y, half = origin[0] + 2 * unit, origin[1] + 2 * unit, 0.46 * unit
+        sketch.rectangle((x - half, y - half, x + half, y + half), GREY, radius=0.1 * unit)
+        half -= 0.07 * unit
+        sketch.rectangle((x - half, y - half, x + half, y + half), PAPER, radius=0.05 * unit)
+        return sketch, origin, unit
+
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
+        card = self._order(puzzle)[piece]
+        _draw_card(sketch, puzzle.answers[card], centre, unit, PIECE_HUES[puzzle.hues[card]])
+
+    def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
+        return 0.46, 0.46
+
+    # --------------------------------------------------------------------------------------------------- the judging
+
+    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Board]:
+        """Like that of all pieces, but it also knows small pictures apart, which blur makes alike."""
+        read, homes = super().reader(puzzle, canvas), self.moves(puzzle)[0]
+        cells = [divmod(float(i), 3) for i in range(8)]
+        panels = [*(puzzle.answers[card] for card in self._order(puzzle)), *puzzle.given]
+        _sheet, origin, unit = self.sheet(puzzle, canvas)
+        start, shrink = self.drawing(puzzle, Board(homes), canvas), shrink_of(canvas)
+        pictures = _Pictures(start, panels, [*homes, *cells], (origin[0] / shrink, origin[1] / shrink), unit / shrink)
+
+        def look(frame: Planes) -> Reading[Board]:
+            reading = read(frame)
+            if reading.state is None or None in reading.state.places:
+                return reading
+            slots = [self.slot(puzzle, homes, piece, place or _GAP) for piece, place in enumerate(reading.state.places)]
+            resting = [
+                math.dist(slot, place or _GAP) <= REST for slot, place in zip(slots, reading.state.places, strict=True)
+            ]
+            if not all(resting):
+                return reading
+            wrong = pictures.wrong(frame, [*slots, *cells])
+            if any(card >= len(homes) for card in wrong):
+                return Reading(None, False, "piece_changed")
+            return Reading(reading.state._replace(odd=(*reading.state.odd, *wrong)), reading.kept, reading.note)
+
+        return look
+
+    def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
+        return min(self.moves(puzzle)[0][piece], _GAP, key=lambda slot: math.dist(slot, place))
+
+    def against(self, puzzle: Puzzle, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
+        return "wrong_card" if slot == _GAP and piece != len(homes) - 1 else None
+
+    def closeness(self, puzzle: Puzzle, homes: Places) -> float:
+        return 1.0 if homes == self.moves(puzzle)[1] else 0.0
+
+    def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
+        # Over the grid, not over other answers.
+        return [(a[0], b[1])]
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        start, end = self.solution(puzzle)
+        homes, last, aside = start.places, len(start.places) - 1, (1.0, 1.0)
+        found = {
+            f"nearly_card_{piece + 1}": [start, Board((*homes[:piece], _GAP, *homes[piece + 1 :]))]
+            for piece in range(last)
+        }
+        return found | {
+            "two_cards": [start, Board((_GAP, *homes[1:])), Board((_GAP, *homes[1:last], _GAP))],
+            "nearly_in_place": [start, Board((*homes[:last], (2.0, 2.35)))],
+            "jump": [start, Board((*homes[:last], None)), end, end],
+            "another_card_leaves_too": [start, Board((aside, *homes[1:])), Board((aside, *end.places[1:]))],
+        }
+
+    def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        start, end = self.solution(puzzle)
+        (down, right), others = start.places[-1] or _GAP, start.places[:-1]
+        straight = [Board((*others, (lerp(down, _GAP[0], t), lerp(right, _GAP[1], t)))) for t in (0.25, 0.5, 0.75)]
+        return {
+            "straight": [start, *straight, end],
+            "over_the_grid": [start, Board((*others, (0.4, 1.2))), end],
+        }
+
+
+@lru_cache(maxsize=256)
+def _right(puzzle: Puzzle) -> int:
+    return puzzle.right
+
+
+def _draw_card(sketch: Sketch, panel: Panel, centre: Point, unit: float, frame: Colour) -> None:
+    """A card whose frame is broader below, so that its colour can be seen."""
+    x, y, half = *centre, 0.46 * unit
+    sketch.rectangle((x - half, y - half, x + half, y + half), frame, radius=0.1 * unit)
+    side, bottom = half - 0.08 * unit, half - 0.22 * unit
+    sketch.rectangle((x - side, y - side, x + side, y + bottom), WHITE, radius=0.05 * unit)
+    y += (bottom - side) / 2
+    shape, number, size, shade, turn = panel
+    radius = (_SIZES[size] if number == 1 else _MANY) * unit
+    for across, down in _SPOTS[number - 1]:
+        at = (x + across * unit, y + down * unit)
+        if _SHAPES[shape] in FIGURES:
+            figure(sketch, _SHAPES[shape], at, radius, _SHADES[shade])
+        else:
+            points = _POINTERS[_SHAPES[shape]]
+            for _ in range(turn):
+                points = [(-down, across) for across, down in points]
+            sketch.polygon([(at[0] + radius * right, at[1] + radius * low) for right, low in points], _SHADES[shade])
+
+
+class _Pictures:
+    """Compares the pictures in cards with each other's, at the size of the view."""
+
+    def __init__(
+        self, start: Planes, panels: Sequence[Panel], places: Sequence[Place], origin: Point, unit: float
+    ) -> None:
+        self._lens, self._origin, self._unit = Lens(start), origin, unit
+        self._known = np.stack([self._cut(start[0], place)[4] for place in places])
+        # Cards with the same picture are not compared.
+        self._alike = np.array([[a == b for b in panels] for a in panels])
+
+    def _cut(self, luma: npt.NDArray[np.uint8], place: Place) -> Floats:
+        """The inside of a card, also moved by a pixel; shape (9, pixels)."""
+        x = round(self._origin[0] + (place[1] - 0.36) * self._unit)
+        y = round(self._origin[1] + (place[0] - 0.36) * self._unit)
+        height, width = round(0.57 * self._unit), round(0.72 * self._unit)
+        cuts = [luma[y + b : y + b + height, x + a : x + a + width].ravel() for b in (-1, 0, 1) for a in (-1, 0, 1)]
+        return np.stack(cuts).astype(np.float32)
+
+    def wrong(self, frame: Planes, places: Sequence[Place]) -> list[int]:
+        """Cards whose picture is liker to another card's."""
+        luma = self._lens.planes(frame)[0]
+        size = (self._known**2).sum(1)
+        found = []
+        for card, place in enumerate(places):
+            off = (size - 2 * self._cut(luma, place) @ self._known.T).min(0)
+            if (off < off[card])[~self._alike[card]].any():
+                found.append(card)
+        return found
+
+
+# --------------------------------------------------------------------------------------------------------- the rules
+
+
+def _planted(rng: random.Random, rules: Sequence[str]) -> list[Panel] | None:
+    """Nine cards whose features follow rules, on features that go together; None if the dice found none."""
+    number_rule = next((rule for rule in rules if rule in ("sum", "difference")), None)
+    others = [rule for rule in rules if rule != number_rule]
+    features = rng.sample([f for f in _FEATURES if not (number_rule and f == _NUMBER)], len(others))
+    chosen = dict(zip(features, others, strict=True)) | ({_NUMBER: number_rule} if number_rule else {})
+    # Several things in a card leave no room for sizes; without an order, shapes have no steps.
+    if {_NUMBER, _SIZE} <= chosen.keys() or chosen.get(_SHAPE) == "step":
+        return None
+    pointing = range(len(FIGURES), len(_SHAPES))
+    domains = {
+        _SHAPE: list(pointing if _TURN in chosen else range(len(FIGURES))),
+        _NUMBER: [1, 2, 3, 4], _SIZE: [0, 1, 2], _SHADE: [0, 1, 2], _TURN: [0, 1, 2, 3],
+    }  # fmt: skip
+    still = {
+        _SHAPE: rng.choice(domains[_SHAPE]),
+        _NUMBER: 1 if _SIZE in chosen else rng.choice([1, 1, 2, 3]), _SIZE: 2, _SHADE: rng.randrange(3), _TURN: 0,
+    }  # fmt: skip
+    if _NUMBER in chosen:
+        # One thing is then as large as each of several.
+        still[_SIZE] = 0
+    values = [_ruled(rng, chosen[f], domains[f], f) if f in chosen else [still[f]] * 9 for f in _FEATURES]
+    return [(a, b, c, d, e) for a, b, c, d, e in zip(*values, strict=True)]
+
+
+def _ruled(rng: random.Random, rule: str, domain: list[int], feature: int) -> list[int]:
+    """Values of a feature in nine cards that follow a rule along the rows."""
+    if rule == "same":
+        return [value for value in rng.sample(domain, 3) for _ in range(3)]
+    if rule == "three":
+        values = rng.sample(domain, 3)
+        shift = rng.choice((1, 2))
+        return [values[(column + shift * row) % 3] for row in range(3) for column in range(3)]
+    if rule == "step":
+        by = rng.choice((-1, 1))
+        rows = [[value + by * i for i in range(3)] for value in domain]
+        rows = [[value % 4 for value in row] for row in rows] if feature == _TURN else rows
+        rows = [row for row in rows if set(row) <= set(domain)]
+        return [value for _ in range(3) for value in rng.choice(rows)]
+    sums = [(a, b, a + b) for a, b in itertools.product(domain, repeat=2) if a + b in domain]
+    picked = rng.sample(sums, 3)
+    return [value for a, b, c in picked for value in ((a, b, c) if rule == "sum" else (c, b, a))]
+
+
+def _predictions(given: Sequence[int], feature: int) -> set[int]:
+    """What each rule that fits the eight known values of a feature, along rows or columns, says about the ninth."""
+    found = set[int]()
+    for order in (range(9), (0, 3, 6, 1, 4, 7, 2, 5, 8)):
+        values = [given[i] for i in order if i < 8]
+        found.update(_continuations(values[:3], values[3:6], values[6:], feature))
+    return found
+
+
+def _continuations(first: Sequence[int], second: Sequence[int], third: Sequence[int], feature: int) -> Iterator[int]:
+    rows = (first, second)
+    if all(len(set(row)) == 1 for row in (*rows, third)):
+        yield third[0]
+    if set(first) == set(second) and len(set(first)) == 3 and len(set(third)) == 2 and set(third) <= set(first):
+        yield (set(first) - set(third)).pop()
+    around = 4 if feature == _TURN else 100
+    steps = {(b - a) % around for a, b in (*itertools.pairwise(first), *itertools.pairwise(second), third)}
+    if feature != _SHAPE and len(steps) == 1:
+        yield (third[1] + steps.pop()) % around
+    if feature == _NUMBER:
+        if all(a + b == c for a, b, c in rows):
+            yield sum(third)
+        if all(a - b == c for a, b, c in rows):
+            yield third[0] - third[1]
+
+
+def _continued(given: Sequence[Panel]) -> Panel:
+    """The ninth card."""
+    a, b, c, d, e = (_predictions([panel[feature] for panel in given], feature).pop() for feature in _FEATURES)
+    return a, b, c, d, e
+
+
+def _answers(
+    rng: random.Random, given: Sequence[Panel], last: Panel, changing: Sequence[int], count: int
+) -> list[Panel]:
+    """The right card and others, in pairs of opposites: each value of a changing feature is in half of them."""
+    other = {feature: rng.choice(sorted({panel[feature] for panel in given} - {last[feature]})) for feature in changing}
+
+    def card(wrong: frozenset[int]) -> Panel:
+        a, b, c, d, e = (other[f] if f in wrong else last[f] for f in _FEATURES)
+        return a, b, c, d, e
+
+    near = rng.sample([frozenset([feature]) for feature in changing], count // 2 - 1)
+    everything = frozenset(changing)
+    return [card(wrong) for side in (frozenset[int](), *near) for wrong in (side, everything - side)]

@@ -1,0 +1,293 @@
+"""Tower of Hanoi: carry discs from peg to peg, one at a time, until all are stacked on the peg above the star.
+
+          |           |           |
+         (=)          |           |       A film passes when top discs are lifted off their pegs, carried over the pegs
+       (=====)        |           |       and lowered, one after another and never onto a smaller disc, until all are
+      (=======)       |         (===)     on the peg above the star, and stay there. Any legal way will do. A disc that
+     ===================================  is taken from below another, jumps or passes through a peg does not pass.
+                      *
+
+The discs may start in any legal arrangement. The plan length is the least number of moves. Arrangements that are so
+many moves from the end are few, whatever the number of discs (66 for the three pegs together at difficulty 1, 96, 60,
+120 and 150 at difficulty 2 to 5); with the discs' colours there are more than 10,000 questions at every difficulty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from vmevalkit.tasks._draw import INK, UMBER, Colour, Point, Sketch
+from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.base import register_task
+from vmevalkit.types import Record, Size
+
+# Difficulty: fewest and most discs, fewest and most moves.
+_LEVELS = {1: (2, 4, 2, 4), 2: (3, 4, 5, 7), 3: (4, 5, 8, 10), 4: (4, 5, 11, 13), 5: (4, 5, 14, 16)}
+# In units, which are the height of a disc: half a disc's height without the gap, width of the smallest disc and how
+# much wider the next ones are, free width between the largest ones.
+_HALF, _SMALLEST, _WIDER, _FREE = 0.45, 1.4, 0.6, 0.4
+# What a peg is higher than all discs, and how far above it discs are carried.
+_SPARE, _ABOVE = 0.3, 0.15
+_BASE, _STAR = 0.45, 0.55
+_HUES = {name: colour for name, colour in PIECE_HUES.items() if name != "black"}
+_WORDS = ("left", "middle", "right")
+Pegs = tuple[int, ...]
+
+
+class Puzzle(Record):
+    """The peg (from 0) and the hue of each disc, the smallest first, and the peg where all shall be."""
+
+    pegs: tuple[int, ...]
+    hues: tuple[str, ...]
+    goal: int
+
+
+@register_task
+class TowerOfHanoi(PiecesTask[Puzzle]):
+    """Each disc is a piece. A place is (minus the height, distance from the left peg), a disc's height being 1."""
+
+    name = "tower_of_hanoi"
+    puzzle_type = Puzzle
+    clear = 1.2
+    unseen = 0.15
+    reasons = {
+        **PIECE_REASONS,
+        "onto_smaller": "A disc comes to rest on a smaller one.",
+        "from_below": "A disc is taken from below another one.",
+        "through_peg": "A disc moves sideways through a peg instead of being lifted off it.",
+    }
+
+    def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        few, many, least, most = _LEVELS[difficulty]
+        while True:
+            discs, goal = rng.randint(few, many), rng.randrange(3)
+            far = _distances(discs, goal)
+            pegs = rng.choice([pegs for pegs, moves in far.items() if least <= moves <= most])
+            # Searched and calculated: two ways to know the plan length.
+            if far[pegs] == _calculated(pegs, goal):
+                return Puzzle(pegs=pegs, hues=tuple(rng.sample(list(_HUES), discs)), goal=goal)
+
+    def moves(self, puzzle: Puzzle) -> list[Places]:
+        return [_places(pegs) for pegs in _plan(puzzle.pegs, puzzle.goal)]
+
+    def steps(self, puzzle: Puzzle) -> list[str]:
+        return [f"{hue} disc to the {peg} peg" for hue, peg in self._carried(puzzle)]
+
+    def plan_text(self, puzzle: Puzzle) -> str:
+        return "carry " + ", ".join(f"{hue} {peg}" for hue, peg in self._carried(puzzle))
+
+    def _carried(self, puzzle: Puzzle) -> Iterator[tuple[str, str]]:
+        """Hue of the disc and name of the peg, for each move."""
+        plan = _plan(puzzle.pegs, puzzle.goal)
+        for a, b in itertools.pairwise(plan):
+            disc = next(i for i in range(len(a)) if a[i] != b[i])
+            yield puzzle.hues[disc], _WORDS[b[disc]]
+
+    def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
+        peg = _WORDS[puzzle.goal]
+        return (
+            "Discs of different widths on three pegs. One after another, the top disc of a peg is lifted off, carried "
+            f"over the pegs and lowered onto another peg, until all discs are stacked on the {peg} peg, above the "
+            "star. A disc never lies on a smaller one, and only one disc moves at a time. The camera is fixed.",
+            f"Solve the Tower of Hanoi: bring all discs to the {peg} peg, which has a star below it. Move one top disc "
+            "at a time, straight up off its peg, across, and straight down, and never put a wider disc on a narrower "
+            "one. Static camera.",
+            f"Three pegs hold some discs. They rise, travel above the pegs and sink onto another peg, one disc at a "
+            f"time and always the uppermost, never onto a smaller disc. At the end the whole tower stands on the {peg} "
+            "peg over the star. The camera does not move.",
+        )
+
+    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+        return [_HUES[hue] for hue in puzzle.hues]
+
+    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+        discs = len(puzzle.pegs)
+        apart = _apart(discs)
+        above, below = _lift(discs) + 0.5, 0.5 + _BASE + 0.2 + 2 * _STAR
+        unit = min(canvas[0] * 0.88 / (3 * apart), canvas[1] * 0.88 / (above + below))
+        x = canvas[0] / 2 - apart * unit
+        y = (canvas[1] + (above - below) * unit) / 2
+        floor, top, thick = y + 0.5 * unit, y - (discs - 0.5 + _SPARE) * unit, 0.18 * unit
+        sketch = Sketch(canvas, shrink=shrink)
+        for peg in range(3):
+            at = x + peg * apart * unit
+            sketch.rectangle((at - thick, top, at + thick, floor + thick), UMBER, radius=thick)
+        edge = (1.5 * apart - 0.1) * unit
+        middle = canvas[0] / 2
+        sketch.rectangle((middle - edge, floor, middle + edge, floor + _BASE * unit), UMBER, radius=0.2 * unit)
+        star = (x + puzzle.goal * apart * unit, floor + (_BASE + 0.2 + _STAR) * unit)
+        sketch.polygon(_star(star, _STAR * unit * 1.1), INK)
+        return sketch, (x, y), unit
+
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
+        (x, y), high, wide = centre, _HALF * unit, _wide(piece) / 2 * unit
+        sketch.rectangle((x - wide, y - high, x + wide, y + high), self.colours(puzzle)[piece], radius=0.3 * unit)
+
+    def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
+        return _HALF, _wide(piece) / 2
+
+    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
+        return super().between(puzzle, a, b, hovering(t))
+
+    def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
+        if a[1] == b[1]:
+            return []
+        return [(-_lift(len(puzzle.pegs)), a[1]), (-_lift(len(puzzle.pegs)), b[1])]
+
+    def stand(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
+        discs = len(puzzle.pegs)
+        return -float(min(max(round(-place[0]), 0), discs - 1)), _peg(discs, place) * _apart(discs)
+
+    def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
+        discs = len(homes)
+        peg = _peg(discs, place)
+        if peg == _peg(discs, homes[piece]):
+            return homes[piece]
+        others = sum(_peg(discs, home) == peg for home in homes)
+        return -float(others), peg * _apart(discs)
+
+    def astray(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> str | None:
+        discs = len(homes)
+        # Not at once: when frames are blurred, the one above may have landed only just.
+        if math.dist(place, homes[piece]) > 0.5 and self._smaller(homes, piece, _peg(discs, homes[piece])):
+            return "from_below"
+        peg, apart = _peg(discs, place), _apart(discs)
+        if -place[0] > discs - 0.8:
+            return None
+        if abs(place[1] - peg * apart) > 0.3 * apart:
+            return "through_peg"
+        return self.against(puzzle, homes, piece, place, ()) if peg != _peg(discs, homes[piece]) else None
+
+    def against(self, puzzle: Puzzle, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
+        return "onto_smaller" if self._smaller(homes, piece, _peg(len(homes), slot)) else None
+
+    def _smaller(self, homes: Places, piece: int, peg: int) -> bool:
+        """Whether a smaller disc rests on a peg."""
+        return any(_peg(len(homes), home) == peg for home in homes[:piece])
+
+    def closeness(self, puzzle: Puzzle, homes: Places) -> float:
+        far = _distances(len(homes), puzzle.goal)
+        here = tuple(_peg(len(homes), home) for home in homes)
+        return max(0.0, 1 - far[here] / far[puzzle.pegs])
+
+    def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        plan = _plan(puzzle.pegs, puzzle.goal)
+        other = next(pegs for pegs in _after(puzzle.pegs) if pegs != plan[1])
+        return {"another_way": [Board(_places(pegs)) for pegs in (plan[0], *_plan(other, puzzle.goal))]}
+
+    def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
+        path = self.solution(puzzle)
+        discs, moves = len(puzzle.pegs), self.moves(puzzle)
+        first, last = moves[0], moves[-1]
+        wrong = next(peg for peg in range(3) if peg != puzzle.goal and set(puzzle.pegs) != {peg})
+        *_, carried = (i for i in range(discs) if last[i] != moves[-2][i])
+        hangs = [(-_lift(discs), home[1]) if i == carried else home for i, home in enumerate(last)]
+        swapped = [last[1], last[0], *last[2:]]
+        low = [(place[0], place[1] + 0.5 * _apart(discs) * (1 if place[1] == 0 else -1)) if i == 0 else place
+               for i, place in enumerate(first)]  # fmt: skip
+        return {
+            "all_at_once": [path[0], path[-1]],
+            "two_at_once_at_first": [path[0], *path[2:]],
+            "two_at_once_at_last": [*path[:-2], path[-1]],
+            "onto_smaller": self._against(path, above=True),
+            "from_below": self._against(path, above=False),
+            "through_a_peg": [path[0], *[Board(tuple(low))] * 2, *path],
+            "nearly_wrong_peg": [Board(_places(pegs)) for pegs in _plan(puzzle.pegs, wrong)],
+            "nearly_one_move_missing": path[:-1],
+            "nearly_not_lowered": [*path[:-1], Board(tuple(hangs))],
+            "nearly_two_swapped": [*path[:-1], Board(tuple(swapped))],
+        }
+
+    def _against(self, path: list[Board], above: bool) -> list[Board]:
+        """The solution with a move between that the rules forbid, and back: onto a smaller disc or from below one."""
+        for at, board in enumerate(path):
+            homes = [place for place in board.places if place is not None]
+            discs = len(homes)
+            pegs = [_peg(discs, home) for home in homes]
+            for disc, home in enumerate(pegs):
+                top = home not in pegs[:disc]
+                for peg in range(3):
+                    if peg != home and top == above and (peg in pegs[:disc]) == above:
+                        moved = list(homes)
+                        moved[disc] = (-float(pegs.count(peg)), peg * _apart(discs))
+                        # Twice, so that it is seen at rest.
+                        return [*path[: at + 1], *[Board(tuple(moved))] * 2, *path[at:]]
+        return path[:1]
+
+
+def _wide(disc: int) -> float:
+    return _SMALLEST + _WIDER * disc
+
+
+def _apart(discs: int) -> float:
+    """From one peg to the next."""
+    return _wide(discs - 1) + _FREE
+
+
+def _lift(discs: int) -> float:
+    """The height at which discs are carried."""
+    return discs + _SPARE + _ABOVE
+
+
+def _peg(discs: int, place: Place) -> int:
+    """The peg that is nearest to a place."""
+    return min(max(round(place[1] / _apart(discs)), 0), 2)
+
+
+def _places(pegs: Pegs) -> Places:
+    """Where discs rest: each on the larger ones that are on its peg."""
+    return tuple((-float(pegs[i + 1 :].count(peg)), peg * _apart(len(pegs))) for i, peg in enumerate(pegs))
+
+
+def _after(pegs: Pegs) -> list[Pegs]:
+    """Arrangements that are one legal move away."""
+    found = []
+    for disc, home in enumerate(pegs):
+        if home not in pegs[:disc]:
+            free = (peg for peg in range(3) if peg != home and peg not in pegs[:disc])
+            found += [(*pegs[:disc], peg, *pegs[disc + 1 :]) for peg in free]
+    return found
+
+
+@lru_cache(maxsize=32)
+def _distances(discs: int, goal: int) -> dict[Pegs, int]:
+    """The least number of moves from each arrangement to all discs on one peg."""
+    edge: list[Pegs] = [(goal,) * discs]
+    found = {edge[0]: 0}
+    while edge:
+        new = []
+        for pegs in edge:
+            for other in _after(pegs):
+                if other not in found:
+                    found[other] = found[pegs] + 1
+                    new.append(other)
+        edge = new
+    return found
+
+
+def _calculated(pegs: Pegs, goal: int) -> int:
+    """The same without search: a disc that is not on its peg has to wait for all smaller ones on the third peg."""
+    moves = 0
+    for disc in reversed(range(len(pegs))):
+        if pegs[disc] != goal:
+            moves += 2**disc
+            goal = 3 - goal - pegs[disc]
+    return moves
+
+
+def _plan(pegs: Pegs, goal: int) -> list[Pegs]:
+    """The arrangements of a shortest solution."""
+    far, found = _distances(len(pegs), goal), [pegs]
+    while far[found[-1]]:
+        found.append(min(_after(found[-1]), key=far.__getitem__))
+    return found
+
+
+def _star(centre: Point, radius: float) -> list[Point]:
+    angles = [math.radians(36 * i - 90) for i in range(10)]
+    radii = [radius if i % 2 == 0 else 0.45 * radius for i in range(10)]
+    return [(centre[0] + r * math.cos(a), centre[1] + r * math.sin(a)) for a, r in zip(angles, radii, strict=True)]
