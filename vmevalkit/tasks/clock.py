@@ -6,8 +6,8 @@
       .       .         a hand that ends 20 degrees off do not pass.
         . | .
 
-Every start, to the minute, and every duration in a difficulty's range is a question: from 11,520 at difficulty 1 up to
-21,600. The plan length is the number of quarters of an hour, the last of which may be shorter.
+Every start, to the minute, and every duration in a difficulty's range is a question: from 10,800
+to 21,600 at each. The plan length is the number of quarters of an hour, the last of which may be shorter.
 """
 
 from __future__ import annotations

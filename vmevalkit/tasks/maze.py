@@ -140,13 +140,14 @@ class Maze(Task[Puzzle, Place]):
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Place]]:
         path = self.solution(puzzle)
+        found = {"nearly_one_cell_short": path[:-1]}
         for i, (r, c) in enumerate(path[:-1]):
             here = (round(r), round(c))
             for near in ((here[0] + a, here[1] + b) for a, b in _WORDS):
                 if 0 <= min(near) and max(near) < puzzle.cells and not puzzle.open(here, near):
                     aside = (float(near[0]), float(near[1]))
-                    return {"through_a_wall": [*path[: i + 1], aside, *path[i:]]}
-        return {}
+                    return {**found, "through_a_wall": [*path[: i + 1], aside, *path[i:]]}
+        return found
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Place]]:
         path = self.solution(puzzle)

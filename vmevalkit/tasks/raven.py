@@ -279,7 +279,8 @@ class _Pictures:
         size = (self._known**2).sum(1)
         found = []
         for card, place in enumerate(places):
-            off = (size - 2 * self._cut(luma, place) @ self._known.T).min(0)
+            cuts = self._cut(luma, place)
+            off = ((cuts**2).sum(1)[:, None] - 2 * cuts @ self._known.T + size).min(0)
             if (off < off[card])[~self._alike[card]].any():
                 found.append(card)
         return found

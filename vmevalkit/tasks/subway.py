@@ -48,8 +48,8 @@ _TRACK, _STATION, _SHARED, _TRAIN, _GOAL = 0.2, 0.2, 0.26, 0.24, 0.25
 # Farther along the lines than this from one seen position to the next is a jump; farther from a line than this is off
 # it; nearer to a station than this is there.
 _LEAP, _OFF, _AT = 2.0, 0.24, 0.2
-# Lines are looked at in so many units from each other; another colour differs by more than this in 255ths.
-_APART, _OTHERWISE = 0.12, 48
+# Lines are looked at in so many units from each other; another colour differs by more than this in luma or chroma.
+_APART, _OTHERWISE = 0.12, (38, 24)
 _GREY = (112, 118, 130)
 # Darker than ink, so that the train stands out from every line.
 _BLACK = (10, 12, 18)
@@ -232,28 +232,40 @@ class _Tracks:
 
     def __init__(self, puzzle: Puzzle, drawing: Planes, layout: tuple[float, float, float]) -> None:
         left, top, unit = layout
-        stops = {stop for line in puzzle.lines for stop in line.stops}
-        places: list[Place] = [*stops]
+        spots = {stop: _STATION for line in puzzle.lines for stop in line.stops}
+        stations: dict[Place, float] = {**spots}
         for a, b in (edge for line in puzzle.lines for edge in line.edges):
             count = math.ceil(math.dist(a, b) / _APART)
             way = [(lerp(a[0], b[0], i / count), lerp(a[1], b[1], i / count)) for i in range(count)]
-            places += [place for place in way if min(math.dist(place, stop) for stop in (a, b)) > 0.3]
-        self._places = np.array(places)
-        columns, rows = ((self._places[:, i] * unit + (left, top)[i]).astype(np.intp) for i in (0, 1))
-        width = drawing.shape[2]
-        around = np.array([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
-        self._at = (rows * width + columns)[:, None] + around
+            stations |= {place: _TRACK / 3 for place in way if min(math.dist(place, end) for end in (a, b)) > 0.3}
+        self._places = np.array([*stations])
+        rows, columns = np.indices(drawing.shape[1:]) + 0.5
+        pixels = []
+        for (x, y), radius in stations.items():
+            near = np.s_[max(0, int(top + (y - 0.3) * unit)) : int(top + (y + 0.3) * unit) + 2,
+                         max(0, int(left + (x - 0.3) * unit)) : int(left + (x + 0.3) * unit) + 2]  # fmt: skip
+            off = np.hypot(rows[near] - top - y * unit, columns[near] - left - x * unit)
+            inside = off <= max(radius * unit, off.min())
+            pixels.append(
+                (rows[near][inside].astype(np.intp) * drawing.shape[2]) + columns[near][inside].astype(np.intp)
+            )
+        self._at = np.concatenate(pixels)
+        self._number = np.repeat(np.arange(len(pixels)), [len(spot) for spot in pixels])
+        self._count = np.bincount(self._number)
         self._known = self._means(drawing)
+        # One damaged station is too much; one spot on a line may be a speck.
+        self._weight = np.where(np.arange(len(pixels)) < len(spots), 2, 1)
 
     def _means(self, planes: Planes) -> Floats:
-        means: Floats = planes.reshape(3, -1)[:, self._at].mean(2, dtype=np.float32)
-        return means
+        seen = planes.reshape(3, -1)[:, self._at]
+        return np.stack([np.bincount(self._number, values) / self._count for values in seen]).astype(np.float32)
 
     def kept(self, planes: Planes, place: Place) -> bool:
-        """Whether at most one of the spots looked at has another colour."""
-        off = np.abs(self._means(planes) - self._known).max(0)
+        """Whether lines and stations have their colours, but for one spot."""
+        luma, *chroma = np.abs(self._means(planes) - self._known)
         seen = np.hypot(*(self._places - place).T) > _TRAIN + 0.5
-        return int(np.count_nonzero(seen & (off > _OTHERWISE))) < 2
+        off = (luma > _OTHERWISE[0]) | (np.maximum(*chroma) > _OTHERWISE[1])
+        return int(self._weight[seen & off].sum()) < 2
 
 
 class _Net:
@@ -539,7 +551,7 @@ def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[f
         shared = len(here) > 1
         radius = (_SHARED if shared else _STATION) * unit
         sheet.circle(at(stop), radius, _GREY if shared else HUES[here[0].colour])
-        sheet.circle(at(stop), radius * 0.62, WHITE)
+        sheet.circle(at(stop), radius * 0.56, WHITE)
     x, y = at(puzzle.goal)
     for half, colour in ((_GOAL * unit * 1.24, PAPER), (_GOAL * unit, ORANGE)):
         sheet.rectangle((x - half, y - half, x + half, y + half), colour, radius=half * 0.25)
