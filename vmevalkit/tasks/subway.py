@@ -232,8 +232,8 @@ class _Tracks:
 
     def __init__(self, puzzle: Puzzle, drawing: Planes, layout: tuple[float, float, float]) -> None:
         left, top, unit = layout
-        spots = {stop: _STATION for line in puzzle.lines for stop in line.stops}
-        stations: dict[Place, float] = {**spots}
+        stations: dict[Place, float] = {stop: _STATION for line in puzzle.lines for stop in line.stops}
+        count_stations = len(stations)
         for a, b in (edge for line in puzzle.lines for edge in line.edges):
             count = math.ceil(math.dist(a, b) / _APART)
             way = [(lerp(a[0], b[0], i / count), lerp(a[1], b[1], i / count)) for i in range(count)]
@@ -254,7 +254,7 @@ class _Tracks:
         self._count = np.bincount(self._number)
         self._known = self._means(drawing)
         # One damaged station is too much; one spot on a line may be a speck.
-        self._weight = np.where(np.arange(len(pixels)) < len(spots), 2, 1)
+        self._weight = np.where(np.arange(len(pixels)) < count_stations, 2, 1)
 
     def _means(self, planes: Planes) -> Floats:
         seen = planes.reshape(3, -1)[:, self._at]
