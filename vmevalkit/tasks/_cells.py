@@ -56,11 +56,11 @@ class CellsTask(Task[P, Board]):
     sheet.
 
     Class attributes:
-        known_size: share of its full size at which a look is known; less than 1 for thin ones, which are read by their
+        known_size: share of its full size at which a look is known; smaller for thin ones, which are read by their
             lines, so that smaller ones are read as well.
     """
 
-    known_size: ClassVar[float] = 1.0
+    known_size: ClassVar[float] = 0.96
 
     @abstractmethod
     def start(self, puzzle: P) -> Looks:

@@ -35,6 +35,8 @@ REST = 0.2
 _AWAY = 0.27
 # Colours count as a piece's up to this distance in (Y, Cb, Cr).
 _NEAR = 42.0
+# Share of a sheet from which on one of its colours is ground, with which smeared pieces mix.
+_WIDE = 0.05
 # Share of a piece's area that must be there while it moves (smeared over two frames) and at rest, and at most.
 _MOVING, _WHOLE, _MOST = 0.35, 0.7, 1.35
 # Height or width in pixels of the view below which a piece is small: every pixel of it counts.
@@ -188,7 +190,7 @@ class PiecesTask(Task[P, Board]):
         homes = self.moves(puzzle)[0]
         # Where pieces were seen since they left; the first place may be seen again and again.
         ways: dict[int, list[Place]] = {}
-        before: tuple[Place | None, ...] = ()
+        before = Board(())
         missing = [0] * len(homes)
         for reading in readings:
             if reading.state is None:
@@ -221,10 +223,12 @@ class PiecesTask(Task[P, Board]):
                 del ways[piece]
             if flying > self.hands:
                 wrong = wrong or "several_at_once"
-            if any(before and _stays(before[piece], reading.state.places[piece]) for piece in reading.state.odd):
+            # Odd for a moment, it is about to leave.
+            if any(_stays(before.places[piece], reading.state.places[piece])
+                   for piece in set(reading.state.odd).intersection(before.odd)):  # fmt: skip
                 wrong = wrong or "piece_changed"
-            before = reading.state.places
-            missing = [0 if place else count + 1 for place, count in zip(before, missing, strict=True)]
+            before = reading.state
+            missing = [0 if place else count + 1 for place, count in zip(before.places, missing, strict=True)]
             if max(missing) > self.unseen * len(readings):
                 wrong = wrong or "hidden"
             yield Reading(reading.state._replace(homes=homes, wrong=wrong), reading.kept, reading.note)
@@ -279,7 +283,8 @@ class _Eye:
         drawing = to_planes(self.paints[1](Board(self.start)))
         self.lens = Lens(drawing)
         self.count = len(self.start)
-        self.labels = _label_table(tuple(tone(colour) for colour in task.colours(puzzle)))
+        empty = to_planes(self.paints[1](Board((None,) * self.count)))
+        self.labels = _label_table(tuple(tone(colour) for colour in task.colours(puzzle)), _grounds(empty))
         extents = [task.extent(puzzle, piece) for piece in range(self.count)]
         # Every second pixel is enough for large pieces.
         self.step = 1 if 2 * min(map(min, extents)) * self.unit < _SMALL else 2
@@ -461,13 +466,31 @@ class _Eye:
         return strange
 
 
+Tone = tuple[int, int, int]
+
+
+def _grounds(planes: Planes) -> tuple[Tone, ...]:
+    """The tones of wide parts of a drawing."""
+    tones, counts = np.unique(planes.reshape(3, -1).T, axis=0, return_counts=True)
+    wide = tones[counts > _WIDE * counts.sum()].tolist()
+    return tuple((y, cb, cr) for y, cb, cr in wide)
+
+
 @lru_cache(maxsize=16)
-def _label_table(tones: tuple[tuple[int, int, int], ...]) -> npt.NDArray[np.uint8]:
-    """For each colour, 5 bits a plane, the piece (from 1) whose colour it is, or 0."""
+def _label_table(tones: tuple[Tone, ...], grounds: tuple[Tone, ...]) -> npt.NDArray[np.uint8]:
+    """For each colour, 5 bits a plane, the piece (from 1) whose colour it is, or 0.
+
+    What is more like another piece smeared over the ground is nothing.
+    """
     steps = np.arange(32) * 8 + 4
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 1, 3)
     off = np.sqrt(((grid - np.array(tones)) ** 2).sum(2))
-    return np.where(off.min(1) < _NEAR, off.argmin(1) + 1, 0).astype(np.uint8)
+    label, near = off.argmin(1), off.min(1)
+    smears = (np.array(tones)[:, None] + np.array(grounds)) / 2
+    for piece, smear in enumerate(smears):
+        smeared = np.sqrt(((grid - smear) ** 2).sum(2)).min(1, initial=_NEAR)
+        near[(smeared < near) & (label != piece)] = _NEAR
+    return np.where(near < _NEAR, label + 1, 0).astype(np.uint8)
 
 
 def _along(way: Sequence[Place], t: float) -> Place:

@@ -25,8 +25,8 @@ from vmevalkit.video import to_planes as to_planes
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
-# The longest side of the pictures that verifiers look at: half of a 720x480 canvas.
-VIEW = 360
+# The shorter side of the pictures that verifiers look at is about this: half of a 720x480 canvas.
+VIEW = 240
 # Ringing of H.264 at crf 35 next to strokes reaches about 25 of 255 in luma; chroma is coarser and calmer.
 TOLERANCE = (34, 22, 22)
 # Difference of a row's or column's mean, in 255ths, from which on it does not matter how large it is.
@@ -45,8 +45,8 @@ _FAINT = 20.0
 
 
 def view_size(canvas: Size) -> Size:
-    """Size at which verifiers look at a canvas: whole-number reduction to at most `VIEW` on the longer side."""
-    factor = -(-max(canvas) // VIEW)
+    """Size at which verifiers look at a canvas: a whole-number reduction to about `VIEW` on the shorter side."""
+    factor = max(1, round(min(canvas) / VIEW))
     return max(1, round(canvas[0] / factor)), max(1, round(canvas[1] / factor))
 
 

@@ -46,7 +46,7 @@ _RESTS = 0.3
 # Farther than this from its way, in squares, a piece goes where it may not.
 _ASTRAY = 0.4
 # From one seen place to the next at most this share of the travel, and some places at least between the two squares.
-_LEAP, _PLACES = 0.4, 2
+_LEAP, _PLACES = 0.5, 2
 # A captured piece may vanish when the other is this near, in squares.
 _COVERS = 0.75
 # Places of one smeared piece are at most so many squares apart: less than a move, or a dissolve would be one.

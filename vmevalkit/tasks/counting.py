@@ -65,7 +65,6 @@ class Counting(CellsTask[Puzzle]):
 
     name = "counting"
     puzzle_type = Puzzle
-    known_size = 0.96
     reasons = {**CELL_REASONS, "wrong_order": "The total is written before every figure of the kind has its ring."}
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:

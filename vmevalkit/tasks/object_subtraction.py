@@ -77,7 +77,6 @@ class ObjectSubtraction(CellsTask[Puzzle]):
 
     name = "object_subtraction"
     puzzle_type = Puzzle
-    known_size = 0.96
     reasons = {**CELL_REASONS, "wrong_place": "A figure vanishes or changes that should stay."}
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import FIGURES, GREY, INK, PAPER, WHITE, Colour, Point, Sketch, figure, oval
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
+from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.tasks._vision import Floats, Lens, shrink_of
 from vmevalkit.tasks.base import Reader, Reading, lerp, register_task
 from vmevalkit.types import Record, Size
@@ -66,6 +66,8 @@ _HUES = ("blue", "orange", "green", "purple", "yellow", "red")
 # The empty place, and how far the answers are from the grid.
 _GAP: Place = (2.0, 2.0)
 _APART = 0.35
+# A card lies still when it is as near as this to its place. Its picture is wrong when another explains it so much better.
+_STILL, _LIKER = 0.05, 0.5
 
 
 class Puzzle(Record):
@@ -180,10 +182,9 @@ class Raven(PiecesTask[Puzzle]):
             if reading.state is None or None in reading.state.places:
                 return reading
             slots = [self.slot(puzzle, homes, piece, place or _GAP) for piece, place in enumerate(reading.state.places)]
-            resting = [
-                math.dist(slot, place or _GAP) <= REST for slot, place in zip(slots, reading.state.places, strict=True)
-            ]
-            if not all(resting):
+            apart = (math.dist(slot, place or _GAP) for slot, place in zip(slots, reading.state.places, strict=True))
+            # One that is about to leave may cover part of another.
+            if max(apart) > _STILL:
                 return reading
             wrong = pictures.wrong(frame, [*slots, *cells])
             if any(card >= len(homes) for card in wrong):
@@ -281,7 +282,7 @@ class _Pictures:
         for card, place in enumerate(places):
             cuts = self._cut(luma, place)
             off = ((cuts**2).sum(1)[:, None] - 2 * cuts @ self._known.T + size).min(0)
-            if (off < off[card])[~self._alike[card]].any():
+            if (off < _LIKER * off[card])[~self._alike[card]].any():
                 found.append(card)
         return found
 
