@@ -304,14 +304,33 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any], Planes]:
 
 # Luma as it is stored (16 to 235) to 0..255, and chroma of 0..255 to what is stored (16 to 240).
 _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8)
+_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8).tolist()
 
 
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
-    planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
-    planes[1:] = _STORED_CHROMA[planes[1:]]
-    return planes
+    luma, cb, cr = Image.fromarray(frame).convert("YCbCr").split()
+    return np.stack([np.asarray(plane) for plane in (luma, cb.point(_STORED_CHROMA), cr.point(_STORED_CHROMA))])
+
+
+def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """First and last row and first and last column where two pictures differ, None if nowhere.
+
+    Args:
+        a, b: uint8 of shape (height, width) or (height, width, 3). Columns may be a few too many.
+    """
+    height, width = a.shape[:2]
+    wide = a.size // height
+    # Compared eight bytes at a time, where a row is a whole number of them: many times quicker.
+    unit = 8 if wide % 8 == 0 else 1
+    rows = (np.ascontiguousarray(picture).reshape(height, wide).view(f"u{unit}") for picture in (a, b))
+    off = np.not_equal(*rows)
+    down = np.flatnonzero(off.any(1))
+    if not len(down):
+        return None
+    right = np.flatnonzero(off[down[0] : down[-1] + 1].any(0)) * unit
+    deep = wide // width
+    return int(down[0]), int(down[-1]), int(right[0]) // deep, min(width, (int(right[-1]) + unit - 1) // deep + 1) - 1
 
 
 def _pixels(plane: Any) -> Planes:
@@ -435,9 +454,13 @@ class _Converter:
         height, width = frame.shape[:2]
         if self._last is None:
             self._planes = self._convert(frame)
-        elif (box := self._changed(frame, self._last)) is not None:
-            top, bottom, left, right = box
+        elif (box := difference(frame, self._last)) is not None:
             reach = self._REACH
+            # In whole blocks of chroma.
+            top, bottom, left, right = (
+                edge // reach * reach + reach * far for edge, far in zip(box, (0, 1, 0, 1), strict=True)
+            )
+            bottom, right = min(bottom, height), min(right, width)
             y, x = max(0, top - reach), max(0, left - reach)
             new = self._convert(frame[y : min(height, bottom + reach), x : min(width, right + reach)])
             for plane, part, half in zip(self._planes, new, (1, 2, 2), strict=True):
@@ -449,17 +472,6 @@ class _Converter:
         self._last = frame.copy()
         packed = np.concatenate([plane.ravel() for plane in self._planes])
         return av.VideoFrame.from_ndarray(packed.reshape(height * 3 // 2, width), format="yuv420p")
-
-    def _changed(self, frame: Frame, last: Frame) -> tuple[int, int, int, int] | None:
-        """Top, bottom, left and right of what differs, in whole blocks of 16 pixels; None where nothing does."""
-        rows = np.flatnonzero((frame != last).any((1, 2)))
-        if not len(rows):
-            return None
-        band = slice(int(rows[0]), int(rows[-1]) + 1)
-        columns = np.flatnonzero((frame[band] != last[band]).any((0, 2)))
-        edges = (rows[0] // 16 * 16, rows[-1] // 16 * 16 + 16, columns[0] // 16 * 16, columns[-1] // 16 * 16 + 16)
-        top, bottom, left, right = (int(edge) for edge in edges)
-        return top, min(bottom, frame.shape[0]), left, min(right, frame.shape[1])
 
     def _convert(self, part: Frame) -> list[npt.NDArray[np.uint8]]:
         height, width = part.shape[:2]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import HUES, INK, Box, Colour, Point, Sketch
-from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches, shrink_of, to_planes, tone
+from vmevalkit.tasks._vision import Blob, Envelope, Floats, Lens, Mask, Painted, lost, patches, shrink_of, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -278,12 +278,12 @@ class _Eye:
         _sheet, origin, unit = task.sheet(puzzle, canvas, shrink)
         self.origin, self.unit = (origin[0] / shrink, origin[1] / shrink), unit / shrink
         self.task, self.puzzle = task, puzzle
-        self.paints = [task.painter(puzzle, canvas, shrink, swell) for swell in (0.92, 1.0, 1.08)]
+        self.paints = [Painted(task.painter(puzzle, canvas, shrink, swell)) for swell in (0.92, 1.0, 1.08)]
         self.start = task.moves(puzzle)[0]
-        drawing = to_planes(self.paints[1](Board(self.start)))
+        drawing = self.paints[1](Board(self.start))
         self.lens = Lens(drawing)
         self.count = len(self.start)
-        empty = to_planes(self.paints[1](Board((None,) * self.count)))
+        empty = self.paints[1](Board((None,) * self.count))
         self.labels = _label_table(tuple(tone(colour) for colour in task.colours(puzzle)), _grounds(empty))
         extents = [task.extent(puzzle, piece) for piece in range(self.count)]
         # Every second pixel is enough for large pieces.
@@ -301,9 +301,12 @@ class _Eye:
             self.edges = True
             self.whole = self._find(drawing)
         # A little larger, a thing of a few pixels is much larger.
-        large = self._find(to_planes(self.paints[2](Board(self.start))))
+        large = self._find(self.paints[2](Board(self.start)))
         self.most = [max(_MOST * a[0], 1.1 * b[0]) for a, b in zip(self.whole, large, strict=True)]
         self.scenes: dict[tuple[Place | None, ...], tuple[Envelope | None, Envelope | None]] = {}
+        # The last ones made: the next is much like them.
+        self.strict: Envelope | None = None
+        self.lax: Envelope | None = None
         self.behind: dict[tuple[Place | None, ...], Planes] = {}
         self.blobs: dict[int, Blob] = {}
         self.area = [4 * down * right * self.unit**2 for down, right in extents]
@@ -327,11 +330,12 @@ class _Eye:
             if not len(rows):
                 found.append((0.0, 0.0, 0.0, 0.0))
                 continue
-            # The median is where most of it is; what is farther off is another thing.
+            # The median is where most of it is; what is farther off is another thing. (Rows are sorted already.)
             down, right = self.sides[piece]
-            near = (np.abs(rows - np.median(rows)) <= down) & (np.abs(columns - np.median(columns)) <= right)
+            middle = np.bincount(columns).cumsum().searchsorted(len(columns) / 2)
+            near = (np.abs(rows - rows[len(rows) // 2]) <= down) & (np.abs(columns - middle) <= right)
             area = float(np.count_nonzero(near))
-            y, x = (float(values[near].mean()) if area else 0.0 for values in (rows, columns))
+            y, x = (float(values @ near) / area if area else 0.0 for values in (rows, columns))
             found.append((area, self.step * y, self.step * x, len(rows) - area))
         return found
 
@@ -385,7 +389,7 @@ class _Eye:
         if odd or (off and patches(strange) > 1):
             # About to leave, or just arrived? Drawn where they are, they may be explained.
             exact = Board(tuple(place if slot else None for place, slot in zip(places, near, strict=True)))
-            elsewhere = Envelope(*(to_planes(paint(exact)) for paint in self.paints)).unexplained(planes)
+            elsewhere = self._lax(exact).unexplained(planes)
             odd = [piece for piece in odd if patches(elsewhere[self._window(piece, near[piece] or (0, 0), 0.0)]) > 1]
             strange &= elsewhere
         for piece in odd:
@@ -405,13 +409,13 @@ class _Eye:
 
         def blob(planes: Planes, strange: Mask, rest: tuple[Place | None, ...]) -> Blob:
             if rest not in self.behind:
-                self.behind[rest] = to_planes(self.paints[1](Board(rest)))
+                self.behind[rest] = self.paints[1](Board(rest))
             colour, reach = self.task.colours(self.puzzle)[piece], math.hypot(*self.sides[piece]) * self.step / 2
             return Blob(planes, strange, self.behind[rest], colour, reach + 0.35 * self.unit)
 
         if piece not in self.blobs:
             others = (*self.start[:piece], None, *self.start[piece + 1 :])
-            drawing = to_planes(self.paints[1](Board(self.start)))
+            drawing = self.paints[1](Board(self.start))
             self.blobs[piece] = blob(drawing, self._strange(drawing, others), others)
         home, seen = self.blobs[piece], blob(planes, strange, rest)
         if seen.stray > 0.35 * home.mass or not 0.5 * home.mass <= seen.mass <= 1.5 * home.mass:
@@ -457,13 +461,19 @@ class _Eye:
     def _strange(self, planes: Planes, rest: tuple[Place | None, ...]) -> Mask:
         """What the drawing of pieces at rest does not explain, though each be a little larger or smaller."""
         strict, lax = self.scenes.get(rest, (None, None))
-        strict = strict or Envelope(to_planes(self.paints[1](Board(rest))))
+        if strict is None:
+            strict = self.strict = Envelope(self.paints[1](Board(rest)), like=self.strict)
         strange = strict.unexplained(planes)
         if patches(strange):
-            lax = lax or Envelope(*(to_planes(paint(Board(rest))) for paint in self.paints))
+            lax = lax or self._lax(Board(rest))
             strange = lax.unexplained(planes)
         self.scenes[rest] = (strict, lax)
         return strange
+
+    def _lax(self, board: Board) -> Envelope:
+        """What explains a board whose pieces may be a little larger or smaller."""
+        self.lax = Envelope(*(paint(board) for paint in self.paints), like=self.lax)
+        return self.lax
 
 
 Tone = tuple[int, int, int]
@@ -471,9 +481,10 @@ Tone = tuple[int, int, int]
 
 def _grounds(planes: Planes) -> tuple[Tone, ...]:
     """The tones of wide parts of a drawing."""
-    tones, counts = np.unique(planes.reshape(3, -1).T, axis=0, return_counts=True)
+    y, cb, cr = planes[:, ::2, ::2].reshape(3, -1).astype(np.uint32)
+    tones, counts = np.unique(y << 16 | cb << 8 | cr, return_counts=True)
     wide = tones[counts > _WIDE * counts.sum()].tolist()
-    return tuple((y, cb, cr) for y, cb, cr in wide)
+    return tuple((t >> 16, t >> 8 & 255, t & 255) for t in wide)
 
 
 @lru_cache(maxsize=16)
@@ -482,15 +493,21 @@ def _label_table(tones: tuple[Tone, ...], grounds: tuple[Tone, ...]) -> npt.NDAr
 
     What is more like another piece smeared over the ground is nothing.
     """
-    steps = np.arange(32) * 8 + 4
-    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 1, 3)
-    off = np.sqrt(((grid - np.array(tones)) ** 2).sum(2))
-    label, near = off.argmin(1), off.min(1)
+    steps = np.arange(32, dtype=np.float32) * 8 + 4
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    power = (grid * grid).sum(1)[:, None]
+
+    def nearest(points: npt.ArrayLike) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Which point is nearest to each colour, and how far that is, squared."""
+        known = np.asarray(points, np.float32)
+        off = power - 2 * (grid @ known.T) + (known * known).sum(1)
+        return off.argmin(1), off.min(1)
+
+    label, off = nearest(tones)
     smears = (np.array(tones)[:, None] + np.array(grounds)) / 2
-    for piece, smear in enumerate(smears):
-        smeared = np.sqrt(((grid - smear) ** 2).sum(2)).min(1, initial=_NEAR)
-        near[(smeared < near) & (label != piece)] = _NEAR
-    return np.where(near < _NEAR, label + 1, 0).astype(np.uint8)
+    smeared, nearer = nearest(smears.reshape(-1, 3))
+    other = (nearer < off) & (smeared // len(grounds) != label)
+    return np.where((off < _NEAR**2) & ~other, label + 1, 0).astype(np.uint8)
 
 
 def _along(way: Sequence[Place], t: float) -> Place:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from PIL import Image
 
 from vmevalkit.tasks._draw import Colour
 from vmevalkit.types import Size
-from vmevalkit.video import Frame, Planes
+from vmevalkit.video import Frame, Planes, difference
 from vmevalkit.video import to_planes as to_planes
 
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +30,8 @@ Floats = npt.NDArray[np.float32]
 VIEW = 240
 # Ringing of H.264 at crf 35 next to strokes reaches about 25 of 255 in luma; chroma is coarser and calmer.
 TOLERANCE = (34, 22, 22)
+# Pixels of the view by which blur and small shifts move an edge.
+REACH = 2
 # Difference of a row's or column's mean, in 255ths, from which on it does not matter how large it is.
 _SETTLED = 6.0
 # Pixels of the view along its edge that are not looked at.
@@ -75,20 +78,66 @@ def tone(colour: Colour) -> tuple[int, int, int]:
     return y, cb, cr
 
 
+class Painted:
+    """A painter's pictures as planes: only what changed since the last picture is turned into planes."""
+
+    def __init__(self, paint: Callable[[Any], Frame]) -> None:
+        self._paint = paint
+        self._last: tuple[Frame, Planes] | None = None
+
+    def __call__(self, state: Any) -> Planes:
+        frame = self._paint(state)
+        if self._last is None:
+            planes = to_planes(frame)
+        else:
+            planes = self._last[1]
+            if (box := difference(frame, self._last[0])) is not None:
+                top, bottom, left, right = box
+                part = slice(top, bottom + 1), slice(left, right + 1)
+                planes = planes.copy()
+                planes[:, part[0], part[1]] = to_planes(np.ascontiguousarray(frame[part]))
+        self._last = frame, planes
+        return planes
+
+
 class Envelope:
     """What a drawing may look like after blur and a shift of up to `reach` pixels of the view.
 
     A pixel is explained if each plane lies between the smallest and the largest value that the drawing has within
     `reach` pixels of it, give or take a tolerance. Several drawings: what any of them, or anything between, explains.
+
+    Args:
+        drawings: what may be seen.
+        like: an envelope of as many drawings, to take over what has not changed.
     """
 
-    def __init__(self, *drawings: Planes, reach: int = 2, tolerance: tuple[int, int, int] = TOLERANCE) -> None:
-        low = _extreme(_either(drawings, np.minimum), reach, np.minimum)
-        high = _extreme(_either(drawings, np.maximum), reach, np.maximum)
-        slack = np.array(tolerance, np.uint8)[:, None, None]
-        # Without leaving 0..255, which unsigned numbers would wrap around.
-        self.low = np.maximum(low, slack) - slack
-        self.high = np.minimum(high, 255 - slack) + slack
+    def __init__(self, *drawings: Planes, like: Envelope | None = None) -> None:
+        self._drawings = drawings
+        if like is None:
+            self.low, self.high = _bounds(drawings)
+            return
+        self.low, self.high = like.low, like.high
+        height, width = drawings[0].shape[1:]
+        boxes = [
+            difference(new[plane], old[plane])
+            for new, old in zip(drawings, like._drawings, strict=True)
+            for plane in range(3)
+        ]
+        changed = np.array([box for box in boxes if box is not None])
+        if not len(changed):
+            return
+        (top, left), (bottom, right) = changed[:, ::2].min(0) - REACH, changed[:, 1::2].max(0) + REACH + 1
+        # Bounds change as far as the changed pixels reach; to find them, look as far again.
+        inner = slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right))
+        outer = (slice(max(0, top - REACH), bottom + REACH), slice(max(0, left - REACH), right + REACH))
+        low, high = _bounds([drawing[:, outer[0], outer[1]] for drawing in drawings])
+        cut = (
+            slice(inner[0].start - outer[0].start, inner[0].stop - outer[0].start),
+            slice(inner[1].start - outer[1].start, inner[1].stop - outer[1].start),
+        )
+        self.low, self.high = self.low.copy(), self.high.copy()
+        self.low[:, inner[0], inner[1]] = low[:, cut[0], cut[1]]
+        self.high[:, inner[0], inner[1]] = high[:, cut[0], cut[1]]
 
     def unexplained(self, planes: Planes) -> Mask:
         """Mask (height, width) of the pixels that the drawing does not explain."""
@@ -100,6 +149,14 @@ class Envelope:
         mask[:RIM] = mask[-RIM:] = False
         mask[:, :RIM] = mask[:, -RIM:] = False
         return mask
+
+
+def _bounds(drawings: Sequence[Planes]) -> tuple[Planes, Planes]:
+    low = _extreme(_either(drawings, np.minimum), REACH, np.minimum)
+    high = _extreme(_either(drawings, np.maximum), REACH, np.maximum)
+    slack = np.array(TOLERANCE, np.uint8)[:, None, None]
+    # Without leaving 0..255, which unsigned numbers would wrap around.
+    return np.maximum(low, slack) - slack, np.minimum(high, 255 - slack) + slack
 
 
 def _either(drawings: Sequence[Planes], pick: Callable[..., Planes]) -> Planes:

@@ -66,7 +66,7 @@ _HUES = ("blue", "orange", "green", "purple", "yellow", "red")
 # The empty place, and how far the answers are from the grid.
 _GAP: Place = (2.0, 2.0)
 _APART = 0.35
-# A card lies still when it is as near as this to its place. Its picture is wrong when another explains it so much better.
+# As near as this to its place, a card lies still. Its picture is wrong when another explains it so much better.
 _STILL, _LIKER = 0.05, 0.5
 
 
