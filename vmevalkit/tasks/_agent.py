@@ -75,5 +75,11 @@ def agent_reader(
 def _beyond(strange: Mask, blob: Blob, reach: float) -> Mask:
     if math.isnan(blob.x):
         return strange
-    ys, xs = np.ogrid[: strange.shape[0], : strange.shape[1]]
-    return strange & ((xs - blob.x) ** 2 + (ys - blob.y) ** 2 > reach * reach)
+    top, left = max(0, math.floor(blob.y - reach)), max(0, math.floor(blob.x - reach))
+    around = strange[top : math.ceil(blob.y + reach) + 1, left : math.ceil(blob.x + reach) + 1]
+    ys, xs = np.ogrid[: around.shape[0], : around.shape[1]]
+    beyond: Mask = strange.copy()
+    beyond[top : top + around.shape[0], left : left + around.shape[1]] &= (xs + left - blob.x) ** 2 + (
+        ys + top - blob.y
+    ) ** 2 > reach * reach
+    return beyond

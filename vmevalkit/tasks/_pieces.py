@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -45,6 +45,8 @@ _SMALL = 22.0
 _SMEARED = 2.6
 # A piece whose colour fills less of its box is thin, and one of fewer pixels is tiny: each pixel counts.
 _THIN, _TINY = 0.25, 16
+# Expected pictures that are kept: pieces rest in the same places again and again.
+_KNOWN = 16
 # Share of single unexplained pixels from which on a picture is noise.
 _NOISE = 0.04
 # Share of a piece's area that may have its colour elsewhere: edges and smears mix to other pieces' colours.
@@ -270,6 +272,16 @@ def _stays(a: Place | None, b: Place | None) -> bool:
     return a is not None and b is not None and math.dist(a, b) < 0.02
 
 
+class _Seen(NamedTuple):
+    """A frame as far as colours tell: where pieces are, where they rest, which are whole, and whether one is twice."""
+
+    planes: Planes
+    places: tuple[Place | None, ...]
+    near: tuple[Place | None, ...]
+    firm: tuple[bool, ...]
+    twice: bool
+
+
 class _Eye:
     """Reads frames of one puzzle."""
 
@@ -303,10 +315,10 @@ class _Eye:
         # A little larger, a thing of a few pixels is much larger.
         large = self._find(self.paints[2](Board(self.start)))
         self.most = [max(_MOST * a[0], 1.1 * b[0]) for a, b in zip(self.whole, large, strict=True)]
-        self.scenes: dict[tuple[Place | None, ...], tuple[Envelope | None, Envelope | None]] = {}
+        self._strict, self._lax = lru_cache(_KNOWN)(self._as_drawn), lru_cache(_KNOWN)(self._about)
         # The last ones made: the next is much like them.
-        self.strict: Envelope | None = None
-        self.lax: Envelope | None = None
+        self.last_strict: Envelope | None = None
+        self.last_lax: Envelope | None = None
         self.behind: dict[tuple[Place | None, ...], Planes] = {}
         self.blobs: dict[int, Blob] = {}
         self.area = [4 * down * right * self.unit**2 for down, right in extents]
@@ -360,18 +372,29 @@ class _Eye:
         for piece in [piece for piece in range(self.count) if self._covered(piece, places, near, shares)]:
             # What can be seen of it must be where it rests.
             near[piece] = places[piece] = self.task.stand(self.puzzle, self.start, piece, places[piece] or (0, 0))
-        strange = self._strange(planes, tuple(near))
+        strange = self._strict(Board(tuple(near))).unexplained(planes)
         down, right = self._drift(places, near)
         if (down or right) and patches(strange) > 1:
             moved = np.roll(planes, (-down, -right), (1, 2))
-            if np.count_nonzero(steady := self._strange(moved, tuple(near))) < np.count_nonzero(strange):
+            steady = self._strict(Board(tuple(near))).unexplained(moved)
+            if np.count_nonzero(steady) < np.count_nonzero(strange):
                 planes, strange = moved, steady
                 places = [p and (p[0] - down / self.unit, p[1] - right / self.unit) for p in places]
+        shown = _Seen(planes, tuple(places), tuple(near), tuple(firm), twice)
+        # Most frames show pieces as large as drawn; that is quicker to see.
+        reading = self._explained(shown, strange, self._strict)
+        if reading.kept and reading.state is not None and not reading.state.odd:
+            return reading
+        return self._explained(shown, self._lax(Board(shown.near)).unexplained(planes), self._lax)
+
+    def _explained(self, seen: _Seen, strange: Mask, expect: Callable[[Board], Envelope]) -> Reading[Board]:
+        """What a frame shows, if what is expected where pieces rest leaves `strange` unexplained."""
+        planes, near, firm, places = seen.planes, seen.near, seen.firm, list(seen.places)
         if lost(strange) or np.count_nonzero(strange) - 16 * patches(strange) > _NOISE * strange.size:
             return Reading(None, False, "scene_lost")
         # Only if all others rest: of two that shine through, the colours may be taken for each other's.
         if None in places and near.count(None) == 1 and strange.any():
-            places = [place or self._smeared(planes, strange, piece, tuple(near)) for piece, place in enumerate(places)]
+            places = [place or self._smeared(planes, strange, piece, near) for piece, place in enumerate(places)]
         allowed, odd = 0.0, list[int]()
         for piece, place in enumerate(places):
             if place is None:
@@ -389,13 +412,13 @@ class _Eye:
         if odd or (off and patches(strange) > 1):
             # About to leave, or just arrived? Drawn where they are, they may be explained.
             exact = Board(tuple(place if slot else None for place, slot in zip(places, near, strict=True)))
-            elsewhere = self._lax(exact).unexplained(planes)
+            elsewhere = expect(exact).unexplained(planes)
             odd = [piece for piece in odd if patches(elsewhere[self._window(piece, near[piece] or (0, 0), 0.0)]) > 1]
             strange &= elsewhere
         for piece in odd:
             strange[self._window(piece, places[piece] or self.start[piece], 0.15)] = False
         left = patches(strange)
-        if twice:
+        if seen.twice:
             return Reading(None, left * 16 <= allowed + 16, "two_agents")
         if left > 1 and left * 16 > allowed:
             return Reading(None, False, "extra_object")
@@ -416,7 +439,7 @@ class _Eye:
         if piece not in self.blobs:
             others = (*self.start[:piece], None, *self.start[piece + 1 :])
             drawing = self.paints[1](Board(self.start))
-            self.blobs[piece] = blob(drawing, self._strange(drawing, others), others)
+            self.blobs[piece] = blob(drawing, self._strict(Board(others)).unexplained(drawing), others)
         home, seen = self.blobs[piece], blob(planes, strange, rest)
         if seen.stray > 0.35 * home.mass or not 0.5 * home.mass <= seen.mass <= 1.5 * home.mass:
             return None
@@ -432,7 +455,7 @@ class _Eye:
         off = [(a[0] - b[0], a[1] - b[1]) for a, b in zip(places, near, strict=True) if a and b]
         if len(off) < 2:
             return 0, 0
-        down, right = np.median(off, axis=0) * self.unit
+        down, right = (sorted(way)[len(way) // 2] * self.unit for way in zip(*off, strict=True))
         return round(down), round(right)
 
     def _covered(
@@ -458,22 +481,15 @@ class _Eye:
         down, right = ((side + margin) * self.unit for side in self.task.extent(self.puzzle, piece))
         return slice(max(0, int(y - down)), int(y + down) + 1), slice(max(0, int(x - right)), int(x + right) + 1)
 
-    def _strange(self, planes: Planes, rest: tuple[Place | None, ...]) -> Mask:
-        """What the drawing of pieces at rest does not explain, though each be a little larger or smaller."""
-        strict, lax = self.scenes.get(rest, (None, None))
-        if strict is None:
-            strict = self.strict = Envelope(self.paints[1](Board(rest)), like=self.strict)
-        strange = strict.unexplained(planes)
-        if patches(strange):
-            lax = lax or self._lax(Board(rest))
-            strange = lax.unexplained(planes)
-        self.scenes[rest] = (strict, lax)
-        return strange
+    def _as_drawn(self, board: Board) -> Envelope:
+        """What explains a board whose pieces are as large as drawn."""
+        self.last_strict = Envelope(self.paints[1](board), like=self.last_strict)
+        return self.last_strict
 
-    def _lax(self, board: Board) -> Envelope:
+    def _about(self, board: Board) -> Envelope:
         """What explains a board whose pieces may be a little larger or smaller."""
-        self.lax = Envelope(*(paint(board) for paint in self.paints), like=self.lax)
-        return self.lax
+        self.last_lax = Envelope(*(paint(board) for paint in self.paints), like=self.last_lax)
+        return self.last_lax
 
 
 Tone = tuple[int, int, int]

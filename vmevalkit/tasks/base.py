@@ -260,7 +260,7 @@ class Task(ABC, Generic[P, S]):
         readings: list[Reading[S]] = []
         for i, frame in enumerate(frames):
             # Films hold still for long; the same picture has the same reading.
-            repeated = i > 0 and np.array_equal(frame, frames[i - 1])
+            repeated = i > 0 and all(map(np.array_equal, frame, frames[i - 1]))
             readings.append(readings[-1] if repeated else read(frame))
             if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
                 break

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
-from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, patches, shrink_of, to_planes, tone
+from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, most, patches, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -333,7 +333,7 @@ class _Eye:
             toward = np.asarray(tone(colour), np.float32)[:, None] - behind
             share = ((pixels - behind) * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0)
             shares.append(np.clip(share, 0, 1))
-            errors.append(np.abs(pixels - behind - shares[-1] * toward).max(0))
+            errors.append(most(np.abs(pixels - behind - shares[-1] * toward)))
         other = np.minimum(*errors) > 48
         return (np.where(other | (errors[0] > errors[1]), 0, shares[0]),
                 np.where(other | (errors[1] >= errors[0]), 0, shares[1]))  # fmt: skip

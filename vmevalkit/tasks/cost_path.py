@@ -225,15 +225,15 @@ class _Dots:
         near = _wider(drawing[0] < bare - 40)
         self._spots = [(number[where], np.flatnonzero(where)) for where in (inside & near, inside & ~near)]
         self._size = rows * columns
+        counts = [np.bincount(number, None, self._size) for number, _at in self._spots]
+        self._counts = [np.where(count, count, np.nan) for count in counts]
         self._known = self._depths(drawing)
         self._cells, self._one = np.indices((rows, columns)).reshape(2, -1).T, 1 / np.maximum(dots, 1)
 
     def _depths(self, planes: Planes) -> Floats:
         """How much darker than the rest of its cell the surroundings of the dots are on average; 0 without dots."""
-        means = []
-        for number, at in self._spots:
-            sums, count = np.bincount(number, planes[0].ravel()[at], self._size), np.bincount(number, None, self._size)
-            means.append(np.where(count, sums / np.maximum(count, 1), np.nan))
+        means = [np.bincount(number, planes[0].ravel()[at], self._size) / count
+                 for (number, at), count in zip(self._spots, self._counts, strict=True)]  # fmt: skip
         depths: Floats = np.nan_to_num(means[1] - means[0])
         return depths
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
 from vmevalkit.tasks._draw import BLUE, HUES, INK, ORANGE, WHITE, Colour, Point, Sketch, square_board
-from vmevalkit.tasks._vision import Floats, Lens, shrink_of, to_planes, tone
+from vmevalkit.tasks._vision import Floats, Lens, most, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -342,7 +342,7 @@ class _Things:
         off = self._values(planes) - self._gone
         opacity = (off * self._change).sum(0) / self._power
         # Where it is neither its colour nor paper's, the disc is.
-        seen = np.where(np.abs(off - opacity * self._change).max(0) < 40, self._power, 0)
+        seen = np.where(most(np.abs(off - opacity * self._change)) < 40, self._power, 0)
         shown = np.add.reduceat(seen, self._first)
         share = np.add.reduceat(seen * np.clip(opacity, 0, 1), self._first) / np.maximum(shown, 1)
         clear = np.where(share > _THERE, 1.0, np.where(share < _GONE, 0.0, 0.5))

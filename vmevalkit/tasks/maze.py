@@ -19,6 +19,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
 from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Sketch, square_board
@@ -59,15 +60,20 @@ class Puzzle(Record):
 
     def distances(self, origin: Cell) -> dict[Cell, int]:
         """Steps from a cell to every other."""
-        found, queue = {origin: 0}, deque([origin])
-        while queue:
-            cell = queue.popleft()
-            for step in _WORDS:
-                near = (cell[0] + step[0], cell[1] + step[1])
-                if near not in found and self.open(cell, near):
-                    found[near] = found[cell] + 1
-                    queue.append(near)
-        return found
+        return _distances(self, origin)
+
+
+@lru_cache(maxsize=256)
+def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
+    found, queue = {origin: 0}, deque([origin])
+    while queue:
+        cell = queue.popleft()
+        for step in _WORDS:
+            near = (cell[0] + step[0], cell[1] + step[1])
+            if near not in found and puzzle.open(cell, near):
+                found[near] = found[cell] + 1
+                queue.append(near)
+    return found
 
 
 @register_task

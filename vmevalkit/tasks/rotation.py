@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import HUES, INK, WHITE, Box, Point, Sketch
-from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, patches, shrink_of, to_planes, tone
+from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, most, patches, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -507,7 +507,7 @@ class _Eye:
         behind = self._bare[:, at]
         toward, seen = self._tone - behind, pixels[:, at] - behind
         share = np.clip((seen * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0), 0, 1)
-        other = np.abs(seen - share * toward).max(0) > 48
+        other = most(np.abs(seen - share * toward)) > 48
         ink: Floats = np.where(other | (share < 0.15), 0, share).astype(np.float32)
         return ink
 
