@@ -82,14 +82,14 @@ def _stages(task: Task, difficulty: int, path: Path) -> list[float]:  # type: ig
     frames = list(task.film(puzzle, states, SIZE))
     video.write_video(path, frames, FPS, preset="ultrafast")
     geometry = Geometry.place(SIZE, SIZE)
-    views, _ = video.read_canvas(path, lambda _: geometry, view_size(SIZE))
+    views, _ = video.read_canvas(path, lambda *_: geometry, view_size(SIZE))
     decode = best(lambda: video.probe(path))
     return [
         sum(best(lambda s=seed: contract.puzzle_of(task, difficulty, s), 1) for seed in range(2, 12)) / 10,  # type: ignore[misc]
         best(lambda: list(task.film(puzzle, states, SIZE))),
         best(lambda: video.write_video(path, frames, FPS, preset="ultrafast")),
         decode,
-        best(lambda: video.read_canvas(path, lambda _: geometry, view_size(SIZE))) - decode,
+        best(lambda: video.read_canvas(path, lambda *_: geometry, view_size(SIZE))) - decode,
         best(lambda: task.verify(puzzle, views)),
     ]
 

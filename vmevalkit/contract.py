@@ -380,7 +380,7 @@ def through_file(film: Film, transform: Transform, first: Frame, canvas: Size, f
     frames = film.draw(transform.frames)
     video.write_video(path, (transform.picture(f) for f in frames), transform.fps, crf=transform.crf)
     paper = Image.fromarray(first)
-    return video.read_canvas(path, lambda shown: video.register(shown, paper), view_size(canvas))
+    return video.read_canvas(path, lambda _, first: video.register(first(), paper), view_size(canvas))
 
 
 # -------------------------------------------------------------------------------------------------------- checking

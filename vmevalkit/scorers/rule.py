@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PIL import Image
 from pydantic import ValidationError
 
@@ -10,7 +12,7 @@ from vmevalkit.errors import UnknownName, explain_validation
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks._vision import view_size
 from vmevalkit.tasks.base import TASKS
-from vmevalkit.types import Geometry, Question, QuestionMetadata, Verdict
+from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
 
 # Raised when geometry, decoding or the shared judging change what a video is worth.
 VERSION = 1
@@ -49,10 +51,10 @@ class Rule(Scorer):
         path = store.find_video(sample) or sample.video
         known = _known_geometry(question, metadata, sample)
 
-        def locate(first: Image.Image) -> Geometry:
-            if known is not None and known.frame == first.size:
+        def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
+            if known is not None and known.frame == size:
                 return known
-            return video.register(first, video.load_image(question.first_frame))
+            return video.register(first(), video.load_image(question.first_frame))
 
         frames, _ = video.read_canvas(path, locate, view_size(metadata.canvas))
         return task.verify(puzzle, frames, metadata.mode, metadata.canvas)
