@@ -285,7 +285,7 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
     scaler, halve = VideoReformatter(), _Halver()
 
     def restore(raw: Any, planes: Planes) -> None:
-        shown: Sequence[npt.NDArray[Any]]
+        shown: list[npt.NDArray[Any]]
         if raw.format.name not in _YUV or raw.colorspace not in _BT601:
             # Films with BT.709 colours, or no chroma of their own: libswscale knows the way through RGB.
             scaled = scaler.reformat(raw, width, height, "rgb24", interpolation="AREA")
@@ -293,13 +293,13 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
         elif raw.format.name == "yuv420p" and (raw.width, raw.height) == (2 * width, 2 * height):
             # The commonest case by far: chroma is stored at the size of the view already.
             luma, cb, cr = (_pixels(plane) for plane in raw.planes)
-            shown = (halve(luma), cb, cr)
+            shown = [halve(luma), cb, cr]
         else:
             scaled = scaler.reformat(
                 raw, width, height, "yuv444p", interpolation="AREA", dst_color_range=ColorRange.MPEG
             )
             luma, cb, cr = (_pixels(plane) for plane in scaled.planes)
-            shown = (_FULL_LUMA[luma], cb, cr)
+            shown = [_FULL_LUMA[luma], cb, cr]
         for plane, pixels in zip(planes, shown, strict=True):
             plane[:] = pixels[y : y + view[1], x : x + view[0]] if inside else pixels[rows[:, None], columns]
 

@@ -281,8 +281,10 @@ class _Looks:
         # Shape (looks, places, values).
         self._known = np.stack([self._values(planes) for planes in shown])
         self._power: Floats = (self._known * self._known).mean(2)
-        off = self._known[:, None] - self._known[None]
-        self._apart: Floats = np.maximum((off * off).mean(3), 1.0)
+        # The mean square of a difference, by the products of all pairs.
+        cross = np.matmul(self._known.transpose(1, 0, 2), self._known.transpose(1, 2, 0)).transpose(1, 2, 0)
+        off = self._power[:, None] + self._power[None] - cross * (2 / self._known.shape[2])
+        self._apart: Floats = np.maximum(off, 1.0)
         self._apart[np.arange(len(shown)), np.arange(len(shown))] = np.inf
         self._apart[~possible[:, None] | ~possible[None]] = np.inf
         self._power[~possible] = 1e9

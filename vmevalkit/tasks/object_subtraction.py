@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vmevalkit.tasks._cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
 from vmevalkit.tasks._draw import FIGURES, GREY, HUES, PAPER, Box, Sketch, figure, mix
@@ -71,6 +72,12 @@ class Puzzle(Record):
     names: tuple[Name, ...]
 
 
+@lru_cache(maxsize=256)
+def _left_over(puzzle: Puzzle) -> Looks:
+    stays = [not any(name.fits(kind) for name in puzzle.names) for kind in puzzle.kinds]
+    return tuple((number + 1) * stays[number] for number in puzzle.figures)
+
+
 @register_task
 class ObjectSubtraction(CellsTask[Puzzle]):
     """Every figure is a place. Its look is its kind, counted from 1, or 0 when it is gone."""
@@ -116,8 +123,7 @@ class ObjectSubtraction(CellsTask[Puzzle]):
         return tuple(number + 1 for number in puzzle.figures)
 
     def goal(self, puzzle: Puzzle) -> Looks:
-        stays = [not any(name.fits(kind) for name in puzzle.names) for kind in puzzle.kinds]
-        return tuple((number + 1) * stays[number] for number in puzzle.figures)
+        return _left_over(puzzle)
 
     def looks(self, puzzle: Puzzle) -> int:
         return len(puzzle.kinds) + 1
