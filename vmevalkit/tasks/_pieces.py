@@ -39,6 +39,8 @@ _NEAR = 42.0
 _WIDE = 0.05
 # Share of a piece's area that must be there while it moves (smeared over two frames) and at rest, and at most.
 _MOVING, _WHOLE, _MOST = 0.35, 0.7, 1.35
+# Pixels of a piece's outline that may be its colour in one place and not in another, as a share of its half sides.
+_OUTLINE = 1.0
 # Height or width in pixels of the view below which a piece is small: every pixel of it counts.
 _SMALL = 22.0
 # Areas of a piece that may be strange where it is smeared over two places, counted in squares of some pixels.
@@ -312,9 +314,10 @@ class _Eye:
         if min(a[0] for a in self.whole) < _TINY:
             self.edges = True
             self.whole = self._find(drawing)
-        # A little larger, a thing of a few pixels is much larger.
+        # A little larger, a thing of a few pixels is much larger; and elsewhere its outline may fill more of them.
         large = self._find(self.paints[2](Board(self.start)))
-        self.most = [max(_MOST * a[0], 1.1 * b[0]) for a, b in zip(self.whole, large, strict=True)]
+        self.most = [max(_MOST * a[0], 1.1 * b[0]) + _OUTLINE * sum(sides)
+                     for a, b, sides in zip(self.whole, large, self.sides, strict=True)]  # fmt: skip
         self._strict, self._lax = lru_cache(_KNOWN)(self._as_drawn), lru_cache(_KNOWN)(self._about)
         # The last ones made: the next is much like them.
         self.last_strict: Envelope | None = None
