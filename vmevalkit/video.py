@@ -7,10 +7,9 @@ hostile until they went through here.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -38,16 +37,6 @@ av.logging.set_level(av.logging.PANIC)
 # What can be scaled as it is stored. BT.601 by its numbers in H.273: untagged, 625 lines, 525 lines.
 _YUV = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _BT601 = frozenset({2, 5, 6})
-
-
-def _read_umask() -> int:
-    """The process's umask, which can only be read by setting it: once, before there are threads."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
-
-
-_UMASK = _read_umask()
 
 
 class VideoInfo(Record):
@@ -382,22 +371,17 @@ def replacing(path: Path | str, suffix: str = "") -> Iterator[Path]:
         StorageError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{suffix or '.tmp'}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix or ".tmp", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise StorageError.from_os(path, error) from None
-    temporary = Path(name)
-    try:
         yield temporary
-        # mkstemp makes files private; results are meant to be shared like any other file the user writes.
-        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     except OSError as error:
         raise StorageError.from_os(path, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # It is there only if something went wrong.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def png(frame: Frame) -> bytes:
@@ -405,7 +389,7 @@ def png(frame: Frame) -> bytes:
     context = av.CodecContext.create("png", "w")
     context.height, context.width = frame.shape[:2]
     context.pix_fmt, context.time_base = "rgb24", Fraction(1)
-    context.options = {"pred": "up", "compression_level": "3"}
+    context.options = {"pred": "up", "compression_level": "1"}
     return b"".join(bytes(packet) for packet in context.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
 
 
