@@ -17,7 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import HUES, INK, Box, Colour, Point, Sketch
-from vmevalkit.tasks._vision import Blob, Envelope, Floats, Lens, Mask, Painted, lost, patches, shrink_of, tone
+from vmevalkit.tasks._vision import (
+    Blob,
+    Envelope,
+    Floats,
+    Lens,
+    Mask,
+    Painted,
+    differing,
+    lost,
+    patches,
+    shrink_of,
+    tone,
+)
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -38,7 +50,7 @@ _NEAR = 42.0
 # Share of a sheet from which on one of its colours is ground, with which smeared pieces mix.
 _WIDE = 0.05
 # Share of a piece's area that must be there while it moves (smeared over two frames) and at rest, and at most.
-_MOVING, _WHOLE, _MOST = 0.35, 0.7, 1.35
+_MOVING, _WHOLE, _MOST = 0.35, 0.65, 1.35
 # Pixels of a piece's outline that may be its colour in one place and not in another, as a share of its half sides.
 _OUTLINE = 1.0
 # Height or width in pixels of the view below which a piece is small: every pixel of it counts.
@@ -295,9 +307,9 @@ class _Eye:
         self.paints = [Painted(task.painter(puzzle, canvas, shrink, swell)) for swell in (0.92, 1.0, 1.08)]
         self.start = task.moves(puzzle)[0]
         drawing = self.paints[1](Board(self.start))
-        self.lens = Lens(drawing)
         self.count = len(self.start)
         empty = self.paints[1](Board((None,) * self.count))
+        self.lens = Lens(drawing, ~differing(drawing, empty))
         self.labels = _label_table(tuple(tone(colour) for colour in task.colours(puzzle)), _grounds(empty))
         extents = [task.extent(puzzle, piece) for piece in range(self.count)]
         # Every second pixel is enough for large pieces.
@@ -525,7 +537,8 @@ def _label_table(tones: tuple[Tone, ...], grounds: tuple[Tone, ...]) -> npt.NDAr
     label, off = nearest(tones)
     smears = (np.array(tones)[:, None] + np.array(grounds)) / 2
     smeared, nearer = nearest(smears.reshape(-1, 3))
-    other = (nearer < off) & (smeared // len(grounds) != label)
+    # Clearly so: half as far off.
+    other = (4 * nearer < off) & (smeared // len(grounds) != label)
     return np.where((off < _NEAR**2) & ~other, label + 1, 0).astype(np.uint8)
 
 

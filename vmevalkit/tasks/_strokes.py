@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import Box, Colour, Point, Sketch
-from vmevalkit.tasks._vision import Floats, Scene, shrink_of, to_planes
+from vmevalkit.tasks._vision import Floats, Scene, differing, shrink_of, to_planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
-from vmevalkit.types import Record, Size
+from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
 
 P = TypeVar("P", bound=Record)
@@ -34,6 +34,9 @@ _SOFT, _SOFT_OF_ALL, _SPECKS = 0.12, 0.05, 2
 # A line is whole when this share of it is inked; it grows by at most so much of all lines' length from one seen moment
 # to the next.
 _WHOLE, _LEAP = 0.97, 0.2
+# What grows by less than this share of all lines' length between two frames rests. What appears between two rests in
+# one or two frames has popped in, if it is as long as a piece; so much of the whole may do so.
+_REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Ink may become less by this share of a line: what the eye cannot tell.
 _WAVER = 0.06
 
@@ -128,6 +131,10 @@ class StrokesTask(Task[P, Lines]):
             "erased_and_drawn_again": [*path[: len(path) // 2 + 1], *path[len(path) // 2 - 1 :: -1], *path[1:]],
             "extra_line": [*path, path[-1]._replace(elsewhere=((0.05, 0.06), (0.95, 0.06)))],
         }
+        done = [self.progress(puzzle, state) for state in path]
+        if sum(b - a for a, b in itertools.pairwise(done) if b - a > 1.3 * _POP) > 2 * _SUDDEN:
+            # So short that nothing is seen of the way to the next one; more pieces than that are as good as a line.
+            found["pieces_pop_in"] = [state for state in path for _ in range(1 + 60 // len(path))]
         if not self.both_ways:
             found["from_the_wrong_end"] = [path[0], Lines((*path[-1].drawn[:-1], none)),
                                            Lines((*path[-1].drawn[:-1], (0.0, 1.0)))]  # fmt: skip
@@ -185,11 +192,8 @@ class StrokesTask(Task[P, Lines]):
         strokes = self.strokes(puzzle, canvas)
         paint = self.painter(puzzle, canvas, shrink)
         start, full = (to_planes(paint(self.whole(len(strokes), n))) for n in (0, len(strokes)))
-        room = np.abs(full.astype(np.int16) - start).max(0) > 8
         # Lines and colours are compared where no ink goes, nor its soft edge.
-        wide = room.copy()
-        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)) * 3:
-            wide |= np.roll(wide, step, axis)
+        wide = differing(start, full)
         scene = Scene(start, [full], wide)
         pen = self.pen(puzzle, canvas)
         ways = [_Way(stroke, strokes, pen, start, full, shrink) for stroke in strokes]
@@ -207,6 +211,30 @@ class StrokesTask(Task[P, Lines]):
             return Reading(Lines(tuple(drawn)), not wrong, wrong or "unreadable")
 
         return read
+
+    def judge(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Verdict:
+        verdict = super().judge(puzzle, readings)
+        popped = self._popped(puzzle, readings) if verdict.passed else None
+        return self._verdict("teleport", 1.0, 0.0, 1.0, popped) if popped else verdict
+
+    def _popped(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> int | None:
+        """The frame until which too much has appeared piece by piece, each at once and between two rests."""
+        lengths = [stroke.length for stroke in self.strokes(puzzle, (720, 480))]
+        ink = [(i, sum(sum(ends) * length for ends, length in zip(r.state.drawn, lengths, strict=True)) / sum(lengths))
+               for i, r in enumerate(readings) if r.state is not None]  # fmt: skip
+        start, sudden = 0, 0.0
+        for k in range(1, len(ink)):
+            # From one rest to the next.
+            if ink[k][1] - ink[k - 1][1] > _REST and k < len(ink) - 1:
+                continue
+            end = k - 1
+            grown = ink[end][1] - ink[start][1]
+            if grown > _POP and ink[end][0] - ink[start][0] <= 2:
+                sudden += grown
+            if sudden > _SUDDEN:
+                return ink[end][0]
+            start = k
+        return None
 
     def illegal(self, puzzle: P, a: Lines, b: Lines) -> str | None:
         lengths = [stroke.length for stroke in self.strokes(puzzle, (720, 480))]

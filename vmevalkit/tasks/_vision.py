@@ -44,6 +44,10 @@ _OFFSET = 48.0
 _ALIKE = 5.0
 # Edges that differ by less than this are where they were. If that is so for such a share of them, there is no drift.
 _NEAR, _FITS = 16, 0.7
+# Difference of two drawings that is none.
+_SLIGHT = 8
+# Pixels at edges that are enough to tell a drift.
+_ENOUGH = 300
 # Share of single unexplained pixels from which on a picture is noise.
 _NOISE = 0.04
 # Darkness that is no ink: ringing, and what a fit of the light leaves over.
@@ -186,6 +190,13 @@ def most(planes: Numbers) -> Numbers:
     return largest
 
 
+def differing(a: Planes, b: Planes, reach: int = 3) -> Mask:
+    """Where two drawings differ, and what lies within `reach` pixels of that."""
+    off = most(np.abs(a.astype(np.int16) - b)) > _SLIGHT
+    wide: Mask = _extreme(off[None].view(np.uint8), reach, np.maximum)[0].astype(bool)
+    return wide
+
+
 def patches(mask: Mask, side: int = 4, share: float = 0.5) -> int:
     """How many squares of `side` pixels are unexplained for at least a `share`: specks do not count."""
     if not mask.any():
@@ -210,24 +221,32 @@ class Lens:
     of the width is undone in whole pixels. The mean brightness of rows and columns proposes it, which also works for
     thin lines, moved off themselves after two pixels; it is taken only if the picture then fits better. A large thing
     that moves in an empty scene looks like a drift to the means, but not to the pixels that stay.
+
+    Args:
+        reference: the drawing.
+        still: mask of the pixels where nothing moves: if there is enough to be seen there, only they tell a drift.
     """
 
-    def __init__(self, reference: Planes) -> None:
+    def __init__(self, reference: Planes, still: Mask | None = None) -> None:
         everything = reference[:, ::6, ::6].reshape(3, -1)
-        # Paper, ink and grey, if there is enough of them: what is coloured may be what moves.
-        neutral = np.flatnonzero((np.abs(everything[1:].astype(np.int16) - 128) < 14).all(0))
-        few = len(neutral) < 0.2 * everything.shape[1]
-        self._pick = np.arange(everything.shape[1]) if few else neutral
+        # What stays; of that, paper, ink and grey, if there is enough of them: what is coloured may be what moves.
+        stays = np.ones(everything.shape[1], bool) if still is None else still[::6, ::6].ravel()
+        neutral = stays & (most(np.abs(everything[1:].astype(np.int16) - 128)) < 14)
+        enough = 0.2 * everything.shape[1]
+        picks = [pick for pick in (neutral, stays) if np.count_nonzero(pick) > enough]
+        self._pick = np.flatnonzero(picks[0]) if picks else np.arange(everything.shape[1])
         self._sample = self._sampled(reference)
-        self._most = most = max(1, round(0.013 * reference.shape[2]))
+        self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
         steep = (_extreme(luma, 1, np.maximum) - _extreme(luma, 1, np.minimum))[0] > 20
-        steep[: most + 1] = steep[-most - 1 :] = False
+        steep[: far + 1] = steep[-far - 1 :] = False
         edges = np.flatnonzero(steep)
+        if still is not None and np.count_nonzero(steep & still) > _ENOUGH:
+            edges = np.flatnonzero(steep & still)
         self._edges = edges[:: 1 + len(edges) // 3000]
         self._at_edges = luma.ravel()[self._edges].astype(np.int16)
         # From the smallest move up: it wins where two fit equally well.
-        self._moves = sorted(range(-most, most + 1), key=abs)
+        self._moves = sorted(range(-far, far + 1), key=abs)
         self._profiles = _profiles(reference)
         self._sources = [(np.arange(len(p)) + np.array(self._moves)[:, None]) % len(p) for p in self._profiles]
 
@@ -516,7 +535,7 @@ class Scene:
 
     def __init__(self, start: Planes, others: Sequence[Planes] = (), moving: Mask | None = None) -> None:
         still = np.ones(start.shape[1:], bool) if moving is None else ~moving
-        self.lens, self._envelope = Lens(start), Envelope(start, *others)
+        self.lens, self._envelope = Lens(start, still), Envelope(start, *others)
         self._blocks, self._lines = Blocks(start, still), Linework(start, still)
 
     def look(self, frame: Planes) -> tuple[Planes, str]:
