@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +20,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vmevalkit import defaults, video
-from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, UnknownName, WeightsError
+from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, QuestionError, UnknownName, WeightsError
 from vmevalkit.models import MODELS, _diffusers, _weights
+from vmevalkit.models.base import Request
 from vmevalkit.models.cogvideox_inference import (
     CogVideoXConfig,
     CogVideoXService,
@@ -360,8 +362,6 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, pictur
     import torch
     from diffusers import CogVideoXImageToVideoPipeline
 
-    from vmevalkit.models.base import Request
-
     settings = config(name, weights=weights)
     service = CogVideoXService(settings.model, weights=weights)
     request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
@@ -407,6 +407,7 @@ def test_provenance(wrappers: dict[str, CogVideoXWrapper], picture: Path, weight
     assert film.settings["guidance_scale"] == 6.0
     assert film.settings["dtype"] == "float32"
     assert film.settings["scheduler"] == "CogVideoXDDIMScheduler"
+    assert (film.settings["speed"], film.settings["attention"]) == ("reference", "sdpa")
     assert (film.device, film.memory_plan) == ("cpu", "resident")
     assert {"torch", "diffusers", "transformers", "accelerate"} <= set(film.libraries)
     assert film.peak_memory_bytes["host"] > 0
@@ -476,16 +477,12 @@ def test_a_failing_pipeline_becomes_a_failed_result(
     assert not list(tmp_path.glob("**/.*.mp4"))
 
 
-def test_numbers_that_are_not_finite_are_an_error(
-    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path
-) -> None:
-    import torch
-    from diffusers.video_processor import VideoProcessor
-
-    broken = torch.zeros(1, 3, 2, 64, 96)
-    broken[:, :, 1] = torch.nan
-    with pytest.raises(GenerationError, match="frame 1"):
-        list(_diffusers.to_frames(VideoProcessor(vae_scale_factor=8), broken))
+def test_numbers_that_are_not_finite_are_an_error() -> None:
+    torch = pytest.importorskip("torch")
+    broken = torch.zeros(1, 3, 20, 8, 8)
+    broken[:, :, 17] = torch.nan
+    with pytest.raises(GenerationError, match="frame 17"):
+        _diffusers.to_frames(broken)
 
 
 # ---------------------------------------------------------------------------------------------------------- weights
@@ -613,6 +610,46 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
     assert _weights.fingerprint(folder) != before
 
 
+# ------------------------------------------------------------------------------------------------------------- speed
+
+
+def _film(name: str, weights: Path, picture: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
+    service = CogVideoXService(MODELS[name].model, weights=weights, **settings)
+    request = Request(video.load_image(picture), picture, prompt, seed=3, duration=None)
+    return np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_exact_computes_what_the_reference_computes(name: str, weights: Path, picture: Path) -> None:
+    """In float32 the two agree to the last digits, so that no pixel may differ by more than one level."""
+    reference = _film(name, weights, picture, speed="reference")
+    assert np.abs(_film(name, weights, picture, speed="exact") - reference).max() <= 1
+
+
+def test_fast_differs_and_says_so(weights: Path, picture: Path, tmp_path: Path) -> None:
+    film = film_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(picture, PROMPT))
+    assert film.settings["speed"] == "fast"
+    assert any("float8" in note for note in film.notes)
+    difference = np.abs(_film(TINY[0], weights, picture, speed="fast") - _film(TINY[0], weights, picture))
+    assert 0 < difference.mean() < 8
+
+
+def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, picture: Path) -> None:
+    service = CogVideoXService(MODELS[TINY[0]].model, weights=weights)
+    request = Request(video.load_image(picture), picture, "Go left.", seed=3, duration=None)
+    service.announce([PROMPT, "Go left.", PROMPT, "zebra " * 230])
+    service.generate(request, num_inference_steps=1)
+    film = service.generate(replace(request, prompt=PROMPT), num_inference_steps=2)
+    assert np.array_equal(np.stack(list(film.frames)), _film(TINY[0], weights, picture))
+    with pytest.raises(QuestionError, match="CogVideoX reads 226"):
+        service.generate(replace(request, prompt="zebra " * 230))
+
+
+def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_path: Path) -> None:
+    wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="exact", attention="fa3", device="cpu")
+    assert "attention = 'fa3': it does not run here; there are: sdpa" in wrapper.generate(picture, PROMPT)["error"]
+
+
 # ------------------------------------------------------------------------------------------------------ memory plans
 
 
@@ -620,9 +657,11 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
     ("free", "plan", "without_group"),
     [
         (80, "resident", "resident"),
-        (24, "model", "model"),
-        (8, "group", "sequential"),
-        (4.5, "sequential", "sequential"),
+        (30, "model", "model"),
+        (22, "group", "group"),
+        (8, "tiled", "sequential"),
+        (4.4, "sequential", "sequential"),
+        (1, "sequential", "sequential"),
     ],
 )
 def test_the_fastest_plan_that_fits(
@@ -634,7 +673,26 @@ def test_the_fastest_plan_that_fits(
     monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: False)
     assert _diffusers.pick_plan("auto", "cuda", needs, free) == without_group
     with pytest.raises(ConfigError, match="diffusers"):
-        _diffusers.pick_plan("group", "cuda", needs, free)
+        _diffusers.pick_plan("tiled", "cuda", needs, free)
+
+
+def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
+    torch = pytest.importorskip("torch")
+    tried: list[str] = []
+
+    def attempt(plan: str, fits: str) -> str:
+        tried.append(plan)
+        if plan != fits:
+            raise torch.OutOfMemoryError("out of memory")
+        return "a film"
+
+    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", "cuda") == ("a film", "group")
+    assert tried == ["model", "group"]
+    with pytest.raises(torch.OutOfMemoryError):
+        _diffusers.within_memory(lambda plan: attempt(plan, "sequential"), "model", "cuda")
+    with pytest.raises(torch.OutOfMemoryError):
+        _diffusers.within_memory(lambda plan: attempt(plan, "none"), "resident", "cpu")
+    assert tried == ["model", "group"] * 2 + ["resident"]
 
 
 def test_plans_that_are_forced() -> None:
@@ -651,12 +709,12 @@ def test_too_old_libraries_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", TINY)
-@pytest.mark.parametrize("memory", ["resident", "model", "group", "sequential"])
+@pytest.mark.parametrize("memory", _diffusers.PLANS)
 def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    if memory == "group" and not _diffusers.has_group_offloading():
+    if memory == "tiled" and not _diffusers.has_group_offloading():
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):

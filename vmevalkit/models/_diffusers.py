@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
-
-import numpy as np
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
 
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError
 from vmevalkit.video import Frame
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-Memory = Literal["auto", "resident", "model", "group", "sequential"]
-# From the fastest to the smallest. `resident`: everything on the GPU. `model`: one component at a time. `group`: one
-# layer at a time, the next one copied meanwhile. `sequential`: one layer at a time, waiting for each copy.
-# `group` and `sequential` also decode in tiles, because undivided decoding needs more memory than they save.
-PLANS: tuple[Memory, ...] = ("resident", "model", "group", "sequential")
-TILED: tuple[Memory, ...] = ("group", "sequential")
+Memory = Literal["auto", "resident", "model", "group", "tiled", "sequential"]
+# From the fastest to the smallest. `resident`: everything on the GPU. `model`: without the text encoder, which is there
+# only while it encodes. `group`: the transformer's weights stay in host memory and are copied just ahead of their use.
+# `tiled`: the text encoder's too, and films are coded in tiles. `sequential`: and each copy is waited for.
+PLANS: tuple[Memory, ...] = ("resident", "model", "group", "tiled", "sequential")
+TILED: tuple[Memory, ...] = ("tiled", "sequential")
+
+Speed = Literal["auto", "reference", "exact", "fast"]
+# `reference`: the modules of Diffusers as they are. `exact`: the same mathematics, rounded less often, in fewer passes
+# over memory. `fast`: also float8 in the linear layers and in attention, which shows in the film.
+Attention = Literal["auto", "fa3", "cudnn", "flash", "sdpa"]
 GIB = 2**30
 
 
@@ -84,11 +90,11 @@ def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib:
         if memory not in ("auto", "resident"):
             raise ConfigError(f"memory = '{memory}': it moves layers to a GPU, and there is none; use 'auto'")
         return "resident"
-    if memory == "group" and not has_group_offloading():
-        raise ConfigError("memory = 'group': it needs diffusers 0.33 or newer; use 'model' or 'sequential'")
+    if memory == "tiled" and not has_group_offloading():
+        raise ConfigError("memory = 'tiled': it needs diffusers 0.33 or newer; use 'group' or 'sequential'")
     if memory != "auto":
         return memory
-    possible = [plan for plan in PLANS if plan != "group" or has_group_offloading()]
+    possible = [plan for plan in PLANS if plan != "tiled" or has_group_offloading()]
     for plan in possible:
         if needs.get(plan, 0.0) * _HEADROOM <= free_gib:
             return plan
@@ -97,40 +103,135 @@ def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib:
     return possible[-1]
 
 
+def smaller_plan(plan: Memory, device: str) -> Memory | None:
+    """The plan to take when this one ran out of memory."""
+    later = PLANS[PLANS.index(plan) + 1 :] if device != "cpu" else ()
+    return next((p for p in later if p != "tiled" or has_group_offloading()), None)
+
+
+def within_memory(attempt: Callable[[Memory], T], plan: Memory, device: str) -> tuple[T, Memory]:
+    """Try with a plan and, if memory runs out, once more with the next smaller one. `attempt` starts from nothing.
+
+    Returns:
+        What `attempt` returned, and the plan it returned it with.
+    """
+    import torch
+
+    try:
+        return attempt(plan), plan
+    except torch.OutOfMemoryError as error:
+        smaller = smaller_plan(plan, device)
+        if smaller is None:
+            raise
+        log.warning("memory plan '%s' ran out of memory, taking '%s': %s", plan, smaller, str(error).split(". ")[0])
+    # Outside of the handler, which keeps the frames, and so the tensors, of what failed.
+    return attempt(smaller), smaller
+
+
 def free_memory_gib(device: str) -> float:
-    """Free memory of a GPU; 0 for the CPU."""
+    """Memory of a GPU that this process may still take; 0 for the CPU."""
     if device == "cpu":
         return 0.0
     import torch
 
-    return float(torch.cuda.mem_get_info(torch.device(device))[0]) / GIB
+    gpu = torch.device(device)
+    free, total = torch.cuda.mem_get_info(gpu)
+    if hasattr(torch.cuda, "get_per_process_memory_fraction"):
+        index = torch.cuda.current_device() if gpu.index is None else gpu.index
+        free = min(free, torch.cuda.get_per_process_memory_fraction(index) * total - torch.cuda.memory_reserved(index))
+    return float(free) / GIB
 
 
-def apply_plan(pipe: Any, plan: Memory, device: str) -> None:
-    """Bring a freshly loaded pipeline where its plan wants it."""
+def release_memory() -> None:
+    """Give memory that nothing refers to any more back to the GPU."""
     import torch
 
-    if plan == "resident":
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def pick_speed(speed: Speed, device: str) -> Speed:
+    """What `auto` means here: `exact` where its kernels can run on a GPU, else `reference`.
+
+    Raises:
+        ConfigError: the wanted speed is not possible here.
+    """
+    from vmevalkit.models import _kernels
+
+    oldest = {"torch": (2, 6), "diffusers": (0, 33)}
+    new = all(library_version(package) >= least for package, least in oldest.items())
+    possible = new and (device == "cpu" or _kernels.available(device))
+    if speed in ("exact", "fast") and not possible:
+        raise ConfigError(f"speed = '{speed}': it needs torch 2.6, diffusers 0.33 and triton; use 'reference'")
+    if speed != "auto":
+        return speed
+    return "exact" if possible and device != "cpu" else "reference"
+
+
+@lru_cache
+def pick_attention(attention: Attention, tokens: int, heads: int, device: str) -> str:
+    """The fastest attention kernel for a film, or the wanted one.
+
+    Raises:
+        ConfigError: the wanted kernel does not run here.
+    """
+    import torch
+
+    from vmevalkit.models import _kernels
+
+    times = {"sdpa": 0.0} if device == "cpu" else _kernels.time_attention(tokens, heads, device, torch.bfloat16)
+    if attention != "auto" and attention not in times:
+        raise ConfigError(f"attention = '{attention}': it does not run here; there are: {', '.join(times)}")
+    log.info("attention of %d tokens, ms: %s", tokens, times)
+    return min(times, key=times.__getitem__) if attention == "auto" else attention
+
+
+def place(pipe: Any, plan: Memory, device: str) -> None:
+    """Bring a freshly loaded pipeline, without its text encoder, where its plan wants it."""
+    import torch
+
+    if plan in ("resident", "model"):
         pipe.to(device)
-    elif plan == "model":
-        pipe.enable_model_cpu_offload(device=device)
     elif plan == "sequential":
         pipe.enable_sequential_cpu_offload(device=device)
-    else:
-        from diffusers.hooks import apply_group_offloading
-
-        for module in (pipe.text_encoder, pipe.transformer):
-            apply_group_offloading(
-                module,
-                onload_device=torch.device(device),
-                offload_device=torch.device("cpu"),
-                offload_type="leaf_level",
-                use_stream=True,
-            )
+    elif has_group_offloading():
+        _offload_leaves(pipe.transformer, device, use_stream=True)
         pipe.vae.to(device)
+    else:
+        pipe.enable_model_cpu_offload(device=torch.device(device))
+    tile(pipe, plan)
+
+
+def tile(pipe: Any, plan: Memory) -> None:
+    """Tiles for the plans that need them: undivided decoding takes more memory than those save."""
     if plan in TILED:
         pipe.vae.enable_tiling()
         pipe.vae.enable_slicing()
+
+
+def place_encoder(pipe: Any, plan: Memory, device: str) -> None:
+    """Bring a pipeline that has a text encoder only where its plan wants it."""
+    if plan == "sequential" or (plan in TILED and not has_group_offloading()):
+        pipe.enable_sequential_cpu_offload(device=device)
+    elif plan in TILED:
+        # It is used once for a run: pinning its memory for a stream would take longer than that saves.
+        _offload_leaves(pipe.text_encoder, device, use_stream=False)
+    else:
+        pipe.to(device)
+
+
+def _offload_leaves(module: Any, device: str, use_stream: bool) -> None:
+    import torch
+    from diffusers.hooks import apply_group_offloading
+
+    apply_group_offloading(
+        module,
+        onload_device=torch.device(device),
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        use_stream=use_stream,
+    )
 
 
 def dtype_argument(dtype: Any) -> dict[str, Any]:
@@ -186,20 +287,25 @@ def running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
         pipe.maybe_free_model_hooks()
 
 
-def to_frames(processor: Any, decoded: Any) -> Iterator[Frame]:
+def to_frames(decoded: Any) -> list[Frame]:
     """Decoded video of shape (1, 3, frames, height, width) in [-1, 1] as uint8 frames, rounded as the pipeline does.
-
-    Frame by frame, because the whole of it as float32 takes a gigabyte.
 
     Raises:
         GenerationError: it holds numbers that are none.
     """
-    for index in range(decoded.shape[2]):
-        pixels = processor.postprocess_video(decoded[:, :, index : index + 1], output_type="np")[0, 0]
-        if not np.isfinite(pixels).all():
+    import torch
+
+    frames: list[Frame] = []
+    # Some frames at a time, because the whole of it as float32 takes a gigabyte.
+    for piece in decoded[0].split(16, dim=1):
+        finite = torch.isfinite(piece).all(dim=(0, 2, 3))
+        if not bool(finite.all()):
+            index = len(frames) + int(finite.int().argmin())
             raise GenerationError(f"the model computed numbers that are not finite (frame {index})",
                                   "its weights are damaged, or the data type is too small for it")  # fmt: skip
-        yield (pixels * 255).round().astype(np.uint8)
+        pixels = (piece * 0.5 + 0.5).clamp(0, 1).float().mul(255).round().to(torch.uint8)
+        frames += list(pixels.permute(1, 2, 3, 0).contiguous().cpu().numpy())
+    return frames
 
 
 def reset_peak(device: str) -> None:

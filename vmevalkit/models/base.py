@@ -13,10 +13,10 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from PIL import Image
 from pydantic import ValidationError
@@ -133,12 +133,21 @@ class Film:
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A film that is yet to be written, and what it answers."""
+
+    request: Request
+    film: Film
+
+
 class Service(Protocol):
     """Loads a model and runs it. Errors propagate."""
 
     def generate(self, request: Request, **options: Any) -> Film: ...
 
     # Optional: `obstacle() -> KitError | None` says without loading anything why it could not run, e.g. no weights.
+    # Optional: `announce(prompts) -> None` says what will be asked for.
 
 
 class ModelWrapper:
@@ -176,6 +185,12 @@ class ModelWrapper:
         ask = getattr(self.service, "obstacle", None)
         return ask() if ask is not None else None
 
+    def announce(self, prompts: Sequence[str]) -> None:
+        """Say which prompts films will be asked for, so that what they have in common is done once."""
+        tell = getattr(self.service, "announce", None)
+        if tell is not None:
+            tell(prompts)
+
     def generate(
         self,
         image_path: str | Path,
@@ -196,31 +211,60 @@ class ModelWrapper:
         Returns:
             The eight fields of `GenerationResult`.
         """
+        return self.begin(image_path, text_prompt, duration, output_filename, **options)()
+
+    def begin(
+        self,
+        image_path: str | Path,
+        text_prompt: str,
+        duration: float | None = None,
+        output_filename: str | None = None,
+        **options: Any,
+    ) -> Callable[[], dict[str, Any]]:
+        """Make one film, but leave the writing for later. Arguments as for `generate`; never raises either.
+
+        Returns:
+            What writes the film and answers as `generate` does. It may be called in another thread, while this one
+            makes the next film.
+        """
         started = time.monotonic()
         seed = options.pop("seed", None)
         seed = DEFAULT_SEED if seed is None else seed
         identity = hashlib.sha256(repr((self.name, str(image_path), text_prompt, duration, seed, options)).encode())
         generation_id = identity.hexdigest()[:16]
         path = self.output_dir / (output_filename or f"{generation_id}.mp4")
-        try:
-            metadata = self._make(Path(image_path), text_prompt, duration, seed, options, path)
-        except Exception as error:  # noqa: BLE001 - the one boundary, see the class's docstring
-            return self._failure(error, generation_id, time.monotonic() - started)
-        result = GenerationResult(
-            success=True,
-            video_path=str(path),
-            error=None,
-            duration_seconds=round(time.monotonic() - started, 3),
-            generation_id=generation_id,
-            model=self.name,
-            status="completed",
-            metadata=metadata.model_dump(mode="json"),
-        )
-        return result.model_dump(mode="json")
 
-    def _make(
-        self, image_path: Path, prompt: str, duration: float | None, seed: Any, options: dict[str, Any], path: Path
-    ) -> Provenance:
+        def caught(work: Callable[[], dict[str, Any] | _Made]) -> dict[str, Any] | _Made:
+            try:
+                return work()
+            except Exception as error:  # noqa: BLE001 - the one boundary, see the class's docstring
+                return self._failure(error, generation_id, time.monotonic() - started)
+
+        def finish() -> dict[str, Any]:
+            return made if isinstance(made, dict) else cast(dict[str, Any], caught(write))
+
+        def write() -> dict[str, Any]:
+            metadata = self._write(cast(_Made, made), path)
+            result = GenerationResult(
+                success=True,
+                video_path=str(path),
+                error=None,
+                duration_seconds=round(time.monotonic() - started, 3),
+                generation_id=generation_id,
+                model=self.name,
+                status="completed",
+                metadata=metadata.model_dump(mode="json"),
+            )
+            return result.model_dump(mode="json")
+
+        made = caught(lambda: self._make(Path(image_path), text_prompt, duration, seed, options))
+        if isinstance(made, dict) or isinstance(made.film.frames, list):
+            return finish
+        # Frames that are still to be made are part of making the film.
+        result = finish()
+        return lambda: result
+
+    def _make(self, image_path: Path, prompt: str, duration: float | None, seed: Any, options: dict[str, Any]) -> _Made:
         if not isinstance(prompt, str) or not prompt.strip():
             raise QuestionError("the prompt is empty")
         if not isinstance(seed, int) or isinstance(seed, bool):
@@ -229,7 +273,10 @@ class ModelWrapper:
             raise ConfigError(f"duration = {duration!r}: must be a positive number of seconds")
         image = video.load_image(image_path)
         request = Request(image=image, image_path=image_path, prompt=prompt, seed=seed, duration=duration)
-        film = self.service.generate(request, **options)
+        return _Made(request, self.service.generate(request, **options))
+
+    def _write(self, made: _Made, path: Path) -> Provenance:
+        request, film = made.request, made.film
         before = sum(film.seconds.values())
         started = time.monotonic()
         video.write_video(path, film.frames, film.fps)
@@ -240,9 +287,9 @@ class ModelWrapper:
         return Provenance(
             model=self.model,
             kit_version=__version__,
-            seed=seed,
-            prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
-            image_sha256=hashlib.sha256(image_path.read_bytes()).hexdigest(),
+            seed=request.seed,
+            prompt_sha256=hashlib.sha256(request.prompt.encode()).hexdigest(),
+            image_sha256=hashlib.sha256(request.image_path.read_bytes()).hexdigest(),
             frames=info.frames,
             fps=film.fps,
             video_seconds=info.frames / film.fps,

@@ -6,6 +6,7 @@ garbage. The catalogue also has a small checkpoint of each architecture with ran
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,20 +17,29 @@ from vmevalkit import video
 from vmevalkit.errors import ConfigError, QuestionError, UnknownName, WeightsError
 from vmevalkit.models import _weights
 from vmevalkit.models._diffusers import (
+    Attention,
     Memory,
+    Speed,
     Stopwatch,
-    apply_plan,
     dtype_argument,
     free_memory_gib,
     generator,
+    library_version,
     peak_memory,
+    pick_attention,
     pick_device,
     pick_plan,
+    pick_speed,
+    place,
+    place_encoder,
     quiet_libraries,
+    release_memory,
     require,
     reset_peak,
     running,
+    tile,
     to_frames,
+    within_memory,
 )
 from vmevalkit.models.base import Film, ModelCard, ModelWrapper, Request, register_model
 from vmevalkit.types import Fit, GenerationResult, Record
@@ -126,7 +136,7 @@ _VARIANTS = (
             environment="cogvideox-5b-i2v",
             revision="a6f0f4858a8395e7429d82493864ce92bf73af11",
             download_gb=21.6,
-            memory_gib={"resident": 34.6, "model": 15.2, "group": 4.3, "sequential": 4.0},
+            memory_gib={"resident": 34.6, "model": 25.0, "group": 15.2, "tiled": 4.3, "sequential": 4.0},
             seconds_a_video=94.6,
             licence=_LICENCE,
             when="the usual choice: a quarter of the time of 1.5",
@@ -148,7 +158,7 @@ _VARIANTS = (
             environment="cogvideox1.5-5b-i2v",
             revision="46c90528707aebbe69066390b4fe7e7d24c9c2a4",
             download_gb=31.0,
-            memory_gib={"resident": 64.3, "model": 52.0, "group": 12.0, "sequential": 10.0},
+            memory_gib={"resident": 64.3, "model": 55.0, "group": 45.0, "tiled": 12.0, "sequential": 10.0},
             seconds_a_video=416.0,
             licence=_LICENCE,
             when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
@@ -209,6 +219,10 @@ _VARIANTS = (
 VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARIANTS}
 
 
+# Settings that hold for all films of a service.
+_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "device")
+
+
 class CogVideoXConfig(Record):
     """What a film is made with. Whatever is not given comes from the model's catalogue entry.
 
@@ -220,6 +234,9 @@ class CogVideoXConfig(Record):
         guidance_scale: of classifier-free guidance; 1.0 turns it off.
         fit: how the question's canvas is placed in the frame.
         memory: plan for GPU memory; `auto` takes the fastest that fits.
+        speed: `reference` runs the modules of Diffusers, `exact` the same mathematics in fewer passes over memory,
+            `fast` also in float8, which shows in the film; `auto` is `exact` on a GPU that can.
+        attention: the attention kernel; `auto` tries those that are there and takes the fastest.
         weights: folder with the checkpoint, or with a folder called like the model.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
@@ -233,6 +250,8 @@ class CogVideoXConfig(Record):
     guidance_scale: Annotated[float, Field(ge=1, le=30)]
     fit: Fit = "letterbox"
     memory: Memory = "auto"
+    speed: Speed = "auto"
+    attention: Attention = "auto"
     weights: Path | None = None
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
 
@@ -283,6 +302,13 @@ class CogVideoXConfig(Record):
         """Length of the film."""
         return self.num_frames / self.fps
 
+    @property
+    def tokens(self) -> int:
+        """What the transformer attends over: text, and patches of 2x2 latents (1.5: of two latents in time)."""
+        latents = (self.num_frames - 1) // LATENT_FRAMES + 1
+        times = -(-latents // (self.variant.patch_size_t or 1))
+        return PROMPT_TOKENS + times * (self.height // LATENT_SIDE // 2) * (self.width // LATENT_SIDE // 2)
+
     def override(self, duration: float | None, options: dict[str, Any]) -> CogVideoXConfig:
         """This configuration with the options of one film.
 
@@ -293,7 +319,7 @@ class CogVideoXConfig(Record):
             ConfigError: an option that belongs to loading the model.
             ValidationError: an unknown option, or one that the model cannot do.
         """
-        for name in ("model", "memory", "weights", "device"):
+        for name in _OF_THE_MODEL:
             if name in options:
                 raise ConfigError(f"{name} = {str(options[name])!r}: it is chosen when the model is made, not per film")
         config = CogVideoXConfig.model_validate({**self.model_dump(), **options})
@@ -305,18 +331,18 @@ class CogVideoXConfig(Record):
 
 @dataclass(frozen=True)
 class Loaded:
-    """A pipeline in memory, and how it came there."""
+    """A pipeline in memory, without its text encoder, and how it came there."""
 
     pipe: Any
     plan: Memory
+    speed: Speed
+    attention: str
     device: str
     weights: dict[str, Any]
-    # Embedding of the empty negative prompt: the same for every film.
-    negative: Any
 
 
 class CogVideoXService:
-    """Loads a checkpoint with the first film and makes films with it.
+    """Loads a checkpoint with the first film and makes films with it, one at a time.
 
     Args:
         model: repository on the hub, or name of a tiny checkpoint.
@@ -329,6 +355,19 @@ class CogVideoXService:
     def __init__(self, model: str, **args: Any) -> None:
         self.config = CogVideoXConfig.model_validate({"model": model, **args})
         self._loaded: Loaded | None = None
+        self._encoder: Any = None
+        # What the text encoder made of prompts, in host memory; those that were announced are encoded with the first.
+        self._embeddings: dict[str, Any] = {}
+        self._announced: list[str] = [""]
+        self._checkpoint: _weights.Checkpoint | None = None
+        self._tokenizer: Any = None
+        # Chosen with the first film; and the one before, if that ran out of memory.
+        self._plan: Memory | None = None
+        self._too_large: Memory | None = None
+
+    def announce(self, prompts: Sequence[str]) -> None:
+        """Prompts that films will be asked for. They are encoded together, and the text encoder can leave the GPU."""
+        self._announced += prompts
 
     def generate(self, request: Request, **options: Any) -> Film:
         """Make one film. The same request gives the same film as a plain call of the stock pipeline.
@@ -338,50 +377,66 @@ class CogVideoXService:
             WeightsError: there are no weights, or not all of them.
             QuestionError: the prompt is longer than the model reads.
         """
+        config = self.config.override(request.duration, options)
+        device = pick_device(config.device)
+        needs = config.variant.card.memory_gib
+        plan = self._plan or pick_plan(config.memory, device, needs, free_memory_gib(device))
+        film, self._plan = within_memory(lambda plan: self._film(config, request, device, plan), plan, device)
+        if self._plan != plan:
+            self._too_large = plan
+        if self._too_large is not None:
+            film.notes.append(f"memory plan '{self._too_large}' ran out of memory; '{self._plan}' was taken")
+        return film
+
+    def _film(self, config: CogVideoXConfig, request: Request, device: str, plan: Memory) -> Film:
         import torch
 
-        config = self.config.override(request.duration, options)
         random = generator(request.seed)
-        device = pick_device(config.device)
         reset_peak(device)
         watch = Stopwatch(device)
-        loaded = self._load(device)
-        watch.lap("load")
+        checkpoint = self._checkpoint or locate(config.variant, config)
+        self._checkpoint = checkpoint
+        require("diffusers", config.variant.oldest_diffusers, f"it does not know {config.variant.card.name}")
+        with torch.no_grad():
+            # Before the transformer comes, because the text encoder is as large.
+            prompt, negative = self._encode(request.prompt, checkpoint.folder, device, plan, watch)
+            loaded = self._load(checkpoint, device, plan)
+            watch.lap("load")
 
-        pipe = loaded.pipe
-        _check_length(pipe.tokenizer, request.prompt)
-        image, geometry = video.place(request.image, (config.width, config.height), config.fit)
-        with running(pipe, watch), torch.no_grad():
-            prompt, _ = pipe.encode_prompt(request.prompt, do_classifier_free_guidance=False)
-            latents = pipe(
-                image=image,
-                prompt_embeds=prompt,
-                negative_prompt_embeds=loaded.negative,
-                height=config.height,
-                width=config.width,
-                num_frames=config.num_frames,
-                num_inference_steps=config.num_inference_steps,
-                guidance_scale=config.guidance_scale,
-                # Its formula takes a timestep where a step's number was meant.
-                use_dynamic_cfg=False,
-                generator=random,
-                max_sequence_length=PROMPT_TOKENS,
-                output_type="latent",
-            ).frames
-            watch.lap("denoise")
-            # CogVideoX1.5 takes latents in pairs: an odd count is padded in front, with what is not part of the film.
-            padding = latents.shape[1] - ((config.num_frames - 1) // LATENT_FRAMES + 1)
-            frames = list(to_frames(pipe.video_processor, pipe.decode_latents(latents[:, padding:])))
+            pipe = loaded.pipe
+            image, geometry = video.place(request.image, (config.width, config.height), config.fit)
+            with running(pipe, watch):
+                latents = pipe(
+                    image=image,
+                    prompt_embeds=prompt,
+                    negative_prompt_embeds=negative,
+                    height=config.height,
+                    width=config.width,
+                    num_frames=config.num_frames,
+                    num_inference_steps=config.num_inference_steps,
+                    guidance_scale=config.guidance_scale,
+                    # Its formula takes a timestep where a step's number was meant.
+                    use_dynamic_cfg=False,
+                    generator=random,
+                    max_sequence_length=PROMPT_TOKENS,
+                    output_type="latent",
+                ).frames
+                watch.lap("denoise")
+                # CogVideoX1.5 takes latents in pairs: an odd count is padded in front, with what is not of the film.
+                padding = latents.shape[1] - ((config.num_frames - 1) // LATENT_FRAMES + 1)
+                frames = to_frames(pipe.decode_latents(latents[:, padding:]))
         watch.lap("decode")
         return Film(
             frames=frames,
             fps=config.fps,
             geometry=geometry,
             settings={
-                **config.model_dump(mode="json", exclude={"model", "memory", "weights", "device"}),
+                **config.model_dump(mode="json", exclude=set(_OF_THE_MODEL)),
                 "scheduler": type(pipe.scheduler).__name__,
                 "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
                 "vae_tiling": bool(pipe.vae.use_tiling),
+                "speed": loaded.speed,
+                "attention": loaded.attention,
             },
             notes=_notes(config, request, loaded, tiled=bool(pipe.vae.use_tiling)),
             weights=loaded.weights,
@@ -397,28 +452,81 @@ class CogVideoXService:
         problem = weights_problem(variant, self.config)
         return None if problem and _weights.can_fetch(variant.card, self.config.weights) else problem
 
-    def _load(self, device: str) -> Loaded:
+    def _encode(self, prompt: str, folder: Path, device: str, plan: Memory, watch: Stopwatch) -> tuple[Any, Any]:
+        """What the text encoder makes of a prompt and of the empty one, on the device.
+
+        The encoder stays on the GPU if everything does, and else is dropped: it comes back from the page cache.
+        """
+        if prompt not in self._embeddings:
+            if self._tokenizer is None:
+                self._tokenizer = _pipeline(folder, device, text_encoder=None, transformer=None, vae=None).tokenizer
+            _check_length(self._tokenizer, prompt)
+            if self._encoder is None:
+                self._encoder = _pipeline(
+                    folder, device, straight=plan in ("resident", "model"), transformer=None, vae=None
+                )
+                place_encoder(self._encoder, plan, device)
+            watch.lap("load")
+            # One by one: a batch is computed in another order, and the film must not depend on what else was asked.
+            for text in dict.fromkeys((*self._announced, prompt)):
+                if text not in self._embeddings and _length(self._tokenizer, text) <= PROMPT_TOKENS:
+                    embedding, _ = self._encoder.encode_prompt(text, do_classifier_free_guidance=False)
+                    self._embeddings[text] = embedding.cpu()
+            self._announced = [""]
+            if plan != "resident":
+                self._encoder = None
+                release_memory()
+            watch.lap("encode")
+        return self._embeddings[prompt].to(device), self._embeddings[""].to(device)
+
+    def _load(self, checkpoint: _weights.Checkpoint, device: str, plan: Memory) -> Loaded:
+        if self._loaded is not None and self._loaded.plan != plan:
+            self._loaded = None
+            release_memory()
         if self._loaded is None:
-            import torch
-
-            variant = self.config.variant
-            checkpoint = locate(variant, self.config)
-            require("diffusers", variant.oldest_diffusers, f"it does not know {variant.card.name}")
-            from diffusers import CogVideoXImageToVideoPipeline
-
-            quiet_libraries()
-            # Half precision with 8 bits of exponent: float16 overflows in CogVideoX1.5.
-            dtype = torch.float32 if device == "cpu" else torch.bfloat16
-            pipe = CogVideoXImageToVideoPipeline.from_pretrained(
-                str(checkpoint.folder), local_files_only=True, **dtype_argument(dtype)
-            )
+            speed = pick_speed(self.config.speed, device)
+            if speed == "exact" and plan == "sequential":
+                speed = "reference"  # each layer's weights come and go alone, so that nothing can be put together
+            pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
             pipe.set_progress_bar_config(disable=True)
-            plan = pick_plan(self.config.memory, device, variant.card.memory_gib, free_memory_gib(device))
-            apply_plan(pipe, plan, device)
-            with torch.no_grad():
-                negative, _ = pipe.encode_prompt("", do_classifier_free_guidance=False)
-            self._loaded = Loaded(pipe, plan, device, checkpoint.describe(), negative)
+            attention = "sdpa"
+            if speed == "reference":
+                place(pipe, plan, device)
+            else:
+                heads = pipe.transformer.config.num_attention_heads
+                attention = pick_attention(self.config.attention, self.config.tokens, heads, device)
+                _fuse(pipe, plan, device, attention, fp8=speed == "fast")
+            self._loaded = Loaded(pipe, plan, speed, attention, device, checkpoint.describe())
         return self._loaded
+
+
+def _pipeline(folder: Path, device: str, straight: bool = False, **without: None) -> Any:
+    """The stock pipeline without some of its components, in host memory or `straight` on the GPU."""
+    import torch
+    from diffusers import CogVideoXImageToVideoPipeline
+
+    quiet_libraries()
+    # Half precision with 8 bits of exponent: float16 overflows in CogVideoX1.5.
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    there = {"device_map": device} if straight and device == "cuda" and library_version("diffusers") >= (0, 40) else {}
+    return CogVideoXImageToVideoPipeline.from_pretrained(
+        str(folder), local_files_only=True, **dtype_argument(dtype), **there, **without
+    )
+
+
+def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool) -> None:
+    """Put this kit's blocks and decoder into a pipeline, and it where its plan wants it."""
+    import torch
+
+    from vmevalkit.models._blocks import Blocks
+    from vmevalkit.models._decoder import fuse_decoder
+
+    streamed = plan not in ("resident", "model") and device != "cpu"
+    blocks = Blocks(pipe.transformer.transformer_blocks, device, attention, streamed, fp8)
+    pipe.transformer.transformer_blocks = torch.nn.ModuleList([blocks])
+    fuse_decoder(pipe.vae)
+    pipe.to(device)
+    tile(pipe, plan)
 
 
 def locate(variant: Variant, config: CogVideoXConfig, download: bool = True) -> _weights.Checkpoint:
@@ -466,9 +574,13 @@ def weights_status(name: str, weights: Path | None = None) -> tuple[bool, str]:
     return True, f"{checkpoint.folder}{' (random weights)' if checkpoint.random else ''}"
 
 
+def _length(tokenizer: Any, prompt: str) -> int:
+    return len(tokenizer(prompt, verbose=False).input_ids)
+
+
 def _check_length(tokenizer: Any, prompt: str) -> None:
     # A question that is cut short is another question, so it is refused and not silently shortened.
-    tokens = len(tokenizer(prompt, verbose=False).input_ids)
+    tokens = _length(tokenizer, prompt)
     if tokens > PROMPT_TOKENS:
         raise QuestionError(f"the prompt has {tokens} T5 tokens; CogVideoX reads {PROMPT_TOKENS}", "shorten it")
 
@@ -482,6 +594,8 @@ def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: boo
         )
     if loaded.weights["random"]:
         notes.append("the weights are random: the film shows nothing")
+    if loaded.speed == "fast":
+        notes.append("speed 'fast': linear layers and attention in float8; the film differs from an exact one")
     if tiled:
         notes.append("encoded and decoded in tiles to save memory: the film differs slightly from an undivided one")
     return notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,17 @@ class Contender:
         if self.card is None and (not store.is_name(self.name) or self.name in MODELS):
             raise UsageError(f"a function called '{self.name}' cannot be a model's name here", "rename the function")
 
-    def load(self) -> Any:
-        """What has `generate`: the wrapper, or a stand-in that runs it inside the model's own environment."""
-        wrapper = self.configured()
-        if self.card is None or not needs_environment(self.card):
-            return wrapper
-        return RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
+    def load(self, prompts: Sequence[str] = ()) -> Any:
+        """What has `generate`: the wrapper, or a stand-in that runs it inside the model's own environment.
+
+        Args:
+            prompts: which it will be asked about.
+        """
+        wrapper: Any = self.configured()
+        if self.card is not None and needs_environment(self.card):
+            wrapper = RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
+        wrapper.announce(prompts)
+        return wrapper
 
     def configured(self) -> ModelWrapper:
         """The wrapper with its settings checked; nothing heavy is loaded yet.
@@ -275,26 +281,45 @@ def _requested(contender: Contender) -> dict[str, Any]:
 def _run(contender: Contender, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, GenerationResult]]:
     if not jobs:
         return iter(())
-    return run_local(contender.load, answer, [(job, _requested(contender)) for job in jobs], workers)
+    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job)) is not None))
+    return run_local(
+        partial(contender.load, prompts), begin, [(job, _requested(contender)) for job in jobs], workers
+    )  # fmt: skip
 
 
-def answer(model: Any, item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:
-    """Make one sample: copy the question, generate, and write result.json last."""
+def _prompt(job: Job) -> str | None:
+    """A question's prompt, or None where it cannot be read, which `begin` says."""
+    try:
+        return store.read_prompt(job.question)
+    except KitError:
+        return None
+
+
+def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Job, GenerationResult]]:
+    """Make one sample: copy the question and generate. What is returned writes the film, and result.json last."""
     job, requested = item
     sample = job.sample
+    path = sample.video.relative_to(sample.outputs)
     try:
         prompt = store.read_prompt(job.question)
         store.copy_question(job.question, sample)
-        path = sample.video.relative_to(sample.outputs)
-        raw = model.generate(
-            job.question.first_frame, prompt, duration=job.duration, output_filename=str(path), seed=sample.seed
-        )
-        result = GenerationResult.model_validate(raw)
     except KitError as error:
-        result = GenerationResult(
+        failed = GenerationResult(
             success=False, video_path=None, error=str(error), duration_seconds=0.0,
             generation_id=f"{sample.task}-{sample.question_id}-{sample.seed}", model=sample.model, status="failed",
         )  # fmt: skip
+        return lambda: _keep(job, failed, requested)
+    arguments = (job.question.first_frame, prompt, job.duration, str(path))
+    if hasattr(model, "begin"):
+        finish = model.begin(*arguments, seed=sample.seed)
+    else:
+        answer = model.generate(*arguments, seed=sample.seed)
+        finish = lambda: answer  # noqa: E731
+    return lambda: _keep(job, GenerationResult.model_validate(finish()), requested)
+
+
+def _keep(job: Job, result: GenerationResult, requested: dict[str, Any]) -> tuple[Job, GenerationResult]:
+    sample = job.sample
     if result.success:
         # Relative, so that an experiment's folder can be moved or sent to somebody.
         video_path = sample.video.relative_to(sample.folder).as_posix()

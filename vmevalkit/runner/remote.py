@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -54,7 +55,14 @@ class RemoteModel:
         self.python = Path(python)
         self.output_dir = Path(output_dir)
         self.args = dict(args or {})
+        self._prompts: list[str] = []
         self._process: _Process | None = self._start()
+
+    def announce(self, prompts: Sequence[str]) -> None:
+        """Say which prompts films will be asked for, as `ModelWrapper.announce` does."""
+        self._prompts += prompts
+        if self._process is not None:
+            self._tell(self._process)
 
     def generate(
         self,
@@ -81,6 +89,7 @@ class RemoteModel:
         try:
             if self._process is None:
                 self._process = self._start()
+                self._tell(self._process)
             answer = self._process.ask({"generate": body})
         except _Died as error:
             self._process = None
@@ -113,6 +122,11 @@ class RemoteModel:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    def _tell(self, process: _Process) -> None:
+        # One that dies of it fails the next request, with its last words.
+        with contextlib.suppress(_Died):
+            process.ask({"announce": {"prompts": self._prompts}})
 
     def _start(self) -> _Process:
         try:

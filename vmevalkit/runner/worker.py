@@ -7,6 +7,8 @@ It runs inside a model's environment, whose pins may contradict the kit's own:
     worker   {"ready": {"protocol": 1, "kit": "0.1.0", "versions": {...}}}
     kit      {"load": {"name": "cogvideox-5b-i2v", "output_dir": "...", "args": {...}}}
     worker   {"loaded": "cogvideox-5b-i2v"}
+    kit      {"announce": {"prompts": ["...", "..."]}}
+    worker   {"announced": 2}
     kit      {"generate": {"image_path": "...", "text_prompt": "...", "duration": null, "options": {"seed": 42}}}
     worker   {"result": {the eight fields of GenerationResult}}
     worker   {"error": "what is wrong with the request", "kind": "ConfigError"}
@@ -42,6 +44,12 @@ class LoadRequest(Record):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+class AnnounceRequest(Record):
+    """Prompts that films will be asked for."""
+
+    prompts: list[str]
+
+
 class GenerateRequest(Record):
     """The arguments of `ModelWrapper.generate`."""
 
@@ -60,7 +68,11 @@ class Worker:
 
     def answer(self, line: str) -> dict[str, Any]:
         """The answer to one line; an error, never an exception, for one that makes no sense."""
-        handlers: dict[str, Callable[[Any], dict[str, Any]]] = {"load": self._load, "generate": self._generate}
+        handlers: dict[str, Callable[[Any], dict[str, Any]]] = {
+            "load": self._load,
+            "announce": self._announce,
+            "generate": self._generate,
+        }
         try:
             verb, body = _parse(line)
             if verb not in handlers:
@@ -85,11 +97,19 @@ class Worker:
         self._wrapper = wrapper(card.model, request.output_dir, name=request.name, **{**card.args, **request.args})
         return {"loaded": request.name}
 
-    def _generate(self, body: Any) -> dict[str, Any]:
-        request = GenerateRequest.model_validate(body)
+    def _announce(self, body: Any) -> dict[str, Any]:
+        request = AnnounceRequest.model_validate(body)
+        self._model().announce(request.prompts)
+        return {"announced": len(request.prompts)}
+
+    def _model(self) -> Any:
         if self._wrapper is None:
             raise ConfigError("no model is loaded", "send a load request first")
-        result = self._wrapper.generate(
+        return self._wrapper
+
+    def _generate(self, body: Any) -> dict[str, Any]:
+        request = GenerateRequest.model_validate(body)
+        result = self._model().generate(
             request.image_path, request.text_prompt, request.duration, request.output_filename, **request.options
         )
         return {"result": result}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
@@ -38,13 +38,32 @@ def map_local(
 
 
 def run_local(
-    load: Callable[[], Any], answer: Callable[[Any, Item], Answer], items: Sequence[Item], workers: int
+    load: Callable[[], Any],
+    begin: Callable[[Any, Item], Callable[[], Answer]],
+    items: Sequence[Item],
+    workers: int,
 ) -> Iterator[Answer]:
-    """Answer items with a model that `load` brings, once in each process."""
+    """Answer items with a model that `load` brings, once in each process.
+
+    Args:
+        begin: does the model's part of an item and returns what does the rest. With one process, the rest of one item
+            is done in a thread while the model works at the next.
+    """
+    if min(workers, len(items)) > 1:
+        yield from map_local(partial(_answer, begin), items, workers, partial(_start, load))
+        return
+    model: Any = load() if items else None
     try:
-        yield from map_local(partial(_answer, answer), items, workers, partial(_start, load))
+        with ThreadPoolExecutor(max_workers=1) as rest:
+            waiting: Future[Answer] | None = None
+            for item in items:
+                following = rest.submit(begin(model, item))
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = following
+            if waiting is not None:
+                yield waiting.result()
     finally:
-        model = _loaded.pop("model", None)
         if hasattr(model, "close"):
             model.close()
 
@@ -53,5 +72,5 @@ def _start(load: Callable[[], Any]) -> None:
     _loaded["model"] = load()
 
 
-def _answer(answer: Callable[[Any, Item], Answer], item: Item) -> Answer:
-    return answer(_loaded["model"], item)
+def _answer(begin: Callable[[Any, Item], Callable[[], Answer]], item: Item) -> Answer:
+    return begin(_loaded["model"], item)()

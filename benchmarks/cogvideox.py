@@ -1,0 +1,272 @@
+"""How fast CogVideoX runs here, beside the stock pipeline in the same run, and how little memory it needs.
+
+    python benchmarks/cogvideox.py --weights /tmp/full                              5B, all rows
+    python benchmarks/cogvideox.py --weights /tmp/full --model cogvideox1.5-5b-i2v --steps 10 --rows stock exact
+    python benchmarks/cogvideox.py --weights /tmp/full --caps 8 12 24 48 --document docs/measurements.md --plot plot.svg
+
+Each row is a process of its own, so that peaks are its own and memory starts empty. It makes a film of two steps, which
+loads and warms up, and one of `--steps`. From these follows the time of a film of fifty steps in a run of twenty:
+everything but writing, which goes on while the next film is made (for the stock rows, with writing). Frames are
+compared with those of the first row. Weights may be random ones: `setup/make_checkpoint.py --size full`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vmevalkit import video
+from vmevalkit.models import MODELS
+from vmevalkit.models.base import Film, Request
+from vmevalkit.models.cogvideox_inference import CogVideoXConfig, CogVideoXService
+
+ROOT = Path(__file__).parents[1]
+STEPS, FILMS = 50, 20
+ROWS: dict[str, dict[str, Any]] = {
+    "stock": {"speed": "reference", "memory": "resident"},
+    "stock, blocks compiled": {"speed": "reference", "memory": "resident"},
+    "stock, sequential": {"speed": "reference", "memory": "sequential"},
+    "exact": {"speed": "exact", "memory": "resident"},
+    "fast": {"speed": "fast", "memory": "resident"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="cogvideox-5b-i2v")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the measured film")
+    parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=ROWS)
+    parser.add_argument("--caps", nargs="*", type=float, default=[], help="rows under a cap of so many 10^9 bytes")
+    parser.add_argument("--profile", action="store_true", help="where the GPU's time goes in a film of the exact row")
+    parser.add_argument("--document", type=Path, help="append the table to this file")
+    parser.add_argument("--plot", type=Path, help="SVG of a film's time against the cap")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--cap", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--frames", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.row == "ceilings":
+        print(json.dumps(ceilings(arguments.model)))
+    elif arguments.row:
+        print(json.dumps(measure(arguments)))
+    else:
+        table(arguments)
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Run the rows one after the other and print what they measured."""
+    limit = run(arguments, "ceilings")
+    rows = [(name, None) for name in arguments.rows]
+    rows += [("exact", cap) for cap in sorted(arguments.caps, reverse=True)]
+    lines = [
+        "| row | plan | attention | s/step | s/film | load, s | decode, s | GiB | TFLOP/s | of the ceiling | PSNR |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    points = []
+    for name, cap in rows:
+        label = name if cap is None else f"{name}, cap {cap:g} GB"
+        row = run(arguments, name, cap)
+        if "error" in row:
+            lines.append(f"| {label} | {row['error']} |" + " |" * 9)
+        else:
+            speed = limit["flop"] / row["step"] / 1e12
+            psnr = "same" if row["psnr"] is None else f"{row['psnr']:.1f} dB"
+            lines.append(
+                f"| {label} | {row['plan']} | {row['attention']} | {row['step']:.3f} | {row['film']:.1f} "
+                f"| {row['load']:.1f} | {row['decode']:.2f} | {row['peak']:.1f} | {speed:.0f} "
+                f"| {limit['step'] / row['step']:.0%} | {psnr} |"
+            )
+            points.append((cap, row["film"], row["plan"]))
+        print(lines[-1], flush=True)
+    command = "python benchmarks/cogvideox.py " + " ".join(sys.argv[1:])
+    text = "\n".join(
+        [
+            f"\n## {arguments.model} by `benchmarks/cogvideox.py`\n",
+            f"{limit['device']}, {limit['versions']}, {date.today()}. Ceiling: bf16 matrix product "
+            f"{limit['matmul']:.0f} TFLOP/s, attention by {limit['kernel']} {limit['attention']:.0f} TFLOP/s, so "
+            f"{limit['step']:.3f} s/step. A film: {STEPS} steps, in a run of {FILMS}; measured with "
+            f"{arguments.steps} steps.\n",
+            f"```bash\n{command}\n```\n",
+            *lines,
+        ]
+    )
+    print(text)
+    if arguments.document:
+        with arguments.document.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    if arguments.plot:
+        arguments.plot.write_text(plot([p for p in points if p[0] is not None]), encoding="utf-8")
+
+
+def run(arguments: argparse.Namespace, row: str, cap: float | None = None) -> dict[str, Any]:
+    """Measure a row in a process of its own; `error` where it failed."""
+    command = [sys.executable, __file__, "--model", arguments.model, "--row", row, "--steps", str(arguments.steps)]
+    command += ["--weights", str(arguments.weights)] if arguments.weights else []
+    command += ["--cap", str(cap)] if cap else []
+    command += ["--profile"] if arguments.profile and row == "exact" and cap is None else []
+    command += ["--frames", str(Path(tempfile.gettempdir()) / f"frames-{os.getpid()}.npy")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    *before, last = done.stdout.splitlines() or [""]
+    if before:
+        print("\n".join(before))
+    return json.loads(last) if done.returncode == 0 else {"error": f"exit status {done.returncode}"}
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One row, in this process."""
+    import torch
+
+    if arguments.cap:
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(arguments.cap * 1e9 / total)
+    settings = {"speed": "exact", "memory": "auto"} if arguments.cap else ROWS[arguments.row]
+    card = MODELS[arguments.model]
+    weights = {"weights": arguments.weights} if arguments.weights else {}
+    service = CogVideoXService(card.model, **{**card.args, **settings, **weights})
+    if arguments.row == "stock, blocks compiled":
+        compile_blocks()
+    first, _ = film(service, 2)
+    second, frames = film(service, arguments.steps)
+    if arguments.profile:
+        profile(service)
+    seconds = second.seconds
+    step = seconds["denoise"] / arguments.steps
+    each = seconds["load"] + seconds.get("encode", 0) + step * STEPS + seconds["decode"]
+    each += seconds["write"] if settings["speed"] == "reference" else 0
+    once = first.seconds["load"] + first.seconds["encode"] + first.seconds["denoise"] - 2 * step
+    psnr = None
+    if arguments.frames.is_file():
+        difference = np.load(arguments.frames).astype(np.float32) - frames
+        error = float(np.mean(difference**2))
+        psnr = 10 * float(np.log10(255**2 / error)) if error else None
+    else:
+        np.save(arguments.frames, frames)
+    peak = max(f.peak_memory_bytes.get("cuda", 0) for f in (first, second)) / 2**30
+    return {"step": step, "film": each + once / FILMS, "plan": second.memory_plan, "peak": peak, "psnr": psnr,
+            "load": once, "decode": seconds["decode"], "attention": second.settings["attention"]}  # fmt: skip
+
+
+def film(service: CogVideoXService, steps: int) -> tuple[Film, np.ndarray]:
+    """Make and write a film of a committed question. Returns it and its frames."""
+    question = ROOT / "data" / "questions" / "tests_task" / "tests_0001"
+    picture = question / "first_frame.png"
+    prompt = (question / "prompt.txt").read_text(encoding="utf-8")
+    request = Request(video.load_image(picture), picture, prompt, seed=42, duration=None)
+    made = service.generate(request, num_inference_steps=steps)
+    frames = np.stack(list(made.frames))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        video.write_video(Path(folder) / "film.mp4", frames, made.fps)
+    made.seconds["write"] = time.monotonic() - started
+    print(made.memory_plan, made.seconds, made.peak_memory_bytes, made.notes, file=sys.stderr)
+    return made, frames
+
+
+def compile_blocks() -> None:
+    """What users of the stock pipeline do: each block compiled by itself, when the pipeline has come to the GPU."""
+    from vmevalkit.models import cogvideox_inference
+
+    place = cogvideox_inference.place
+
+    def place_and_compile(pipe: Any, *rest: Any) -> None:
+        place(pipe, *rest)
+        for block in pipe.transformer.transformer_blocks:
+            block.compile(fullgraph=True, dynamic=False)
+
+    cogvideox_inference.place = place_and_compile
+
+
+def profile(service: CogVideoXService) -> None:
+    """Print where the GPU's time goes in a film of four steps."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as record
+
+    with record(activities=[ProfilerActivity.CUDA]) as recorded:
+        film(service, 4)
+    kernels = sorted(recorded.key_averages(), key=lambda k: -k.self_device_time_total)
+    total = sum(k.self_device_time_total for k in kernels)
+    print("\n| GPU kernel, film of four steps | calls | ms | share |\n| --- | --- | --- | --- |")
+    for kernel in kernels[:14]:
+        spent = kernel.self_device_time_total
+        print(f"| `{kernel.key[:70]}` | {kernel.count} | {spent / 1000:.1f} | {spent / total:.1%} |")
+
+
+def ceilings(model: str) -> dict[str, Any]:
+    """What the GPU can do: its fastest matrix product and attention, and the step that follows from these alone."""
+    import torch
+
+    from vmevalkit.models import _kernels
+
+    config = CogVideoXConfig.model_validate({"model": MODELS[model].model})
+    tokens, layers, heads, width = config.tokens, 42, 48, 64
+    linear = 2 * 2 * tokens * 12 * (heads * width) ** 2 * layers
+    attention = 4 * 2 * tokens**2 * heads * width * layers
+
+    def rate(work: Any, flop: float) -> float:
+        work()
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        # A second of it, because a GPU that has rested is faster than one that is hot.
+        repeats = max(3, int(1e12 * 600 / flop))
+        for _ in range(repeats):
+            work()
+        end.record()
+        end.synchronize()
+        return flop * repeats / start.elapsed_time(end) / 1e9
+
+    a, b = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
+    matmul = rate(lambda: a @ b, 2 * 8192**3)
+    times = _kernels.time_attention(tokens, heads, "cuda", torch.bfloat16)
+    kernel = min(times, key=times.__getitem__)
+    q, k, v = torch.randn(2, tokens, 3, heads, width, device="cuda", dtype=torch.bfloat16).unbind(2)
+    attend = rate(lambda: _kernels.ATTENTION[kernel](q, k, v), attention / layers)
+    packages = ("torch", "diffusers", "transformers", "triton", "fa3-fwd")
+    versions = {p: importlib.metadata.version(p) for p in packages if importlib.util.find_spec(p.replace("-", "_"))}
+    return {"flop": linear + attention, "matmul": matmul, "attention": attend, "kernel": kernel,
+            "step": linear / matmul / 1e12 + attention / attend / 1e12, "device": torch.cuda.get_device_name(),
+            "versions": ", ".join(f"{p} {v}" for p, v in versions.items())}  # fmt: skip
+
+
+def plot(points: list[tuple[float, float, str]]) -> str:
+    """SVG: seconds a film, from zero, against the cap in GB, on a logarithmic axis."""
+    width, height, left, bottom = 640, 320, 60, 50
+    caps = [p[0] for p in points]
+    low, high = np.log2(min(caps)) - 0.3, np.log2(max(caps)) + 0.3
+    top = 1.15 * max(p[1] for p in points)
+
+    def at(cap: float, seconds: float) -> tuple[float, float]:
+        x = left + (width - left - 20) * (np.log2(cap) - low) / (high - low)
+        return round(float(x), 1), round(height - bottom - (height - bottom - 20) * seconds / top, 1)
+
+    places = [at(cap, seconds) for cap, seconds, _ in points]
+    marks = "".join(
+        f'<circle cx="{x}" cy="{y}" r="4"/><text x="{x}" y="{y - 12}" text-anchor="middle">{seconds:.0f} s</text>'
+        f'<text x="{x}" y="{y + 20}" text-anchor="middle">{plan}</text>'
+        f'<text x="{x}" y="{height - bottom + 20}" text-anchor="middle">{cap:g}</text>'
+        for (x, y), (cap, seconds, plan) in zip(places, points, strict=True)
+    )
+    line = " ".join(f"{x},{y}" for x, y in places)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        f'font-size="12"><rect width="{width}" height="{height}" fill="white"/>'
+        f'<path d="M{left} 10V{height - bottom}H{width - 10}" fill="none" stroke="black"/>'
+        f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/><g fill="#1f3a5f">{marks}</g>'
+        f'<text x="{width / 2}" y="{height - 10}" text-anchor="middle">GPU memory allowed, GB</text>'
+        f'<text transform="translate(20 {height / 2}) rotate(-90)" text-anchor="middle">seconds a film</text></svg>\n'
+    )
+
+
+if __name__ == "__main__":
+    main()

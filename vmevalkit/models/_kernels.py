@@ -1,0 +1,247 @@
+"""What a CogVideoX block computes between its matrix products, each in one pass over memory, and its attention.
+
+Each function has two bodies: a Triton kernel for NVIDIA GPUs, and PyTorch for everything else, which also says what the
+kernel computes. Both compute in float32 and round once at the end, where the stock block rounds after every operation.
+
+Shapes: batch B (guidance branches), tokens S (T of text, then those of the film), channels D = heads H x 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as nn
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+try:
+    from vmevalkit.models import _triton
+except ImportError:  # PyTorch for the CPU comes without
+    _triton = None  # type: ignore[assignment]
+
+# Largest finite number of float8 e4m3.
+E4M3_MAX = 448.0
+# Queries and keys are normalised, so they stay far below this and one scale serves all: e4m3 then wastes nothing on
+# numbers that do not occur, and small ones keep their bits.
+QK_SCALE = 16.0
+
+
+def available(device: str) -> bool:
+    """Whether the Triton kernels can run on a device."""
+    return device != "cpu" and _triton is not None
+
+
+def _power_of_2(number: int) -> int:
+    """The smallest power of two that is not less."""
+    return 1 << (number - 1).bit_length()
+
+
+def _ceil(number: int, divisor: int) -> int:
+    return -(-number // divisor)
+
+
+def gated_norm(
+    x: Tensor, update: Tensor | None, gates: Tensor | None, modulation: Tensor, weight: Tensor, bias: Tensor,
+    eps: float, text: int, fp8: bool = False,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """Add what the layer before computed, normalise over channels, and modulate.
+
+    Args:
+        x: (B, S, D); becomes x + gate * update in place.
+        update: (B, S, D), or None for the first layer.
+        gates: (B, 6 D), of the layer that made the update: its third is for the film, its sixth for the text.
+        modulation: (B, 6 D): shift, scale, gate of the film, then of the text.
+        weight, bias: (D), of the layer norm.
+        text: T.
+        fp8: round to float8, with a scale for each token.
+
+    Returns:
+        (B, S, D), and the scales (B S, 1) for fp8.
+    """
+    if not x.is_cuda:
+        film = torch.arange(x.shape[1], device=x.device) >= text
+
+        def choose(parts: Tensor, which: int) -> Tensor:
+            chunks = parts.float().chunk(6, dim=1)
+            return torch.where(film[None, :, None], chunks[which][:, None], chunks[which + 3][:, None])
+
+        if update is not None and gates is not None:
+            x.copy_(x.float() + choose(gates, 2) * update.float())
+        normed = nn.layer_norm(x.float(), (x.shape[-1],), weight.float(), bias.float(), eps)
+        normed = normed * (1 + choose(modulation, 1)) + choose(modulation, 0)
+        return _round_rows(normed) if fp8 else (normed.to(x.dtype), None)
+    batch, tokens, channels = x.shape
+    out = torch.empty_like(x, dtype=torch.float8_e4m3fn if fp8 else x.dtype)
+    scales = torch.empty(batch * tokens, 1, device=x.device, dtype=torch.float32) if fp8 else None
+    _triton.gated_norm[(batch * tokens,)](
+        x, x if update is None else update, modulation if gates is None else gates, modulation, weight, bias, out,
+        out if scales is None else scales, tokens, text, channels, eps, E4M3_MAX,
+        BLOCK=_power_of_2(channels), UPDATE=update is not None, FP8=fp8, num_warps=8,
+    )  # fmt: skip
+    return out, scales
+
+
+def rotate_heads(
+    qkv: Tensor, q_weight: Tensor, q_bias: Tensor, k_weight: Tensor, k_bias: Tensor, eps: float,
+    rotation: tuple[Tensor, Tensor] | None, text: int,
+) -> None:  # fmt: skip
+    """Normalise each head of queries and keys, and rotate those of the film, in place.
+
+    Args:
+        qkv: (B, S, 3, H, 64).
+        q_weight, q_bias, k_weight, k_bias: (64), of the layer norms.
+        rotation: cosines and sines, (S - T, 64) each, equal in neighbouring pairs.
+    """
+    batch, tokens, _, heads, width = qkv.shape
+    if not qkv.is_cuda:
+        for index, (weight, bias) in enumerate(((q_weight, q_bias), (k_weight, k_bias))):
+            part = nn.layer_norm(qkv[:, :, index].float(), (width,), weight.float(), bias.float(), eps)
+            if rotation is not None:
+                cosine, sine = (table.float()[None, :, None] for table in rotation)
+                film = part[:, text:]
+                even, odd = film.unflatten(-1, (-1, 2)).unbind(-1)
+                part[:, text:] = film * cosine + torch.stack((-odd, even), dim=-1).flatten(-2) * sine
+            qkv[:, :, index] = part
+        return
+    cosine, sine = rotation if rotation is not None else (q_weight, q_weight)
+    rows = 32
+    _triton.rotate_heads[(batch * tokens, _ceil(2 * heads, rows))](
+        qkv, q_weight, q_bias, k_weight, k_bias, cosine, sine, tokens, text, heads, eps,
+        WIDTH=width, ROWS=rows, ROTATE=rotation is not None, num_warps=4,
+    )  # fmt: skip
+
+
+def round_rows(x: Tensor, gelu: bool = False) -> tuple[Tensor, Tensor]:
+    """Round (N, D) to float8 with a scale for each row, (N, 1), after GELU (tanh) if wanted."""
+    if not x.is_cuda:
+        x = x.float()
+        return _round_rows(nn.gelu(x, approximate="tanh") if gelu else x)
+    rows, channels = x.shape
+    out = torch.empty_like(x, dtype=torch.float8_e4m3fn)
+    scales = torch.empty(rows, 1, device=x.device, dtype=torch.float32)
+    _triton.round_rows[(rows,)](
+        x, out, scales, channels, E4M3_MAX, BLOCK=_power_of_2(channels), GELU=gelu, num_warps=8
+    )  # fmt: skip
+    return out, scales
+
+
+def spatial_norm(
+    x: Tensor, factor: Tensor, offset: Tensor, times: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float
+) -> Tensor:
+    """SiLU of a group norm of decoded features, scaled and shifted by what was computed from the latents.
+
+    Args:
+        x: (N, C, T, H, W).
+        factor, offset: (N, C, T', H', W'), spread over x by nearest neighbours: H and W are multiples of H' and W'.
+        times: (T), int32; which of the T' belongs to each frame.
+        weight, bias: (C), of the group norm.
+    """
+    x = x.contiguous()
+    if not x.is_cuda:
+        step = (x.shape[3] // factor.shape[3], x.shape[4] // factor.shape[4])
+        spread = [
+            part[:, :, times].float().repeat_interleave(step[0], 3).repeat_interleave(step[1], 4)
+            for part in (factor, offset)
+        ]
+        normed = nn.group_norm(x.float(), groups, weight.float(), bias.float(), eps)
+        return nn.silu(normed * spread[0] + spread[1]).to(x.dtype)
+    batch, channels, _, height, width = x.shape
+    positions, size = x[0, 0].numel(), x[0].numel() // groups
+    block = 8192
+    chunks = _ceil(size, block)
+    means, squares = torch.empty(2, batch * groups, chunks, device=x.device, dtype=torch.float32)
+    _triton.moments[(chunks, batch * groups)](x, means, squares, size, chunks, BLOCK=block, num_warps=8)
+    # Chunks have equal sizes but for the last one of a group.
+    counts = torch.full((chunks,), float(block), device=x.device)
+    counts[-1] = size - (chunks - 1) * block
+    mean = (means * counts).sum(1) / size
+    variance = (squares.sum(1) + ((means - mean[:, None]).square() * counts).sum(1)) / size
+    out = torch.empty_like(x)
+    factor, offset = factor.contiguous(), offset.contiguous()
+    _triton.spatial_norm[(_ceil(positions, 2048), batch * channels)](
+        x, mean, torch.rsqrt(variance + eps), weight, bias, factor, offset, times, out, channels, channels // groups,
+        positions, height, width, factor.shape[2], factor.shape[3], factor.shape[4], BLOCK=2048, num_warps=8,
+    )  # fmt: skip
+    return out
+
+
+def _round_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    scales = (x.abs().amax(-1, keepdim=True) / E4M3_MAX).clamp(min=1e-12)
+    return (x / scales).to(torch.float8_e4m3fn), scales.reshape(-1, 1)
+
+
+def round_heads(qkv: Tensor) -> tuple[Tensor, Tensor]:
+    """Round (B, S, 3, H, 64) to float8. Returns it and the inverse scales of the values, (B, H)."""
+    peak = qkv[:, :, 2].abs().amax(dim=(1, 3)).float().clamp(min=1e-12)
+    scale = qkv.new_full((*qkv.shape[:1], 3, *qkv.shape[3:4]), QK_SCALE, dtype=torch.float32)
+    scale[:, 2] = E4M3_MAX / peak
+    if not qkv.is_cuda:
+        return (qkv.float() * scale[:, None, :, :, None]).to(torch.float8_e4m3fn), peak / E4M3_MAX
+    out = torch.empty_like(qkv, dtype=torch.float8_e4m3fn)
+    batch, tokens, _, heads, width = qkv.shape
+    size = 3 * heads * width
+    _triton.scale_heads[(batch * tokens,)](
+        qkv, out, scale, tokens, size, WIDTH=width, BLOCK=_power_of_2(size), num_warps=8
+    )  # fmt: skip
+    return out, peak / E4M3_MAX
+
+
+# ---------------------------------------------------------------------------------------------------------- attention
+
+
+def _sdpa(backend: SDPBackend | None) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        if backend is None:
+            return nn.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        with sdpa_kernel(backend):
+            return nn.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+    return attend
+
+
+def _fa3(q: Tensor, k: Tensor, v: Tensor, **scales: Tensor) -> Tensor:
+    from fa3_fwd_interface import flash_attn_func
+
+    out = flash_attn_func(q, k, v, **scales)
+    return out[0] if isinstance(out, tuple) else out
+
+
+def attend_fp8(qkv: Tensor) -> Tensor:
+    """Attention of (B, S, 3, H, 64) in float8 by FlashAttention-3. Returns (B, S, H, 64) in bfloat16."""
+    rounded, values = round_heads(qkv)
+    inverse = torch.full_like(values, 1 / QK_SCALE)
+    q, k, v = rounded.unbind(2)
+    return _fa3(q, k, v, q_descale=inverse, k_descale=inverse, v_descale=values)
+
+
+# Kernels by name, from (B, S, H, 64) each to (B, S, H, 64). All are exact up to rounding, and give the same bits again.
+ATTENTION: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "fa3": _fa3,
+    "cudnn": _sdpa(SDPBackend.CUDNN_ATTENTION),
+    "flash": _sdpa(SDPBackend.FLASH_ATTENTION),
+    "sdpa": _sdpa(None),
+}
+
+
+def time_attention(tokens: int, heads: int, device: str, dtype: Any) -> dict[str, float]:
+    """Milliseconds of each kernel that runs here, on one guidance branch of the real shape, best of three."""
+    q, k, v = torch.randn(1, tokens, 3, heads, 64, device=device, dtype=dtype).unbind(2)
+    times = {}
+    for name, attend in ATTENTION.items():
+        try:
+            attend(q, k, v)
+            spans = []
+            for _ in range(3):
+                start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+                start.record()
+                attend(q, k, v)
+                end.record()
+                end.synchronize()
+                spans.append(start.elapsed_time(end))
+            times[name] = min(spans)
+        except (ImportError, RuntimeError):  # not installed, or not for this GPU
+            continue
+    return times
