@@ -340,8 +340,11 @@ def test_the_table_holds_the_scores_as_they_were_written(world: World) -> None:
 def test_the_latex_table_is_whole(world: World) -> None:
     text = (world.report / "table.tex").read_text()
     assert r"trial \#1" in text
-    lines = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    first, standings, pairs = text.split(r"\end{table}")[:3]
+    lines = [line for line in first.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
     assert {line.count(" & ") for line in lines} == {5}
+    for table in (standings, pairs):
+        assert {line.count(" & ") for line in table.splitlines() if line.endswith(r"\\")} == {6}
     plain = re.sub(r"\\[{}]", "", text)
     assert plain.count("{") == plain.count("}")
     assert sum(line.startswith("floor") for line in lines) == 2

@@ -15,11 +15,12 @@ from markupsafe import Markup
 
 from vmevalkit import store
 from vmevalkit.models import MODELS
+from vmevalkit.report.analysis import Analysis, Standing
 from vmevalkit.report.media import TILE, Film, Picture, film_folder, question_folder
 from vmevalkit.report.rows import Gathered, Key, Places, Row, count, relative
 from vmevalkit.report.tables import MODES_AND_NONE, Cell, Summary
-from vmevalkit.stats import CEILING, Floor, Tally
-from vmevalkit.types import STATUSES, Mode
+from vmevalkit.stats import CEILING, LEVEL, Estimate, Floor, Tally
+from vmevalkit.types import MODES, STATUSES, Mode
 
 VERDICTS = {
     "pass": ("✓", "The answer is right, was reached by legal visible steps, and the rest of the scene stayed."),
@@ -126,6 +127,37 @@ class SampleView:
         return next((tile.seconds for tile in self.tiles if tile.is_evidence), None)
 
 
+@dataclass(frozen=True)
+class Chart:
+    """Pass rate against plan length of one model in one mode, in the units of an SVG of `CHART` size.
+
+    Attributes:
+        dots: a mark and whisker for each group of plan lengths: x, y, top, bottom, and what to say about it.
+        line, band: the fitted curve and its band as SVG paths; empty where there is none.
+        grid: y of each labelled pass rate, in per cent.
+        ticks: x of each labelled plan length.
+        half: x at which half of the films pass.
+    """
+
+    standing: Standing
+    dots: list[tuple[float, float, float, float, str]]
+    line: str
+    band: str
+    grid: list[tuple[float, int]]
+    ticks: list[tuple[float, int]]
+    half: float | None
+
+
+@dataclass(frozen=True)
+class ModeClaims:
+    """What can be claimed about the questions of one mode."""
+
+    mode: Mode
+    models: list[Standing]
+    charts: list[Chart]
+    samples: int
+
+
 def render(
     places: Places,
     gathered: Gathered,
@@ -137,6 +169,10 @@ def render(
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = lambda share: f"{100 * share:.0f}"
     environment.filters["anchor"] = _anchor
+    environment.filters["estimate"] = _estimate
+    environment.filters["points"] = _points
+    environment.filters["p"] = lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
+    environment.filters["row"] = lambda found: "#" + urlencode({"row": _row_id(*found)})
     environment.globals["count"] = count
     template = environment.from_string(_resource("index.html"))
     views = [_sample(places, row, pictures, films.get(row.key)) for row in gathered.rows]
@@ -147,6 +183,10 @@ def render(
         counts=[cell for table in tables for cell in summary.cells if (cell.mode, cell.task) in table.places],
         tables=tables,
         checks=list(_checks(summary)),
+        analysis=summary.analysis,
+        findings=list(_findings(summary.analysis)),
+        claims=list(_claims(summary.analysis)),
+        chart=CHART,
         views=views,
         verdicts=VERDICTS,
         choices=_choices(gathered),
@@ -239,19 +279,116 @@ def _choices(gathered: Gathered) -> dict[str, list[tuple[str, int]]]:
     }  # fmt: skip
 
 
+# ------------------------------------------------------------------------------------------------------------ claims
+
+CHART = (320, 190)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 310.0, 10.0, 160.0
+
+
+def _claims(analysis: Analysis) -> Iterator[ModeClaims]:
+    for mode in MODES:
+        models = [s for s in analysis.standings if s.mode == mode and not s.baseline]
+        models.sort(key=lambda s: -s.rate.value)
+        if models:
+            yield ModeClaims(
+                mode=mode,
+                models=models,
+                charts=[_chart(s) for s in models if len(s.bins) > 1],
+                samples=max(s.samples for s in models),
+            )
+
+
+def _findings(analysis: Analysis) -> Iterator[str]:
+    """What a reader should take home, a sentence each; about the first mode that was asked, and all modes together."""
+    modes = {standing.mode for standing in analysis.standings}
+    mode = next((mode for mode in MODES if mode in modes), None)
+    where = f" in mode {mode}" if len(modes) > 1 else ""
+    models = [s for s in analysis.standings if s.mode == mode and not s.baseline]
+    models.sort(key=lambda s: -s.rate.value)
+    for model in models:
+        said = f"{model.model} passes {_estimate(model.rate)} of its films{where}"
+        floor = next((p for p in analysis.pairs if p.baseline and (p.mode, p.first) == (mode, model.model)), None)
+        if floor is not None:
+            above = floor.difference.low > 0 and floor.p_holm < LEVEL
+            said += f", {'clearly' if above else 'not clearly'} above the floor"
+        if model.cheated.low > 0:
+            said += f"; another {_estimate(model.cheated)} show the right end without a right way to it"
+        yield said + "."
+    if len(models) > 1:
+        best = max(models, key=lambda s: s.rank.first if s.rank else 0.0)
+        sure = 100 * (best.rank.first if best.rank else 0.0)
+        yield f"{best.model} stays first{where} in {sure:.0f} % of the draws."
+    for steering in analysis.steering:
+        yield f"{steering.model}: {steering.reading}"
+    for power in (power for power in analysis.power if power.mode == mode):
+        if power.detectable is not None:
+            yield (
+                f"{count(power.questions, 'question')}{where} are enough to find a difference of "
+                f"{100 * power.detectable:.0f} points between two models, four times in five."
+            )
+    for found in analysis.agreement:
+        if found.task is None and len(found.scorers) == 2:
+            kappa = f", Cohen’s κ {found.agreement.kappa.value:.2f}" if found.agreement.kappa else ""
+            alike = _estimate(found.agreement.raw)
+            yield f"{' and '.join(found.scorers)} decide alike about {alike} of the films{kappa}."
+
+
+def _chart(standing: Standing) -> Chart:
+    first, last = standing.bins[0].shortest, standing.bins[-1].longest
+
+    def x(length: float) -> float:
+        return round(_LEFT + (length - first + 0.5) / (last - first + 1) * (_RIGHT - _LEFT), 2)
+
+    def y(rate: float) -> float:
+        return round(_BOTTOM - rate * (_BOTTOM - _TOP), 2)
+
+    dots = []
+    for group in standing.bins:
+        steps = str(group.shortest) if group.shortest == group.longest else f"{group.shortest} to {group.longest}"
+        said = f"{group.passed} of {count(group.asked, 'film')} pass, plans of {steps}"
+        middle = x((group.shortest + group.longest) / 2)
+        dots.append((middle, y(group.rate.value), y(group.rate.high), y(group.rate.low), said))
+    curve = standing.curve
+    points = curve.points if curve else ()
+    highs = [f"{x(p.length)} {y(p.rate.high)}" for p in points]
+    lows = [f"{x(p.length)} {y(p.rate.low)}" for p in reversed(points)]
+    step = max(1, -(-(last - first) // 5))
+    return Chart(
+        standing=standing,
+        dots=dots,
+        line="M" + "L".join(f"{x(p.length)} {y(p.rate.value)}" for p in points) if points else "",
+        band="M" + "L".join(highs + lows) + "Z" if points else "",
+        grid=[(y(share / 100), share) for share in (0, 50, 100)],
+        ticks=[(x(length), length) for length in range(first, last + 1, step)],
+        half=x(curve.half) if curve and curve.half is not None else None,
+    )
+
+
+def _estimate(found: Estimate | None) -> str:
+    """A share with its interval: `12 % (8-17)`."""
+    if found is None:
+        return "–"
+    return f"{100 * found.value:.0f} % ({100 * found.low:.0f}–{100 * found.high:.0f})"
+
+
+def _points(found: Estimate) -> str:
+    """A difference with its interval, in points with their signs: `+5 (-1 to +11)`."""
+    value, low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in (found.value, found.low, found.high))
+    return f"{value} ({low} to {high})"
+
+
 # ----------------------------------------------------------------------------------------------------------- samples
 
 
 def _sample(
     places: Places, row: Row, pictures: Mapping[tuple[str, str, str], Picture], film: Film | None
 ) -> SampleView:
-    model, task, question_id, seed = row.key
-    suffix = store.seed_suffix(seed)
+    suffix = store.seed_suffix(row.score.seed)
     media = places.report / "media"
     folder = film_folder(media, row.key)
     return SampleView(
         row=row,
-        id=f"{model}/{task}/{question_id}{suffix}",
+        id=_row_id(*row.key),
         glyph=VERDICTS[row.verdict][0],
         shots=[*_shots(places, row, pictures)],
         film=film,
@@ -260,6 +397,10 @@ def _sample(
         strip=_url(folder / f"strip{suffix}.webp", places.report),
         tiles=_tiles(film) if film and film.info else [],
     )
+
+
+def _row_id(model: str, task: str, question_id: str, seed: int) -> str:
+    return f"{model}/{task}/{question_id}{store.seed_suffix(seed)}"
 
 
 def _shots(places: Places, row: Row, pictures: Mapping[tuple[str, str, str], Picture]) -> Iterator[Shot]:

@@ -35,6 +35,7 @@ class Row(Record):
         answerable: the question has the files that the model needs; another run would not help where it has not.
         video: the film, None where there is none.
         score: what the rule scorer wrote, or a stand-in with reason `not_scored`.
+        others: what other scorers wrote about the same film, by their names.
     """
 
     baseline: bool
@@ -46,6 +47,7 @@ class Row(Record):
     answerable: bool
     video: Path | None
     score: Score
+    others: tuple[Score, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -123,13 +125,19 @@ def gather(places: Places) -> Gathered:
         UsageError: there are no questions.
     """
     questions = store.iter_questions(places.questions)
-    written = {key_of(score): score for score in store.iter_scores(places.scores) if score.scorer == SCORER}
+    written: dict[Key, Score] = {}
+    others: defaultdict[Key, list[Score]] = defaultdict(list)
+    for score in store.iter_scores(places.scores):
+        if score.scorer == SCORER:
+            written[key_of(score)] = score
+        else:
+            others[key_of(score)].append(score)
     names = {*store.iter_models(places.outputs), *(model for model, *_ in written)}
     models = sorted(names, key=lambda name: (is_baseline(name), name != CEILING, name))
     prompts = [_prompt(question) for question in questions]
     seeds = {model: _seeds(places.outputs, model, questions, written) for model in models}
     rows = [
-        _row(places.outputs, question, prompt, model, seed, written)
+        _row(places.outputs, question, prompt, model, seed, written, others)
         for question, prompt in zip(questions, prompts, strict=True)
         for model in models
         for seed in seeds[model]
@@ -168,8 +176,15 @@ def _seeds(outputs: Path, model: str, questions: Iterable[Question], written: It
 
 
 def _row(
-    outputs: Path, question: Question, prompt: str | None, model: str, seed: int, written: Mapping[Key, Score]
+    outputs: Path,
+    question: Question,
+    prompt: str | None,
+    model: str,
+    seed: int,
+    written: Mapping[Key, Score],
+    others: Mapping[Key, list[Score]],
 ) -> Row:
+    key = model, question.task, question.id, seed
     sample = store.Sample(outputs=outputs, model=model, task=question.task, question_id=question.id, seed=seed)
     film = store.find_video(sample)
     metadata = question.metadata
@@ -182,7 +197,8 @@ def _row(
         prompt=prompt,
         answerable=model not in MODELS or all((question.folder / name).is_file() for name in MODELS[model].needs),
         video=film,
-        score=written.get((model, question.task, question.id, seed)) or _stand_in(sample, film),
+        score=written.get(key) or _stand_in(sample, film),
+        others=tuple(sorted(others.get(key, ()), key=lambda score: score.scorer)),
     )
 
 
@@ -296,8 +312,8 @@ def _several_seeds(seeds: Mapping[str, list[int]]) -> list[Note]:
     if not several:
         return []
     text = (
-        f"Several films a question ({', '.join(several)}): every film is a sample of its own here, and the intervals "
-        "treat them as independent, so they are somewhat too narrow."
+        f"Several films a question ({', '.join(several)}): every film is a sample of its own in the table of pass "
+        "rates, whose intervals treat them as independent; those of the comparison draw whole tasks and questions."
     )
     return [Note(text)]
 

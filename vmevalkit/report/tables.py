@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from vmevalkit import __version__
+from vmevalkit.report.analysis import Analysis, Standing, analyse
 from vmevalkit.report.rows import SCORER, Gathered, Places, Row, relative
-from vmevalkit.stats import Floor, Tally, floor, tally
+from vmevalkit.stats import Estimate, Floor, Tally, floor, tally
 from vmevalkit.types import MODES, Mode, Record
 
 MODES_AND_NONE: tuple[Mode | None, ...] = (*MODES, None)
@@ -53,6 +55,7 @@ class Summary(Record):
     seeds: dict[str, tuple[int, ...]]
     cells: tuple[Cell, ...]
     floors: tuple[FloorCell, ...]
+    analysis: Analysis
     notes: tuple[str, ...]
 
 
@@ -86,6 +89,7 @@ def summarize(places: Places, gathered: Gathered) -> Summary:
         seeds={model: tuple(sorted(found)) for model, found in seeds.items()},
         cells=tuple(cells),
         floors=tuple(_floors(cells)),
+        analysis=analyse(gathered.rows),
         notes=tuple(note.text for note in gathered.notes),
     )
 
@@ -192,14 +196,20 @@ def tex(text: str) -> str:
 
 
 def to_tex(summary: Summary) -> str:
-    """The table models x tasks for a paper: pass rate in per cent over its 95 % Wilson interval."""
+    """Tables for a paper: pass rates by task, what can be claimed of the models, models against each other."""
+    head = r"% \usepackage{booktabs} in the preamble, then \input{table}."
+    tables = [_tex_rates(summary), _tex_standings(summary), _tex_pairs(summary)]
+    return "\n".join([head, *itertools.chain.from_iterable(tables)]) + "\n"
+
+
+def _tex_rates(summary: Summary) -> list[str]:
+    """Models x tasks: pass rate in per cent over its 95 % Wilson interval."""
     tasks = sorted({cell.task for cell in summary.cells if cell.task is not None})
     cells = {(cell.mode, cell.model, cell.task): cell.tally for cell in summary.cells}
     floors = {(entry.mode, entry.task): entry.floor for entry in summary.floors}
     modes = [mode for mode in MODES_AND_NONE if any(cell.mode == mode for cell in summary.cells)]
     width = len(tasks) + 3
     lines = [
-        r"% \usepackage{booktabs} in the preamble, then \input{table}.",
         r"\begin{table}",
         r"\centering",
         r"\caption{Pass rate (\%) with 95\,\% Wilson interval over all questions asked; a film that is missing, "
@@ -227,8 +237,61 @@ def to_tex(summary: Summary) -> str:
         if any(key[0] == mode for key in floors):
             rates = [floors.get((mode, task)) for task in (None, *tasks)]
             lines.append(" & ".join(["floor", "", *(_percent(f.rate) if f else "" for f in rates)]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
+    return [*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+
+
+def _tex_standings(summary: Summary) -> list[str]:
+    found = [standing for standing in summary.analysis.standings if not standing.baseline]
+    caption = (
+        r"Models with 95\,\% intervals of a cluster bootstrap over tasks, questions and seeds. Adjusted: on the scale "
+        r"from the best baseline (0) to the right film (100). Cheated: right ends that do not pass."
+    )
+    columns = ["model", "mode", "questions", "pass rate", "adjusted", "cheated", "rank"]
+    return _tex_table(caption, "llrrrrr", columns, map(_tex_standing, found)) if found else []
+
+
+def _tex_standing(found: Standing) -> list[str]:
+    rank = f"{found.rank.place} ({found.rank.low}--{found.rank.high})" if found.rank else "--"
+    rates = (found.rate, found.adjusted, found.cheated)
+    return [tex(found.model), found.mode, str(found.questions), *map(_tex_estimate, rates), rank]
+
+
+def _tex_pairs(summary: Summary) -> list[str]:
+    caption = (
+        r"Paired differences of pass rates in points, with 95\,\% intervals of the same bootstrap; $p$ of the exact "
+        r"McNemar test, adjusted by Holm's method."
+    )
+    columns = ["first", "second", "mode", "difference", "only first", "only second", "$p$"]
+    lines = [
+        [
+            tex(pair.first), tex(pair.second), pair.mode, _tex_estimate(pair.difference), str(pair.first_only),
+            str(pair.second_only), f"{pair.p_holm:.3f}" if pair.p_holm >= 0.001 else "$<$0.001",
+        ]
+        for pair in summary.analysis.pairs
+    ]  # fmt: skip
+    return _tex_table(caption, "lllrrrr", columns, lines) if lines else []
+
+
+def _tex_table(caption: str, layout: str, columns: list[str], lines: Iterable[list[str]]) -> list[str]:
+    return [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{{layout}}}",
+        r"\toprule",
+        " & ".join(columns) + r" \\",
+        r"\midrule",
+        *(" & ".join(line) + r" \\" for line in lines),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def _tex_estimate(found: Estimate | None) -> str:
+    if found is None:
+        return "--"
+    return rf"{_percent(found.value)} {{\scriptsize [{_percent(found.low)}, {_percent(found.high)}]}}"
 
 
 def _tex_rate(found: Tally | None) -> str:
