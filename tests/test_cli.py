@@ -15,13 +15,13 @@ from vmevalkit.cli import main
 from vmevalkit.runner import MODEL_CATALOG
 from vmevalkit.scorers.base import SCORERS
 
-HEAVY = ("torch", "diffusers", "transformers", "accelerate", "fastapi", "openai", "cv2")
+HEAVY = ("torch", "diffusers", "transformers", "accelerate", "fastapi", "sqlalchemy", "matplotlib", "openai", "cv2")
 
 
 def test_public_names() -> None:
     assert vmevalkit.__all__ == [
         "KitError", "ModelWrapper", "Task", "check", "doctor", "generate", "list", "make", "register_model",
-        "register_task", "report", "score",
+        "register_task", "report", "score", "view",
     ]  # fmt: skip
     for name in vmevalkit.__all__:
         assert callable(getattr(vmevalkit, name)), name

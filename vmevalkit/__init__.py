@@ -1,7 +1,7 @@
 """vmevalkit: find out whether image-to-video models can reason.
 
 Every verb of the command line is a function here, with the same words: `make` questions, let models `generate` films,
-`score` them, `report`; `list`, `check` and `doctor` help. They load when they are first used.
+`score` them, `report`, `view`; `list`, `check` and `doctor` help. They load when they are first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vmevalkit.runner.questions import make
     from vmevalkit.runner.scoring import score
     from vmevalkit.tasks.base import Task, register_task
+    from vmevalkit.web import view
 
 __all__ = [
     "KitError",
@@ -36,6 +37,7 @@ __all__ = [
     "register_task",
     "report",
     "score",
+    "view",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "register_task": "tasks.base:register_task",
     "report": "report:report",
     "score": "runner.scoring:score",
+    "view": "web:view",
 }
 
 

@@ -175,6 +175,21 @@ def report(
     typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
 
 
+@app.command()
+def view(
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    host: Annotated[str, typer.Option(help="Another than 127.0.0.1 asks visitors for a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    raters: Annotated[int, typer.Option(min=1, help="How many people rate each film.")] = 2,
+) -> None:
+    """Look at everything in a browser, compare models, rate films."""
+    from vmevalkit.web import view as run
+
+    run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
+
+
 @app.command("list")
 def list_(
     shelf: Annotated[str, typer.Argument(help="models, tasks or scorers")],

@@ -567,6 +567,7 @@ def check_scorer(name: str) -> list[str]:
     """A scorer passes replay, fails still, and calls a missing film missing and a broken one broken."""
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.scoring import score
+    from vmevalkit.scorers.base import SCORERS
 
     problems = []
     with tempfile.TemporaryDirectory() as folder:
@@ -574,6 +575,10 @@ def check_scorer(name: str) -> list[str]:
         questions, outputs = root / "questions", root / "outputs"
         make(["maze"], count=2, questions=questions)
         generate(["replay", "still"], questions=questions, outputs=outputs, baselines=False)
+        for model in ("replay", "still"):
+            for question in ("maze_0000", "maze_0001"):
+                sample = store.Sample(outputs=outputs, model=model, task="maze", question_id=question)
+                SCORERS[name].rehearse(sample, model == "replay")
         (outputs / "replay/maze_task/maze_0001/video/video.mp4").write_bytes(b"")
         (outputs / "still/maze_task/maze_0001/video/video.mp4").unlink()
         found = {

@@ -24,6 +24,8 @@ from vmevalkit.types import GenerationResult, Name, Question, QuestionMetadata, 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+# What people said, beside the films of an experiment.
+RATINGS = "ratings.sqlite"
 PROMPT_LIMIT = 20_000
 _JSON_LIMIT = 16 * 2**20
 _COPIED = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4", "question_metadata.json")
@@ -252,6 +254,7 @@ def iter_models(outputs: Path) -> list[str]:
     return sorted(f.name for f in outputs.iterdir() if f.is_dir() and is_name(f.name) and any(f.glob("*_task")))
 
 
+_SCORE_NAME = re.compile(r"^([A-Za-z0-9._-]+?)(?:_seed(-?\d+))?\.json$")
 _VIDEO_NAME = re.compile(r"^(?:video|result)(?:_seed(-?\d+))?\.(?:mp4|webm|mov|json)$")
 
 
@@ -273,6 +276,25 @@ def find_video(sample: Sample) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def files_of(outputs: Path, scores: Path, model: str, task: str, question_id: str) -> dict[int, dict[str, Path]]:
+    """What there is of a model's answers to a question, by seed: "film", "result", and "score NAME" for each scorer."""
+    found: dict[int, dict[str, Path]] = {}
+    folder = question_folder(outputs / model, task, question_id)
+    for path in (*folder.glob("result*.json"), *(folder / "video").glob("video*.*")):
+        if match := _VIDEO_NAME.match(path.name):
+            seed = int(match[1]) if match[1] is not None else DEFAULT_SEED
+            # Of films in several formats, the one that `find_video` prefers.
+            files = found.setdefault(seed, {})
+            name = "result" if path.suffix == ".json" else "film"
+            if name not in files or path.suffix == ".mp4":
+                files[name] = path
+    for path in question_folder(scores / model, task, question_id).glob("*.json"):
+        if match := _SCORE_NAME.match(path.name):
+            seed = int(match[2]) if match[2] is not None else DEFAULT_SEED
+            found.setdefault(seed, {})[f"score {match[1]}"] = path
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- scores

@@ -207,6 +207,19 @@ def read_frames(path: Path | str) -> Frames:
     return np.stack(frames)
 
 
+def first_frame(path: Path | str) -> Image.Image:
+    """A film's first frame.
+
+    Raises:
+        VideoError: it has none that decodes.
+    """
+    with _open(path) as (container, _):
+        for raw in _decode(container, path):
+            image: Image.Image = raw.to_image()
+            return image
+    raise VideoError(f"{path} has no frames")
+
+
 def overview(path: Path | str, longest: int) -> tuple[Frames, Image.Image, VideoInfo]:
     """A video in one pass, for thumbnails: all frames small, the first at full size, and what the video is.
 

@@ -11,7 +11,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
-from vmevalkit.scorers.base import SCORERS
+from vmevalkit.scorers.base import SCORERS, Scorer
 from vmevalkit.types import Question, Score
 
 log = logging.getLogger(__name__)
@@ -84,18 +84,21 @@ def score_one(job: Job) -> Score:
     """Score one sample and write it, unless its stored score is still right."""
     name, question, sample, scores = job
     scorer = SCORERS[name]
-    stored = _current(scorer.version(question), name, question, sample, scores)
+    stored = _current(scorer, question, sample, scores)
     if stored is not None:
         return stored
     result = scorer.score(question, sample)
+    for other in scorer.others(question, sample):
+        store.write_score(scores, other)
+    # Last: it says that all of them are there.
     store.write_score(scores, result)
     return result
 
 
-def _current(version: str, name: str, question: Question, sample: store.Sample, scores: Path) -> Score | None:
+def _current(scorer: Scorer, question: Question, sample: store.Sample, scores: Path) -> Score | None:
     """The stored score if it is newer than everything that it depends on. What was not scored is always tried again."""
     folder = store.question_folder(scores / sample.model, sample.task, sample.question_id)
-    path = folder / f"{name}{store.seed_suffix(sample.seed)}.json"
+    path = folder / f"{scorer.name}{store.seed_suffix(sample.seed)}.json"
     video = store.find_video(sample)
     if video is None or not path.is_file():
         return None
@@ -103,8 +106,8 @@ def _current(version: str, name: str, question: Question, sample: store.Sample, 
         stored = store.read_record(path, Score)
     except QuestionError:
         return None
-    if stored.status != "scored" or stored.scorer_version != version:
+    if stored.status != "scored" or stored.scorer_version != scorer.version(question):
         return None
     written = path.stat().st_mtime_ns
-    sources = (video, sample.result, question.metadata_file)
+    sources = (video, sample.result, question.metadata_file, *scorer.sources(sample))
     return stored if all(s.stat().st_mtime_ns < written for s in sources if s.is_file()) else None

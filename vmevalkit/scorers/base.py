@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vmevalkit import store
@@ -45,6 +46,17 @@ class Scorer(ABC):
             Unscorable: with the reason.
             VideoError: the video does not decode.
         """
+
+    def sources(self, sample: store.Sample) -> tuple[Path, ...]:
+        """Files that a score depends on, beside film, result and question: when one changes, it is made anew."""
+        return ()
+
+    def others(self, question: Question, sample: store.Sample) -> list[Score]:
+        """Scores under other names that come along with this scorer's, such as each rater's own."""
+        return []
+
+    def rehearse(self, sample: store.Sample, right: bool) -> None:  # noqa: B027 - most need nothing
+        """For the contract: provide what the scorer needs before it can decide about a film that is right or not."""
 
     def score(self, question: Question, sample: store.Sample) -> Score:
         """The score of one sample, whatever state it is in. The boundary of scoring: it never raises for a sample."""

@@ -13,6 +13,7 @@ from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks._vision import view_size
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
+from vmevalkit.video import Views
 
 # Raised when geometry, decoding or the shared judging change what a video is worth.
 VERSION = 1
@@ -48,16 +49,26 @@ class Rule(Scorer):
                 "other_version",
                 f"The question is of {task.name} version {metadata.task_version}; the kit has {task.version}.",
             )
-        path = store.find_video(sample) or sample.video
-        known = _known_geometry(question, metadata, sample)
-
-        def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
-            if known is not None and known.frame == size:
-                return known
-            return video.register(first(), video.load_image(question.first_frame))
-
-        frames, _ = video.read_canvas(path, locate, view_size(metadata.canvas))
+        frames, _ = views_of(question, metadata, sample)
         return task.verify(puzzle, frames, metadata.mode, metadata.canvas)
+
+
+def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:
+    """A sample's film as verifiers see it, and where the question's canvas lies in it.
+
+    Raises:
+        Unscorable: the film was made for another first frame than the question has now.
+        VideoError: the film does not decode.
+    """
+    path = store.find_video(sample) or sample.video
+    known = _known_geometry(question, metadata, sample)
+
+    def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
+        if known is not None and known.frame == size:
+            return known
+        return video.register(first(), video.load_image(question.first_frame))
+
+    return video.read_canvas(path, locate, view_size(metadata.canvas))
 
 
 def _known_geometry(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> Geometry | None:

@@ -46,6 +46,10 @@ _ALIKE = 5.0
 _NEAR, _FITS = 16, 0.7
 # Difference of two drawings that is none.
 _SLIGHT = 8
+# Luma by which the lightest and darkest twentieth of pixels differ that tell the light.
+_VARIED = 40
+# Luma from which on it may be cut off.
+_WHITE = 254
 # Pixels at edges that are enough to tell a drift.
 _ENOUGH = 300
 # Share of single unexplained pixels from which on a picture is noise.
@@ -229,12 +233,14 @@ class Lens:
 
     def __init__(self, reference: Planes, still: Mask | None = None) -> None:
         everything = reference[:, ::6, ::6].reshape(3, -1)
-        # What stays; of that, paper, ink and grey, if there is enough of them: what is coloured may be what moves.
-        stays = np.ones(everything.shape[1], bool) if still is None else still[::6, ::6].ravel()
-        neutral = stays & (most(np.abs(everything[1:].astype(np.int16) - 128)) < 14)
-        enough = 0.2 * everything.shape[1]
-        picks = [pick for pick in (neutral, stays) if np.count_nonzero(pick) > enough]
-        self._pick = np.flatnonzero(picks[0]) if picks else np.arange(everything.shape[1])
+        # What stays; paper, ink and grey rather than colours, because what is coloured may be what moves. Light is told
+        # only by a part of the picture that is neither small nor all alike.
+        neutral = most(np.abs(everything[1:].astype(np.int16) - 128)) < 14
+        whole = np.ones(len(neutral), bool)
+        stays = whole if still is None else still[::6, ::6].ravel()
+        telling = [pick for pick in (neutral & stays, stays, neutral) if np.count_nonzero(pick) > 0.2 * len(pick)
+                   and np.ptp(np.percentile(everything[0, pick], (5, 95))) > _VARIED]  # fmt: skip
+        self._pick = np.flatnonzero((telling or [whole])[0])
         self._sample = self._sampled(reference)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
@@ -294,17 +300,28 @@ class Lens:
         return int((off * off).sum())
 
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
+        """Gain and offset of each plane."""
+        same: tuple[Floats, Floats] = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
+        if np.count_nonzero(most(np.abs(seen - self._sample)) < _ALIKE) > 0.5 * seen.shape[1]:
+            return same[0][:, 0], same[1][:, 0]
+        # White that is cut off at the top of the scale may mislead; without it, there may be too little to go by.
+        fits = [same, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
+        gain, offset = min((fit for fit in fits if fit is not None), key=lambda fit: self._left(seen, *fit))
+        return gain[:, 0], offset[:, 0]
+
+    def _left(self, seen: Floats, gain: Floats, offset: Floats) -> float:
+        """How much a fit leaves over; what moved counts the same whatever the fit."""
+        return float(np.minimum(most(np.abs(np.clip(seen * gain + offset, 0, 255) - self._sample)), 40).sum())
+
+    def _fitted(self, seen: Floats, told: Mask) -> tuple[Floats, Floats] | None:
         gain, offset = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
-        alike = most(np.abs(seen - self._sample)) < _ALIKE
-        if np.count_nonzero(alike) > 0.5 * alike.size:
-            return gain[:, 0], offset[:, 0]
         # Twice: the first fit may be pulled by what moved, the second leaves that out.
         for limit in (120.0, 40.0):
             off = most(np.abs(seen * gain + offset - self._sample))
-            agree = (off < limit).astype(np.float32)
+            agree = ((off < limit) & told).astype(np.float32)
             count = float(agree.sum())
             if count < 0.3 * agree.size:
-                return np.ones(3, np.float32), np.zeros(3, np.float32)
+                return None
             mean_x, mean_y = (seen @ agree)[:, None] / count, (self._sample @ agree)[:, None] / count
             x, y = (seen - mean_x) * agree, (self._sample - mean_y) * agree
             variance = (x * x).sum(1, keepdims=True) / count
@@ -313,7 +330,7 @@ class Lens:
             varied = np.minimum(variance, (y * y).sum(1, keepdims=True) / count) > 60
             gain = np.clip(np.where(varied, covariance / np.maximum(variance, 1e-6), 1.0), *_GAIN)
             offset = np.clip(mean_y - gain * mean_x, -_OFFSET, _OFFSET)
-        return gain[:, 0], offset[:, 0]
+        return gain, offset
 
 
 def _profiles(planes: Planes) -> tuple[Floats, Floats]:

@@ -1,0 +1,401 @@
+"""The viewer, over real HTTP and in a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import vmevalkit
+from vmevalkit import store
+from vmevalkit.errors import UsageError
+from vmevalkit.types import Score
+from vmevalkit.web.index import Index, Wanted
+from vmevalkit.web.ratings import Rating, Ratings, next_for
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+EVIL = "<script>document.title='broken'</script>"
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two questions, two baselines, two models of which one is right, and one hostile prompt and explanation."""
+    root = tmp_path_factory.mktemp("experiment")
+    questions, outputs, scores = root / "questions", root / "outputs", root / "scores"
+    vmevalkit.make("maze", count=2, difficulty=1, questions=questions)
+    vmevalkit.generate(["replay", "still"], questions=questions, outputs=outputs, baselines=False)
+    for name, source in (("good", "replay"), ("lazy", "still")):
+        for film in (outputs / source).glob("*/*/video/video.mp4"):
+            target = outputs / name / film.relative_to(outputs / source)
+            target.parent.mkdir(parents=True)
+            shutil.copy(film, target)
+    vmevalkit.score(questions=questions, outputs=outputs, scores=scores)
+    (questions / "maze_task/maze_0001/prompt.txt").write_text(f"Solve it. {EVIL}")
+    path = scores / "good/maze_task/maze_0001/rule.json"
+    judged = store.read_record(path, Score).model_copy(update={
+        "scorer": "judge", "passed": False, "value": 0.0, "outcome": 0.0, "explanation": EVIL})  # fmt: skip
+    store.write_score(scores, judged)
+    return root
+
+
+class Server:
+    """`vmevalkit view` in a process of its own."""
+
+    def __init__(self, root: Path, *options: str, host: str = "127.0.0.1", **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind((host, 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [
+            sys.executable, "-m", "vmevalkit.cli", "view", "--questions", str(root / "questions"),
+            "--outputs", str(root / "outputs"), "--scores", str(root / "scores"), "--port", str(self.port),
+            "--host", host, *options,
+        ]  # fmt: skip
+        self._environment = {**os.environ, **environment}
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.said = [self._process.stdout.readline(), self._process.stdout.readline()]
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the viewer does not answer")
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server(experiment: Path) -> Iterator[Server]:
+    running = Server(experiment)
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, follow_redirects=True) as client:
+        yield client
+
+
+# --------------------------------------------------------------------------------------------------------- the index
+
+
+def test_the_index_follows_the_folders(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    index = Index(folder / "questions", folder / "outputs", folder / "scores", tmp_path / "index.sqlite")
+    assert index.refresh() == 8
+    assert index.refresh() == 0
+    assert index.count(Wanted(verdict="pass")) == 4
+    assert [row.agreement for row in index.page(Wanted(model="good"), 0)] == ["", "disagree"]
+    (folder / "scores/good/maze_task/maze_0000/rule.json").unlink()
+    assert index.refresh() == 1
+    assert [row.verdict for row in index.page(Wanted(model="good", question="maze_0000"), 0)] == ["not scored"]
+    shutil.rmtree(folder / "outputs/lazy")
+    shutil.rmtree(folder / "scores/lazy")
+    assert index.refresh() == 2
+    assert index.count(Wanted(model="lazy")) == 0
+
+
+def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment: Path, tmp_path: Path) -> None:
+    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index.refresh()
+    assert index.count(Wanted(q="solve script")) == 4
+    assert index.count(Wanted(q="100%")) == index.count(Wanted(q="_x_")) == 0
+
+
+def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
+    index = Index(tmp_path / "none", tmp_path, tmp_path)
+    with pytest.raises(UsageError, match="there are no questions"):
+        index.refresh()
+
+
+# --------------------------------------------------------------------------------------------------------- the pages
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("/", "Pass rates"),
+        ("/samples?verdict=pass&sort=-value", "4 films"),
+        ("/samples/0?model=good", "maze_0000"),
+        ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
+        ("/question/maze/maze_0000", "All films run together"),
+        ("/compare?a=good&b=lazy", "2 questions answered by both"),
+        ("/disagreements", "judge and rule"),
+        ("/tasks", "tower of hanoi"),
+        ("/progress", "replay"),
+        ("/rate", "Who rates?"),
+    ],
+)
+def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert text in answer.text
+
+
+def test_what_comes_from_outside_is_text(client: httpx.Client) -> None:
+    for address in ("/sample/good/maze/maze_0001/42", "/question/maze/maze_0001", "/disagreements"):
+        page = client.get(address).text
+        assert EVIL not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_pictures_and_films_are_served_in_parts_too(client: httpx.Client) -> None:
+    for address, kind in (
+        ("/poster/good/maze/maze_0000/42", "image/webp"),
+        ("/strip/good/maze/maze_0000/42", "image/webp"),
+        ("/state/good/maze/maze_0000/42/10", "image/png"),
+        ("/frame/maze/maze_0000/final", "image/webp"),
+        ("/task/clock/3", "image/webp"),
+        ("/curves.svg", "image/svg+xml"),
+    ):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind), address
+    part = client.get("/film/good/maze/maze_0000/42", headers={"Range": "bytes=0-99"})
+    assert (part.status_code, len(part.content)) == (206, 100)
+
+
+def test_the_list_is_a_table_for_programs(client: httpx.Client) -> None:
+    lines = client.get("/samples.csv?model=good").text.splitlines()
+    assert lines[0].startswith("model,task,question_id,seed,")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/sample/none/maze/maze_0000/42",
+        "/film/good/maze/..%2F..%2Fsecret/42",
+        "/frame/maze/maze_0000/prompt",
+        "/frame/..%2F..%2Fetc/passwd/first",
+        "/blind/0123",
+        "/static/../app.py",
+    ],
+)
+def test_what_is_not_in_the_experiment_is_not_there(client: httpx.Client, address: str) -> None:
+    assert client.get(address).status_code == 404
+
+
+def test_a_film_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    film = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
+    (tmp_path / "secret.mp4").write_bytes(film.read_bytes())
+    film.unlink()
+    film.symlink_to(tmp_path / "secret.mp4")
+    server = Server(folder)
+    try:
+        assert httpx.get(f"{server.url}/film/good/maze/maze_0000/42").status_code == 404
+    finally:
+        server.kill()
+
+
+def test_other_sites_names_and_frames_are_turned_away(server: Server) -> None:
+    form = {"name": "eve"}
+    post = f"{server.url}/rater"
+    assert httpx.post(post, data=form, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert httpx.post(post, data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert httpx.get(server.url, headers={"Host": "evil.example"}).status_code == 400
+    headers = httpx.get(server.url).headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_other_machines_need_the_token(experiment: Path) -> None:
+    server = Server(experiment, host="0.0.0.0", VMEVALKIT_TOKEN="let-me-in")
+    try:
+        assert server.said[1].strip().endswith("/?token=let-me-in")
+        with httpx.Client(base_url=server.url, follow_redirects=True) as client:
+            assert client.get("/").status_code == 401
+            assert client.get("/?token=wrong").status_code == 401
+            assert client.get("/?token=let-me-in").status_code == 200
+            assert client.get("/samples").status_code == 200
+    finally:
+        server.kill()
+
+
+# -------------------------------------------------------------------------------------------------------- the ratings
+
+
+def _rate(url: str, rater: str, film: str, passed: bool, token: str) -> httpx.Response:
+    said = {"film": film, "token": token, "passed": str(passed).lower(), "stars": "3", "rater": rater}
+    return httpx.post(f"{url}/rate", data=said, cookies={"vmevalkit_rater": rater}, follow_redirects=True)
+
+
+def _film_for(url: str, rater: str) -> str | None:
+    page = httpx.get(f"{url}/rate", cookies={"vmevalkit_rater": rater}).text
+    return page.split('name="film" value="')[1].split('"')[0] if 'name="film"' in page else None
+
+
+def test_three_raters_at_once_see_every_film_blind_and_none_too_often(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    server = Server(folder, "--raters", "2")
+
+    def work(rater: str) -> int:
+        done = 0
+        while film := _film_for(server.url, rater):
+            assert not any(name in film for name in ("good", "lazy"))
+            assert _rate(server.url, rater, film, True, f"{rater}-token-{done}").status_code == 200
+            done += 1
+        return done
+
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            done = sum(pool.map(work, ("anna", "bob", "cleo")))
+    finally:
+        server.kill()
+    ratings = Ratings(folder / "outputs")
+    current = ratings.current()
+    assert len(current) == 4
+    assert done == sum(map(len, current.values()))
+    # Two raters may be shown the last film at the same moment; more than all three is impossible, fewer than two too.
+    assert all(2 <= len(by_rater) <= 3 for by_rater in current.values())
+    scores = vmevalkit.score("human", questions=folder / "questions", outputs=folder / "outputs",
+                             scores=folder / "scores")  # fmt: skip
+    assert {(s.model, s.status, s.passed) for s in scores if s.model in ("good", "still")} == {
+        ("good", "scored", True), ("still", "unscorable", None)}  # fmt: skip
+
+
+def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    ratings = Ratings(folder / "outputs")
+    film = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
+    fields: dict[str, Any] = {"rater": "anna", "model": "good", "task": "maze", "question_id": "maze_0000", "seed": 42,
+                              "video_sha256": store.sha256(film), "stars": 4}  # fmt: skip
+    ratings.add(Rating(token="first-token", passed=True, **fields))
+    ratings.add(Rating(token="first-token", passed=True, **fields))
+
+    def scored() -> Score:
+        return next(s for s in vmevalkit.score(
+            "human", model="good", questions=folder / "questions", outputs=folder / "outputs",
+            scores=folder / "scores") if s.question_id == "maze_0000")  # fmt: skip
+
+    assert (len(ratings.history()), scored().passed) == (1, True)
+    ratings.add(Rating(token="second-token", passed=False, **fields))
+    assert (len(ratings.history()), scored().passed) == (2, False)
+    ratings.add(Rating(token="third-token", passed=True, **{**fields, "rater": "bob"}))
+    assert scored().reason == "raters_disagree"
+    each = {s.scorer: s.passed for s in store.iter_scores(folder / "scores") if s.scorer.startswith("human.")}
+    assert each == {"human.anna": False, "human.bob": True}
+    film.write_bytes(film.read_bytes() + b"\0")
+    assert scored().reason == "not_rated"
+
+
+def test_each_rater_has_an_order_of_her_own_and_disputed_films_come_first_on_request() -> None:
+    films = [("m", "t", f"q{i}", 42) for i in range(20)]
+    first = {next_for(rater, films, {}, 2) for rater in ("anna", "bob", "cleo", "dora")}
+    assert len(first) > 1
+    assert next_for("anna", films, {}, 2) == next_for("anna", films[::-1], {}, 2)
+    assert next_for("anna", films, {}, 2, disputed=[films[7]]) == films[7]
+
+
+# -------------------------------------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser: Any, server: Server) -> Iterator[Callable[[str], Any]]:
+    """Opens pages of the viewer; anything in the console, and any request that leaves the machine, is an error."""
+    context, troubles = browser.new_context(), list[str]()
+
+    def open_(address: str) -> Any:
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith(server.url) else troubles.append(request.url))
+        page.goto(server.url + address)
+        return page
+
+    yield open_
+    context.close()
+    assert troubles == []
+
+
+def until(holds: Callable[[], Any]) -> None:
+    """Wait for something on a page, whose policy forbids the browser's own way of waiting."""
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+@browser_only
+def test_filters_change_the_list_and_the_address(tab: Callable[[str], Any]) -> None:
+    page = tab("/samples")
+    assert page.locator(".card").count() == 8
+    page.select_option("select[name=verdict]", "pass")
+    page.wait_for_url("**verdict=pass**")
+    assert page.locator(".card").count() == 4
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sample/**")
+
+
+@browser_only
+def test_films_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str], Any]) -> None:
+    page = tab("/sample/good/maze/maze_0001/42")
+    assert page.title() != "broken"
+    until(lambda: page.evaluate("document.querySelector('video').readyState > 0"))
+    page.keyboard.press("e")
+    evidence = page.locator("output").inner_text()
+    assert evidence != "frame 0"
+    page.keyboard.press(",")
+    page.keyboard.press(".")
+    assert page.locator("output").inner_text() == evidence
+    page.keyboard.press("d")
+    until(lambda: page.evaluate("document.querySelector('.overlay')?.naturalWidth > 0"))
+    frame, fps = int(evidence.split()[1]), 8
+    assert abs(page.evaluate("document.querySelector('video').currentTime") - (frame + 0.5) / fps) < 0.06
+
+
+@browser_only
+def test_a_film_is_rated_by_keyboard_also_when_the_viewer_is_killed_meanwhile(
+    experiment: Path, tmp_path: Path, browser: Any
+) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    server = Server(folder)
+    page = browser.new_context().new_page()
+    page.goto(f"{server.url}/rate")
+    page.fill("input[name=name]", "anna")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-rating]")
+    for key in ("y", "4"):
+        page.keyboard.press(key)
+    server.kill()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=your rating is kept here")
+    server.start()
+    page.wait_for_selector("text=1 of 4 rated", timeout=20_000)
+    server.kill()
+    said = Ratings(folder / "outputs").history()
+    assert [(rating.rater, rating.passed, rating.stars) for rating in said] == [("anna", True, 4)]
+    page.context.close()

@@ -1,0 +1,96 @@
+"""The scorer that counts what people said: `vmevalkit view`, tab Rate, collects it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmevalkit import store, video
+from vmevalkit.errors import UsageError
+from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+from vmevalkit.types import Question, Score, Verdict
+
+if TYPE_CHECKING:
+    from vmevalkit.web.ratings import Rating, Ratings
+
+VERSION = 1
+
+
+@register_scorer
+class Human(Scorer):
+    """The majority of those who rated the film as it is now, each by the newest rating."""
+
+    name = "human"
+    about = "Counts people's ratings: the majority decides; who changed a rating counts with the newest."
+
+    def version(self, question: Question) -> str:
+        return str(VERSION)
+
+    def sources(self, sample: store.Sample) -> tuple[Path, ...]:
+        path = sample.outputs / store.RATINGS
+        # What was written last lies beside the database until it is folded in.
+        return path, path.with_name(path.name + "-wal")
+
+    def rehearse(self, sample: store.Sample, right: bool) -> None:
+        from vmevalkit.web.ratings import Rating
+
+        film = store.find_video(sample) or sample.video
+        fields = sample.model_dump(exclude={"outputs"})
+        token = f"{sample.model}-{sample.question_id}-{sample.seed}"
+        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(film), passed=right, stars=5, **fields)
+        _ratings(sample.outputs).add(said)
+
+    def decide(self, question: Question, sample: store.Sample) -> Verdict:
+        film = store.find_video(sample) or sample.video
+        video.first_frame(film)
+        votes = self._votes(sample)
+        if not votes:
+            raise Unscorable("not_rated", "Nobody has rated this film as it is now: vmevalkit view, tab Rate.")
+        passes = sum(rating.passed for rating in votes)
+        if 2 * passes == len(votes):
+            raise Unscorable("raters_disagree", f"{passes} of {len(votes)} raters say that it is right.")
+        comments = "".join(f" {rating.rater}: {rating.comment}" for rating in votes if rating.comment)
+        explanation = f"{passes} of {len(votes)} raters say that it is a right answer.{comments}"
+        return _verdict(2 * passes > len(votes), passes / len(votes), explanation)
+
+    def others(self, question: Question, sample: store.Sample) -> list[Score]:
+        """Each rater's own score, as scorer `human.NAME`: what agreement between people is computed from."""
+        return [
+            Score(
+                **{**self._identity(question, sample), "scorer": f"{self.name}.{rating.rater}"},
+                status="scored",
+                value=float(rating.passed),
+                **_verdict(rating.passed, 0.0, rating.comment or f"{rating.stars} of 5 stars.").model_dump(),
+            )
+            for rating in self._votes(sample)
+        ]
+
+    def _votes(self, sample: store.Sample) -> list[Rating]:
+        """The newest rating of everybody who rated the film as it is now."""
+        film = store.find_video(sample)
+        if film is None or not (sample.outputs / store.RATINGS).is_file():
+            return []
+        digest = store.sha256(film)
+        newest = {rating.rater: rating for rating in _ratings(sample.outputs).history(sample=sample)}
+        return [rating for rating in newest.values() if rating.video_sha256 == digest]
+
+
+def _verdict(passed: bool, share: float, explanation: str) -> Verdict:
+    return Verdict(
+        passed=passed,
+        outcome=1.0 if passed else share,
+        process=1.0,
+        preservation=1.0,
+        reason="people_say_right" if passed else "people_say_wrong",
+        explanation=explanation,
+    )
+
+
+@lru_cache(maxsize=4)
+def _ratings(outputs: Path) -> Ratings:
+    try:
+        from vmevalkit.web.ratings import Ratings
+    except ModuleNotFoundError as error:
+        raise UsageError(f"ratings need {error.name}", "pip install 'vmevalkit[view]'") from None
+    return Ratings(outputs)

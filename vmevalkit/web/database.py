@@ -1,0 +1,22 @@
+"""SQLite as the viewer uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+
+
+def connect(path: Path) -> sql.Engine:
+    """A database that several threads and processes use at once and that survives being killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+
+    @sql.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # Written ahead, and on the disk before a commit returns.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

@@ -1,0 +1,367 @@
+"""What the pages show, asked of the index."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sql
+
+from vmevalkit import defaults, store, video
+from vmevalkit.errors import KitError
+from vmevalkit.report.media import choose_frames
+from vmevalkit.report.rows import is_baseline
+from vmevalkit.scorers.rule import views_of
+from vmevalkit.stats import CEILING, wilson
+from vmevalkit.tasks.base import TASKS, Reading
+from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
+from vmevalkit.web.index import Index, opinions, samples
+from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A rate with its interval."""
+
+    asked: int
+    passed: int
+
+    @property
+    def rate(self) -> float:
+        return self.passed / self.asked
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return wilson(self.passed, self.asked)
+
+
+# ---------------------------------------------------------------------------------------------------------- overview
+
+
+def overview(index: Index, mode: str) -> dict[str, Any]:
+    """Models by tasks, in one mode, and what became of everything that was asked."""
+    modes = [name for name, _ in index.choices()["mode"]]
+    mode = mode if mode in modes else next((name for name in MODES if name in modes), "")
+    counted = sql.select(samples.c.model, samples.c.task, sql.func.count(), _number(samples.c.passed))
+    cells: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for model, task, asked, passed in index.rows(
+        counted.where(_in_mode(mode)).group_by(samples.c.model, samples.c.task)
+    ):
+        cells[model][task] = Cell(asked, passed)
+    models = sorted(cells, key=lambda name: (is_baseline(name), name != CEILING, name))
+    tasks = sorted({task for found in cells.values() for task in found})
+    whole = {model: Cell(sum(c.asked for c in found.values()), sum(c.passed for c in found.values()))
+             for model, found in cells.items()}  # fmt: skip
+    statuses: dict[str, Counter[str]] = defaultdict(Counter)
+    by_verdict = sql.select(samples.c.model, samples.c.verdict, sql.func.count())
+    for model, verdict, number in index.rows(
+        by_verdict.where(_in_mode(mode)).group_by(samples.c.model, samples.c.verdict)
+    ):
+        statuses[model][verdict] = number
+    return {"mode": mode, "modes": modes, "models": models, "tasks": tasks, "cells": cells, "whole": whole,
+            "statuses": statuses, "is_baseline": is_baseline}  # fmt: skip
+
+
+def by_difficulty(index: Index, mode: str) -> dict[str, dict[int, tuple[int, int]]]:
+    """How many of each model's films passed and were asked for, by difficulty; without baselines."""
+    counted = sql.select(samples.c.model, samples.c.difficulty, sql.func.count(), _number(samples.c.passed))
+    found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for model, difficulty, asked, passed in index.rows(
+        counted.where(_in_mode(mode), samples.c.difficulty.is_not(None), sql.not_(samples.c.baseline))
+        .group_by(samples.c.model, samples.c.difficulty).order_by(samples.c.baseline, samples.c.model)
+    ):  # fmt: skip
+        found[model][difficulty] = (passed, asked)
+    return dict(found)
+
+
+def _number(which: Any) -> Any:
+    """How many rows a condition holds for."""
+    return sql.func.sum(sql.cast(which, sql.Integer))
+
+
+def _in_mode(mode: str) -> Any:
+    return samples.c.mode == mode if mode else samples.c.mode.is_(None)
+
+
+# ------------------------------------------------------------------------------------------------------- one sample
+
+
+def sample(index: Index, ratings: Ratings, found: store.Sample, row: Any) -> dict[str, Any]:
+    """Everything that is known of a sample."""
+    result = store.read_result(found)
+    path = store.find_video(found)
+    info = _info(path) if path else None
+    shown = choose_frames(info.frames, row.evidence_frame) if info else ()
+    question = index.question(row.task, row.question_id)
+    return {
+        "row": row,
+        "question": question,
+        "result": result,
+        "provenance": result.provenance if result and result.success else None,
+        "info": info,
+        "shown": shown,
+        "opinions": index.opinions(row.model, row.task, row.question_id, row.seed),
+        "ratings": ratings.history(sample=found),
+        "readings": _timeline(index, found) if info else None,
+        "commands": commands(index, found),
+    }
+
+
+def commands(index: Index, found: store.Sample) -> list[tuple[str, str]]:
+    """What makes a sample and its score again."""
+    places = [("--questions", index.questions, defaults.QUESTIONS), ("--outputs", index.outputs, defaults.OUTPUTS)]
+    where = [word for option, path, usual in places if path != usual for word in (option, str(path))]
+    again = ["vmevalkit", "generate", "--model", found.model, "--task", found.task, "--task-id", found.question_id]
+    scored = ["vmevalkit", "score", "--model", found.model, *where]
+    if index.scores != defaults.SCORES:
+        scored += ["--scores", str(index.scores)]
+    return [
+        ("The film", shlex.join([*again, "--seed", str(found.seed), "--no-baselines", *where])),
+        ("Its score", shlex.join(scored)),
+    ]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the verifier read in each frame, and where the canvas lies in the film."""
+
+    readings: tuple[Reading[Any], ...]
+    geometry: Geometry
+    metadata: QuestionMetadata
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the canvas, in per cent of the film."""
+        g = self.geometry
+        return (100 * g.x / g.frame[0], 100 * g.y / g.frame[1], 100 * g.width / g.frame[0], 100 * g.height / g.frame[1])
+
+
+def _timeline(index: Index, found: store.Sample) -> dict[str, Any] | None:
+    """For each frame what was read in it: "state", "lost" (the scene is not intact) or "between"."""
+    decoded = _decoded(index, found)
+    if decoded is None:
+        return None
+    kinds = ["lost" if not r.kept else "between" if r.state is None else "state" for r in decoded.readings]
+    notes = ["" if kind == "state" else r.note for kind, r in zip(kinds, decoded.readings, strict=True)]
+    return {"kinds": kinds, "notes": notes, "box": decoded.box}
+
+
+def state_picture(index: Index, found: store.Sample, frame: int) -> bytes | None:
+    """The puzzle drawn in the state that was read in a frame; None where none was read."""
+    decoded = _decoded(index, found)
+    if decoded is None or not 0 <= frame < len(decoded.readings) or decoded.readings[frame].state is None:
+        return None
+    task = TASKS[decoded.metadata.task]
+    puzzle = task.puzzle_type.model_validate(decoded.metadata.puzzle)
+    return video.png(task.painter(puzzle, decoded.metadata.canvas)(decoded.readings[frame].state))
+
+
+def _decoded(index: Index, found: store.Sample) -> Decoded | None:
+    path = store.find_video(found)
+    return _read_film(index.questions, found, path.stat().st_mtime_ns) if path else None
+
+
+@lru_cache(maxsize=16)
+def _read_film(root: Any, found: store.Sample, _changed: int) -> Decoded | None:
+    """Every frame as the verifier reads it; None where there is no verifier, or nothing that decodes."""
+    try:
+        question: Question = store.read_question(root, found.task, found.question_id)
+        metadata = question.metadata
+        if metadata is None or metadata.task not in TASKS:
+            return None
+        frames, geometry = views_of(question, metadata, found)
+    except KitError:
+        return None
+    task = TASKS[metadata.task]
+    read = task.reader(task.puzzle_type.model_validate(metadata.puzzle), metadata.canvas)
+    return Decoded(tuple(read(frame) for frame in frames), geometry, metadata)
+
+
+def _info(path: Any) -> video.VideoInfo | None:
+    try:
+        return video.probe(path)
+    except KitError:
+        return None
+
+
+# -------------------------------------------------------------------------------------------------------- comparing
+
+
+def compare(index: Index, a: str, b: str, mode: str, task: str) -> dict[str, Any]:
+    """Two models on the same questions and seeds: who passes what, and where they differ."""
+    models = [name for name, _ in index.choices()["model"]]
+    a = a if a in models else models[0] if models else ""
+    b = b if b in models else next((name for name in models if name != a), a)
+    one, other = samples.alias("one"), samples.alias("other")
+    same = [one.c[name] == other.c[name] for name in ("task", "question_id", "seed")]
+    limits = [one.c.mode == mode] if mode else []
+    limits += [one.c.task == task] if task else []
+    rows = index.rows(
+        sql.select(one.c.task, one.c.question_id, one.c.seed, one.c.difficulty,
+                   one.c.passed.label("a"), other.c.passed.label("b"), one.c.reason.label("why_a"),
+                   other.c.reason.label("why_b"))
+        .where(one.c.model == a, other.c.model == b, *same, *limits)
+        .order_by(one.c.task, one.c.question_id, one.c.seed)
+    )  # fmt: skip
+    tally = Counter((row.a, row.b) for row in rows)
+    choices = index.choices()
+    return {"a": a, "b": b, "mode": mode, "task": task, "models": models, "rows": rows, "tally": tally,
+            "modes": [name for name, _ in choices["mode"]], "tasks": [name for name, _ in choices["task"]],
+            "p": mcnemar(tally[True, False], tally[False, True]),
+            "differ": [row for row in rows if row.a != row.b]}  # fmt: skip
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Two-sided exact McNemar test: how likely so uneven a split is, if the models were equally good."""
+    n = only_a + only_b
+    tail: float = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def disagreements(index: Index) -> dict[str, Any]:
+    """Where scorers decide differently, and how often each pair of them does."""
+    one, other = opinions.alias("one"), opinions.alias("other")
+    same = [one.c[name] == other.c[name] for name in ("model", "task", "question_id", "seed")]
+    both = [*same, one.c.scorer < other.c.scorer, one.c.passed.is_not(None), other.c.passed.is_not(None)]
+    counted = sql.select(one.c.scorer, other.c.scorer, sql.func.count(), _number(one.c.passed == other.c.passed))
+    pairs = index.rows(counted.where(*both).group_by(one.c.scorer, other.c.scorer))
+    rows = index.rows(
+        sql.select(one.c.model, one.c.task, one.c.question_id, one.c.seed, one.c.scorer.label("first"),
+                   one.c.passed.label("first_passed"), one.c.explanation.label("first_why"),
+                   other.c.scorer.label("second"), other.c.passed.label("second_passed"),
+                   other.c.explanation.label("second_why"))
+        .where(*both, one.c.passed != other.c.passed)
+        .order_by(one.c.task, one.c.question_id, one.c.model).limit(500)
+    )  # fmt: skip
+    return {"pairs": pairs, "rows": rows}
+
+
+# --------------------------------------------------------------------------------------------------------- progress
+
+
+def progress(index: Index) -> dict[str, Any]:
+    """How far a running experiment is: films made and scored, by model, and when it will be done."""
+    done = sql.func.sum(sql.case((samples.c.made.is_not(None), 1), else_=0))
+    films = _number(samples.c.has_film)
+    judged = sql.func.sum(sql.case((samples.c.verdict != "not scored", 1), else_=0))
+    rows = index.rows(
+        sql.select(samples.c.model, sql.func.count().label("asked"), done.label("done"), films.label("films"),
+                   judged.label("judged"), sql.func.max(samples.c.made).label("last"))
+        .group_by(samples.c.model).order_by(samples.c.baseline, samples.c.model)
+    )  # fmt: skip
+    rates = {}
+    for row in rows:
+        # By the last films: a model starts slowly, and may have been stopped in between.
+        recent = index.rows(
+            sql.select(samples.c.made).where(samples.c.model == row.model, samples.c.made.is_not(None))
+            .order_by(samples.c.made.desc()).limit(20)
+        )  # fmt: skip
+        span = recent[0].made - recent[-1].made if len(recent) > 1 else 0
+        each = span / (len(recent) - 1) if span else None
+        rates[row.model] = (each, each * (row.asked - row.done) if each else None)
+    return {"rows": rows, "rates": rates}
+
+
+# ----------------------------------------------------------------------------------------------------------- rating
+
+
+class Blind:
+    """Names for films that tell nothing about who made them."""
+
+    def __init__(self, index: Index, secret: bytes) -> None:
+        self._index, self._secret = index, secret
+        self._keys: dict[str, Key] = {}
+
+    def name(self, key: Key) -> str:
+        return hmac.new(self._secret, repr(key).encode(), hashlib.sha256).hexdigest()[:24]
+
+    def films(self) -> list[Key]:
+        """Every film by a model, but not those of baselines."""
+        c = samples.c
+        rows = self._index.rows(
+            sql.select(c.model, c.task, c.question_id, c.seed).where(c.has_film, sql.not_(c.baseline))
+        )
+        keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
+        self._keys = {self.name(key): key for key in keys}
+        return keys
+
+    def film(self, name: str) -> store.Sample | None:
+        if name not in self._keys:
+            self.films()
+        key = self._keys.get(name)
+        if key is None:
+            return None
+        model, task, question_id, seed = key
+        return store.Sample(outputs=self._index.outputs, model=model, task=task, question_id=question_id, seed=seed)
+
+
+def to_rate(
+    blind: Blind, ratings: Ratings, rater: str, each: int, disputed: bool, film: str
+) -> dict[str, Any]:  # fmt: skip
+    """The film to be rated next, or one that the rater wants to change."""
+    films, rated = blind.films(), ratings.current()
+    mine = {key: by_rater[rater] for key, by_rater in rated.items() if rater in by_rater}
+    again = blind.film(film) if film else None
+    key: Key | None = (again.model, again.task, again.question_id, again.seed) if again else None
+    if key is None:
+        split = _disputed(rated) if disputed else ()
+        key = next_for(rater, films, rated, each, split)
+    last = ratings.history(rater)[-1:]
+    return {
+        "film": blind.name(key) if key else None,
+        "question": _question(blind, key),
+        "info": _film_info(blind, key),
+        "before": mine.get(key) if key else None,
+        "disputed": disputed,
+        "done": sum(key in mine for key in films),
+        "total": len(films),
+        "last": blind.name(last[0].key) if last else None,
+        "rater": rater,
+    }
+
+
+def pair(blind: Blind, ratings: Ratings, rater: str) -> dict[str, Any]:
+    """Two films of one question by different models, in an order of the rater's own."""
+    by_question: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for model, task, question_id, seed in blind.films():
+        by_question[task, question_id, seed].append(model)
+    seen = {(p.task, p.question_id, p.seed, frozenset((p.left, p.right))) for p in ratings.preferences(rater)}
+    todo = [
+        (task, question_id, seed, one, other)
+        for (task, question_id, seed), models in by_question.items()
+        for i, one in enumerate(sorted(models))
+        for other in sorted(models)[i + 1 :]
+    ]
+    total = len(todo)
+    todo = [p for p in todo if (*p[:3], frozenset(p[3:])) not in seen]
+    chosen = min(todo, key=lambda p: hashlib.sha256(repr((rater, p)).encode()).hexdigest(), default=None)
+    found: dict[str, Any] = {"rater": rater, "done": total - len(todo), "total": total, "question": None, "sides": ()}
+    if chosen:
+        task, question_id, seed, *models = chosen
+        if int(hashlib.sha256(repr((rater, chosen, "side")).encode()).hexdigest(), 16) % 2:
+            models.reverse()
+        keys: Sequence[Key] = [(model, task, question_id, seed) for model in models]
+        found["question"] = _question(blind, keys[0])
+        found["sides"] = [(blind.name(key), _film_info(blind, key)) for key in keys]
+    return found
+
+
+def _disputed(rated: Mapping[Key, Mapping[str, Rating]]) -> list[Key]:
+    return [key for key, by_rater in rated.items() if len({r.passed for r in by_rater.values()}) > 1]
+
+
+def _question(blind: Blind, key: Key | None) -> Any:
+    return blind._index.question(key[1], key[2]) if key else None
+
+
+def _film_info(blind: Blind, key: Key | None) -> video.VideoInfo | None:
+    found = blind.film(blind.name(key)) if key else None
+    path = store.find_video(found) if found else None
+    return _info(path) if path else None

@@ -1,0 +1,190 @@
+"use strict";
+// Films: step by frames, several in sync, what the verifier read drawn over them. Ratings: by keyboard alone.
+(() => {
+  const FINE = 0.5;
+
+  const players = (box) => [...box.querySelectorAll(".player")].map((player) => {
+    const film = player.querySelector("video");
+    return { player, film, frames: () => Number(player.dataset.frames) || 0, fps: () => Number(player.dataset.fps) || 0 };
+  });
+
+  // A set of films that run together: the slider counts the frames of the first; others follow by their share of time.
+  const sync = (box) => {
+    const all = players(box);
+    const bar = box.querySelector(".controls");
+    if (!all.length || !bar) return;
+    const slider = bar.querySelector("input");
+    const shown = bar.querySelector("output");
+    const play = bar.querySelector("[data-do=play]");
+    const lead = all[0].film;
+    const count = () => Number(slider.max) + 1;
+    let playing = false;
+
+    const frame = () => Number(slider.value);
+    const follow = () => {
+      shown.value = `frame ${frame()}`;
+      for (const mark of box.querySelectorAll(".timeline .here")) mark.classList.remove("here");
+      box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList.add("here");
+      decoded();
+    };
+    const seek = (number) => {
+      slider.value = Math.min(count() - 1, Math.max(0, number));
+      for (const { film } of all) {
+        const seconds = film.duration;
+        if (Number.isFinite(seconds)) film.currentTime = ((frame() + FINE) / count()) * seconds;
+        else film.addEventListener("loadedmetadata", () => seek(frame()), { once: true });
+      }
+      follow();
+    };
+    const stop = () => {
+      playing = false;
+      play.textContent = "▶";
+      for (const { film } of all) film.pause();
+    };
+    const start = () => {
+      if (frame() >= count() - 1) seek(0);
+      playing = true;
+      play.textContent = "❚❚";
+      // The longest sets the pace, so that all end together.
+      const longest = Math.max(...all.map(({ film }) => film.duration || 0));
+      const speed = Number(bar.querySelector("select").value);
+      for (const { film } of all) {
+        film.playbackRate = Math.min(16, Math.max(0.0625, speed * ((film.duration || longest) / longest)));
+        film.play().catch(() => {});
+      }
+      requestAnimationFrame(watch);
+    };
+    const watch = () => {
+      if (!playing) return;
+      const now = Math.min(count() - 1, Math.floor((lead.currentTime / lead.duration) * count()));
+      if (now !== frame()) { slider.value = now; follow(); }
+      if (all.every(({ film }) => film.ended)) { stop(); seek(count() - 1); return; }
+      requestAnimationFrame(watch);
+    };
+
+    // The decoded state, drawn over the frame where the canvas lies in it.
+    const stage = box.querySelector("[data-state]");
+    const wish = box.querySelector("[data-do=decoded]");
+    let overlay = null;
+    const decoded = () => {
+      if (!stage || !wish) return;
+      if (!wish.checked) { overlay?.remove(); overlay = null; return; }
+      const kind = box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList;
+      if (!overlay) {
+        overlay = document.createElement("img");
+        overlay.className = "overlay";
+        overlay.alt = "what the verifier read";
+        const [left, top, width, height] = stage.dataset.box.split(" ").map(Number);
+        Object.assign(overlay.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
+        stage.querySelector(".screen").append(overlay);
+      }
+      const readable = kind && (kind.contains("state") || kind.contains("lost"));
+      overlay.hidden = !readable;
+      if (readable) overlay.src = stage.dataset.state + frame();
+    };
+
+    bar.addEventListener("click", (event) => {
+      const what = event.target.dataset.do;
+      if (what === "play") playing ? stop() : start();
+      if (what === "back" || what === "on") { stop(); seek(frame() + (what === "on" ? 1 : -1)); }
+    });
+    bar.querySelector("select").addEventListener("change", () => { if (playing) start(); });
+    slider.addEventListener("input", () => { stop(); seek(frame()); });
+    wish?.addEventListener("change", decoded);
+    box.addEventListener("click", (event) => {
+      const at = event.target.closest("[data-frame]");
+      if (at) { stop(); seek(Number(at.dataset.frame)); }
+    });
+    box.vmevalkit = {
+      toggle: () => (playing ? stop() : start()),
+      step: (by) => { stop(); seek(frame() + by); },
+      why: () => box.querySelector("[data-do=why]")?.click(),
+      decode: () => wish?.click(),
+      speed: () => {
+        const select = bar.querySelector("select");
+        select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+        select.dispatchEvent(new Event("change"));
+      },
+    };
+    follow();
+  };
+  for (const box of document.querySelectorAll("[data-sync]")) sync(box);
+
+  // Ratings: the token makes a rating that is sent twice one rating, also after the server was stopped in between.
+  const form = document.querySelector("form[data-rating]");
+  if (form) {
+    const token = form.elements.token;
+    token.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const button = form.querySelector("button[type=submit]");
+      button.disabled = true;
+      for (let wait = 500; ; wait = Math.min(8000, wait * 2)) {
+        try {
+          const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+          if (answer.ok) { location.assign(answer.url); return; }
+          if (answer.status < 500) { button.disabled = false; say(await answer.text()); return; }
+        } catch { /* the server is away */ }
+        say("The viewer does not answer; your rating is kept here and sent again.");
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    });
+    const say = (text) => {
+      let note = form.querySelector(".problem");
+      if (!note) { note = document.createElement("p"); note.className = "problem"; note.setAttribute("role", "status"); form.append(note); }
+      note.textContent = text;
+    };
+  }
+
+  const pick = (name, value) => {
+    const found = form?.querySelector(`input[name="${name}"][value="${value}"]`);
+    if (found) { found.checked = true; found.focus({ preventScroll: true }); }
+    return Boolean(found);
+  };
+  const films = () => document.querySelector("[data-sync]")?.vmevalkit;
+  const cards = () => [...document.querySelectorAll(".card a")];
+  const move = (by) => {
+    const all = cards();
+    const at = all.indexOf(document.activeElement);
+    all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
+  };
+  const keys = {
+    " ": () => films()?.toggle(),
+    ",": () => films()?.step(-1),
+    ".": () => films()?.step(1),
+    e: () => films()?.why(),
+    d: () => films()?.decode(),
+    s: () => films()?.speed(),
+    j: () => move(1),
+    k: () => move(-1),
+    "/": () => document.querySelector("input[type=search]")?.focus(),
+    a: () => { const box = document.querySelector("[data-answer]"); if (box) box.open = !box.open; },
+    y: () => pick("passed", "true"),
+    n: () => pick("passed", "false"),
+    c: () => form?.elements.comment.focus(),
+    u: () => document.querySelector("[data-do=undo]")?.click(),
+    Enter: () => form?.requestSubmit(),
+  };
+  const sides = ["left", "right", "both", "neither"];
+  for (let star = 1; star <= 5; star += 1) keys[star] = () => pick("stars", star) || pick("better", sides[star - 1]);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    const target = event.target;
+    if (target.closest("textarea")) { if (event.key === "Escape") target.blur(); return; }
+    if (target.closest("input[type=search], input:not([type]), select")) return;
+    if (event.key === "Enter" && (!form || target.closest("a, button, summary"))) return;
+    if (event.key === " " && target.closest("a, button, summary, input[type=checkbox]")) return;
+    if (form === null && ["a", "y", "n", "c", "u"].includes(event.key)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+
+  // Filters act at once.
+  for (const list of document.querySelectorAll("form.filters[method=get]")) {
+    list.addEventListener("change", (event) => { if (event.target.tagName === "SELECT") list.requestSubmit(); });
+    list.addEventListener("submit", () => {
+      for (const field of list.elements) if (field.name && !field.value) field.disabled = true;
+    });
+  }
+})();
