@@ -84,12 +84,11 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
         return show("sample.html", request, **pages.sample(index, ratings, found, row))
 
     @app.get("/question/{task}/{question_id}", response_class=HTMLResponse)
-    def question(request: Request, task: str, question_id: str) -> HTMLResponse:
+    def question(request: Request, task: str, question_id: str, seed: int | None = None) -> HTMLResponse:
         asked = index.question(task, question_id)
         if asked is None:
             raise NotThere(f"There is no question {question_id} of {task} in this set.")
-        rows = index.page(Wanted(task=task, question=question_id, sort="model"), 0, 500)
-        return show("question.html", request, asked=asked, rows=rows)
+        return show("question.html", request, **pages.question(index, asked, seed))
 
     @app.get("/compare", response_class=HTMLResponse)
     def compare(request: Request, a: str = "", b: str = "", mode: str = "solve", task: str = "") -> HTMLResponse:
@@ -105,7 +104,6 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
     @app.get("/progress", response_class=HTMLResponse)
     def progress(request: Request) -> HTMLResponse:
-        index.refresh()
         part = request.headers.get("HX-Request") == "true"
         return show("progress_table.html" if part else "progress.html", request, **pages.progress(index))
 

@@ -117,15 +117,13 @@ class Wanted(Record):
             yield samples.c.question_id == self.question
         for word in self.q.split():
             pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            fields = (samples.c.model, samples.c.question_id, samples.c.reason, samples.c.explanation, _prompt_of)
-            yield sql.or_(*(field.ilike(pattern, escape="\\") for field in fields))
-
-
-_prompt_of = (
-    sql.select(questions.c.prompt)
-    .where(questions.c.task == samples.c.task, questions.c.question_id == samples.c.question_id)
-    .scalar_subquery()
-)
+            fields = (samples.c.model, samples.c.question_id, samples.c.reason, samples.c.explanation)
+            asked = sql.select(questions.c.task, questions.c.question_id)
+            named = asked.where(questions.c.prompt.ilike(pattern, escape="\\"))
+            yield sql.or_(
+                *(field.ilike(pattern, escape="\\") for field in fields),
+                sql.tuple_(samples.c.task, samples.c.question_id).in_(named),
+            )
 
 
 class Index:
@@ -141,6 +139,9 @@ class Index:
         path = path or scores / ".index.sqlite"
         self.engine = connect(path)
         self._refreshing = threading.Lock()
+        self._choices: dict[str, list[tuple[str, int]]] | None = None
+        # Counts the changes: what was derived from the index is right while it stays the same.
+        self.revision = 0
         with self.engine.begin() as db:
             if db.scalar(sql.text("PRAGMA user_version")) != VERSION:
                 metadata.drop_all(db)
@@ -176,6 +177,9 @@ class Index:
                 written += [_opinion(score) for score in scores]
             gone = set(known) - seen
             self._store(described, altered, changed, written, gone, set(stored) - set(described))
+            if changed or gone or altered:
+                self._choices = None
+                self.revision += 1
             return len(changed) + len(gone)
 
     def _found(self, asked: Sequence[Question]) -> Iterator[tuple[store.Sample, dict[str, Path]]]:
@@ -252,12 +256,15 @@ class Index:
 
     def choices(self) -> dict[str, list[tuple[str, int]]]:
         """What samples can be filtered by, with how many there are of each."""
+        if self._choices is not None:
+            return self._choices
         found = {}
         for name in ("model", "task", "mode", "verdict", "reason", "difficulty", "agreement"):
             column = samples.c[name]
             rows = self.rows(sql.select(column, sql.func.count()).group_by(column).order_by(column))
             found[name] = [(str(value), number) for value, number in rows if value not in (None, "")]
         found["model"].sort(key=lambda item: (is_baseline(item[0]), item[0]))
+        self._choices = found
         return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from vmevalkit import defaults, store, video
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import KitError
 from vmevalkit.report.media import choose_frames
 from vmevalkit.report.rows import is_baseline
@@ -24,6 +25,9 @@ from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web.index import Index, opinions, samples
 from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
+
+# Rows of a table that a page shows at most.
+_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,15 @@ def _info(path: Any) -> video.VideoInfo | None:
         return None
 
 
+def question(index: Index, asked: Any, seed: int | None) -> dict[str, Any]:
+    """All models' films of a question, of one seed."""
+    at = (samples.c.task == asked.task, samples.c.question_id == asked.question_id)
+    seeds = [row.seed for row in index.rows(sql.select(samples.c.seed).where(*at).distinct().order_by(samples.c.seed))]
+    seed = seed if seed in seeds else DEFAULT_SEED if DEFAULT_SEED in seeds else seeds[0] if seeds else DEFAULT_SEED
+    found = sql.select(samples).where(*at, samples.c.seed == seed).order_by(samples.c.baseline, samples.c.model)
+    return {"asked": asked, "rows": index.rows(found), "seeds": seeds, "seed": seed}
+
+
 # -------------------------------------------------------------------------------------------------------- comparing
 
 
@@ -215,7 +228,7 @@ def compare(index: Index, a: str, b: str, mode: str, task: str) -> dict[str, Any
     return {"a": a, "b": b, "mode": mode, "task": task, "models": models, "rows": rows, "tally": tally,
             "modes": [name for name, _ in choices["mode"]], "tasks": [name for name, _ in choices["task"]],
             "p": mcnemar(tally[True, False], tally[False, True]),
-            "differ": [row for row in rows if row.a != row.b]}  # fmt: skip
+            "differ": [row for row in rows if row.a != row.b], "shown": _SHOWN}  # fmt: skip
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -278,23 +291,25 @@ class Blind:
     def __init__(self, index: Index, secret: bytes) -> None:
         self._index, self._secret = index, secret
         self._keys: dict[str, Key] = {}
+        self._revision = -1
 
     def name(self, key: Key) -> str:
         return hmac.new(self._secret, repr(key).encode(), hashlib.sha256).hexdigest()[:24]
 
     def films(self) -> list[Key]:
         """Every film by a model, but not those of baselines."""
-        c = samples.c
-        rows = self._index.rows(
-            sql.select(c.model, c.task, c.question_id, c.seed).where(c.has_film, sql.not_(c.baseline))
-        )
-        keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
-        self._keys = {self.name(key): key for key in keys}
-        return keys
+        revision = self._index.revision
+        if revision != self._revision:
+            c = samples.c
+            rows = self._index.rows(
+                sql.select(c.model, c.task, c.question_id, c.seed).where(c.has_film, sql.not_(c.baseline))
+            )
+            keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
+            self._keys, self._revision = {self.name(key): key for key in keys}, revision
+        return list(self._keys.values())
 
     def film(self, name: str) -> store.Sample | None:
-        if name not in self._keys:
-            self.films()
+        self.films()
         key = self._keys.get(name)
         if key is None:
             return None
