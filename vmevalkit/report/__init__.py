@@ -10,6 +10,7 @@ from types import ModuleType
 from vmevalkit import defaults, store
 from vmevalkit.report.media import films, question_pictures
 from vmevalkit.report.page import render
+from vmevalkit.report.plots import drawn, figures
 from vmevalkit.report.rows import Places, gather
 from vmevalkit.report.tables import records, summarize, to_csv, to_parquet, to_tex
 
@@ -24,7 +25,8 @@ def report(
     scores: Path = defaults.SCORES,
     report: Path = defaults.REPORT,
 ) -> Path:
-    """Show an experiment: index.html, scores.csv, scores.parquet, summary.json, table.tex and the page's pictures.
+    """Show an experiment: index.html, scores.csv, scores.parquet, summary.json, table.tex, figures as SVG and PDF for
+    papers, and the page's pictures.
 
     The page refers to the films where they lie, by relative paths, and opens from disk. The same input gives the same
     bytes; pictures that are up to date are kept, and nothing is deleted.
@@ -44,6 +46,9 @@ def report(
     store.write_bytes(places.report / "scores.parquet", to_parquet(samples))
     store.write_record(places.report / "summary.json", summary)
     store.write_text(places.report / "table.tex", to_tex(summary))
+    for name, figure in figures(gathered.rows, summary.analysis).items():
+        for kind in ("svg", "pdf"):
+            store.write_bytes(places.report / f"{name}.{kind}", drawn(figure, kind))
     media = places.report / "media"
     pictures = question_pictures(media, gathered.questions)
     shown = films(media, gathered.rows)
