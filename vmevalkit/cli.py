@@ -131,9 +131,16 @@ def score(
     scores: Scores = defaults.SCORES,
     workers: Workers = None,
     jsonl: Annotated[Path | None, typer.Option(help="Write one score a line into this file; - for stdout.")] = None,
+    judge_model: Annotated[str | None, typer.Option(help="For --scorer judge: the model that is asked.")] = None,
+    judge_url: Annotated[str | None, typer.Option(help="Its server, where that is not OpenAI's.")] = None,
+    limit_cost: Annotated[float | None, typer.Option(help="Dollars that the judge may spend in this run.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the judge: votes=5 layout=images.")
+    ] = None,
 ) -> None:
     """Decide about every film, also about films made elsewhere."""
     from vmevalkit.runner.scoring import iter_score
+    from vmevalkit.scorers.base import WORTH_ANOTHER_TRY
     from vmevalkit.store import write_text
 
     found = list(
@@ -144,6 +151,10 @@ def score(
             outputs=outputs,
             scores=scores,
             workers=workers or _cores(),
+            judge_model=judge_model,
+            judge_url=judge_url,
+            limit_cost=limit_cost,
+            settings=_settings(settings or [], None),
         )
     )
     if jsonl is not None:
@@ -155,10 +166,10 @@ def score(
     if jsonl is None or str(jsonl) != "-":
         _show_scores(found, scores)
     troubled = [
-        (f"{s.model}/{s.task}_task/{s.question_id}", s.explanation) for s in found if s.reason == "scorer_error"
+        (f"{s.model}/{s.task}_task/{s.question_id}", s.explanation) for s in found if s.reason in WORTH_ANOTHER_TRY
     ]
     if troubled:
-        _list_failures(troubled, "-v")
+        _list_failures(troubled)
         raise typer.Exit(1)
 
 
@@ -297,12 +308,12 @@ def _show_scores(found: Sequence[Any], scores: Path) -> None:
     typer.echo(f"scores in {scores}")
 
 
-def _list_failures(failed: Sequence[tuple[str, str]], flag: str) -> None:
+def _list_failures(failed: Sequence[tuple[str, str]], flag: str = "") -> None:
     for where, why in failed[:20]:
         print(f"failed: {where}: {why}", file=sys.stderr)
     if len(failed) > 20:
         print(f"... and {len(failed) - 20} more", file=sys.stderr)
-    print(f"to try again: the same command with {flag}", file=sys.stderr)
+    print(f"to try again: the same command{' with ' + flag if flag else ''}", file=sys.stderr)
 
 
 def _expand(argv: Sequence[str]) -> list[str]:

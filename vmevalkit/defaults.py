@@ -9,6 +9,7 @@ OUTPUTS = Path("data/outputs/pilot_experiment")
 SCORES = Path("data/scores/pilot_experiment")
 REPORT = Path("data/report")
 CHECKS = Path("data/check")
+CACHE = Path("data/cache")
 WEIGHTS = Path("weights")
 ENVIRONMENTS = Path("envs")
 

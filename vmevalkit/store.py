@@ -305,6 +305,12 @@ def score_path(scores: Path, score: Score) -> Path:
     return folder / f"{score.scorer}{seed_suffix(score.seed)}.json"
 
 
+def details_path(scores: Path, score: Score) -> Path:
+    """Where a scorer keeps what led to its score. A folder deeper than scores, so that it is not taken for one."""
+    folder = question_folder(scores / score.model, score.task, score.question_id)
+    return folder / score.scorer / f"details{seed_suffix(score.seed)}.json"
+
+
 def write_score(scores: Path, score: Score) -> None:
     write_record(score_path(scores, score), score)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.runner.executors.local import map_local
 from vmevalkit.runner.progress import track
-from vmevalkit.scorers.base import SCORERS, Scorer
+from vmevalkit.scorers.base import SCORERS, STOPPED, Scorer
 from vmevalkit.types import Question, Score
 
 log = logging.getLogger(__name__)
@@ -27,15 +29,27 @@ def score(
     outputs: Path | str = defaults.OUTPUTS,
     scores: Path | str = defaults.SCORES,
     workers: int = 1,
+    judge_model: str | None = None,
+    judge_url: str | None = None,
+    limit_cost: float | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Score]:
     """Score every model folder that is there (or those named) for every question of the set.
 
     A question without a video gets a score too: `missing`. Scores that are up to date are kept.
 
+    Args:
+        workers: processes side by side; a scorer that waits for a server has its own number of threads instead.
+        judge_model, judge_url, limit_cost, settings: of the scorer `judge`, see `scorers.judge.JudgeConfig`.
+
     Raises:
         UnknownName, UsageError: nothing has been written.
     """
-    return list(iter_score(scorer, model=model, questions=questions, outputs=outputs, scores=scores, workers=workers))
+    found = iter_score(
+        scorer, model=model, questions=questions, outputs=outputs, scores=scores, workers=workers,
+        judge_model=judge_model, judge_url=judge_url, limit_cost=limit_cost, settings=settings,
+    )  # fmt: skip
+    return list(found)
 
 
 def iter_score(
@@ -46,11 +60,20 @@ def iter_score(
     outputs: Path | str = defaults.OUTPUTS,
     scores: Path | str = defaults.SCORES,
     workers: int = 1,
+    judge_model: str | None = None,
+    judge_url: str | None = None,
+    limit_cost: float | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[Score]:
-    """Like `score`, one at a time and in order."""
+    """Like `score`, one at a time and in order: scorer by scorer, then sample by sample."""
     names = [scorer] if isinstance(scorer, str) else list(scorer)
+    own = {"model": judge_model, "url": judge_url, "limit_cost": limit_cost, **(settings or {})}
+    own = {name: value for name, value in own.items() if value is not None}
     for name in names:
         SCORERS[name]
+    if own and "judge" not in names:
+        raise UsageError(f"{', '.join(own)} is for the judge, which was not asked", "add --scorer judge")
+    scorers = [SCORERS[name].configured(own if name == "judge" else {}) for name in names]
     outputs, scores = Path(outputs), Path(scores)
     found = store.iter_models(outputs)
     wanted = [model] if isinstance(model, str) else list(model or found)
@@ -60,13 +83,25 @@ def iter_score(
     if not wanted:
         raise UsageError(f"there are no videos in {outputs}", "make some: vmevalkit generate --model NAME")
     asked = store.iter_questions(Path(questions))
-    jobs = [
-        (name, question, sample, scores)
-        for model_name in wanted
-        for question, sample in _samples(outputs, model_name, asked)
-        for name in names
-    ]
-    yield from track(map_local(score_one, jobs, workers), len(jobs), "scoring")
+    samples = [pair for model_name in wanted for pair in _samples(outputs, model_name, asked)]
+    for chosen in scorers:
+        yield from track(_decide(chosen, samples, scores, workers), len(samples), f"scoring by {chosen.name}")
+
+
+def _decide(
+    scorer: Scorer, samples: Sequence[tuple[Question, store.Sample]], scores: Path, workers: int
+) -> Iterator[Score]:
+    """Every sample, in processes or in the threads that the scorer wants."""
+    if not scorer.threads:
+        # By name, because processes make their scorers anew.
+        yield from map_local(score_one, [(scorer.name, *pair, scores) for pair in samples], workers)
+        return
+    with ThreadPoolExecutor(scorer.threads) as pool:
+        try:
+            yield from pool.map(lambda pair: _score(scorer, pair[0], pair[1], scores), samples)
+        finally:
+            scorer.close()
+            pool.shutdown(cancel_futures=True)
 
 
 def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[tuple[Question, store.Sample]]:
@@ -83,15 +118,21 @@ def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[t
 def score_one(job: Job) -> Score:
     """Score one sample and write it, unless its stored score is still right."""
     name, question, sample, scores = job
-    scorer = SCORERS[name]
+    return _score(SCORERS[name], question, sample, scores)
+
+
+def _score(scorer: Scorer, question: Question, sample: store.Sample, scores: Path) -> Score:
     stored = _current(scorer, question, sample, scores)
     if stored is not None:
         return stored
-    result = scorer.score(question, sample)
+    result, details = scorer.examine(question, sample)
+    if details is not None and result.reason != STOPPED:
+        store.write_record(store.details_path(scores, result), details)
     for other in scorer.others(question, sample):
         store.write_score(scores, other)
     # Last: it says that all of them are there.
-    store.write_score(scores, result)
+    if result.reason != STOPPED:
+        store.write_score(scores, result)
     return result
 
 

@@ -118,6 +118,13 @@ class Arc(CellsTask[Puzzle]):
     name = "arc"
     puzzle_type = Puzzle
     reasons = CELL_REASONS
+    rubric = {
+        "outcome": (
+            "The large empty grid holds the colours that the rule of the worked examples gives; cells that the "
+            "rule leaves empty are empty."
+        ),
+        "process": "Cells are filled one after another, in any order, and never with a wrong colour.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         side, count, fewest, most = _LEVELS[difficulty]

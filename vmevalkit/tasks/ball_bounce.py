@@ -109,6 +109,13 @@ class BallBounce(Task[Puzzle, Ball]):
         "off_course": "The ball leaves the path that gravity and its bounces give it.",
         "backwards": "The ball goes back to where it was.",
     }
+    rubric = {
+        "outcome": "The ball sticks to the field of the wall that its bouncing path leads to.",
+        "process": (
+            "The ball goes on to the right along the path of gravity and its bounces, each as high in proportion "
+            "as the dotted trail shows. How fast the film runs is free."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         bounces, fields, moments = _LEVELS[difficulty]

@@ -61,12 +61,15 @@ class Task(ABC, Generic[P, S]):
         version: raised when questions or verdicts change.
         puzzle_type: the record that describes one puzzle.
         reasons: sentences for the family's own reason codes.
+        rubric: for who judges by eye, what is right by criterion (see `CRITERIA`). What is left out is made from
+            `summary` and `reasons`.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     puzzle_type: type[P]
     reasons: ClassVar[dict[str, str]] = {}
+    rubric: ClassVar[dict[str, str]] = {}
 
     @property
     def summary(self) -> str:
@@ -319,11 +322,44 @@ REASONS: dict[str, str] = {
     "erased": "Something that was right is taken back.",
 }
 
+_MISTAKES = {reason: REASONS[reason] for reason in ("teleport", "several_at_once", "erased")}
+
 _HOLD = (
     "Keep everything exactly as it is. Nothing moves, nothing appears and nothing disappears. The camera is fixed.",
     "A still shot: the picture does not change at all from beginning to end, and the camera does not move.",
     "Nothing happens in this video. Every object stays in its place, and the camera stays fixed.",
 )
+
+CRITERIA = ("outcome", "process", "preservation")
+
+
+def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
+    """What a film must meet, in words for a person or a model that judges by eye, by criterion.
+
+    Args:
+        task: None for a question that was brought along; then the prompt alone says what is right.
+    """
+    if mode == "hold":
+        return {
+            "outcome": "The film ends with the same picture that it began with.",
+            "process": "Nothing moves, appears or disappears at any time.",
+            "preservation": "The whole scene is the same in every frame, and the camera stays where it is.",
+        }
+    general = {
+        "outcome": "What the words ask for is reached, and is held when the film ends.",
+        "process": "The change happens by steps that can be seen, and that the words allow.",
+        "preservation": "Everything that need not change stays: nothing else appears, disappears or changes, and the "
+        "camera is fixed.",
+    }
+    if task is None:
+        return general
+    mistakes = " ".join({**_MISTAKES, **task.reasons}.values())
+    own = {
+        "outcome": f"The puzzle is to {task.summary} It is solved, and the answer is held when the film ends.",
+        "process": f"Each step is legal and can be seen. These are mistakes: {mistakes}",
+    }
+    return {**general, **own, **task.rubric}
+
 
 TASKS: Registry[Task] = Registry("task", "vmevalkit.tasks")  # type: ignore[type-arg]
 

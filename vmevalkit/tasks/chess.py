@@ -121,6 +121,16 @@ class Chess(Task[Puzzle, State]):
         "piece_vanished": "A piece disappears that was not captured.",
         "second_move": "More than one piece moves.",
     }
+    rubric = {
+        "outcome": (
+            "The position is mate. Any mating move is right; at a mate in two, Black's reply and White's mate "
+            "follow the key move."
+        ),
+        "process": (
+            "One white piece slides from its square as the rules of chess allow, what it takes vanishes under it, "
+            "and it is one move in turn and no other. A knight may go straight or round a corner."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         kind = rng.choice("QQRRBBNNPP*S")

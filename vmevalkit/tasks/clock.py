@@ -70,6 +70,12 @@ class Clock(Task[Puzzle, Hands]):
         "hand_lost": "A hand is not whole, or it is gone.",
         "two_agents": "A hand is in more than one place.",
     }
+    rubric = {
+        "outcome": "Both hands show the start time plus the time that was asked for.",
+        "process": (
+            "The long hand turns clockwise through all positions, and the short hand follows at a twelfth of its pace."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         return Puzzle(shows=rng.randrange(12 * 60), forward=rng.randint(*_LEVELS[difficulty]))

@@ -100,6 +100,13 @@ class CostPath(Task[Puzzle, Moment]):
         "dots_changed": "Dots vanish from a cell.",
         "left_grid": "The blue disc leaves the cells.",
     }
+    rubric = {
+        "outcome": (
+            "The disc rests on the orange square, and the dots in all cells that it entered are as few as any way "
+            "has. Every such way is right, not the one shown alone."
+        ),
+        "process": "The disc is seen to walk from cell to neighbouring cell, never aslant.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         low, high, narrow, wide, shortest, longest, most = _LEVELS[difficulty]

@@ -66,6 +66,10 @@ class Counting(CellsTask[Puzzle]):
     name = "counting"
     puzzle_type = Puzzle
     reasons = {**CELL_REASONS, "wrong_order": "The total is written before every figure of the kind has its ring."}
+    rubric = {
+        "outcome": "Every figure of the asked kind has a ring, no other has one, and the box holds their number.",
+        "process": "Rings are drawn one after another in any order, and the number comes after the last ring.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, many, fewest, most, others, alike = _LEVELS[difficulty]

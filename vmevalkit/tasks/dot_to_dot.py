@@ -42,6 +42,10 @@ class DotToDot(StrokesTask[Puzzle]):
     name = "dot_to_dot"
     puzzle_type = Puzzle
     reasons = STROKE_REASONS
+    rubric = {
+        "outcome": "A closed line joins the dots in the order of their numbers and goes back to 1.",
+        "process": "The line grows from dot 1 to 2, 3 and so on, straight from dot to dot, in one place at a time.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         fewest, most = _LEVELS[difficulty]

@@ -68,6 +68,12 @@ class FlowConnect(StrokesTask[Puzzle]):
     name = "flow_connect"
     puzzle_type = Puzzle
     reasons = STROKE_REASONS
+    rubric = {
+        "outcome": (
+            "Each pair of equal discs is joined by a line of their colour, and every cell of the grid has a line."
+        ),
+        "process": "Lines grow along the cells one after another, from either end and in any order, and never cross.",
+    }
     both_ways = True
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:

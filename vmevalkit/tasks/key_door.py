@@ -116,6 +116,13 @@ class KeyDoor(Task[Puzzle, Moment]):
         "untouched": "A key or a door vanishes although the disc has not reached it.",
         "came_back": "A key or a door that was gone is there again.",
     }
+    rubric = {
+        "outcome": "The disc rests on the orange square.",
+        "process": (
+            "The disc walks through open passages, touches a key before it passes the door of its colour, and "
+            "keys and doors vanish only when it reaches them. Detours are allowed."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         small, large, locks, shortest, longest = _LEVELS[difficulty]

@@ -54,6 +54,12 @@ class LightSequence(CellsTask[Puzzle]):
     name = "light_sequence"
     puzzle_type = Puzzle
     reasons = {**CELL_REASONS, "wrong_order": "A lamp begins to glow before its turn."}
+    rubric = {
+        "outcome": "All lamps on the way that the arrows name glow, up to the lamp with the star, and no other.",
+        "process": (
+            "Each lamp begins to glow in its turn: its arrow names the next, the nearest lamp in that direction."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, count, fewest, most, aslant = _LEVELS[difficulty]

@@ -87,6 +87,13 @@ class Maze(Task[Puzzle, Place]):
         **AGENT_REASONS,
         "wall_crossed": "The blue disc goes through a wall.",
     }
+    rubric = {
+        "outcome": "The disc rests on the orange square.",
+        "process": (
+            "The disc is seen to move through open passages only, never through a wall. Walking into a dead end "
+            "and back is allowed."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         small, large, shortest, longest = _LEVELS[difficulty]

@@ -56,6 +56,12 @@ class Nonogram(CellsTask[Puzzle]):
     name = "nonogram"
     puzzle_type = Puzzle
     reasons = CELL_REASONS
+    rubric = {
+        "outcome": "The filled cells have, in each row and column, the runs that the numbers name.",
+        "process": (
+            "Cells are filled dark blue one after another, in any order; a cell that must stay empty is never filled."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         side, fewest, most, numbers = _LEVELS[difficulty]

@@ -85,6 +85,10 @@ class ObjectSubtraction(CellsTask[Puzzle]):
     name = "object_subtraction"
     puzzle_type = Puzzle
     reasons = {**CELL_REASONS, "wrong_place": "A figure vanishes or changes that should stay."}
+    rubric = {
+        "outcome": "The figures that the words name are gone, and all others are there.",
+        "process": "The figures vanish one after another, in any order, and none comes back.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, fewest, most, others = _LEVELS[difficulty]

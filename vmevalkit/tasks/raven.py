@@ -94,6 +94,10 @@ class Raven(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.55
     reasons = {**PIECE_REASONS, "wrong_card": "A card that does not fit the rows comes into the empty place."}
+    rubric = {
+        "outcome": "The one card that continues the rules of the rows lies in the empty place.",
+        "process": "That card slides from the right into the empty place. Its way is free.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         count, choices = _LEVELS[difficulty]

@@ -100,6 +100,13 @@ class RayReflection(StrokesTask[Puzzle]):
     name = "ray_reflection"
     puzzle_type = Puzzle
     reasons = STROKE_REASONS
+    rubric = {
+        "outcome": (
+            "A red line leads from the lamp over every mirror that it meets, turned as light is, to the pad that "
+            "it reaches."
+        ),
+        "process": "The line grows from the lamp straight ahead, from one end only and not all at once.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         level = _LEVELS[difficulty]

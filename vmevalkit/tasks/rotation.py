@@ -123,6 +123,13 @@ class Rotation(Task[Puzzle, Pose]):
         "object_lost": "The shape is gone.",
         "two_agents": "The shape is in more than one place.",
     }
+    rubric = {
+        "outcome": (
+            "The shape is turned about the ring by the angle and in the direction that was asked for, give or "
+            "take some degrees, and is not mirrored."
+        ),
+        "process": "The shape is seen to turn about the ring, with its form and its distance from the ring kept.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         angles, counts, others = _LEVELS[difficulty]

@@ -55,6 +55,10 @@ class ShapeSorter(PiecesTask[Puzzle]):
         "wrong_hole": "A shape enters a hole of another form or size.",
         "overlap": "A shape runs into another one.",
     }
+    rubric = {
+        "outcome": "Every shape of the tray lies in the hole of its own form and size.",
+        "process": "One shape at a time moves through free space into its hole, in any order.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         few, many, least, most, twins = _LEVELS[difficulty]

@@ -47,6 +47,10 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
         "not_into_gap": "A tile comes to rest where there is no gap beside it.",
         "off_track": "A tile leaves its row and column.",
     }
+    rubric = {
+        "outcome": "The tiles stand in reading order, with the gap at the lower right.",
+        "process": "Tiles slide straight into the gap, one after another. Detours are allowed.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         least, most = _LEVELS[difficulty]

@@ -61,6 +61,10 @@ class Sorting(PiecesTask[Puzzle]):
         "along_the_row": "A disc moves along the row instead of above or below it.",
         "overlap": "Two discs run into each other.",
     }
+    rubric = {
+        "outcome": "The sizes of the discs grow towards the thick end of the wedge.",
+        "process": "Two discs at a time exchange their places. Any swaps will do.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         few, many, least, most, ratio = _LEVELS[difficulty]

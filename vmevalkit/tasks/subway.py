@@ -96,6 +96,13 @@ class Subway(Task[Puzzle, Moment]):
         "changed_line": "The train gets to another place than its line leads to.",
         "too_long": "The train passes more stations than need be.",
     }
+    rubric = {
+        "outcome": (
+            "The train rests on the orange station and passed as few stations as any way has. Every such way is "
+            "right, not the one shown alone."
+        ),
+        "process": "The train rides along the coloured lines and changes the line only at a station that both share.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, count, (fewest, most), shortest, longest, saved = _LEVELS[difficulty]

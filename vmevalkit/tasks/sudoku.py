@@ -90,6 +90,10 @@ class Sudoku(Task[Puzzle, Board]):
         "several_at_once": "Several cells are filled at the same time.",
         "digit_removed": "A digit that was written disappears again.",
     }
+    rubric = {
+        "outcome": "Every empty cell holds its right digit.",
+        "process": "Digits are written one cell after another, in any order and any colour, and never a wrong one.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         rows, columns, fewest, most = _LEVELS[difficulty]

@@ -42,6 +42,10 @@ class Symmetry(CellsTask[Puzzle]):
     name = "symmetry"
     puzzle_type = Puzzle
     reasons = CELL_REASONS
+    rubric = {
+        "outcome": "The empty half is the mirror image of the given half, in the same colours.",
+        "process": "Cells are filled one after another, in any order.",
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         small, large, fewest, most, colours = _LEVELS[difficulty]

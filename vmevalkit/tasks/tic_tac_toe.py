@@ -86,6 +86,12 @@ class TicTacToe(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.45
     reasons = {**PIECE_REASONS, "wrong_cell": "The mark rests in a cell that is not the right one."}
+    rubric = {
+        "outcome": "The coloured mark rests in the one best cell: it completes a line, stops one, or wins by force.",
+        "process": (
+            "The mark slides from its tray into the cell. It may pass over other marks, but rests in no wrong cell."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         kind, side, fewest, most = rng.choice(_LEVELS[difficulty])

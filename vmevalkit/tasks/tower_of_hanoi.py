@@ -60,6 +60,13 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         "from_below": "A disc is taken from below another one.",
         "through_peg": "A disc moves sideways through a peg instead of being lifted off it.",
     }
+    rubric = {
+        "outcome": "All discs are stacked on the peg above the star.",
+        "process": (
+            "Only top discs are lifted, carried over the pegs and lowered, one after another, and never onto a "
+            "smaller one. Any legal way will do."
+        ),
+    }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         few, many, least, most = _LEVELS[difficulty]
