@@ -2,6 +2,7 @@
 
     python benchmarks/cogvideox.py --weights /tmp/full                              5B, all rows
     python benchmarks/cogvideox.py --weights /tmp/full --model cogvideox1.5-5b-i2v --steps 10 --rows stock exact
+    python benchmarks/cogvideox.py --exactness                 one forward pass against float32; needs no weights
     python benchmarks/cogvideox.py --weights /tmp/full --caps 8 12 24 48 --document docs/measurements.md --plot plot.svg
 
 Each row is a process of its own, so that peaks are its own and memory starts empty. It makes a film of two steps, which
@@ -39,6 +40,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "stock, blocks compiled": {"speed": "reference", "memory": "resident"},
     "stock, sequential": {"speed": "reference", "memory": "sequential"},
     "exact": {"speed": "exact", "memory": "resident"},
+    "exact, model": {"speed": "exact", "memory": "model"},
+    "exact, group": {"speed": "exact", "memory": "group"},
+    "exact, tiled": {"speed": "exact", "memory": "tiled"},
     "fast": {"speed": "fast", "memory": "resident"},
 }
 
@@ -51,13 +55,17 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=ROWS)
     parser.add_argument("--caps", nargs="*", type=float, default=[], help="rows under a cap of so many 10^9 bytes")
     parser.add_argument("--profile", action="store_true", help="where the GPU's time goes in a film of the exact row")
+    parser.add_argument("--exactness", action="store_true", help="how far a forward pass is from float32, and no more")
+    parser.add_argument("--layers", type=int, default=42, help="for --exactness: of the transformer")
     parser.add_argument("--document", type=Path, help="append the table to this file")
     parser.add_argument("--plot", type=Path, help="SVG of a film's time against the cap")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     parser.add_argument("--cap", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--frames", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.row == "ceilings":
+    if arguments.exactness:
+        exactness(arguments.model, arguments.layers)
+    elif arguments.row == "ceilings":
         print(json.dumps(ceilings(arguments.model)))
     elif arguments.row:
         print(json.dumps(measure(arguments)))
@@ -201,6 +209,79 @@ def profile(service: CogVideoXService) -> None:
     for kernel in kernels[:14]:
         spent = kernel.self_device_time_total
         print(f"| `{kernel.key[:70]}` | {kernel.count} | {spent / 1000:.1f} | {spent / total:.1%} |")
+
+
+def exactness(model: str, layers: int) -> None:
+    """Print relative distances of one forward pass at the real shapes (small ones on the CPU), with random weights."""
+    import torch
+
+    from vmevalkit.models import _diffusers
+    from vmevalkit.models._blocks import Blocks
+
+    spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
+    script: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(script)  # type: ignore[union-attr]
+    like = next(like for like, name in script.MODELS.items() if name == model)
+    device = _diffusers.pick_device("auto")
+    size, dtype = ("full", torch.bfloat16) if device == "cuda" else ("tiny", torch.float32)
+    width, height, frames = script.FULL_FRAME[like] if size == "full" else script.TINY_FRAME[like]
+    latents = (frames - 1) // 4 + 1
+    latents += latents % 2 if like == "1.5" else 0
+
+    def build() -> Any:
+        torch.manual_seed(0)
+        torch.set_default_dtype(dtype)
+        with torch.device(device):
+            transformer = script.components(like, size, 1000)["transformer"]()
+        torch.set_default_dtype(torch.float32)
+        transformer = transformer.to(dtype).requires_grad_(False)
+        transformer.transformer_blocks = transformer.transformer_blocks[:layers]
+        random = torch.Generator(device).manual_seed(1)
+        for name, parameter in transformer.named_parameters():
+            if "transformer_blocks" in name and parameter.ndim == 1:  # norms and biases: as made, they do nothing
+                parameter.add_(0.1 * torch.randn(parameter.shape, device=device, generator=random).to(dtype))
+        return transformer
+
+    def forward(transformer: Any) -> Any:
+        random, kind, config = torch.Generator().manual_seed(2), transformer.dtype, transformer.config
+        tokens = latents // (config.patch_size_t or 1) * (height // 16) * (width // 16)
+        angles = torch.randn(tokens, config.attention_head_dim // 2, generator=random).to(device)
+        angles = angles.repeat_interleave(2, dim=1)
+        film = torch.randn(1, latents, config.in_channels, height // 8, width // 8, generator=random)
+        text = torch.randn(1, 226, config.text_embed_dim, generator=random)
+        ofs = torch.full((1,), 2.0, device=device, dtype=kind) if like == "1.5" else None
+        return transformer(
+            hidden_states=film.to(device, dtype).to(kind), encoder_hidden_states=text.to(device, dtype).to(kind),
+            timestep=torch.full((1,), 500, device=device), image_rotary_emb=(angles.cos(), angles.sin()), ofs=ofs,
+            return_dict=False,
+        )[0].float()  # fmt: skip
+
+    def distance(a: Any, b: Any) -> str:
+        return f"{float((a - b).norm() / b.norm()):.2e}"
+
+    with torch.no_grad():
+        stock = forward(build())
+        exactly = forward(build().float())
+        transformer = build()
+        heads = transformer.config.num_attention_heads
+        attention = _diffusers.pick_attention("auto", latents * height * width // 256, heads, device)
+        transformer.transformer_blocks = torch.nn.ModuleList(
+            [Blocks(transformer.transformer_blocks, device, attention, streamed=False)]
+        )
+        ours = forward(transformer)
+        print(f"{model}, {layers} layers, {dtype}, attention by {attention}; relative distances:")
+        print(f"stock to float32 {distance(stock, exactly)}, exact to float32 {distance(ours, exactly)}, "
+              f"exact to stock {distance(ours, stock)}")  # fmt: skip
+        print(f"the same bits again: {torch.equal(ours, forward(transformer))}")
+        for streamed, fp8 in ((True, False), (False, True)) if device == "cuda" else ((False, True),):
+            transformer = build()
+            transformer.transformer_blocks = torch.nn.ModuleList(
+                [Blocks(transformer.transformer_blocks, device, attention, streamed, fp8)]
+            )
+            other = forward(transformer)
+            print(
+                f"fast to exact {distance(other, ours)}" if fp8 else f"streamed, the same: {torch.equal(other, ours)}"
+            )
 
 
 def ceilings(model: str) -> dict[str, Any]:

@@ -9,12 +9,13 @@ QUESTIONS=(tests_0001 tests_0002)
 
 usage() {
     cat <<EOF
-usage: bash setup/install_model.sh NAME... [--validate] [--weights DIR] [--force]
+usage: bash setup/install_model.sh NAME... [--fast] [--validate] [--weights DIR] [--force]
        bash setup/install_model.sh --list
 
 Makes a Python environment with exact versions for each model, in envs/NAME. One that is there and good is kept.
 
   --list         the models that can be installed, and which are
+  --fast         the newest versions that were measured, with the fastest kernels, in envs/NAME-fast; a run prefers it
   --validate     then let the model answer ${QUESTIONS[*]} in few steps, and check the films
   --weights DIR  take the model's weights from DIR instead of the hub, for --validate
   --force        make environments again that are there
@@ -30,6 +31,7 @@ list() {
     for name in "${OPENSOURCE_MODELS[@]}"; do
         state="not installed"
         if is_installed "$name"; then state="installed"; fi
+        if is_installed "$name-fast"; then state="installed (fast)"; fi
         printf '%-24s %s\n' "$name" "$state"
     done
 }
@@ -38,6 +40,7 @@ list() {
 validate() {
     local name=$1 weights=$2 env outputs status=0
     env=$(environment_of "$name")
+    if [ "$FAST" = 1 ]; then env=$env-fast; fi
     outputs=$(mktemp -d "${TMPDIR:-/tmp}/vmevalkit-validate.XXXXXX") || return 1
     say "$name: answering ${QUESTIONS[*]} into $outputs"
     "$env/bin/vmevalkit" generate --model "$name" --task-id "${QUESTIONS[@]}" --no-baselines \
@@ -51,6 +54,7 @@ names=()
 weights=""
 check=0
 FORCE=0
+FAST=0
 while [ $# -gt 0 ]; do
     case "$1" in
         --list)
@@ -63,6 +67,7 @@ while [ $# -gt 0 ]; do
             ;;
         --validate) check=1 ;;
         --force) FORCE=1 ;;
+        --fast) FAST=1 ;;
         --weights)
             [ $# -ge 2 ] || usage_error "--weights needs a folder"
             weights=$2
@@ -83,7 +88,7 @@ if [ -n "$weights" ]; then
     weights=$(cd "$weights" && pwd -P)
 fi
 
-export FORCE
+export FORCE FAST
 failed=()
 for name in "${names[@]}"; do
     # A process of its own: the first command that fails ends it, and the next model still gets its turn.

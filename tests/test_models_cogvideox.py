@@ -20,6 +20,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vmevalkit import defaults, video
+from vmevalkit.cli import main
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, QuestionError, UnknownName, WeightsError
 from vmevalkit.models import MODELS, _diffusers, _weights
 from vmevalkit.models.base import Request
@@ -645,6 +646,12 @@ def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, pictur
         service.generate(replace(request, prompt="zebra " * 230))
 
 
+def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    questions = str(ROOT / "data" / "questions")
+    assert main(["generate", "--model", TINY[0], "--speed", "warp", "--questions", questions, "--dry-run"]) == 2
+    assert "speed = 'warp'" in capsys.readouterr().err
+
+
 def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_path: Path) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="exact", attention="fa3", device="cpu")
     assert "attention = 'fa3': it does not run here; there are: sdpa" in wrapper.generate(picture, PROMPT)["error"]
@@ -654,26 +661,38 @@ def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("free", "plan", "without_group"),
+    ("free", "exact", "stock", "old_stock"),
     [
-        (80, "resident", "resident"),
-        (30, "model", "model"),
-        (22, "group", "group"),
-        (8, "tiled", "sequential"),
-        (4.4, "sequential", "sequential"),
-        (1, "sequential", "sequential"),
+        (80, "resident", "resident", "resident"),
+        (30, "model", "model", "model"),
+        (22, "group", "group", "group"),
+        (8, "tiled", "tiled", "sequential"),
+        (4.4, "tiled", "sequential", "sequential"),
     ],
 )
 def test_the_fastest_plan_that_fits(
-    free: float, plan: str, without_group: str, monkeypatch: pytest.MonkeyPatch
+    free: float, exact: str, stock: str, old_stock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs = MODELS[FULL[0]].memory_gib
+
+    def pick(speed: Any) -> str:
+        return _diffusers.pick_plan("auto", _diffusers.plans(speed, "cuda"), needs, free)
+
     monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: True)
-    assert _diffusers.pick_plan("auto", "cuda", needs, free) == plan
+    assert (pick("exact"), pick("fast"), pick("reference")) == (exact, exact, stock)
     monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: False)
-    assert _diffusers.pick_plan("auto", "cuda", needs, free) == without_group
-    with pytest.raises(ConfigError, match="diffusers"):
-        _diffusers.pick_plan("tiled", "cuda", needs, free)
+    assert pick("reference") == old_stock
+
+
+def test_plans_that_are_wanted() -> None:
+    needs = MODELS[FULL[0]].memory_gib
+    on_gpu, on_cpu = _diffusers.plans("reference", "cuda"), _diffusers.plans("exact", "cpu")
+    assert _diffusers.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
+    assert _diffusers.pick_plan("auto", on_cpu, needs, 0) == "resident"
+    with pytest.raises(ConfigError, match="memory = 'model': not possible here; there are: auto, resident"):
+        _diffusers.pick_plan("model", on_cpu, needs, 0)
+    with pytest.raises(ConfigError, match="memory = 'sequential'"):
+        _diffusers.pick_plan("sequential", _diffusers.plans("exact", "cuda"), needs, 140)
 
 
 def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
@@ -686,21 +705,15 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return "a film"
 
-    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", "cuda") == ("a film", "group")
+    exact, none = _diffusers.plans("exact", "cuda"), _diffusers.plans("exact", "cpu")
+    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a film", "group")
     assert tried == ["model", "group"]
     with pytest.raises(torch.OutOfMemoryError):
-        _diffusers.within_memory(lambda plan: attempt(plan, "sequential"), "model", "cuda")
-    with pytest.raises(torch.OutOfMemoryError):
-        _diffusers.within_memory(lambda plan: attempt(plan, "none"), "resident", "cpu")
-    assert tried == ["model", "group"] * 2 + ["resident"]
-
-
-def test_plans_that_are_forced() -> None:
-    needs = MODELS[FULL[0]].memory_gib
-    assert _diffusers.pick_plan("sequential", "cuda", needs, 140) == "sequential"
-    assert _diffusers.pick_plan("auto", "cpu", needs, 0) == "resident"
-    with pytest.raises(ConfigError, match="memory = 'model'"):
-        _diffusers.pick_plan("model", "cpu", needs, 0)
+        _diffusers.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
+    for smallest, possible in (("tiled", exact), ("resident", none)):
+        with pytest.raises(torch.OutOfMemoryError):
+            _diffusers.within_memory(lambda plan: attempt(plan, "no plan"), smallest, possible)  # type: ignore[arg-type]
+    assert tried == ["model", "group"] * 2 + ["tiled", "resident"]
 
 
 def test_too_old_libraries_are_named() -> None:
@@ -723,6 +736,22 @@ def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tm
         assert film.settings["dtype"] == "bfloat16"
         assert film.settings["vae_tiling"] == (memory in _diffusers.TILED)
         assert film.peak_memory_bytes["cuda"] > 0
+
+
+def test_streamed_weights_are_those_of_their_layer() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    from vmevalkit.models._stream import stream_modules
+
+    layers = torch.nn.Sequential(*(torch.nn.Linear(256, 256) for _ in range(5)))
+    x = torch.randn(8, 256)
+    with torch.no_grad():
+        expected = [layers[:count](x) for count in range(6)]
+        stream_modules(layers, "cuda")
+        # Whole, broken off in the middle, and whole again.
+        for count in (5, 5, 3, 5):
+            assert torch.allclose(layers[:count](x.cuda()).cpu(), expected[count], atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------------------ script

@@ -29,7 +29,7 @@ from vmevalkit.report import report
 from vmevalkit.report.media import choose_frames
 from vmevalkit.report.tables import COLUMNS, Cell, Summary, tex
 from vmevalkit.stats import wilson
-from vmevalkit.types import GenerationResult, Mode, QuestionMetadata, Score
+from vmevalkit.types import GenerationResult, Geometry, Mode, Provenance, QuestionMetadata, Score
 
 EVIL = "</script><script>alert('x')</script> & \"quoted\" <img src=x onerror=alert(1)>\r\nÄ second line"
 
@@ -235,6 +235,22 @@ def test_several_seeds_are_samples_of_their_own_and_all_questions_are_asked_with
     assert small.cell("solve", "mine").tally.passed == 1
     assert "Several films a question (mine)" in small.page
     assert 'id="mine/maze/maze_0000_seed7"' in small.page
+
+
+def test_films_of_less_precision_are_named(small: World) -> None:
+    film = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0000")
+    for speed in ("exact", "fast"):
+        provenance = Provenance(
+            model="mine", kit_version="1", seed=42, prompt_sha256="", image_sha256="", frames=20, fps=8,
+            video_seconds=2.5, size=(96, 64), geometry=Geometry.place((96, 64), (96, 64)), settings={"speed": speed},
+        )  # fmt: skip
+        result = GenerationResult(
+            success=True, video_path="video/video.mp4", error=None, duration_seconds=1.0, generation_id="1",
+            model="mine", status="completed", metadata=provenance.model_dump(mode="json"),
+        )  # fmt: skip
+        store.write_record(film.result, result)
+        small.make()
+        assert ("films of mine were made with --speed fast" in small.page) == (speed == "fast")
 
 
 def test_a_failed_generation_that_was_not_scored_says_so(small: World) -> None:

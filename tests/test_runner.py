@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import store, video
 from vmevalkit.errors import ConfigError, UnknownName, UsageError
+from vmevalkit.runner.executors.local import gpus, run_local
 from vmevalkit.types import GenerationResult
 
 
@@ -291,3 +296,37 @@ def test_results_are_json_that_a_stranger_can_read(experiment: Experiment) -> No
         "success", "video_path", "error", "duration_seconds", "generation_id", "model", "status", "metadata",
     }  # fmt: skip
     assert raw["metadata"]["video_seconds"] == 49 / 8
+
+
+def _gpu_of_this_process() -> str:
+    time.sleep(0.2)  # so that one process does not answer everything
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def _gpu(model: str, item: int) -> Callable[[], str]:
+    time.sleep(0.2)
+    return lambda: model
+
+
+def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
+    assert gpus() == ["3", "5"]
+    assert set(run_local(_gpu_of_this_process, _gpu, range(8), workers=2)) == {"3", "5"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus() == []
+
+
+def test_a_film_is_written_while_the_next_one_is_made() -> None:
+    second_has_begun = threading.Event()
+
+    def begin(model: str, item: int) -> Callable[[], int]:
+        if item == 1:
+            second_has_begun.set()
+
+        def finish() -> int:
+            assert second_has_begun.wait(10)
+            return item
+
+        return finish
+
+    assert list(run_local(lambda: "a model", begin, [0, 1, 2], workers=1)) == [0, 1, 2]

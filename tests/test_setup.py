@@ -110,6 +110,21 @@ def test_everything_is_pinned(name: str) -> None:
     assert pins["diffusers"] == ("0.32.2" if "1.5" in name else "0.31.0")
 
 
+@pytest.mark.parametrize("name", sorted(folder.name for folder in (SETUP / "models").iterdir()))
+def test_the_fast_lane_is_pinned_too(name: str) -> None:
+    lines = (SETUP / "models" / name / "requirements-fast.txt").read_text().splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    pins = [re.fullmatch(r"([a-z0-9.-]+)==([A-Za-z0-9.]+)(?: ; .+)?", line) for line in wanted]
+    assert all(pins)
+    versions = dict(pin.groups() for pin in pins if pin)
+    reference = (SETUP / "models" / name / "requirements.txt").read_text()
+    # Whatever the kit needs in one lane it needs in the other.
+    kit = re.search(r"# What the kit itself needs.*?\n\n", reference, re.DOTALL)
+    assert kit is not None
+    assert set(re.findall(r"(?m)^([a-z0-9.-]+)==", kit[0])) <= set(versions)
+    assert {"torch", "diffusers", "triton", "fa3-fwd"} <= set(versions)
+
+
 def test_list_and_help_touch_nothing(clone: Clone) -> None:
     assert re.findall(r"^(\S+) +not installed$", clone.run("--list"), re.MULTILINE) == opensource_models()
     assert "--validate" in clone.run("--help")
@@ -123,7 +138,7 @@ def test_list_and_help_touch_nothing(clone: Clone) -> None:
         (["cogvideox-5b"], "unknown model 'cogvideox-5b' (did you mean cogvideox-5b-i2v?)"),
         ([NAME, "CogVideoX1.5"], "did you mean cogvideox1.5-5b-i2v?"),
         (["sora"], "there are: cogvideox-5b-i2v"),
-        ([NAME, "--fast"], "unknown option '--fast'"),
+        ([NAME, "--quick"], "unknown option '--quick'"),
         ([NAME, "--weights"], "needs a folder"),
         ([NAME, "--weights", "no such folder"], "no folder no such folder"),
     ],
@@ -141,6 +156,25 @@ def test_a_good_environment_is_kept_and_force_makes_it_again(clone: Clone) -> No
     assert clone.log.count("-m venv") == calls == 1
     clone.run(NAME, "--force")
     assert clone.log.count("-m venv") == 2
+
+
+def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    (clone.calls / "bin" / "python3.10").rename(clone.calls / "bin" / "python3.12")
+    assert "installed in" in clone.run(NAME, "--fast")
+    (install,) = [line for line in clone.log.splitlines() if " -r " in line]
+    assert "requirements-fast.txt" in install
+    assert "nvidia.txt" not in install
+    assert re.search(rf"^{NAME} +installed \(fast\)$", clone.run("--list"), re.MULTILINE)
+    assert environment.environment_state(NAME) == "missing"
+    assert environment.environment_python(MODELS[NAME]) == clone.root / "envs" / f"{NAME}-fast" / "bin" / "python"
+    clone.run(NAME)
+    assert environment.preferred(NAME) == f"{NAME}-fast"
+    with (clone.root / "setup" / "models" / NAME / "requirements-fast.txt").open("a") as file:
+        file.write("colour==1.0\n")
+    assert environment.environment_state(f"{NAME}-fast") == "outdated"
+    assert environment.environment_state(NAME) == "ready"
+    assert environment.install_command(f"{NAME}-fast") == f"bash setup/install_model.sh {NAME} --fast"
 
 
 def test_other_pins_or_another_folder_make_it_again(clone: Clone, tmp_path: Path) -> None:

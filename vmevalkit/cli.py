@@ -99,6 +99,9 @@ def generate(
     ] = True,
     duration: Annotated[float | None, typer.Option(help="Seconds of film, for models that can choose.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder with the weights, instead of the hub.")] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="exact, reference, or fast: float8, which shows; for models that can choose.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the model: num_inference_steps=20.")
     ] = None,
@@ -110,7 +113,7 @@ def generate(
     wanted: dict[str, Any] = {
         "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
         "outputs": outputs, "retry_failed": retry_failed, "baselines": baselines, "duration": duration,
-        "settings": _settings(settings or [], weights),
+        "settings": _settings([*(settings or []), *([f"speed={speed}"] if speed else [])], weights),
     }  # fmt: skip
     if dry_run:
         _show_plans(plan(model, **wanted)[0])

@@ -57,25 +57,30 @@ suggest() {
     fi
 }
 
-# is_supported PYTHON: it runs, is 3.10 or 3.11 (the pinned wheels exist for these two), and can make environments.
+# is_supported PYTHON: it runs, is one that the pinned wheels exist for, and can make environments.
 is_supported() {
-    "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))' >/dev/null 2>&1
+    local minors="10, 11"
+    if [ "${FAST:-0}" = 1 ]; then minors="11, 12, 13"; fi
+    "$1" -c "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in [(3, n) for n in ($minors)])" \
+        >/dev/null 2>&1
 }
 
 # find_python: print the path of a Python that the pins support. A name on PATH may be a shim that does not run.
 find_python() {
-    local candidate
-    for candidate in python3.10 python3.11 python3 python "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[01].*/bin/python; do
+    local candidate supported="3.10 or 3.11"
+    for candidate in python3.10 python3.11 python3.12 python3.13 python3 python \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[0123].*/bin/python; do
         if is_supported "$candidate"; then
             "$candidate" -c 'import sys; print(sys.executable)'
             return 0
         fi
     done
-    say "error: the pinned packages need Python 3.10 or 3.11 (with venv), and there is none. Get one with one of these:"
-    say "  sudo apt install python3.11 python3.11-venv     Debian 12; Ubuntu 22.04 has python3.10 python3.10-venv"
+    if [ "${FAST:-0}" = 1 ]; then supported="3.11, 3.12 or 3.13"; fi
+    say "error: the pinned packages need Python $supported (with venv), and there is none. Get one with one of these:"
+    say "  sudo apt install python3.11 python3.11-venv     Debian 12; Ubuntu 22.04 has 3.10, Ubuntu 24.04 3.12"
     say "  brew install python@3.11                        macOS"
-    say "  pyenv install 3.10                              anywhere"
-    say "  conda create -n py310 python=3.10 && conda activate py310"
+    say "  pyenv install 3.11                              anywhere"
+    say "  conda create -n py311 python=3.11 && conda activate py311"
     return 1
 }
 
@@ -107,13 +112,21 @@ sha256() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-64
 }
 
-# marker_of NAME: what the marker of a good environment holds. The folder counts because environments cannot be moved.
+# requirements_of ENVIRONMENT: NAME, or NAME-fast with the newer versions.
+requirements_of() {
+    case "$1" in
+        *-fast) printf '%s\n' "$ROOT/setup/models/${1%-fast}/requirements-fast.txt" ;;
+        *) printf '%s\n' "$ROOT/setup/models/$1/requirements.txt" ;;
+    esac
+}
+
+# marker_of ENVIRONMENT: what the marker of a good one holds. The folder counts because environments cannot be moved.
 marker_of() {
-    cat "$ROOT/setup/models/$1/requirements.txt" "$ROOT/setup/models/$1/setup.sh" "$ROOT/setup/lib/nvidia.txt" | sha256
+    cat "$(requirements_of "$1")" "$ROOT/setup/models/${1%-fast}/setup.sh" "$ROOT/setup/lib/nvidia.txt" | sha256
     environment_of "$1"
 }
 
-# is_installed NAME: finished, from the pins of today, and its Python still runs.
+# is_installed ENVIRONMENT: finished, from the pins of today, and its Python still runs.
 is_installed() {
     local env
     env=$(environment_of "$1")
@@ -127,14 +140,15 @@ pip_install() {
 }
 
 # make_environment NAME OBJECT...: make envs/NAME from setup/models/NAME/requirements.txt, unless a good one is there;
-# FORCE=1 makes it again. OBJECT is module:attribute, to be imported at the end. The environment is made in place,
+# FORCE=1 makes it again, FAST=1 makes envs/NAME-fast from requirements-fast.txt. OBJECT is module:attribute, to be imported at the end. The environment is made in place,
 # because it cannot be moved; the marker, written last, is what makes it one.
 make_environment() {
     local name=$1 env requirements python torch
-    local index=()
+    local index=() constraints=(-c "$ROOT/setup/lib/nvidia.txt")
     shift
+    if [ "${FAST:-0}" = 1 ]; then name=$name-fast; fi
     env=$(environment_of "$name")
-    requirements=$ROOT/setup/models/$name/requirements.txt
+    requirements=$(requirements_of "$name")
     if [ "${FORCE:-0}" != 1 ] && is_installed "$name"; then
         say "$name: the environment is there and good: $env"
         return 0
@@ -151,12 +165,14 @@ make_environment() {
     # pip and what builds packages come first, at their own pins: nothing is built with whatever is newest today.
     # shellcheck disable=SC2046 # two words
     pip_install "$python" --quiet $(grep -E '^(pip|setuptools)==' "$requirements")
-    torch=$(torch_build "$python" "$(sed -n 's/^torch==//p' "$requirements")")
+    torch=$(sed -n 's/^torch==//p' "$requirements")
+    # The plain wheel of the newer version is the one for GPUs, and names its own NVIDIA libraries.
+    if [ "${FAST:-0}" = 1 ]; then constraints=(); else torch=$(torch_build "$python" "$torch"); fi
     case "$torch" in
         *+cu118) index=(--extra-index-url "$PYTORCH_INDEX") ;;
     esac
-    pip_install "$python" --no-build-isolation -r "$requirements" -c "$ROOT/setup/lib/nvidia.txt" "torch==$torch" \
-        ${index[@]+"${index[@]}"}
+    pip_install "$python" --no-build-isolation -r "$requirements" "torch==$torch" \
+        ${constraints[@]+"${constraints[@]}"} ${index[@]+"${index[@]}"}
     PYTHONWARNINGS=ignore pip_install "$python" --quiet --no-build-isolation --no-deps --editable "$ROOT"
 
     "$python" -I -m pip check

@@ -15,28 +15,9 @@ import torch.nn.functional as nn
 from torch import Tensor
 
 from vmevalkit.models import _kernels
+from vmevalkit.models._stream import Layout, Stream
 
-# Where a tensor may begin inside a block's memory: what cuBLAS and the copy engine like.
-_ALIGNMENT = 256
 _LINEAR = ("qkv", "out", "up", "down")
-
-
-class Layout:
-    """Where each tensor of a block lies in the block's memory; the same for all blocks."""
-
-    def __init__(self, parts: dict[str, Tensor]) -> None:
-        self.places: dict[str, tuple[int, torch.dtype, torch.Size]] = {}
-        self.size = 0
-        for name, part in parts.items():
-            self.places[name] = (self.size, part.dtype, part.shape)
-            self.size += -(-part.nbytes // _ALIGNMENT) * _ALIGNMENT
-
-    def views(self, memory: Tensor) -> dict[str, Tensor]:
-        """The tensors in a block's memory, a uint8 tensor of `size` bytes."""
-        return {
-            name: memory[start : start + shape.numel() * dtype.itemsize].view(dtype).view(shape)
-            for name, (start, dtype, shape) in self.places.items()
-        }
 
 
 def _parts(block: Any, device: str, fp8: bool) -> dict[str, Tensor]:
@@ -89,7 +70,7 @@ class Blocks(torch.nn.Module):
                 views[name].copy_(part)
             block.to("meta")
             self._memory.append(memory)
-        self._stream = _Stream(self._memory, self.layout, self.device) if streamed else None
+        self._stream = Stream(self._memory, self.device) if streamed else None
 
     def forward(
         self,
@@ -115,29 +96,35 @@ class Blocks(torch.nn.Module):
             image_rotary_emb = tuple(table.to(x.device).contiguous() for table in image_rotary_emb)
         update: Tensor | None = None
         gates: Tensor | None = None
+        # What is not needed any more is dropped at once: each of these is as large as x or several times that.
         for weights in self._weights():
             modulation = nn.linear(time, weights["norm1.linear.weight"], weights["norm1.linear.bias"])
             normed, scales = self._norm("norm1", weights, x, update, gates, modulation, text)
-            update = self._attend(weights, normed, scales, image_rotary_emb, text)
-            gates = modulation
+            update, gates = None, modulation
+            qkv = self._linear("qkv", weights, normed, scales).unflatten(-1, (3, self.heads, -1))
+            del normed, scales
+            attended = self._attend(weights, qkv, image_rotary_emb, text)
+            del qkv
+            update = self._linear("out", weights, attended.flatten(2))
+            del attended
             modulation = nn.linear(time, weights["norm2.linear.weight"], weights["norm2.linear.bias"])
             normed, scales = self._norm("norm2", weights, x, update, gates, modulation, text)
-            update = self._feed(weights, normed, scales)
-            gates = modulation
-            del normed, scales
+            update, gates = None, modulation
+            hidden, scales = self._up(weights, normed, scales)
+            del normed
+            update = self._linear("down", weights, hidden, scales)
+            del hidden, scales
         assert update is not None
         assert gates is not None
-        film, _, gate, _, _, text_gate = (part[:, None] for part in (gates.chunk(6, dim=1)))
-        del film
+        gate, text_gate = (gates.chunk(6, dim=1)[which][:, None] for which in (2, 5))
         return (
             torch.addcmul(x[:, text:], gate, update[:, text:]),
             torch.addcmul(x[:, :text], text_gate, update[:, :text]),
         )
 
     def _weights(self) -> Iterator[dict[str, Tensor]]:
-        if self._stream is not None:
-            return self._stream.blocks()
-        return map(self.layout.views, self._memory)
+        memory = self._memory if self._stream is None else self._stream.pieces()
+        return map(self.layout.views, memory)
 
     def _norm(
         self, name: str, weights: dict[str, Tensor], x: Tensor, update: Tensor | None, gates: Tensor | None,
@@ -147,31 +134,27 @@ class Blocks(torch.nn.Module):
             x, update, gates, modulation, weights[f"{name}.weight"], weights[f"{name}.bias"], self.eps, text, self.fp8
         )
 
-    def _attend(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None, rotation: Any, text: int) -> Tensor:
-        batch, tokens, channels = x.shape
-        qkv = self._linear("qkv", weights, x, scales).view(batch, tokens, 3, self.heads, channels // self.heads)
+    def _attend(self, weights: dict[str, Tensor], qkv: Tensor, rotation: Any, text: int) -> Tensor:
         _kernels.rotate_heads(
             qkv, weights["norm_q.weight"], weights["norm_q.bias"], weights["norm_k.weight"], weights["norm_k.bias"],
             self.head_eps, rotation, text,
         )  # fmt: skip
         if self.fp8 and self.attention == "fa3":
-            out = _kernels.attend_fp8(qkv)
-        else:
-            out = _kernels.ATTENTION[self.attention](*qkv.unbind(2))
-        del qkv
-        return self._linear("out", weights, out.reshape(batch, tokens, channels))
+            return _kernels.attend_fp8(qkv)
+        return _kernels.ATTENTION[self.attention](*qkv.unbind(2))
 
-    def _feed(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None) -> Tensor:
+    def _up(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The wider layer and GELU (tanh)."""
         if self.fp8:
             hidden, scales = _kernels.round_rows(self._linear("up", weights, x, scales).flatten(0, 1), gelu=True)
-            return self._linear("down", weights, hidden.view(*x.shape[:2], -1), scales)
+            return hidden.view(*x.shape[:2], -1), scales
         weight, bias = weights["up.weight"], weights["up.bias"]
         if x.is_cuda:
-            # The product's own epilogue: cuBLAS adds the bias and applies GELU (tanh) before it rounds.
+            # The product's own epilogue: cuBLAS adds the bias and applies GELU before it rounds.
             hidden = torch._addmm_activation(bias, x.flatten(0, 1), weight.T, use_gelu=True).view(*x.shape[:2], -1)
         else:
             hidden = nn.gelu(nn.linear(x, weight, bias), approximate="tanh")
-        return self._linear("down", weights, hidden)
+        return hidden, None
 
     def _linear(self, name: str, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None = None) -> Tensor:
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
@@ -187,45 +170,3 @@ class Blocks(torch.nn.Module):
                 rows, weight.T, scales, weights[f"{name}.scale"], bias, out_dtype=bias.dtype, use_fast_accum=True
             )
         return out.view(*x.shape[:-1], -1)
-
-
-class _Stream:
-    """Blocks in pinned host memory, each copied to one of two places on the GPU while the one before it computes.
-
-    The order wraps around, so that the next step's first blocks are copied while this step ends.
-    """
-
-    def __init__(self, memory: list[Tensor], layout: Layout, device: torch.device) -> None:
-        runtime: Any = torch.cuda.cudart()
-        for block in memory:
-            # PyTorch's own pinned memory comes in powers of two, which would be twice as much.
-            torch.cuda.check_error(runtime.cudaHostRegister(block.data_ptr(), block.nbytes, 0))
-        self._memory = memory
-        self._copies = torch.cuda.Stream(device)
-        self._places = [torch.empty(layout.size, dtype=torch.uint8, device=device) for _ in range(2)]
-        self._views = [layout.views(place) for place in self._places]
-        self._arrived = [torch.cuda.Event() for _ in self._places]
-        self._turn = 0
-        for turn in range(2):
-            self._copy(turn)
-
-    def blocks(self) -> Iterator[dict[str, Tensor]]:
-        """The weights of each block, in order; what one gives is valid until the next is asked for."""
-        for _ in self._memory:
-            place = self._turn % 2
-            torch.cuda.current_stream().wait_event(self._arrived[place])
-            yield self._views[place]
-            # The copy waits for all that has been asked of the GPU so far: this block's own computation.
-            self._copies.wait_stream(torch.cuda.current_stream())
-            self._copy(self._turn + 2)
-            self._turn += 1
-
-    def _copy(self, turn: int) -> None:
-        with torch.cuda.stream(self._copies):
-            self._places[turn % 2].copy_(self._memory[turn % len(self._memory)], non_blocking=True)
-            self._arrived[turn % 2].record()
-
-    def __del__(self) -> None:
-        torch.cuda.synchronize()
-        for block in self._memory:
-            torch.cuda.cudart().cudaHostUnregister(block.data_ptr())

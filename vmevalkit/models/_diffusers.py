@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
@@ -75,26 +75,33 @@ def has_group_offloading() -> bool:
 _HEADROOM = 1.08
 
 
-def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib: float) -> Memory:
+def plans(speed: Speed, device: str) -> tuple[Memory, ...]:
+    """The memory plans that are possible, from the fastest to the smallest."""
+    if device == "cpu":
+        return ("resident",)
+    if speed != "reference":
+        return PLANS[:-1]  # `tiled` is both faster and smaller than `sequential` there
+    return tuple(plan for plan in PLANS if plan != "tiled" or has_group_offloading())
+
+
+def pick_plan(memory: Memory, possible: Sequence[Memory], needs: Mapping[str, float], free_gib: float) -> Memory:
     """The fastest plan that fits.
 
     Args:
         memory: `auto`, or the plan that the user wants.
+        possible: see `plans`.
         needs: peak GPU memory in GiB by plan.
-        free_gib: free GPU memory; not looked at on the CPU.
+        free_gib: free GPU memory.
 
     Raises:
         ConfigError: the wanted plan is not possible here.
     """
-    if device == "cpu":
-        if memory not in ("auto", "resident"):
-            raise ConfigError(f"memory = '{memory}': it moves layers to a GPU, and there is none; use 'auto'")
-        return "resident"
-    if memory == "tiled" and not has_group_offloading():
-        raise ConfigError("memory = 'tiled': it needs diffusers 0.33 or newer; use 'group' or 'sequential'")
     if memory != "auto":
+        if memory not in possible:
+            raise ConfigError(f"memory = '{memory}': not possible here; there are: auto, {', '.join(possible)}")
         return memory
-    possible = [plan for plan in PLANS if plan != "tiled" or has_group_offloading()]
+    if len(possible) == 1:
+        return possible[0]
     for plan in possible:
         if needs.get(plan, 0.0) * _HEADROOM <= free_gib:
             return plan
@@ -103,13 +110,7 @@ def pick_plan(memory: Memory, device: str, needs: Mapping[str, float], free_gib:
     return possible[-1]
 
 
-def smaller_plan(plan: Memory, device: str) -> Memory | None:
-    """The plan to take when this one ran out of memory."""
-    later = PLANS[PLANS.index(plan) + 1 :] if device != "cpu" else ()
-    return next((p for p in later if p != "tiled" or has_group_offloading()), None)
-
-
-def within_memory(attempt: Callable[[Memory], T], plan: Memory, device: str) -> tuple[T, Memory]:
+def within_memory(attempt: Callable[[Memory], T], plan: Memory, possible: Sequence[Memory]) -> tuple[T, Memory]:
     """Try with a plan and, if memory runs out, once more with the next smaller one. `attempt` starts from nothing.
 
     Returns:
@@ -117,15 +118,15 @@ def within_memory(attempt: Callable[[Memory], T], plan: Memory, device: str) -> 
     """
     import torch
 
+    smaller = possible[possible.index(plan) + 1 :]
     try:
         return attempt(plan), plan
     except torch.OutOfMemoryError as error:
-        smaller = smaller_plan(plan, device)
-        if smaller is None:
+        if not smaller:
             raise
-        log.warning("memory plan '%s' ran out of memory, taking '%s': %s", plan, smaller, str(error).split(". ")[0])
+        log.warning("plan '%s' ran out of memory, taking '%s': %s", plan, smaller[0], str(error).split(". ")[0])
     # Outside of the handler, which keeps the frames, and so the tensors, of what failed.
-    return attempt(smaller), smaller
+    return attempt(smaller[0]), smaller[0]
 
 
 def free_memory_gib(device: str) -> float:
@@ -151,22 +152,20 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def pick_speed(speed: Speed, device: str) -> Speed:
+def pick_speed(speed: Speed, memory: Memory, device: str) -> Speed:
     """What `auto` means here: `exact` where its kernels can run on a GPU, else `reference`.
 
     Raises:
         ConfigError: the wanted speed is not possible here.
     """
-    from vmevalkit.models import _kernels
-
     oldest = {"torch": (2, 6), "diffusers": (0, 33)}
     new = all(library_version(package) >= least for package, least in oldest.items())
-    possible = new and (device == "cpu" or _kernels.available(device))
+    possible = new and (device == "cpu" or library_version("triton") >= (3, 0))
     if speed in ("exact", "fast") and not possible:
         raise ConfigError(f"speed = '{speed}': it needs torch 2.6, diffusers 0.33 and triton; use 'reference'")
     if speed != "auto":
         return speed
-    return "exact" if possible and device != "cpu" else "reference"
+    return "exact" if possible and device != "cpu" and memory != "sequential" else "reference"
 
 
 @lru_cache
@@ -196,7 +195,15 @@ def place(pipe: Any, plan: Memory, device: str) -> None:
     elif plan == "sequential":
         pipe.enable_sequential_cpu_offload(device=device)
     elif has_group_offloading():
-        _offload_leaves(pipe.transformer, device, use_stream=True)
+        from diffusers.hooks import apply_group_offloading
+
+        apply_group_offloading(
+            pipe.transformer,
+            onload_device=torch.device(device),
+            offload_device=torch.device("cpu"),
+            offload_type="leaf_level",
+            use_stream=True,
+        )
         pipe.vae.to(device)
     else:
         pipe.enable_model_cpu_offload(device=torch.device(device))
@@ -206,32 +213,23 @@ def place(pipe: Any, plan: Memory, device: str) -> None:
 def tile(pipe: Any, plan: Memory) -> None:
     """Tiles for the plans that need them: undivided decoding takes more memory than those save."""
     if plan in TILED:
-        pipe.vae.enable_tiling()
+        # Half of 480x720 in each direction, whatever size the checkpoint names: that bounds memory.
+        pipe.vae.enable_tiling(tile_sample_min_height=240, tile_sample_min_width=360)
         pipe.vae.enable_slicing()
 
 
-def place_encoder(pipe: Any, plan: Memory, device: str) -> None:
-    """Bring a pipeline that has a text encoder only where its plan wants it."""
-    if plan == "sequential" or (plan in TILED and not has_group_offloading()):
-        pipe.enable_sequential_cpu_offload(device=device)
-    elif plan in TILED:
-        # It is used once for a run: pinning its memory for a stream would take longer than that saves.
-        _offload_leaves(pipe.text_encoder, device, use_stream=False)
+def place_encoder(pipe: Any, device: str, fits: bool) -> None:
+    """Bring a pipeline that has a text encoder only to the GPU, or so much of it as is in use."""
+    if not fits and device != "cpu":
+        from vmevalkit.models._stream import stream_modules
+
+        encoder = pipe.text_encoder.encoder
+        blocks, encoder.block = encoder.block, None
+        pipe.to(device)
+        encoder.block = blocks
+        stream_modules(blocks, device)
     else:
         pipe.to(device)
-
-
-def _offload_leaves(module: Any, device: str, use_stream: bool) -> None:
-    import torch
-    from diffusers.hooks import apply_group_offloading
-
-    apply_group_offloading(
-        module,
-        onload_device=torch.device(device),
-        offload_device=torch.device("cpu"),
-        offload_type="leaf_level",
-        use_stream=use_stream,
-    )
 
 
 def dtype_argument(dtype: Any) -> dict[str, Any]:

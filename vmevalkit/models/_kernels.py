@@ -28,11 +28,6 @@ E4M3_MAX = 448.0
 QK_SCALE = 16.0
 
 
-def available(device: str) -> bool:
-    """Whether the Triton kernels can run on a device."""
-    return device != "cpu" and _triton is not None
-
-
 def _power_of_2(number: int) -> int:
     """The smallest power of two that is not less."""
     return 1 << (number - 1).bit_length()

@@ -17,6 +17,7 @@ from vmevalkit import video
 from vmevalkit.errors import ConfigError, QuestionError, UnknownName, WeightsError
 from vmevalkit.models import _weights
 from vmevalkit.models._diffusers import (
+    GIB,
     Attention,
     Memory,
     Speed,
@@ -32,6 +33,7 @@ from vmevalkit.models._diffusers import (
     pick_speed,
     place,
     place_encoder,
+    plans,
     quiet_libraries,
     release_memory,
     require,
@@ -136,7 +138,7 @@ _VARIANTS = (
             environment="cogvideox-5b-i2v",
             revision="a6f0f4858a8395e7429d82493864ce92bf73af11",
             download_gb=21.6,
-            memory_gib={"resident": 34.6, "model": 25.0, "group": 15.2, "tiled": 4.3, "sequential": 4.0},
+            memory_gib={"resident": 34.6, "model": 25.7, "group": 15.2, "tiled": 4.3, "sequential": 4.0},
             seconds_a_video=94.6,
             licence=_LICENCE,
             when="the usual choice: a quarter of the time of 1.5",
@@ -158,7 +160,7 @@ _VARIANTS = (
             environment="cogvideox1.5-5b-i2v",
             revision="46c90528707aebbe69066390b4fe7e7d24c9c2a4",
             download_gb=31.0,
-            memory_gib={"resident": 64.3, "model": 55.0, "group": 45.0, "tiled": 12.0, "sequential": 10.0},
+            memory_gib={"resident": 64.3, "model": 55.5, "group": 45.0, "tiled": 10.0, "sequential": 10.0},
             seconds_a_video=416.0,
             licence=_LICENCE,
             when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
@@ -379,16 +381,18 @@ class CogVideoXService:
         """
         config = self.config.override(request.duration, options)
         device = pick_device(config.device)
+        speed = pick_speed(config.speed, config.memory, device)
+        possible = plans(speed, device)
         needs = config.variant.card.memory_gib
-        plan = self._plan or pick_plan(config.memory, device, needs, free_memory_gib(device))
-        film, self._plan = within_memory(lambda plan: self._film(config, request, device, plan), plan, device)
+        plan = self._plan or pick_plan(config.memory, possible, needs, free_memory_gib(device))
+        film, self._plan = within_memory(lambda plan: self._film(config, request, device, speed, plan), plan, possible)
         if self._plan != plan:
             self._too_large = plan
         if self._too_large is not None:
             film.notes.append(f"memory plan '{self._too_large}' ran out of memory; '{self._plan}' was taken")
         return film
 
-    def _film(self, config: CogVideoXConfig, request: Request, device: str, plan: Memory) -> Film:
+    def _film(self, config: CogVideoXConfig, request: Request, device: str, speed: Speed, plan: Memory) -> Film:
         import torch
 
         random = generator(request.seed)
@@ -400,7 +404,7 @@ class CogVideoXService:
         with torch.no_grad():
             # Before the transformer comes, because the text encoder is as large.
             prompt, negative = self._encode(request.prompt, checkpoint.folder, device, plan, watch)
-            loaded = self._load(checkpoint, device, plan)
+            loaded = self._load(checkpoint, device, speed, plan)
             watch.lap("load")
 
             pipe = loaded.pipe
@@ -462,10 +466,12 @@ class CogVideoXService:
                 self._tokenizer = _pipeline(folder, device, text_encoder=None, transformer=None, vae=None).tokenizer
             _check_length(self._tokenizer, prompt)
             if self._encoder is None:
-                self._encoder = _pipeline(
-                    folder, device, straight=plan in ("resident", "model"), transformer=None, vae=None
-                )
-                place_encoder(self._encoder, plan, device)
+                size = sum(file.stat().st_size for file in (folder / "text_encoder").glob("*.safetensors")) / GIB
+                # One GiB more is what it computes with.
+                fits = size + 1 < free_memory_gib(device)
+                encoder = _pipeline(folder, device, straight=fits, transformer=None, vae=None)
+                place_encoder(encoder, device, fits)
+                self._encoder = encoder
             watch.lap("load")
             # One by one: a batch is computed in another order, and the film must not depend on what else was asked.
             for text in dict.fromkeys((*self._announced, prompt)):
@@ -479,14 +485,11 @@ class CogVideoXService:
             watch.lap("encode")
         return self._embeddings[prompt].to(device), self._embeddings[""].to(device)
 
-    def _load(self, checkpoint: _weights.Checkpoint, device: str, plan: Memory) -> Loaded:
+    def _load(self, checkpoint: _weights.Checkpoint, device: str, speed: Speed, plan: Memory) -> Loaded:
         if self._loaded is not None and self._loaded.plan != plan:
-            self._loaded = None
+            self._loaded = self._encoder = None
             release_memory()
         if self._loaded is None:
-            speed = pick_speed(self.config.speed, device)
-            if speed == "exact" and plan == "sequential":
-                speed = "reference"  # each layer's weights come and go alone, so that nothing can be put together
             pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
             pipe.set_progress_bar_config(disable=True)
             attention = "sdpa"

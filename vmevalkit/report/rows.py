@@ -147,6 +147,7 @@ def gather(places: Places) -> Gathered:
         *_strays(places, questions, rows, written),
         *_versions(rows),
         *_several_seeds(seeds),
+        *_speeds(places, rows),
     ]
     return Gathered(questions, rows, models, _digest(questions), notes)
 
@@ -292,6 +293,20 @@ def _strays(places: Places, questions: list[Question], rows: list[Row], written:
         notes.append(
             Note(f"{count(folders, 'output folder')} {verb} questions that are not in this set and are left out.")
         )
+    return notes
+
+
+def _speeds(places: Places, rows: list[Row]) -> list[Note]:
+    """Models whose films were computed with less precision. One film tells: a run does not mix settings in a folder."""
+    first = {row.score.model: row for row in reversed(rows) if row.video is not None and not row.baseline}
+    notes = []
+    for model, row in sorted(first.items()):
+        _, task, question_id, seed = row.key
+        result = store.read_result(
+            store.Sample(outputs=places.outputs, model=model, task=task, question_id=question_id, seed=seed)
+        )
+        if result is not None and result.provenance and result.provenance.settings.get("speed") == "fast":
+            notes.append(Note(f"The films of {model} were made with --speed fast, in float8: exact ones may differ."))
     return notes
 
 

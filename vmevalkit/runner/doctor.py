@@ -18,7 +18,13 @@ import numpy as np
 from vmevalkit import __version__, video
 from vmevalkit.errors import KitError
 from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.runner.environment import environment_folder, environment_state, install_command, needs_environment
+from vmevalkit.runner.environment import (
+    environment_folder,
+    environment_state,
+    install_command,
+    needs_environment,
+    preferred,
+)
 from vmevalkit.types import Record
 
 # What an environment takes on disk with the NVIDIA libraries, in 10^9 bytes.
@@ -168,7 +174,8 @@ def _keys() -> Finding:
 
 
 def _environment(name: str, card: ModelCard) -> Finding:
-    topic, state = f"environment {name}", environment_state(name)
+    topic, name = f"environment {name}", preferred(name)
+    state = environment_state(name)
     if state == "ready":
         return Finding(topic=topic, ok=True, what=f"installed in {environment_folder(name)}")
     if state == "outdated":
@@ -199,7 +206,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
     reasons: list[tuple[str, str | None]] = []
     needed = 0.0
     if needs_environment(card):
-        state = environment_state(card.environment) if card.environment else "missing"
+        state = environment_state(preferred(card.environment)) if card.environment else "missing"
         if state in ("missing", "unfinished"):
             needed += ENVIRONMENT_GB
             fix = install_command(card.environment) if card.environment else f"pip install {' '.join(card.packages)}"

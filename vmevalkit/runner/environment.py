@@ -26,6 +26,8 @@ from vmevalkit.models.base import ModelCard
 State = Literal["ready", "outdated", "unfinished", "missing"]
 
 MARKER = ".installed"
+# A model may have a second environment with newer versions, which is preferred where it is there.
+FAST = "-fast"
 # Importing pip changes how setuptools, and what uses it, finds distutils.
 _INSTALLERS = ("pip", "setuptools")
 # The kit is run from its repository, where setup/ and envs/ lie beside the package.
@@ -56,17 +58,22 @@ def expected_marker(name: str) -> str:
     """What the marker of a good environment holds; `marker_of` in setup/lib/common.sh says the same."""
     setup = REPOSITORY / "setup"
     digest = hashlib.sha256()
-    for file in ("requirements.txt", "setup.sh"):
-        digest.update((setup / "models" / name / file).read_bytes())
+    for file in ("requirements-fast.txt" if name.endswith(FAST) else "requirements.txt", "setup.sh"):
+        digest.update((setup / "models" / name.removesuffix(FAST) / file).read_bytes())
     digest.update((setup / "lib" / "nvidia.txt").read_bytes())
     return f"{digest.hexdigest()}\n{environment_folder(name)}\n"
 
 
+def preferred(name: str) -> str:
+    """The environment that a run takes: the one with newer versions if it is finished, else the reference one."""
+    return name + FAST if environment_state(name + FAST) in ("ready", "outdated") else name
+
+
 def environment_python(card: ModelCard) -> Path | None:
     """The interpreter of a model's finished environment, or None where there is none."""
-    if card.environment is None or environment_state(card.environment) in ("missing", "unfinished"):
+    if card.environment is None or environment_state(preferred(card.environment)) in ("missing", "unfinished"):
         return None
-    return environment_folder(card.environment) / "bin" / "python"
+    return environment_folder(preferred(card.environment)) / "bin" / "python"
 
 
 def require_python(card: ModelCard) -> Path:
@@ -88,7 +95,7 @@ def require_python(card: ModelCard) -> Path:
 
 def install_command(name: str) -> str:
     """What a person types to get an environment."""
-    return f"bash setup/install_model.sh {name}"
+    return f"bash setup/install_model.sh {name.removesuffix(FAST)}{' --fast' if name.endswith(FAST) else ''}"
 
 
 def main(arguments: list[str]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -37,20 +40,38 @@ def map_local(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. Loads no torch."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip()]
+    command = ["nvidia-smi", "-L"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return re.findall(r"^GPU (\d+):", listed, re.MULTILINE)
+
+
 def run_local(
     load: Callable[[], Any],
     begin: Callable[[Any, Item], Callable[[], Answer]],
     items: Sequence[Item],
     workers: int,
 ) -> Iterator[Answer]:
-    """Answer items with a model that `load` brings, once in each process.
+    """Answer items with a model that `load` brings, once in each process. Processes take turns at the GPUs.
 
     Args:
         begin: does the model's part of an item and returns what does the rest. With one process, the rest of one item
             is done in a thread while the model works at the next.
     """
-    if min(workers, len(items)) > 1:
-        yield from map_local(partial(_answer, begin), items, workers, partial(_start, load))
+    workers = min(workers, len(items))
+    if workers > 1:
+        there = gpus()
+        turns: Any = get_context("spawn").SimpleQueue() if len(there) > 1 else None
+        for worker in range(workers if turns is not None else 0):
+            turns.put(there[worker % len(there)])
+        yield from map_local(partial(_answer, begin), items, workers, partial(_start, load, turns))
         return
     model: Any = load() if items else None
     try:
@@ -68,7 +89,10 @@ def run_local(
             model.close()
 
 
-def _start(load: Callable[[], Any]) -> None:
+def _start(load: Callable[[], Any], turns: Any) -> None:
+    if turns is not None:
+        # Before anything asks for a GPU; what this process starts inherits it.
+        os.environ["CUDA_VISIBLE_DEVICES"] = turns.get()
     _loaded["model"] = load()
 
 
