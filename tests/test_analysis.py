@@ -218,7 +218,9 @@ def test_scorers_are_held_against_each_other_and_disagreements_are_listed() -> N
         if n < 20:
             others += [judged("human.ann", n, n < 18), judged("human.bo", n, n < 18)]
         rows.append(row("mine", n, n < 18, others=tuple(others)))
+        rows.append(row("replay", n, True))
     found = analyse(rows)
+    assert not any(a.baselines for a in found.agreement), "replay was scored by the rule alone"
     groups = {(a.scorers, a.task): a for a in found.agreement}
     both = groups[("rule", "judge"), None]
     assert (both.agreement.units, both.passed) == (40, (18, 17))
@@ -232,6 +234,15 @@ def test_scorers_are_held_against_each_other_and_disagreements_are_listed() -> N
     assert [d.question_id for d in found.disagreements] == ["task0_0016", "task1_0017", "task3_0039"]
     assert found.disagreements[0].passed == {"rule": True, "judge": False, "human.ann": True, "human.bo": True}
     assert found.disagreements[0].reasons["judge"] == "judge_says"
+
+
+def test_films_of_baselines_are_agreed_about_apart() -> None:
+    rows = [row("mine", n, n < 5, others=(score("mine", n, n < 6, scorer="judge"),)) for n in range(10)]
+    rows += [row("jumpcut", n, False, others=(score("jumpcut", n, True, scorer="judge"),)) for n in range(10)]
+    found = {a.baselines: a for a in analyse(rows).agreement if a.task is None}
+    assert found[False].agreement.raw.value == 0.9
+    assert found[True].agreement.raw.value == 0.0
+    assert found[True].passed == (0, 10)
 
 
 def test_a_judge_that_did_not_decide_does_not_disagree() -> None:

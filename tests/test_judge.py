@@ -388,11 +388,11 @@ def test_the_server_says_how_long_to_wait(one: Path, server: Server, date: bool)
 
 def test_waits_grow_when_the_server_does_not_say(one: Path, server: Server) -> None:
     server.script.extend(["500"] * 5)
-    judge(one, server, backoff=0.1)
+    judge(one, server, backoff=0.05)
     gaps = np.diff(server.times)
     assert len(gaps) == 5
-    # Random between nothing and 0.1, 0.2, 0.4, 0.8, 1.6 seconds.
-    assert all(gap < 0.1 * 2**i + 0.3 for i, gap in enumerate(gaps))
+    # Random between nothing and 0.05, 0.1, 0.2, 0.4, 0.8 seconds.
+    assert all(gap < 0.05 * 2**i + 0.3 for i, gap in enumerate(gaps))
     assert len({round(gap, 4) for gap in gaps}) == 5
 
 
@@ -479,9 +479,10 @@ def test_the_limit_of_cost_is_kept_and_a_higher_one_goes_on(
 ) -> None:
     root = _many(experiment, tmp_path)
     server.delay = 0.05
+    server.script.append("no completion")
     found = judge(root, server, limit_cost=0.0125, concurrency=8)
-    # A call costs 0.003 dollars.
-    assert len(server.requests) == 4
+    # An answer costs 0.003 dollars; what is no answer has no price.
+    assert len(server.requests) == 1 + 4
     assert len(found) == 10
     reasons = [score.reason for score in found]
     assert reasons.count("stopped") == 6
@@ -491,7 +492,7 @@ def test_the_limit_of_cost_is_kept_and_a_higher_one_goes_on(
     assert len(list((root / "scores").glob("*/*/*/judge.json"))) == 4, "nothing is stored about the others"
     found = judge(root, server, limit_cost=1.0, concurrency=8)
     assert {score.status for score in found} == {"scored"}
-    assert len(server.requests) == 10
+    assert len(server.requests) == 1 + 10
 
 
 def test_a_server_that_does_not_count_tokens_cannot_keep_a_limit(
@@ -528,15 +529,15 @@ def test_a_wrong_key_ends_the_run_and_is_written_nowhere(
 
 def test_calls_keep_the_pace_and_the_number_at_a_time(experiment: Experiment, tmp_path: Path, server: Server) -> None:
     root = _many(experiment, tmp_path)
-    server.delay = 0.1
+    server.delay = 0.05
     judge(root, server, concurrency=3)
     assert 2 <= server.most_at_once <= 3
     shutil.rmtree(root / "cache")
     shutil.rmtree(root / "scores")
     server.times.clear()
-    judge(root, server, concurrency=8, requests_per_minute=600)
-    assert min(np.diff(sorted(server.times))) > 0.06
-    assert 0.8 < max(server.times) - min(server.times) < 2.5
+    judge(root, server, concurrency=8, requests_per_minute=1200)
+    assert min(np.diff(sorted(server.times))) > 0.02
+    assert 0.4 < max(server.times) - min(server.times) < 2.5
 
 
 def test_a_run_that_is_broken_off_does_not_wait(experiment: Experiment, tmp_path: Path, server: Server) -> None:

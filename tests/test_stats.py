@@ -236,6 +236,7 @@ def test_the_interval_of_a_mean_holds_its_coverage() -> None:
 def test_what_never_varies_is_not_certain() -> None:
     assert estimate(0.0, np.zeros(9), 20) == Estimate(value=0.0, low=0.0, high=wilson(0, 20)[1])
     assert estimate(1.0, np.ones(9), 20) == Estimate(value=1.0, low=wilson(20, 20)[0], high=1.0)
+    assert estimate(0.6, np.full(9, 0.6), 24) == Estimate(value=0.6, low=wilson(14.4, 24)[0], high=wilson(14.4, 24)[1])
     found = paired_difference(0.0, np.zeros(9), 98)
     assert (found.low, found.high) == pytest.approx((-Z95 / 100, Z95 / 100))
 
@@ -386,6 +387,22 @@ def test_perfect_agreement_about_few_films_is_not_certain() -> None:
     for name in ("raw", "kappa", "alpha"):
         assert found[name]["value"] == 1.0  # type: ignore[index]
         assert found[name]["low"] < 0.8  # type: ignore[index]
+
+
+def test_agreement_that_is_the_same_for_every_question_is_not_certain() -> None:
+    """Two films of each question: one that both pass, and one about which they differ."""
+    labels = np.tile(np.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]), (10, 1))
+    found = agreement(labels, np.repeat(range(10), 3).tolist(), Bootstrap(["one"] * 10))
+    assert found is not None
+    low, high = wilson(10 * 2 / 3, 10)
+    assert (found.raw.low, found.raw.high) == pytest.approx((low, high))
+    for coefficient in (found.kappa, found.alpha):
+        assert coefficient is not None
+        assert coefficient.low < coefficient.value < coefficient.high
+    # Cohen's kappa of [[1, 1], [0, 1]]: agreement 2/3, by chance 4/9.
+    assert found.kappa is not None
+    assert found.kappa.value == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
+    assert found.kappa.low == pytest.approx((low - 4 / 9) / (1 - 4 / 9))
 
 
 def test_where_all_say_the_same_there_is_no_coefficient() -> None:

@@ -36,7 +36,7 @@ Array = npt.NDArray[Any]
 Count = Annotated[int, Field(ge=0)]
 
 
-def wilson(passed: int, asked: int, z: float = Z95) -> tuple[float, float]:
+def wilson(passed: float, asked: int, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval for the share of `passed` in `asked`, both ends in [0, 1].
 
     It is not centred on the share, holds its coverage for few questions, and has a width even at 0 % and 100 %.
@@ -240,15 +240,15 @@ def estimate(value: float, draws: Array, questions: int | None = None) -> Estima
     """A value with the middle 95 % of its draws; draws that are not a number are left out.
 
     Args:
-        questions: for a mean of values in [0, 1] over so many questions. Where all draws are 0 or all are 1, drawing
-            again cannot tell what else might have been; then the interval is Wilson's.
+        questions: for a mean of values in [0, 1] over so many questions. Where all draws are alike, drawing again
+            cannot tell what else might have been; then the interval is Wilson's, which is wide enough for any values.
     """
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         return Estimate(value=value, low=value, high=value)
     low, high = (float(end) for end in np.quantile(draws, (0.025, 0.975)))
-    if questions and low == high and value in (0.0, 1.0):
-        low, high = wilson(round(value * questions), questions)
+    if questions and math.isclose(low, high, abs_tol=1e-12):
+        low, high = wilson(min(max(value, 0.0), 1.0) * questions, questions)
     return Estimate(value=value, low=min(low, value), high=max(high, value))
 
 
@@ -434,7 +434,7 @@ def agreement(
     alike = np.trace(pairs.sum(axis=0)) / pairs.sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))
-        raw = estimate(float(alike), shares, questions=len(labels))
+        raw = estimate(float(alike), shares, questions=len(np.unique(at)))
         alpha = _coefficient(_alpha_point(counts, level), 1 - _ratio(drawn, level), raw)
         kappa = None
         if labels.shape[1] == 2:
@@ -451,14 +451,15 @@ def _drawn(tables: Array, questions: Array, bootstrap: Bootstrap) -> Array:
 
 
 def _coefficient(value: float | None, draws: Array, raw: Estimate) -> Estimate | None:
-    """A coefficient with its interval. Perfect agreement in every draw is as uncertain as its share is."""
+    """A coefficient with its interval. Where all draws are alike, it is as uncertain as the share of agreement is."""
     if value is None:
         return None
     found = estimate(value, draws)
-    if raw.value == 1.0 and found.low == 1.0:
-        # Disagreement by chance, which the coefficient divides by, is at most one half for two values.
-        return Estimate(value=1.0, low=1 - (1 - raw.low) / 0.5, high=1.0)
-    return found
+    if not math.isclose(found.low, found.high, abs_tol=1e-12):
+        return found
+    # The disagreement that chance would bring, which coefficients divide by; at most one half for two values.
+    chance = (1 - raw.value) / (1 - value) if raw.value < 1.0 and value < 1.0 else 0.5
+    return Estimate(value=value, low=1 - (1 - raw.low) / chance, high=1 - (1 - raw.high) / chance)
 
 
 def _kappa_point(table: Array) -> float | None:

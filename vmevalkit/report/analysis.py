@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -158,9 +158,16 @@ class Power(Record):
 
 
 class ScorerAgreement(Record):
-    """Scorers about the films of one task, or of all (`task` None). `passed`: of the shared films, for each scorer."""
+    """Scorers about the films of one task, or of all (`task` None), by models or by baselines.
+
+    Models and baselines are kept apart: baselines are easy to judge, and fool those who look at the end alone.
+
+    Attributes:
+        passed: of the shared films, for each scorer.
+    """
 
     task: str | None
+    baselines: bool
     scorers: tuple[str, ...]
     passed: tuple[Count, ...]
     agreement: Agreement
@@ -279,19 +286,25 @@ class _Field:
                 lengths.append(row.plan_length or 0)
             by_model[row.score.model].append(row)
         self.bootstrap = Bootstrap([task for task, _ in places])
-        self.runs = [self._run(model, found, places, lengths) for model, found in by_model.items()]
+        values = {model: _values(found, places) for model, found in by_model.items()}
+        sums = self._sums(values)
+        self.runs = [
+            _Run(model, found[0].baseline, values[model], sums[model], lengths) for model, found in by_model.items()
+        ]
         tallies = {r.model: stats.tally(row.score for row in by_model[r.model]) for r in self.runs if r.baseline}
         best = stats.floor(tallies, mode)
         self.floor = next((r for r in self.runs if best is not None and r.model == best.model), None)
         self.ceiling = next((r for r in self.runs if r.model == CEILING), None)
         self.contenders = [r for r in self.runs if not r.baseline]
 
-    def _run(self, model: str, rows: Sequence[Row], places: dict[tuple[str, str], int], lengths: list[int]) -> _Run:
-        seeds = {seed: i for i, seed in enumerate(sorted({row.score.seed for row in rows}))}
-        values = np.zeros((len(places), len(seeds), 6))
-        for row in rows:
-            values[places[_question(row)], seeds[row.score.seed]] = _columns(row)
-        return _Run(model, rows[0].baseline, values, self.bootstrap.sums(values), lengths)
+    def _sums(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Each model's sums over the draws. Models with equally many seeds are summed together, which saves drawing."""
+        found: dict[str, Array] = {}
+        for seeds in {films.shape[1] for films in values.values()}:
+            models = [model for model, films in values.items() if films.shape[1] == seeds]
+            together = self.bootstrap.sums(np.concatenate([values[model] for model in models], axis=2))
+            found.update(zip(models, np.split(together, len(models), axis=1), strict=True))
+        return found
 
     def standings(self) -> Iterator[Standing]:
         ranks = self._ranks()
@@ -417,6 +430,15 @@ class _Field:
         )
 
 
+def _values(rows: Sequence[Row], places: Mapping[tuple[str, str], int]) -> Array:
+    """One model's films as numbers: (questions, seeds, 6)."""
+    seeds = {seed: i for i, seed in enumerate(sorted({row.score.seed for row in rows}))}
+    values = np.zeros((len(places), len(seeds), 6))
+    for row in rows:
+        values[places[_question(row)], seeds[row.score.seed]] = _columns(row)
+    return values
+
+
 def _question(row: Row) -> tuple[str, str]:
     return row.score.task, row.score.question_id
 
@@ -514,6 +536,7 @@ def _readings(guided: Tally | None, hold: Tally | None, gain: Estimate | None) -
 
 def _agreement(rows: Sequence[Row]) -> Iterator[ScorerAgreement]:
     """Each two scorers, all of them where there are more, and all persons; for all tasks together, then for each."""
+    tasks = (None, *sorted({row.score.task for row in rows}))
     decided = {row.key: _decisions(row) for row in rows}
     scorers = sorted({name for passed in decided.values() for name in passed}, key=_order)
     people = tuple(s for s in scorers if s.startswith(PEOPLE))
@@ -521,12 +544,12 @@ def _agreement(rows: Sequence[Row]) -> Iterator[ScorerAgreement]:
     groups: list[tuple[str, ...]] = [*itertools.combinations(others, 2)]
     groups += [others] if len(others) > 2 else []
     groups += [people] if len(people) > 1 else []
-    for group in groups:
-        for task in (None, *sorted({row.score.task for row in rows})):
-            found = _agree(group, [row for row in rows if task in (None, row.score.task)], decided)
-            if found is not None:
-                passed, agreed = found
-                yield ScorerAgreement(task=task, scorers=group, passed=passed, agreement=agreed)
+    for group, baselines, task in itertools.product(groups, (False, True), tasks):
+        chosen = [row for row in rows if row.baseline == baselines and task in (None, row.score.task)]
+        found = _agree(group, chosen, decided)
+        if found is not None:
+            passed, agreed = found
+            yield ScorerAgreement(task=task, baselines=baselines, scorers=group, passed=passed, agreement=agreed)
 
 
 def _agree(

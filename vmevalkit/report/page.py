@@ -327,10 +327,10 @@ def _findings(analysis: Analysis) -> Iterator[str]:
                 f"{100 * power.detectable:.0f} points between two models, four times in five."
             )
     for found in analysis.agreement:
-        if found.task is None and len(found.scorers) == 2:
+        if found.task is None and len(found.scorers) == 2 and not found.baselines:
             kappa = f", Cohen’s κ {found.agreement.kappa.value:.2f}" if found.agreement.kappa else ""
             alike = _estimate(found.agreement.raw)
-            yield f"{' and '.join(found.scorers)} decide alike about {alike} of the films{kappa}."
+            yield f"{' and '.join(found.scorers)} decide alike about {alike} of the models’ films{kappa}."
 
 
 def _chart(standing: Standing) -> Chart:

@@ -277,6 +277,7 @@ def _tex_table(caption: str, layout: str, columns: list[str], lines: Iterable[li
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{caption}}}",
+        r"\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\begin{{tabular}}{{{layout}}}",
         r"\toprule",
         " & ".join(columns) + r" \\",

@@ -750,5 +750,5 @@ class _Budget:
             self.calls += 1
             self.spent += call.cost or 0.0
             self._dearest = max(self._dearest, call.cost or 0.0)
-        if self._limit is not None and call.http == 200 and call.cost is None:
+        if self._limit is not None and call.problem is None and call.cost is None:
             halt("--limit-cost cannot be kept: the server does not say how many tokens it used.")
