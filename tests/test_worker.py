@@ -49,13 +49,15 @@ def test_the_end_of_the_input_ends_the_worker() -> None:
 
 
 def test_a_film_comes_out(tmp_path: Path, image: Path) -> None:
-    loaded, answer = talk(
+    loaded, announced, answer = talk(
         [
             {"load": {"name": "still", "output_dir": str(tmp_path)}},
+            {"announce": {"prompts": ["stay", "go"]}},
             {"generate": {"image_path": str(image), "text_prompt": "stay", "output_filename": "a.mp4"}},
         ]
     )
     assert loaded == {"loaded": "still"}
+    assert announced == {"announced": 2}
     assert set(answer["result"]) == FIELDS
     assert answer["result"]["success"]
     assert video.probe(tmp_path / "a.mp4").frames == 49
@@ -68,6 +70,7 @@ def test_a_broken_line_gets_an_error_and_the_next_is_served() -> None:
         '{"sing": {}}': "unknown request 'sing'",
         '{"generate": {"image_path": 3}}': "image_path",
         '{"generate": {"image_path": "a", "text_prompt": "b"}}': "no model is loaded",
+        '{"announce": {"prompts": ["b"]}}': "no model is loaded",
         '{"load": {"name": "stil"}}': "did you mean still",
         '{"load": {"name": "still", "args": {"steps": 3}}}': "steps",
     }
@@ -181,6 +184,20 @@ def test_a_death_is_a_failed_result_and_the_next_request_starts_anew(fragile: Re
         assert "a child prints as well" in result["error"]
         assert "chatter on stdout" in result["metadata"]["worker_messages"]
     assert fragile.generate("a", "fine")["success"]
+
+
+def test_films_can_be_asked_for_ahead(still: RemoteModel, image: Path) -> None:
+    finish = [still.begin(image, "stay", output_filename=f"{i}.mp4", seed=i) for i in range(3)]
+    results = {i: finish[i]() for i in (1, 0, 2)}
+    assert [results[i]["metadata"]["seed"] for i in range(3)] == [0, 1, 2]
+
+
+def test_a_death_costs_no_other_film_that_was_under_way(fragile: RemoteModel) -> None:
+    finish = [fragile.begin("a", prompt) for prompt in ("fine", "exit", "fine")]
+    first, second, third = (f() for f in finish)
+    assert first["success"]
+    assert third["success"]
+    assert "exit status 7" in second["error"]
 
 
 def test_secrets_are_not_repeated(

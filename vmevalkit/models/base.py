@@ -328,6 +328,15 @@ class ModelWrapper:
         return result.model_dump(mode="json")
 
 
+def begin(model: Any, *arguments: Any, **options: Any) -> Callable[[], dict[str, Any]]:
+    """`model.begin`, or all of `model.generate` at once where a model has only that, or its own."""
+    own = isinstance(model, ModelWrapper) and type(model).generate is not ModelWrapper.generate
+    if hasattr(model, "begin") and not own:
+        return cast(Callable[[], dict[str, Any]], model.begin(*arguments, **options))
+    result: dict[str, Any] = model.generate(*arguments, **options)
+    return lambda: result
+
+
 def library_versions(packages: Iterable[str]) -> dict[str, str]:
     """Installed versions of packages, with Python's own and those that every film goes through."""
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}

@@ -12,6 +12,7 @@ from typing import Any
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import EnvironmentMissing, KitError, StorageError, UsageError
+from vmevalkit.models import base
 from vmevalkit.models._function import FunctionWrapper, load_function
 from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
 from vmevalkit.runner.environment import needs_environment, require_python
@@ -309,12 +310,7 @@ def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Jo
             generation_id=f"{sample.task}-{sample.question_id}-{sample.seed}", model=sample.model, status="failed",
         )  # fmt: skip
         return lambda: _keep(job, failed, requested)
-    arguments = (job.question.first_frame, prompt, job.duration, str(path))
-    if hasattr(model, "begin"):
-        finish = model.begin(*arguments, seed=sample.seed)
-    else:
-        answer = model.generate(*arguments, seed=sample.seed)
-        finish = lambda: answer  # noqa: E731
+    finish = base.begin(model, job.question.first_frame, prompt, job.duration, str(path), seed=sample.seed)
     return lambda: _keep(job, GenerationResult.model_validate(finish()), requested)
 
 

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -29,6 +29,10 @@ LINES_KEPT = 20  # in a failed result's metadata
 LINES_SHOWN = 3  # in its error
 _PATIENCE_SECONDS = 5.0
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+
+
+# A process, and the number of a request that it was sent.
+_Asked = tuple["_Process", int]
 
 
 class RemoteModel:
@@ -56,6 +60,9 @@ class RemoteModel:
         self.output_dir = Path(output_dir)
         self.args = dict(args or {})
         self._prompts: list[str] = []
+        self._under_way: list[dict[str, Any]] = []
+        # Films are asked for in one thread and waited for in another.
+        self._lock = threading.Lock()
         self._process: _Process | None = self._start()
 
     def announce(self, prompts: Sequence[str]) -> None:
@@ -77,6 +84,25 @@ class RemoteModel:
         Returns:
             The eight fields of `GenerationResult`.
         """
+        finish = self.begin(image_path, text_prompt, duration, output_filename, **options)
+        try:
+            return finish()
+        except BaseException:  # ctrl-C: the process is in the middle of something and must not stay behind
+            self.abandon()
+            raise
+
+    def begin(
+        self,
+        image_path: str | Path,
+        text_prompt: str,
+        duration: float | None = None,
+        output_filename: str | None = None,
+        **options: Any,
+    ) -> Callable[[], dict[str, Any]]:
+        """Ask for one film, as `ModelWrapper.begin` does; what is returned waits for it, maybe in another thread.
+
+        A process that dies while it was asked for several films may have died of any: each is asked for once more.
+        """
         started = time.monotonic()
         body = {
             "image_path": str(image_path),
@@ -85,26 +111,46 @@ class RemoteModel:
             "output_filename": output_filename,
             "options": options,
         }
-        metadata: dict[str, Any] = {}
-        try:
+        asked: _Asked | None = None
+        with contextlib.suppress(ConfigError, EnvironmentMissing, _Died):  # asking again will say it
+            asked = self._ask(body)
+        beside = bool(self._under_way)
+        self._under_way.append(body)
+
+        def finish() -> dict[str, Any]:
+            result = self._answer(body, asked, beside, started)
+            self._under_way.remove(body)
+            return result
+
+        return finish
+
+    def _ask(self, body: dict[str, Any]) -> _Asked:
+        """Ask for a film, of a new process where there is none."""
+        with self._lock:
             if self._process is None:
                 self._process = self._start()
                 self._tell(self._process)
-            answer = self._process.ask({"generate": body})
+            return self._process, self._process.send({"generate": body})
+
+    def _answer(self, body: dict[str, Any], asked: _Asked | None, beside: bool, started: float) -> dict[str, Any]:
+        """Wait for a film, and ask once more if its process died and was asked for others as well."""
+        metadata: dict[str, Any] = {}
+        answer: dict[str, Any] | None = None
+        try:
+            if asked is not None:
+                answer = self._read(asked, beside)
+            if answer is None:
+                answer = self._read(self._ask(body), None)
         except _Died as error:
-            self._process = None
             answer, metadata = {"error": str(error)}, {"worker_messages": error.lines}
         except (ConfigError, EnvironmentMissing) as error:
             answer = {"error": str(error)}
-        except BaseException:  # ctrl-C: the process is in the middle of something and must not stay behind
-            self._stop(patience=0)
-            raise
-        if "result" in answer:
+        if answer is not None and "result" in answer:
             return cast(dict[str, Any], answer["result"])
         result = GenerationResult(
             success=False,
             video_path=None,
-            error=str(answer["error"]),
+            error=str((answer or {})["error"]),
             duration_seconds=round(time.monotonic() - started, 3),
             generation_id=hashlib.sha256(repr((self.name, body)).encode()).hexdigest()[:16],
             model=self.name,
@@ -112,6 +158,23 @@ class RemoteModel:
             metadata=metadata,
         )
         return result.model_dump(mode="json")
+
+    def _read(self, asked: _Asked, beside: bool | None) -> dict[str, Any] | None:
+        """An answer; None if the process died and another film was under way: `beside` at first, or by now."""
+        process, number = asked
+        try:
+            return process.read(number)
+        except _Died:
+            with self._lock:
+                if self._process is process:
+                    self._process = None
+            if beside is None or not (beside or len(self._under_way) > 1):
+                raise
+            return None
+
+    def abandon(self) -> None:
+        """End the process at once, whatever it is doing."""
+        self._stop(patience=0)
 
     def close(self) -> None:
         """End the process. A later `generate` starts it again."""
@@ -134,7 +197,7 @@ class RemoteModel:
         except OSError as error:
             raise self._broken(f"{self.python} does not start: {error.strerror}") from None
         try:
-            log.debug("%s: worker ready: %s", self.name, process.read().get("ready"))
+            log.debug("%s: worker ready: %s", self.name, process.read(0).get("ready"))
             load = {"name": self.name, "output_dir": str(self.output_dir), "args": self.args}
             answer = process.ask({"load": load})
         except _Died as error:
@@ -188,27 +251,40 @@ class _Process:
         self._requests = cast(Any, self._popen.stdin)
         self._answers = cast(Any, self._popen.stdout)
         self._messages = cast(Any, self._popen.stderr)
+        self._sent = self._read = 0
+        self._got: dict[int, dict[str, Any]] = {}
+        self._reading = threading.Lock()
         self._reader = threading.Thread(target=self._forward, daemon=True)
         self._reader.start()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for its answer. Raises _Died."""
+        return self.read(self.send(request))
+
+    def send(self, request: dict[str, Any]) -> int:
+        """Send one request. Returns its number, with which to ask for the answer."""
         # What cannot be written, a dead process did not read; reading says how it died.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._requests.write(json.dumps(request, default=str) + "\n")
             self._requests.flush()
-        return self.read()
+        self._sent += 1
+        return self._sent
 
-    def read(self) -> dict[str, Any]:
-        """Wait for an answer. Raises _Died."""
-        try:
-            answer = json.loads(self._answers.readline())
-        except ValueError:
-            answer = None
-        if isinstance(answer, dict):
-            return answer
-        self.end(_PATIENCE_SECONDS)
-        raise _Died(self._name, self._popen.returncode, list(self._lines))
+    def read(self, number: int) -> dict[str, Any]:
+        """Wait for the answer to a request; 0 is the greeting. Raises _Died."""
+        with self._reading:
+            while number not in self._got:
+                try:
+                    answer = json.loads(self._answers.readline())
+                except ValueError:
+                    answer = None
+                if not isinstance(answer, dict):
+                    self.end(_PATIENCE_SECONDS)
+                    raise _Died(self._name, self._popen.returncode, list(self._lines))
+                # Answers come in the order of the requests.
+                self._got[self._read] = answer
+                self._read += 1
+            return self._got.pop(number)
 
     def end(self, patience: float) -> None:
         """Close the input and wait `patience` seconds; then ask to terminate; then kill."""

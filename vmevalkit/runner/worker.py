@@ -13,7 +13,9 @@ It runs inside a model's environment, whose pins may contradict the kit's own:
     worker   {"result": {the eight fields of GenerationResult}}
     worker   {"error": "what is wrong with the request", "kind": "ConfigError"}
 
-A request that cannot be served gets an error, and the next one is read. The end of the input ends the process.
+A request that cannot be served gets an error, and the next one is read. Answers come in the order of the requests; a
+request that is sent before the last answer has come is worked at while the last film is written. The end of the input
+ends the process.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from pydantic import Field, ValidationError
@@ -66,26 +69,27 @@ class Worker:
     def __init__(self) -> None:
         self._wrapper: Any = None
 
-    def answer(self, line: str) -> dict[str, Any]:
-        """The answer to one line; an error, never an exception, for one that makes no sense."""
-        handlers: dict[str, Callable[[Any], dict[str, Any]]] = {
+    def begin(self, line: str) -> Callable[[], dict[str, Any]]:
+        """Serve one line, but for what can be done while the next one is served. What is returned does that.
+
+        Both answer with an error, never raise, for a line that makes no sense.
+        """
+        handlers: dict[str, Callable[[Any], Callable[[], dict[str, Any]]]] = {
             "load": self._load,
             "announce": self._announce,
             "generate": self._generate,
         }
-        try:
+
+        def serve() -> Callable[[], dict[str, Any]]:
             verb, body = _parse(line)
             if verb not in handlers:
                 raise UsageError(f"unknown request '{verb}'", f"there are: {', '.join(handlers)}")
             return handlers[verb](body)
-        except ValidationError as error:
-            return _error(explain_validation(error), error)
-        except KitError as error:
-            return _error(str(error), error)
-        except Exception as error:  # noqa: BLE001 - the next request must still find a worker
-            return _error(f"{type(error).__name__}: {error}", error)
 
-    def _load(self, body: Any) -> dict[str, Any]:
+        rest = _caught(serve)
+        return lambda: _caught(rest) if callable(rest) else rest
+
+    def _load(self, body: Any) -> Callable[[], dict[str, Any]]:
         import importlib
 
         from vmevalkit.models.base import MODELS
@@ -95,24 +99,39 @@ class Worker:
         module, name = card.wrapper.split(":")
         wrapper = getattr(importlib.import_module(module), name)
         self._wrapper = wrapper(card.model, request.output_dir, name=request.name, **{**card.args, **request.args})
-        return {"loaded": request.name}
+        return lambda: {"loaded": request.name}
 
-    def _announce(self, body: Any) -> dict[str, Any]:
+    def _announce(self, body: Any) -> Callable[[], dict[str, Any]]:
         request = AnnounceRequest.model_validate(body)
         self._model().announce(request.prompts)
-        return {"announced": len(request.prompts)}
+        return lambda: {"announced": len(request.prompts)}
 
     def _model(self) -> Any:
         if self._wrapper is None:
             raise ConfigError("no model is loaded", "send a load request first")
         return self._wrapper
 
-    def _generate(self, body: Any) -> dict[str, Any]:
+    def _generate(self, body: Any) -> Callable[[], dict[str, Any]]:
+        from vmevalkit.models.base import begin
+
         request = GenerateRequest.model_validate(body)
-        result = self._model().generate(
-            request.image_path, request.text_prompt, request.duration, request.output_filename, **request.options
-        )
-        return {"result": result}
+        finish = begin(
+            self._model(), request.image_path, request.text_prompt, request.duration, request.output_filename,
+            **request.options,
+        )  # fmt: skip
+        return lambda: {"result": finish()}
+
+
+def _caught(work: Callable[[], Any]) -> Any:
+    """What `work` returns, or the error that it raises, as an answer."""
+    try:
+        return work()
+    except ValidationError as error:
+        return _error(explain_validation(error), error)
+    except KitError as error:
+        return _error(str(error), error)
+    except Exception as error:  # noqa: BLE001 - the next request must still find a worker
+        return _error(f"{type(error).__name__}: {error}", error)
 
 
 def _parse(line: str) -> tuple[str, Any]:
@@ -176,13 +195,16 @@ def main() -> int:
     packages = ("torch", "diffusers", "transformers", "accelerate", "pydantic")
     send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})
     worker = Worker()
-    try:
+    # One thread, so that answers keep the order of their requests.
+    with ThreadPoolExecutor(max_workers=1) as rest:
+        sent: Future[None] | None = None
         for line in requests:
             if line.strip():
-                send(worker.answer(line))
-    except BrokenPipeError:
-        return 1
-    return 0
+                finish = worker.begin(line)
+                if sent is not None and isinstance(sent.exception(), BrokenPipeError):
+                    return 1
+                sent = rest.submit(lambda finish=finish: send(finish()))  # type: ignore[misc]
+    return 1 if sent is not None and sent.exception() else 0
 
 
 if __name__ == "__main__":

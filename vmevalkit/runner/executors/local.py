@@ -73,20 +73,27 @@ def run_local(
             turns.put(there[worker % len(there)])
         yield from map_local(partial(_answer, begin), items, workers, partial(_start, load, turns))
         return
-    model: Any = load() if items else None
+    if not items:
+        return
+    model = load()
+    close = getattr(model, "close", lambda: None)
     try:
         with ThreadPoolExecutor(max_workers=1) as rest:
-            waiting: Future[Answer] | None = None
-            for item in items:
-                following = rest.submit(begin(model, item))
+            try:
+                waiting: Future[Answer] | None = None
+                for item in items:
+                    following = rest.submit(begin(model, item))
+                    if waiting is not None:
+                        yield waiting.result()
+                    waiting = following
                 if waiting is not None:
                     yield waiting.result()
-                waiting = following
-            if waiting is not None:
-                yield waiting.result()
+            except BaseException:
+                # Ctrl-C, say: else the thread would wait for a film that nobody wants.
+                getattr(model, "abandon", close)()
+                raise
     finally:
-        if hasattr(model, "close"):
-            model.close()
+        close()
 
 
 def _start(load: Callable[[], Any], turns: Any) -> None:
