@@ -15,7 +15,10 @@ from vmevalkit.cli import main
 from vmevalkit.runner import MODEL_CATALOG
 from vmevalkit.scorers.base import SCORERS
 
-HEAVY = ("torch", "diffusers", "transformers", "accelerate", "fastapi", "sqlalchemy", "matplotlib", "openai", "cv2")
+HEAVY = (
+    "torch", "diffusers", "transformers", "accelerate", "fastapi", "sqlalchemy", "matplotlib", "openai", "cv2", "scipy",
+    "statsmodels",
+)  # fmt: skip
 
 
 def test_public_names() -> None:

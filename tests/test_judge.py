@@ -117,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(None, finish_reason="content_filter")
         else:
             status, _, wait = fault.partition(" ")
+            if wait == "date":
+                # Dates have whole seconds: of 1.9 seconds from now, at least 0.9 are left.
+                wait = formatdate(time.time() + 1.9, usegmt=True)
             headers = {"Retry-After": wait} if wait else {}
             message = f"status {status} for key {self.headers['Authorization'].removeprefix('Bearer ')}"
             self._send(int(status), json.dumps({"error": {"message": message, "code": None}}), headers)
@@ -364,26 +367,26 @@ def test_the_majority_decides_each_criterion(
 def test_what_may_pass_is_tried_again_and_everything_is_kept(
     one: Path, server: Server, fault: str, problem: str
 ) -> None:
-    server.script.extend([fault, fault])
-    [found] = judge(one, server, timeout=0.4)
+    faults = 1 if fault == "stall" else 2
+    server.script.extend([fault] * faults)
+    [found] = judge(one, server, timeout=1.2 if fault == "stall" else 10)
     assert found.passed is True
-    calls = details(one).votes[0].calls
-    assert [call.problem is None for call in calls] == [False, False, True]
-    assert problem in str(calls[0].problem)
-    assert calls[2].http == 200
-    assert '"outcome": true' in json.loads(calls[2].body)["choices"][0]["message"]["content"]
-    assert (calls[2].input_tokens, calls[2].output_tokens) == (1000, 100)
-    assert calls[2].cost == pytest.approx(0.003)
+    *failed, last = details(one).votes[0].calls
+    assert len(failed) == faults
+    assert all(problem in str(call.problem) for call in failed)
+    assert (last.problem, last.http) == (None, 200)
+    assert '"outcome": true' in json.loads(last.body)["choices"][0]["message"]["content"]
+    assert (last.input_tokens, last.output_tokens) == (1000, 100)
+    assert last.cost == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize("date", [False, True])
 def test_the_server_says_how_long_to_wait(one: Path, server: Server, date: bool) -> None:
-    # Dates have whole seconds: of 1.9 seconds from now, at least 0.9 are left.
-    server.script.append(f"429 {formatdate(time.time() + 1.9, usegmt=True)}" if date else "429 0.7")
+    server.script.append("429 date" if date else "429 0.7")
     [found] = judge(one, server)
     assert found.passed is True
     waited = server.times[1] - server.times[0]
-    assert (0.5 if date else 0.7) <= waited < 3.0
+    assert (0.5 if date else 0.7) <= waited < 6.0
 
 
 def test_waits_grow_when_the_server_does_not_say(one: Path, server: Server) -> None:
@@ -392,7 +395,7 @@ def test_waits_grow_when_the_server_does_not_say(one: Path, server: Server) -> N
     gaps = np.diff(server.times)
     assert len(gaps) == 5
     # Random between nothing and 0.05, 0.1, 0.2, 0.4, 0.8 seconds.
-    assert all(gap < 0.05 * 2**i + 0.3 for i, gap in enumerate(gaps))
+    assert all(gap < 0.05 * 2**i + 2 for i, gap in enumerate(gaps))
     assert len({round(gap, 4) for gap in gaps}) == 5
 
 
@@ -430,7 +433,7 @@ def test_a_failed_call_is_never_final_and_what_was_answered_is_not_paid_again(on
     [found] = judge(one, server, votes=3, attempts=3)
     assert (found.status, found.reason, found.value) == ("unscorable", "call_failed", None)
     assert "HTTP 500" in found.explanation
-    assert "after 3 calls" in found.explanation
+    assert "calls: 3" in found.explanation
     assert [len(vote.calls) for vote in details(one).votes] == [1, 3]
     assert len(server.requests) == 4
     [found] = judge(one, server, votes=3, attempts=3)
@@ -529,15 +532,14 @@ def test_a_wrong_key_ends_the_run_and_is_written_nowhere(
 
 def test_calls_keep_the_pace_and_the_number_at_a_time(experiment: Experiment, tmp_path: Path, server: Server) -> None:
     root = _many(experiment, tmp_path)
-    server.delay = 0.05
+    server.delay = 0.15
     judge(root, server, concurrency=3)
     assert 2 <= server.most_at_once <= 3
     shutil.rmtree(root / "cache")
     shutil.rmtree(root / "scores")
     server.times.clear()
-    judge(root, server, concurrency=8, requests_per_minute=1200)
-    assert min(np.diff(sorted(server.times))) > 0.02
-    assert 0.4 < max(server.times) - min(server.times) < 2.5
+    judge(root, server, concurrency=8, requests_per_minute=300)
+    assert max(server.times) - min(server.times) > 9 * 0.2 - 0.1
 
 
 def test_a_run_that_is_broken_off_does_not_wait(experiment: Experiment, tmp_path: Path, server: Server) -> None:

@@ -19,7 +19,7 @@ from vmevalkit.report.analysis import Analysis, Standing
 from vmevalkit.report.media import TILE, Film, Picture, film_folder, question_folder
 from vmevalkit.report.rows import Gathered, Key, Places, Row, count, relative
 from vmevalkit.report.tables import MODES_AND_NONE, Cell, Summary
-from vmevalkit.stats import CEILING, LEVEL, Estimate, Floor, Tally
+from vmevalkit.stats import CEILING, DRAWS, LEVEL, Estimate, Floor, Tally
 from vmevalkit.types import MODES, STATUSES, Mode
 
 VERDICTS = {
@@ -187,6 +187,7 @@ def render(
         findings=list(_findings(summary.analysis)),
         claims=list(_claims(summary.analysis)),
         chart=CHART,
+        draws=DRAWS,
         views=views,
         verdicts=VERDICTS,
         choices=_choices(gathered),

@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -92,6 +92,11 @@ class JudgeConfig(Record):
     price_output: Annotated[float, Field(ge=0)] | None = None
     limit_cost: Positive | None = None
     cache: Path = defaults.CACHE / "judge"
+
+    @field_validator("url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
 
     @field_validator("votes")
     @classmethod
@@ -274,13 +279,13 @@ class Judge(Scorer):
             order, messages = self._messages(
                 question, puzzle, frames, stream("judge", config.seed, question.task, question.id, number)
             )
-            votes.append(self._vote(messages, number, order))
-            if votes[-1].answer is None:
+            vote, reason = self._vote(messages, number, order)
+            votes.append(vote)
+            if vote.answer is None:
                 if self._stop.is_set():
                     raise Unscorable(STOPPED, self._why_stopped)
-                calls = votes[-1].calls
-                why = f"{calls[-1].problem}, after {len(calls)} calls"
-                raise Unscorable("call_failed", f"The judge gave no answer: {why}", self._details(shown, votes))
+                why = f"{vote.calls[-1].problem}; calls: {len(vote.calls)}"
+                raise Unscorable(reason, f"The judge gave no answer: {why}", self._details(shown, votes))
         return self._majority(shown, votes, info.frames)
 
     def _majority(self, shown: Sequence[int], votes: Sequence[Vote], frames: int) -> Verdict:
@@ -341,8 +346,8 @@ class Judge(Scorer):
 
     # ------------------------------------------------------------------------------------------------------- asking
 
-    def _vote(self, messages: list[dict[str, Any]], number: int, order: tuple[int, ...]) -> Vote:
-        """One vote: from the cache where it was answered before, from the server otherwise."""
+    def _vote(self, messages: list[dict[str, Any]], number: int, order: tuple[int, ...]) -> tuple[Vote, str]:
+        """One vote, and why it has no answer: from the cache where it was answered before, else from the server."""
         request = self._request(messages)
         digest = _digest(self.config.url, request, number)
         with self._locks[digest]:
@@ -350,7 +355,7 @@ class Judge(Scorer):
             vote = Vote(request_sha256=digest, prompt_version=PROMPT_VERSION, number=number, order=order)
             if path.is_file():
                 vote = _read_vote(path) or vote
-            return vote if vote.answer is not None else self._ask(request, vote, path)
+            return (vote, "") if vote.answer is not None else self._ask(request, vote, path)
 
     def _request(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         config = self.config
@@ -366,7 +371,7 @@ class Judge(Scorer):
             request["response_format"] = {"type": "json_object"}
         return request
 
-    def _ask(self, request: dict[str, Any], vote: Vote, path: Path) -> Vote:
+    def _ask(self, request: dict[str, Any], vote: Vote, path: Path) -> tuple[Vote, str]:
         """Call until there is an answer, and keep what comes back each time."""
         import tenacity
 
@@ -374,64 +379,52 @@ class Judge(Scorer):
         fallback = tenacity.wait_random_exponential(multiplier=config.backoff, max=60)
 
         def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            after = error.after if isinstance(error, _Again) else None
+            after = kept[1].after
             # A little more than the server asks for, so that those who were sent away do not all come back at once.
             return fallback(state) if after is None else after * random.uniform(1.0, 1.1)
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(config.attempts) | tenacity.stop_when_event_set(self._stop),
             wait=wait,
-            retry=tenacity.retry_if_exception_type(_Again),
+            retry=tenacity.retry_if_result(lambda trouble: trouble.again),
             sleep=tenacity.sleep_using_event(self._stop),
             retry_error_callback=lambda state: None,
         )
-        kept = vote
+        kept = vote, _Trouble("")
 
-        def once() -> Vote:
+        def once() -> _Trouble:
             nonlocal kept
             self._pace.wait()
-            with self._budget.turn(self._halt) as spend:
+            with self._budget.turn(self._halt) as count_call:
                 if self._stop.is_set():
                     raise Unscorable(STOPPED, self._why_stopped)
                 call, answer, trouble = self._call(request)
-                spend(call)
-                kept = kept.model_copy(update={"calls": (*kept.calls, call), "answer": answer})
-                store.write_record(path, kept)
-                if trouble is not None and self._stop.is_set():
-                    raise Unscorable(STOPPED, self._why_stopped)
-            if trouble is not None:
-                if isinstance(trouble, Unscorable):
-                    trouble.details = self._details((), [kept])
-                if isinstance(trouble, _Again) and trouble.after is not None:
-                    self._pace.pause(trouble.after)
-                raise trouble
-            return kept
+                count_call(call)
+                kept = kept[0].model_copy(update={"calls": (*kept[0].calls, call), "answer": answer}), trouble
+                store.write_record(path, kept[0])
+            if trouble.after is not None:
+                self._pace.pause(trouble.after)
+            return trouble
 
-        found: Vote | None = retrying(once)
-        return found or kept
+        retrying(once)
+        return kept[0], kept[1].reason
 
-    def _call(self, request: dict[str, Any]) -> tuple[Call, Answer | None, Exception | None]:
+    def _call(self, request: dict[str, Any]) -> tuple[Call, Answer | None, _Trouble]:
         """One call: what came back, the answer if it is one, and otherwise what to do about it."""
         import openai
 
         started = time.monotonic()
-        status: int | None = None
-        body, problem = "", ""
-        trouble: Exception | None = None
+        status, body, answer, usage = None, "", None, _Usage()
         try:
             response = self._client.chat.completions.with_raw_response.create(**request)
             status, body = response.http_response.status_code, response.http_response.text
+            answer, usage, problem, trouble = _read(body)
         except openai.APIStatusError as error:
             status, body = error.status_code, error.response.text
-            problem, trouble = self._refused_by_server(error)
+            problem, trouble = self._sent_away(error)
         except openai.APIConnectionError as error:
             problem = "time-out" if isinstance(error, openai.APITimeoutError) else "the connection broke"
-            trouble = _Again()
-        seconds = round(time.monotonic() - started, 3)
-        answer, usage = None, _Usage()
-        if trouble is None:
-            answer, usage, problem, trouble = _read(body)
+            trouble = _Trouble("call_failed", again=True)
         call = Call(
             http=status,
             body=self._without_key(body),
@@ -439,20 +432,20 @@ class Judge(Scorer):
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
             cost=self._cost(usage),
-            seconds=seconds,
+            seconds=round(time.monotonic() - started, 3),
         )
         return call, answer, trouble
 
-    def _refused_by_server(self, error: Any) -> tuple[str, Exception]:
+    def _sent_away(self, error: Any) -> tuple[str, _Trouble]:
         """What an HTTP status means: try again, give this film up, or give up altogether."""
         status: int = error.status_code
         problem = f"HTTP {status}: {self._without_key(error.message)[:300]}"
         if status in (401, 403, 404) or error.code == "insufficient_quota":
             self._halt(f"The server lets nobody in: {problem}. Mend model, address, key or account.")
-            return problem, Unscorable(STOPPED, self._why_stopped)
+            return problem, _Trouble(STOPPED)
         if status in (408, 409, 429) or status >= 500:
-            return problem, _Again(_retry_after(error.response.headers))
-        return problem, Unscorable("call_rejected", f"The server does not take the request: {problem}")
+            return problem, _Trouble("call_failed", again=True, after=_retry_after(error.response.headers))
+        return problem, _Trouble("call_rejected")
 
     def _halt(self, why: str) -> None:
         """End the run: this and all further samples stay undecided."""
@@ -585,12 +578,12 @@ def _data_url(image: Image.Image) -> str:
 # --------------------------------------------------------------------------------------------------------- protocol
 
 
-class _Again(Exception):
-    """Worth another try, after so many seconds if the server names them."""
+class _Trouble(NamedTuple):
+    """Why a call has no answer (empty where it has one), whether to call again, and after how many seconds."""
 
-    def __init__(self, after: float | None = None) -> None:
-        super().__init__(after)
-        self.after = after
+    reason: str
+    again: bool = False
+    after: float | None = None
 
 
 class _Loose(BaseModel):
@@ -620,25 +613,24 @@ class _Completion(_Loose):
     usage: _Usage | None = None
 
 
-def _read(body: str) -> tuple[Answer | None, _Usage, str, Exception | None]:
-    """The answer in a completion: the answer, tokens, what is wrong with it, what to do about that."""
+def _read(body: str) -> tuple[Answer | None, _Usage, str, _Trouble]:
+    """What a completion says: the answer, tokens, what is wrong with it, what to do about that."""
+    again = _Trouble("call_failed", again=True)
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError:
-        return None, _Usage(), "the answer is no chat completion", _Again()
+        return None, _Usage(), "what came is no chat completion", again
     choice, usage = completion.choices[0], completion.usage or _Usage()
     if choice.message.refusal or choice.finish_reason == "content_filter":
-        said = choice.message.refusal or "filtered by the server"
-        return None, usage, f"refused: {said}", Unscorable("refused", f"The judge refuses: {said}")
+        return None, usage, f"it refuses: {choice.message.refusal or 'filtered by the server'}", _Trouble("refused")
     text = choice.message.content or ""
     # Servers without schemas wrap JSON into prose or code fences.
     found = re.search(r"\{.*\}", text, re.DOTALL)
     try:
-        return Answer.model_validate_json(found[0] if found else text), usage, "", None
+        return Answer.model_validate_json(found[0] if found else text), usage, "", _Trouble("")
     except ValidationError as error:
         cut = " (cut off: raise max_tokens)" if choice.finish_reason == "length" else ""
-        problem = f"the answer does not keep to the schema{cut}: {explain_validation(error)[:300]}"
-        return None, usage, problem, _Again()
+        return None, usage, f"it does not keep to the schema{cut}: {explain_validation(error)[:300]}", again
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
