@@ -716,6 +716,36 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
     assert tried == ["model", "group"] * 2 + ["tiled", "resident"]
 
 
+def test_a_film_says_that_its_plan_was_the_second(
+    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    import diffusers
+
+    from vmevalkit.models import cogvideox_inference
+
+    monkeypatch.setattr(cogvideox_inference, "plans", lambda speed, device: ("resident", "model"))
+    wrapper = make_wrapper(TINY[0], weights, tmp_path, memory="resident")
+    with monkeypatch.context() as patch:
+        works, calls = diffusers.CogVideoXImageToVideoPipeline.__call__, []
+
+        def call(self: Any, **options: Any) -> Any:
+            calls.append(options)
+            if len(calls) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return works(self, **options)
+
+        patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", call)
+        first = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+        second = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+    assert len(calls) == 3
+    for film in (first, second):
+        assert film.memory_plan == "model"
+        assert "memory plan 'resident' ran out of memory; 'model' was taken" in film.notes
+    # The same numbers are drawn in the second attempt.
+    assert calls[1]["generator"] is not calls[0]["generator"]
+
+
 def test_too_old_libraries_are_named() -> None:
     with pytest.raises(EnvironmentMissing, match=r"pydantic .* is too old: why"):
         _diffusers.require("pydantic", (99, 0), "why")

@@ -313,7 +313,7 @@ class ModelWrapper:
         else:
             message, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
-                message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=sequential)"
+                message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)
         result = GenerationResult(
             success=False,
