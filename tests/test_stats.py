@@ -321,7 +321,13 @@ def test_films_of_one_question_are_no_further_evidence() -> None:
     [([1, 2, 3], [True] * 3), ([1, 2, 3], [False] * 3), ([2, 2, 2], [True, False, True]), ([1, 2, 3], [1, 0, 0])],
 )
 def test_there_is_no_curve_where_none_fits_best(lengths: list[int], passed: list[bool]) -> None:
-    assert fit_curve(lengths, passed, range(3)) is None
+    assert fit_curve(lengths * 4, passed * 4, range(12)) is None
+
+
+def test_there_is_no_curve_through_a_few_questions() -> None:
+    lengths, passed = [1, 1, 2, 2, 3, 3], [True, False] * 3
+    assert fit_curve(lengths, passed, [0, 0, 1, 1, 2, 2]) is None
+    assert fit_curve(lengths * 4, passed * 4, range(24)) is not None
 
 
 # -------------------------------------------------------------------------------------------------------- agreement

@@ -328,6 +328,9 @@ def detectable(questions: int, discordant: float) -> float | None:
 # ------------------------------------------------------------------------------------------------------ plan length
 
 
+_FEWEST_FOR_A_CURVE = 10
+
+
 class CurvePoint(Record):
     """The fitted pass rate at a plan length."""
 
@@ -353,14 +356,17 @@ class Curve(Record):
 def fit_curve(lengths: Sequence[float], passed: Sequence[bool], questions: Sequence[int]) -> Curve | None:
     """Fit the odds of passing to the plan length; films of one question count as a cluster.
 
-    None where no finite curve explains the films best: all lengths are the same, or one length parts all films that
-    pass from all that fail (A. Albert and J. A. Anderson, Biometrika 71 (1984), 1-10).
+    None for fewer than ten questions, whose band would be far too narrow, and where no finite curve explains the films
+    best: all lengths are the same, or one length parts all films that pass from all that fail (A. Albert and J. A.
+    Anderson, Biometrika 71 (1984), 1-10).
 
     Args:
         lengths, passed, questions: plan length, verdict and question's number of each film, all of one length.
     """
     x, y = np.asarray(lengths, dtype=float), np.asarray(passed, dtype=bool)
     right, wrong = x[y], x[~y]
+    if len(set(questions)) < _FEWEST_FOR_A_CURVE:
+        return None
     if not len(right) or not len(wrong) or right.max() <= wrong.min() or wrong.max() <= right.min():
         return None
     import statsmodels.api as sm
