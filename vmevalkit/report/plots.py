@@ -59,7 +59,10 @@ def length_curves(standings: Sequence[Standing]) -> Figure:
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         middles = [(found.shortest + found.longest) / 2 for found in standing.bins]
         rates = [found.rate for found in standing.bins]
-        off = [[max(0.0, rate.value - rate.low) for rate in rates], [max(0.0, rate.high - rate.value) for rate in rates]]
+        off = [
+            [max(0.0, rate.value - rate.low) for rate in rates],
+            [max(0.0, rate.high - rate.value) for rate in rates],
+        ]
         axes.errorbar(middles, [rate.value for rate in rates], off, label=standing.model, color=colour, marker=marker,
                       linestyle="none", markersize=5, elinewidth=1, capsize=2)  # fmt: skip
         if standing.curve is not None:
