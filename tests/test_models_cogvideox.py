@@ -646,6 +646,26 @@ def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, pictur
         service.generate(replace(request, prompt="zebra " * 230))
 
 
+@pytest.mark.parametrize(
+    ("capability", "auto", "refused"),
+    [((7, 5), "reference", {"exact", "fast"}), ((8, 6), "exact", {"fast"}), ((9, 0), "exact", set())],
+)
+def test_a_gpu_that_is_too_old_is_said_to_be(
+    capability: tuple[int, int], auto: str, refused: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(_diffusers, "library_version", lambda package: (9, 9))
+    assert _diffusers.pick_speed("auto", "auto", "cuda") == auto
+    assert _diffusers.pick_speed("auto", "sequential", "cuda") == "reference"
+    for speed in ("exact", "fast"):
+        if speed in refused:
+            with pytest.raises(ConfigError, match="too old"):
+                _diffusers.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
+        else:
+            assert _diffusers.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
+
+
 def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) -> None:
     questions = str(ROOT / "data" / "questions")
     assert main(["generate", "--model", TINY[0], "--speed", "warp", "--questions", questions, "--dry-run"]) == 2
@@ -655,6 +675,8 @@ def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) ->
 def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_path: Path) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="exact", attention="fa3", device="cpu")
     assert "attention = 'fa3': it does not run here; there are: sdpa" in wrapper.generate(picture, PROMPT)["error"]
+    wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="reference", attention="fa3", device="cpu")
+    assert "speed 'reference' has only 'sdpa'" in wrapper.generate(picture, PROMPT)["error"]
 
 
 # ------------------------------------------------------------------------------------------------------ memory plans

@@ -158,14 +158,28 @@ def pick_speed(speed: Speed, memory: Memory, device: str) -> Speed:
     Raises:
         ConfigError: the wanted speed is not possible here.
     """
-    oldest = {"torch": (2, 6), "diffusers": (0, 33)}
-    new = all(library_version(package) >= least for package, least in oldest.items())
-    possible = new and (device == "cpu" or library_version("triton") >= (3, 0))
+    oldest = {"torch": (2, 6), "diffusers": (0, 33), **({"triton": (3, 0)} if device != "cpu" else {})}
+    possible = all(library_version(package) >= least for package, least in oldest.items())
     if speed in ("exact", "fast") and not possible:
         raise ConfigError(f"speed = '{speed}': it needs torch 2.6, diffusers 0.33 and triton; use 'reference'")
+    # What Triton needs of the GPU for bfloat16 and for float8; the CPU does both, slowly.
+    capability = _capability(device)
+    if (speed == "exact" and capability < (8, 0)) or (speed == "fast" and capability < (8, 9)):
+        raise ConfigError(f"speed = '{speed}': this GPU is too old for it; use 'auto'")
+    possible = possible and capability >= (8, 0)
     if speed != "auto":
         return speed
     return "exact" if possible and device != "cpu" and memory != "sequential" else "reference"
+
+
+def _capability(device: str) -> tuple[int, int]:
+    """NVIDIA's number for what a GPU can do; more than any for the CPU."""
+    if device == "cpu":
+        return 99, 0
+    import torch
+
+    major, minor = torch.cuda.get_device_capability(device)
+    return major, minor
 
 
 @lru_cache

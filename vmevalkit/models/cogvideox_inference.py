@@ -494,6 +494,10 @@ class CogVideoXService:
             pipe.set_progress_bar_config(disable=True)
             attention = "sdpa"
             if speed == "reference":
+                if self.config.attention not in ("auto", attention):
+                    raise ConfigError(
+                        f"attention = '{self.config.attention}': speed 'reference' has only '{attention}'"
+                    )
                 place(pipe, plan, device)
             else:
                 heads = pipe.transformer.config.num_attention_heads
@@ -598,7 +602,8 @@ def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: boo
     if loaded.weights["random"]:
         notes.append("the weights are random: the film shows nothing")
     if loaded.speed == "fast":
-        notes.append("speed 'fast': linear layers and attention in float8; the film differs from an exact one")
+        what = "linear layers and attention" if loaded.attention == "fa3" else "linear layers"
+        notes.append(f"speed 'fast': {what} in float8; the film differs from an exact one")
     if tiled:
         notes.append("encoded and decoded in tiles to save memory: the film differs slightly from an undivided one")
     return notes
