@@ -44,6 +44,8 @@ _OFFSET = 48.0
 _ALIKE = 5.0
 # Edges that differ by less than this are where they were. If that is so for such a share of them, there is no drift.
 _NEAR, _FITS = 16, 0.7
+# Luma by which neighbours differ in a grainy picture. In films at crf 35 at most a fifth of them differ so much.
+_GRAIN = 6
 # Difference of two drawings that is none.
 _SLIGHT = 8
 # Luma by which the lightest and darkest twentieth of pixels differ that tell the light.
@@ -199,6 +201,13 @@ def differing(a: Planes, b: Planes, reach: int = 3) -> Mask:
     off = most(np.abs(a.astype(np.int16) - b)) > _SLIGHT
     wide: Mask = _extreme(off[None].view(np.uint8), reach, np.maximum)[0].astype(bool)
     return wide
+
+
+def is_grainy(planes: Planes) -> bool:
+    """Whether half of a picture's pixels differ clearly from their neighbours: no drawing does, nor a film of one."""
+    rows = planes[0, ::8].astype(np.int16)
+    steps = np.abs(rows[:, 1:] - rows[:, :-1])
+    return bool(np.count_nonzero(steps > _GRAIN) > 0.5 * steps.size)
 
 
 def patches(mask: Mask, side: int = 4, share: float = 0.5) -> int:

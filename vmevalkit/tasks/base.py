@@ -19,7 +19,7 @@ import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.registry import Registry
-from vmevalkit.tasks._vision import shrink_of, to_planes
+from vmevalkit.tasks._vision import is_grainy, shrink_of, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 from vmevalkit.video import Frame, Frames, Planes, Views
 
@@ -264,7 +264,10 @@ class Task(ABC, Generic[P, S]):
         for i, frame in enumerate(frames):
             # Films hold still for long; the same picture has the same reading.
             repeated = i > 0 and all(map(np.array_equal, frame, frames[i - 1]))
-            readings.append(readings[-1] if repeated else read(frame))
+            if repeated:
+                readings.append(readings[-1])
+            else:
+                readings.append(Reading(None, False, "scene_lost") if is_grainy(frame) else read(frame))
             if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
                 break
         return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
