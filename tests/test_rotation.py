@@ -49,7 +49,8 @@ def test_the_answer_is_the_start_turned_pixel_by_pixel(difficulty: int) -> None:
         from_x = right * math.cos(angle) - down * math.sin(angle) + of.thing.at[0] * 0.48
         from_y = right * math.sin(angle) + down * math.cos(angle) + of.thing.at[1] * 0.48
         assert first[from_y.astype(int), from_x.astype(int)].mean() > 0.97
-        assert abs(first.sum() - last.sum()) < 0.03 * first.sum()
+        # Less the outline, whose soft pixels are not of the colour where it lies aslant.
+        assert abs(first.sum() - last.sum()) < 0.07 * first.sum()
         assert (first & last).sum() < 0.8 * first.sum()
 
 
