@@ -330,7 +330,7 @@ class _Eye:
         large = self._find(self.paints[2](Board(self.start)))
         self.most = [max(_MOST * a[0], 1.1 * b[0]) + _OUTLINE * sum(sides)
                      for a, b, sides in zip(self.whole, large, self.sides, strict=True)]  # fmt: skip
-        self._strict, self._lax = lru_cache(_KNOWN)(self._as_drawn), lru_cache(_KNOWN)(self._about)
+        self.strict, self.lax = dict[Board, Envelope](), dict[Board, Envelope]()
         # The last ones made: the next is much like them.
         self.last_strict: Envelope | None = None
         self.last_lax: Envelope | None = None
@@ -496,15 +496,26 @@ class _Eye:
         down, right = ((side + margin) * self.unit for side in self.task.extent(self.puzzle, piece))
         return slice(max(0, int(y - down)), int(y + down) + 1), slice(max(0, int(x - right)), int(x + right) + 1)
 
-    def _as_drawn(self, board: Board) -> Envelope:
+    def _strict(self, board: Board) -> Envelope:
         """What explains a board whose pieces are as large as drawn."""
-        self.last_strict = Envelope(self.paints[1](board), like=self.last_strict)
-        return self.last_strict
+        if board not in self.strict:
+            self.last_strict = Envelope(self.paints[1](board), like=self.last_strict)
+            _keep(self.strict, board, self.last_strict)
+        return self.strict[board]
 
-    def _about(self, board: Board) -> Envelope:
+    def _lax(self, board: Board) -> Envelope:
         """What explains a board whose pieces may be a little larger or smaller."""
-        self.last_lax = Envelope(*(paint(board) for paint in self.paints), like=self.last_lax)
-        return self.last_lax
+        if board not in self.lax:
+            self.last_lax = Envelope(*(paint(board) for paint in self.paints), like=self.last_lax)
+            _keep(self.lax, board, self.last_lax)
+        return self.lax[board]
+
+
+def _keep(known: dict[Board, Envelope], board: Board, envelope: Envelope) -> None:
+    """Remember an expected picture, and forget the oldest of too many."""
+    if len(known) >= _KNOWN:
+        del known[next(iter(known))]
+    known[board] = envelope
 
 
 Tone = tuple[int, int, int]

@@ -121,7 +121,7 @@ class Envelope:
 
     Args:
         drawings: what may be seen.
-        like: an envelope of as many drawings, to take over what has not changed.
+        like: an envelope of as many drawings, to take over what has not changed; once only, it forgets its drawings.
     """
 
     def __init__(self, *drawings: Planes, like: Envelope | None = None) -> None:
@@ -129,12 +129,11 @@ class Envelope:
         if like is None:
             self.low, self.high = _bounds(drawings)
             return
+        before, like._drawings = like._drawings, ()
         self.low, self.high = like.low, like.high
         height, width = drawings[0].shape[1:]
         boxes = [
-            difference(new[plane], old[plane])
-            for new, old in zip(drawings, like._drawings, strict=True)
-            for plane in range(3)
+            difference(new[plane], old[plane]) for new, old in zip(drawings, before, strict=True) for plane in range(3)
         ]
         changed = np.array([box for box in boxes if box is not None])
         if not len(changed):
