@@ -8,6 +8,7 @@ hostile until they went through here.
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -462,12 +463,19 @@ class _Converter:
 
     def __init__(self) -> None:
         self._last: Frame | None = None
-        self._planes: list[npt.NDArray[np.uint8]] = []
+        # One for each size: building libswscale's tables takes as long as converting a small part.
+        self._scalers: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(VideoReformatter)
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         height, width = frame.shape[:2]
         if self._last is None:
-            self._planes = self._convert(frame)
+            # As libav wants it: all of the luma, then both chromas, of which these are views.
+            self._packed = np.empty((height * 3 // 2, width), np.uint8)
+            luma, chroma = self._packed[:height], self._packed[height:].reshape(2, height // 2, width // 2)
+            self._planes = (luma, chroma[0], chroma[1])
+            # A copy, here and below: the caller may draw the next frame in the same place.
+            self._last = frame.copy()
+            self._put(self._convert(frame), (0, height, 0, width), (0, 0))
         elif (box := difference(frame, self._last)) is not None:
             reach = self._REACH
             # In whole blocks of chroma.
@@ -477,26 +485,29 @@ class _Converter:
             bottom, right = min(bottom, height), min(right, width)
             y, x = max(0, top - reach), max(0, left - reach)
             new = self._convert(frame[y : min(height, bottom + reach), x : min(width, right + reach)])
-            for plane, part, half in zip(self._planes, new, (1, 2, 2), strict=True):
-                rows, columns = slice(top // half, bottom // half), slice(left // half, right // half)
-                plane[rows, columns] = part[
-                    (top - y) // half : (bottom - y) // half, (left - x) // half : (right - x) // half
-                ]
-        # A copy: the caller may draw the next frame in the same place.
-        self._last = frame.copy()
-        packed = np.concatenate([plane.ravel() for plane in self._planes])
-        return av.VideoFrame.from_ndarray(packed.reshape(height * 3 // 2, width), format="yuv420p")
+            self._put(new, (top, bottom, left, right), (y, x))
+            self._last[top:bottom, left:right] = frame[top:bottom, left:right]
+        return av.VideoFrame.from_ndarray(self._packed, format="yuv420p")
+
+    def _put(self, new: list[npt.NDArray[np.uint8]], box: tuple[int, int, int, int], origin: tuple[int, int]) -> None:
+        """Put what was converted of a part, whose corner is `origin`, into a box of the planes."""
+        (top, bottom, left, right), (y, x) = box, origin
+        for plane, part, half in zip(self._planes, new, (1, 2, 2), strict=True):
+            plane[top // half : bottom // half, left // half : right // half] = part[
+                (top - y) // half : (bottom - y) // half, (left - x) // half : (right - x) // half
+            ]
 
     def _convert(self, part: Frame) -> list[npt.NDArray[np.uint8]]:
         height, width = part.shape[:2]
-        yuv = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24").reformat(format="yuv420p")
-        packed = yuv.to_ndarray().ravel()
+        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")
+        yuv = self._scalers[part.shape[:2]].reformat(rgb, format="yuv420p")
+        packed = cast(Frame, yuv.to_ndarray()).ravel()
         luma, quarter = height * width, height * width // 4
         shape = (height // 2, width // 2)
         return [
-            packed[:luma].reshape(height, width).copy(),
-            packed[luma : luma + quarter].reshape(shape).copy(),
-            packed[luma + quarter :].reshape(shape).copy(),
+            packed[:luma].reshape(height, width),
+            packed[luma : luma + quarter].reshape(shape),
+            packed[luma + quarter :].reshape(shape),
         ]
 
 
