@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-from vmevalkit.tasks._draw import Colour
+from vmevalkit.tasks._draw import Colour, Point, Sketch
 from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches
-from vmevalkit.tasks.base import Reading
-from vmevalkit.video import Planes
+from vmevalkit.tasks.base import Painter, Reading
+from vmevalkit.video import Frame, Planes
+
+S = TypeVar("S")
 
 # How much of the agent's area must be there, and how much more may be: 70 to 130 % in diameter.
 _SMALLEST, _LARGEST = 0.5, 1.8
@@ -23,6 +26,21 @@ AGENT_REASONS = {
     "agent_lost": "The moving object is gone.",
     "two_agents": "The moving object is in more than one place.",
 }
+
+
+def disc_painter(sheet: Sketch, colour: Colour, radius: float, centre: Callable[[S], Point]) -> Painter[S]:
+    """Draws the disc of a state over what stays; its radius, and its centre in a state, are in pixels of the canvas."""
+    base = sheet.pixels()
+
+    def draw(state: S) -> Frame:
+        frame: Frame = base.copy()
+        x, y = centre(state)
+        part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
+        part.circle((x, y), radius, colour)
+        part.onto(frame)
+        return frame
+
+    return draw
 
 
 def agent_reader(

@@ -21,12 +21,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
-from vmevalkit.tasks._draw import BLUE, INK, SAND, SKY, UMBER, Colour, Sketch
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks._draw import BLUE, INK, SAND, SKY, UMBER, Colour, Point, Sketch
 from vmevalkit.tasks._vision import shrink_of, to_planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Frame, Planes
+from vmevalkit.video import Planes
 
 # Difficulty: bounces to come, fields of the wall, and the film's moments (states).
 _LEVELS = {1: (1, 4, 6), 2: (2, 4, 7), 3: (3, 4, 12), 4: (4, 5, 16), 5: (5, 5, 20)}
@@ -161,17 +161,11 @@ class BallBounce(Task[Puzzle, Ball]):
 
     def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Ball]:
         sheet, (left, floor, unit) = _sheet(puzzle, canvas, shrink)
-        base = sheet.pixels()
 
-        def draw(ball: Ball) -> Frame:
-            frame: Frame = base.copy()
-            x, y, radius = left + ball.x * unit, floor - (ball.height + _BALL) * unit, _BALL * unit * swell
-            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
-            part.circle((x, y), radius, BLUE)
-            part.onto(frame)
-            return frame
+        def centre(ball: Ball) -> Point:
+            return left + ball.x * unit, floor - (ball.height + _BALL) * unit
 
-        return draw
+        return disc_painter(sheet, BLUE, _BALL * unit * swell, centre)
 
     def between(self, puzzle: Puzzle, a: Ball, b: Ball, t: float) -> Ball:
         if a.time is None or b.time is None:

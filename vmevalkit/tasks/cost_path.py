@@ -24,12 +24,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
-from vmevalkit.tasks._draw import BLUE, GREY, INK, ORANGE, UMBER, WHITE, Colour, Sketch, mix
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks._draw import BLUE, GREY, INK, ORANGE, UMBER, WHITE, Colour, Point, Sketch, mix
 from vmevalkit.tasks._vision import Floats, Lens, Mask, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
+from vmevalkit.video import Planes
 
 Cell = tuple[int, int]
 Place = tuple[float, float]
@@ -147,18 +147,11 @@ class CostPath(Task[Puzzle, Moment]):
 
     def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
         sheet, (left, top, cell) = _sheet(puzzle, canvas, shrink)
-        base = sheet.pixels()
 
-        def draw(moment: Moment) -> Frame:
-            frame: Frame = base.copy()
-            x, y = left + (moment.place[1] + 0.5) * cell, top + (moment.place[0] + 0.5) * cell
-            radius = _RADIUS * cell * swell
-            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
-            part.circle((x, y), radius, BLUE)
-            part.onto(frame)
-            return frame
+        def centre(moment: Moment) -> Point:
+            return left + (moment.place[1] + 0.5) * cell, top + (moment.place[0] + 0.5) * cell
 
-        return draw
+        return disc_painter(sheet, BLUE, _RADIUS * cell * swell, centre)
 
     def between(self, puzzle: Puzzle, a: Moment, b: Moment, t: float) -> Moment:
         return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))

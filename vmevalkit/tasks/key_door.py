@@ -25,26 +25,20 @@ from typing import NamedTuple
 import numpy as np
 
 from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
-from vmevalkit.tasks._draw import BLUE, HUES, INK, ORANGE, WHITE, Colour, Point, Sketch, square_board
+from vmevalkit.tasks._draw import BLUE, HUES, WHITE, Colour, Point, Sketch
+from vmevalkit.tasks._maze import RADIUS, WORDS, Cell, Place, Walls, around, carve, cell_of
 from vmevalkit.tasks._vision import Floats, Lens, most, shrink_of, to_planes, tone
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
 
-Cell = tuple[int, int]
-Place = tuple[float, float]
 Shown = tuple[float, ...]
 
 # Difficulty: smallest and largest grid, keys, shortest and longest plan.
 _LEVELS = {1: (3, 4, 1, 5, 6), 2: (4, 4, 1, 7, 7), 3: (4, 5, 1, 8, 11), 4: (5, 6, 2, 12, 15), 5: (5, 6, 2, 16, 20)}
-_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 _COLOURS = ("green", "purple", "brown")
 _SHAPES = ("round", "square", "diamond")
-_RADIUS = 0.27
-_GOAL = 0.27
 _DOOR = 0.41
-# Farther than this from one seen position to the next, in cells, is a jump.
-_LEAP = 1.6
 # So near must the disc's centre come to that of a key to take it, and of a door to open it, in cells.
 _TOUCH, _REACH = 0.85, 1.35
 _NOWHERE = (-5.0, -5.0)
@@ -62,28 +56,10 @@ class Lock(Record):
     door: Cell
 
 
-class Puzzle(Record):
-    """A perfect maze. `right[r][c]` is "1" where the cell is open to its right neighbour, `down` to the one below."""
+class Puzzle(Walls):
+    """A maze with keys, and doors that they open."""
 
-    cells: int
-    right: tuple[str, ...]
-    down: tuple[str, ...]
-    start: Cell
-    goal: Cell
-    locks: tuple[Lock, ...]
-
-    def open(self, a: Cell, b: Cell) -> bool:
-        """Whether two cells are neighbours with no wall between."""
-        (r, c), (s, d) = min(a, b), max(a, b)
-        if min(r, c) < 0 or max(s, d) >= self.cells:
-            return False
-        if (s, d) == (r, c + 1):
-            return self.right[r][c] == "1"
-        return (s, d) == (r + 1, c) and self.down[r][c] == "1"
-
-    def around(self, cell: Cell) -> list[Cell]:
-        """Neighbours with no wall between."""
-        return [near for near in _around(cell) if self.open(cell, near)]
+    locks: tuple[Lock, ...] = ()
 
     def things(self) -> list[Cell]:
         """Where the keys are, then the doors."""
@@ -127,7 +103,7 @@ class KeyDoor(Task[Puzzle, Moment]):
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         small, large, locks, shortest, longest = _LEVELS[difficulty]
         while True:
-            maze = _carve(rng, rng.randint(small, large))
+            maze = carve(rng, rng.randint(small, large), Puzzle)
             ways = _Ways(maze)
             for _ in range(30):
                 length = rng.randint(shortest, longest)
@@ -147,7 +123,7 @@ class KeyDoor(Task[Puzzle, Moment]):
                             and not shown[len(puzzle.locks) + i])  # fmt: skip
                 found.append(f"open the {door.colour} door")
             else:
-                found.append(_WORDS[b[0] - a[0], b[1] - a[1]])
+                found.append(WORDS[b[0] - a[0], b[1] - a[1]])
         return found
 
     def plan_text(self, puzzle: Puzzle) -> str:
@@ -183,7 +159,7 @@ class KeyDoor(Task[Puzzle, Moment]):
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas, shrink)
+        sheet, (left, top, cell) = puzzle.sheet(canvas, shrink)
         things = puzzle.things()
         empty = sheet.pixels()
         last: tuple[Shown, Frame] = ((0.0,) * len(things), empty)
@@ -209,7 +185,7 @@ class KeyDoor(Task[Puzzle, Moment]):
             last = (moment.shown, background)
             frame: Frame = background.copy()
             x, y = middle(moment.place)
-            radius = _RADIUS * cell * swell
+            radius = RADIUS * cell * swell
             part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
             for thing, at in enumerate(things):
                 if moment.shown[thing] and math.dist(at, moment.place) < 2:
@@ -254,8 +230,8 @@ class KeyDoor(Task[Puzzle, Moment]):
             straight.append(Moment(_centre(cell), opened))
         found["without_the_key"] = straight
         for i, moment in enumerate(path[:-1]):
-            here = _cell(moment.place)
-            for near in _around(here):
+            here = cell_of(moment.place)
+            for near in around(here):
                 inside = 0 <= min(near) and max(near) < puzzle.cells
                 if inside and not puzzle.open(here, near) and near not in puzzle.things():
                     return {
@@ -266,7 +242,7 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         path = self.solution(puzzle)
-        ahead = _cell(path[1].place)
+        ahead = cell_of(path[1].place)
         aside = [n for n in puzzle.around(puzzle.start) if n != ahead and n not in puzzle.things()]
         if not aside or len(path) > 18:
             return {}
@@ -276,7 +252,7 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         shrink = shrink_of(canvas)
-        left, top, cell = (length / shrink for length in _sheet(puzzle, canvas, shrink)[1])
+        left, top, cell = (length / shrink for length in puzzle.sheet(canvas, shrink)[1])
         first = self.solution(puzzle)[0]
         paint = self.painter(puzzle, canvas, shrink)
         lens = Lens(to_planes(paint(first)))
@@ -291,7 +267,7 @@ class KeyDoor(Task[Puzzle, Moment]):
             colour = tone(HUES[puzzle.locks[i % len(puzzle.locks)].colour])
             between[:, rows, columns] = np.array(colour, np.uint8)[:, None, None]
         start = to_planes(paint(Moment(first.place, (0.0,) * len(boxes))))
-        find = agent_reader(start, nothing, BLUE, _RADIUS * cell, 0.4 * cell, between)
+        find = agent_reader(start, nothing, BLUE, RADIUS * cell, 0.4 * cell, between)
 
         def read(frame: Planes) -> Reading[Moment]:
             planes = lens.planes(frame)
@@ -310,13 +286,13 @@ class KeyDoor(Task[Puzzle, Moment]):
         return super().judge(puzzle, list(_followed(puzzle, readings)))
 
     def illegal(self, puzzle: Puzzle, a: Moment, b: Moment) -> str | None:
-        return b.wrong or _walked(puzzle, a.place, b.place)
+        return b.wrong or puzzle.crossed(a.place, b.place)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
         if math.dist(state.place, puzzle.goal) < 0.35 and not any(state.shown):
             return 1.0
         left = _distances(puzzle)
-        here = left.get((_cell(state.place), state.shown))
+        here = left.get((cell_of(state.place), state.shown))
         if here is None:
             return 0.0
         return min(0.99, max(0.0, 1 - here / left[puzzle.start, (1.0,) * len(state.shown)]))
@@ -373,9 +349,9 @@ def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[R
         before = tuple(known)
         for thing, at in enumerate(things):
             # Through a wall nothing can be reached.
-            far = math.dist(place, at) if _cell(place) in (at, *puzzle.around(at)) else math.inf
+            far = math.dist(place, at) if cell_of(place) in (at, *puzzle.around(at)) else math.inf
             nearest[thing] = min(nearest[thing], far)
-            inside = thing >= count and _cell(place) == at
+            inside = thing >= count and cell_of(place) == at
             if shown[thing] == 0.5:
                 passed |= {thing} if inside else set()
             elif shown[thing] > known[thing]:
@@ -393,35 +369,8 @@ def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[R
         yield Reading(Moment(place, tuple(known), wrong), reading.kept, reading.note)
 
 
-def _walked(puzzle: Puzzle, a: Place, b: Place) -> str | None:
-    """Why the disc cannot have gone straight from one place to another, or None. Doors are no matter here."""
-    if math.dist(a, b) > _LEAP:
-        return "teleport"
-    # Small steps: none may change into a cell behind a wall.
-    count = max(1, math.ceil(math.dist(a, b) / 0.1))
-    cell = _cell(a)
-    for i in range(1, count + 1):
-        new = _cell((lerp(a[0], b[0], i / count), lerp(a[1], b[1], i / count)))
-        if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
-            corners = ((cell[0], new[1]), (new[0], cell[1]))
-            if not any(puzzle.open(cell, corner) and puzzle.open(corner, new) for corner in corners):
-                return "wall_crossed"
-        elif new != cell and not puzzle.open(cell, new):
-            return "wall_crossed"
-        cell = new
-    return None
-
-
-def _cell(place: Place) -> Cell:
-    return round(place[0]), round(place[1])
-
-
 def _centre(cell: Cell) -> Place:
     return float(cell[0]), float(cell[1])
-
-
-def _around(cell: Cell) -> list[Cell]:
-    return [(cell[0] + down, cell[1] + right) for down, right in _WORDS]
 
 
 def _without(shown: Shown, thing: int) -> Shown:
@@ -501,27 +450,6 @@ class _Ways(dict[Cell, dict[Cell, list[Cell]]]):
 # ------------------------------------------------------------------------------------------------------- the making
 
 
-def _carve(rng: random.Random, cells: int) -> Puzzle:
-    """A random spanning tree by Wilson's algorithm: every maze of the size is equally likely (Wilson 1996)."""
-    everything = [(r, c) for r in range(cells) for c in range(cells)]
-    inside = {rng.choice(everything)}
-    links: set[tuple[Cell, Cell]] = set()
-    for origin in everything:
-        after: dict[Cell, Cell] = {}
-        cell = origin
-        while cell not in inside:
-            after[cell] = rng.choice([n for n in _around(cell) if min(n) >= 0 and max(n) < cells])
-            cell = after[cell]
-        cell = origin
-        while cell not in inside:
-            inside.add(cell)
-            links.add((min(cell, after[cell]), max(cell, after[cell])))
-            cell = after[cell]
-    right = tuple("".join("01"[((r, c), (r, c + 1)) in links] for c in range(cells)) for r in range(cells))
-    down = tuple("".join("01"[((r, c), (r + 1, c)) in links] for c in range(cells)) for r in range(cells))
-    return Puzzle(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0), locks=())
-
-
 def _locked(rng: random.Random, maze: Puzzle, ways: _Ways, locks: int, length: int) -> Puzzle | None:
     """A maze with keys to be fetched one after another and a door behind each, with a plan length; None if it fails."""
     # The cells walked, cut into legs: to each key, and to the goal.
@@ -584,24 +512,3 @@ def _draw_door(sketch: Sketch, lock: Lock, centre: Point, cell: float) -> None:
     sketch.rectangle((x - half, y - half, x + half, y + half), HUES[lock.colour], radius=half * 0.15)
     sketch.line([(x, y), (x, y + 0.24 * cell)], 0.13 * cell, WHITE)
     _draw_shape(sketch, lock.shape, (x, y - 0.08 * cell), 0.17 * cell, WHITE)
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """The maze without disc, keys and doors, and where its cells lie."""
-    left, top, cell = square_board(canvas, puzzle.cells, margin=0.06)
-    side = cell * puzzle.cells
-    wall = max(min(canvas) / 40, cell * 0.16)
-    sheet = Sketch(canvas, shrink=shrink)
-    sheet.rectangle((left, top, left + side, top + side), WHITE)
-    x, y = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell
-    half = _GOAL * cell
-    sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
-    for r in range(puzzle.cells):
-        for c in range(puzzle.cells):
-            x, y = left + c * cell, top + r * cell
-            if puzzle.right[r][c] == "0":
-                sheet.line([(x + cell, y), (x + cell, y + cell)], wall, INK)
-            if puzzle.down[r][c] == "0":
-                sheet.line([(x, y + cell), (x + cell, y + cell)], wall, INK)
-    sheet.line([(left, top), (left + side, top), (left + side, top + side), (left, top + side), (left, top)], wall, INK)
-    return sheet, (left, top, cell)

@@ -21,42 +21,20 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
-from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Sketch, square_board
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks._draw import BLUE, Point
+from vmevalkit.tasks._maze import RADIUS, WORDS, Cell, Place, Walls, carve, cell_of
 from vmevalkit.tasks._vision import shrink_of, to_planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
-from vmevalkit.types import Record, Size
-from vmevalkit.video import Frame, Planes
-
-Cell = tuple[int, int]
-Place = tuple[float, float]
+from vmevalkit.types import Size
+from vmevalkit.video import Planes
 
 # Difficulty: smallest and largest grid, shortest and longest way. Twenty steps are two frames each of 49; seven of 17.
 _LEVELS = {1: (3, 4, 3, 4), 2: (4, 5, 5, 7), 3: (5, 7, 8, 11), 4: (7, 9, 12, 15), 5: (8, 10, 16, 20)}
-_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
-_RADIUS = 0.27
-_GOAL = 0.27
-# Farther than this from one seen position to the next, in cells, is a jump.
-_LEAP = 1.6
 
 
-class Puzzle(Record):
-    """A perfect maze. `right[r][c]` is "1" where the cell is open to its right neighbour, `down` to the one below."""
-
-    cells: int
-    right: tuple[str, ...]
-    down: tuple[str, ...]
-    start: Cell
-    goal: Cell
-
-    def open(self, a: Cell, b: Cell) -> bool:
-        """Whether two cells are neighbours with no wall between."""
-        (r, c), (s, d) = min(a, b), max(a, b)
-        if min(r, c) < 0 or max(s, d) >= self.cells:
-            return False
-        if (s, d) == (r, c + 1):
-            return self.right[r][c] == "1"
-        return (s, d) == (r + 1, c) and self.down[r][c] == "1"
+class Puzzle(Walls):
+    """A perfect maze, and the way through it."""
 
     def distances(self, origin: Cell) -> dict[Cell, int]:
         """Steps from a cell to every other."""
@@ -68,9 +46,8 @@ def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
     found, queue = {origin: 0}, deque([origin])
     while queue:
         cell = queue.popleft()
-        for step in _WORDS:
-            near = (cell[0] + step[0], cell[1] + step[1])
-            if near not in found and puzzle.open(cell, near):
+        for near in puzzle.around(cell):
+            if near not in found:
                 found[near] = found[cell] + 1
                 queue.append(near)
     return found
@@ -99,7 +76,7 @@ class Maze(Task[Puzzle, Place]):
         small, large, shortest, longest = _LEVELS[difficulty]
         while True:
             cells = rng.randint(small, large)
-            puzzle = _carve(rng, cells)
+            puzzle = carve(rng, cells, Puzzle)
             start = (rng.randrange(cells), rng.randrange(cells))
             goals = [c for c, d in sorted(puzzle.distances(start).items()) if shortest <= d <= longest]
             if goals:
@@ -109,14 +86,12 @@ class Maze(Task[Puzzle, Place]):
         to_goal = puzzle.distances(puzzle.goal)
         path = [puzzle.start]
         while path[-1] != puzzle.goal:
-            r, c = path[-1]
-            path.append(next(n for n in ((r + a, c + b) for a, b in _WORDS)
-                             if puzzle.open((r, c), n) and to_goal[n] < to_goal[r, c]))  # fmt: skip
+            path.append(next(n for n in puzzle.around(path[-1]) if to_goal[n] < to_goal[path[-1]]))
         return [(float(r), float(c)) for r, c in path]
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         path = self.solution(puzzle)
-        return [_WORDS[round(b[0] - a[0]), round(b[1] - a[1])] for a, b in itertools.pairwise(path)]
+        return [WORDS[round(b[0] - a[0]), round(b[1] - a[1])] for a, b in itertools.pairwise(path)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
@@ -134,19 +109,12 @@ class Maze(Task[Puzzle, Place]):
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Place]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas, shrink)
-        base = sheet.pixels()
+        sheet, (left, top, cell) = puzzle.sheet(canvas, shrink)
 
-        def draw(place: Place) -> Frame:
-            frame: Frame = base.copy()
-            x, y = left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
-            radius = _RADIUS * cell * swell
-            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
-            part.circle((x, y), radius, BLUE)
-            part.onto(frame)
-            return frame
+        def centre(place: Place) -> Point:
+            return left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
 
-        return draw
+        return disc_painter(sheet, BLUE, RADIUS * cell * swell, centre)
 
     def between(self, puzzle: Puzzle, a: Place, b: Place, t: float) -> Place:
         return lerp(a[0], b[0], t), lerp(a[1], b[1], t)
@@ -156,7 +124,7 @@ class Maze(Task[Puzzle, Place]):
         found = {"nearly_one_cell_short": path[:-1]}
         for i, (r, c) in enumerate(path[:-1]):
             here = (round(r), round(c))
-            for near in ((here[0] + a, here[1] + b) for a, b in _WORDS):
+            for near in ((here[0] + a, here[1] + b) for a, b in WORDS):
                 if 0 <= min(near) and max(near) < puzzle.cells and not puzzle.open(here, near):
                     aside = (float(near[0]), float(near[1]))
                     return {**found, "through_a_wall": [*path[: i + 1], aside, *path[i:]]}
@@ -166,17 +134,17 @@ class Maze(Task[Puzzle, Place]):
         path = self.solution(puzzle)
         r, c = puzzle.start
         ahead = (round(path[1][0]), round(path[1][1]))
-        aside = [n for n in ((r + a, c + b) for a, b in _WORDS) if n != ahead and puzzle.open((r, c), n)]
+        aside = [n for n in ((r + a, c + b) for a, b in WORDS) if n != ahead and puzzle.open((r, c), n)]
         if not aside or len(path) > 18:
             return {}
         return {"dead_end_first": [path[0], (float(aside[0][0]), float(aside[0][1])), *path]}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
         shrink = shrink_of(canvas)
-        sheet, place = _sheet(puzzle, canvas, shrink)
+        sheet, place = puzzle.sheet(canvas, shrink)
         left, top, cell = (length / shrink for length in place)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _RADIUS * cell, slack=0.4 * cell)
+        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, RADIUS * cell, slack=0.4 * cell)
 
         def read(frame: Planes) -> Reading[Place]:
             found = find(frame)
@@ -188,79 +156,16 @@ class Maze(Task[Puzzle, Place]):
         return read
 
     def illegal(self, puzzle: Puzzle, a: Place, b: Place) -> str | None:
-        if math.dist(a, b) > _LEAP:
-            return "teleport"
-        # Small steps along the straight line between the two positions: none may change into a cell behind a wall.
-        count = max(1, math.ceil(math.dist(a, b) / 0.1))
-        cell = _cell(a)
-        for i in range(1, count + 1):
-            new = _cell(self.between(puzzle, a, b, i / count))
-            if new == cell:
-                continue
-            if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
-                corners = ((cell[0], new[1]), (new[0], cell[1]))
-                if not any(puzzle.open(cell, corner) and puzzle.open(corner, new) for corner in corners):
-                    return "wall_crossed"
-            elif not puzzle.open(cell, new):
-                return "wall_crossed"
-            cell = new
-        return None
+        return puzzle.crossed(a, b)
 
     def progress(self, puzzle: Puzzle, state: Place) -> float:
         if self.same(puzzle, state, (float(puzzle.goal[0]), float(puzzle.goal[1]))):
             return 1.0
         to_goal = puzzle.distances(puzzle.goal)
-        here = to_goal.get(_cell(state))
+        here = to_goal.get(cell_of(state))
         if here is None:
             return 0.0
         return min(0.99, max(0.0, 1 - here / to_goal[puzzle.start]))
 
     def same(self, puzzle: Puzzle, a: Place, b: Place) -> bool:
         return math.dist(a, b) < 0.35
-
-
-def _cell(place: Place) -> Cell:
-    return round(place[0]), round(place[1])
-
-
-def _carve(rng: random.Random, cells: int) -> Puzzle:
-    """A random spanning tree by Wilson's algorithm: every maze of the size is equally likely (Wilson 1996)."""
-    everything = [(r, c) for r in range(cells) for c in range(cells)]
-    inside = {rng.choice(everything)}
-    links: set[tuple[Cell, Cell]] = set()
-    for origin in everything:
-        after: dict[Cell, Cell] = {}
-        cell = origin
-        while cell not in inside:
-            near = [(cell[0] + a, cell[1] + b) for a, b in _WORDS]
-            after[cell] = rng.choice([n for n in near if 0 <= n[0] < cells and 0 <= n[1] < cells])
-            cell = after[cell]
-        cell = origin
-        while cell not in inside:
-            inside.add(cell)
-            links.add((min(cell, after[cell]), max(cell, after[cell])))
-            cell = after[cell]
-    right = tuple("".join("01"[((r, c), (r, c + 1)) in links] for c in range(cells)) for r in range(cells))
-    down = tuple("".join("01"[((r, c), (r + 1, c)) in links] for c in range(cells)) for r in range(cells))
-    return Puzzle(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0))
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """The maze without the disc, and where its cells lie."""
-    left, top, cell = square_board(canvas, puzzle.cells, margin=0.06)
-    side = cell * puzzle.cells
-    wall = max(min(canvas) / 40, cell * 0.16)
-    sheet = Sketch(canvas, shrink=shrink)
-    sheet.rectangle((left, top, left + side, top + side), WHITE)
-    x, y = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell
-    half = _GOAL * cell
-    sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
-    for r in range(puzzle.cells):
-        for c in range(puzzle.cells):
-            x, y = left + c * cell, top + r * cell
-            if puzzle.right[r][c] == "0":
-                sheet.line([(x + cell, y), (x + cell, y + cell)], wall, INK)
-            if puzzle.down[r][c] == "0":
-                sheet.line([(x, y + cell), (x + cell, y + cell)], wall, INK)
-    sheet.line([(left, top), (left + side, top), (left + side, top + side), (left, top + side), (left, top)], wall, INK)
-    return sheet, (left, top, cell)

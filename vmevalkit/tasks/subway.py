@@ -22,12 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
+from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.tasks._draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
 from vmevalkit.tasks._vision import Floats, Lens, shrink_of, to_planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
+from vmevalkit.video import Planes
 
 Stop = tuple[int, int]
 Place = tuple[float, float]
@@ -151,18 +151,11 @@ class Subway(Task[Puzzle, Moment]):
 
     def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
         sheet, (left, top, unit) = _sheet(puzzle, canvas, shrink)
-        base = sheet.pixels()
 
-        def draw(moment: Moment) -> Frame:
-            frame: Frame = base.copy()
-            x, y = left + moment.place[0] * unit, top + moment.place[1] * unit
-            radius = _TRAIN * unit * swell
-            part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
-            part.circle((x, y), radius, _BLACK)
-            part.onto(frame)
-            return frame
+        def centre(moment: Moment) -> Point:
+            return left + moment.place[0] * unit, top + moment.place[1] * unit
 
-        return draw
+        return disc_painter(sheet, _BLACK, _TRAIN * unit * swell, centre)
 
     def between(self, puzzle: Puzzle, a: Moment, b: Moment, t: float) -> Moment:
         return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))

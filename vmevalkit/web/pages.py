@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from vmevalkit.errors import KitError
 from vmevalkit.report.media import choose_frames
 from vmevalkit.report.rows import is_baseline
 from vmevalkit.scorers.rule import views_of
-from vmevalkit.stats import CEILING, wilson
+from vmevalkit.stats import CEILING, mcnemar, wilson
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web.index import Index, opinions, samples
@@ -229,13 +228,6 @@ def compare(index: Index, a: str, b: str, mode: str, task: str) -> dict[str, Any
             "modes": [name for name, _ in choices["mode"]], "tasks": [name for name, _ in choices["task"]],
             "p": mcnemar(tally[True, False], tally[False, True]),
             "differ": [row for row in rows if row.a != row.b], "shown": _SHOWN}  # fmt: skip
-
-
-def mcnemar(only_a: int, only_b: int) -> float:
-    """Two-sided exact McNemar test: how likely so uneven a split is, if the models were equally good."""
-    n = only_a + only_b
-    tail: float = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n
-    return min(1.0, 2 * tail)
 
 
 def disagreements(index: Index) -> dict[str, Any]:
