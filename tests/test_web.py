@@ -50,6 +50,12 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def page(experiment: Path) -> Path:
+    """The report about the same experiment."""
+    return vmevalkit.report(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
+
+
 class Server:
     """`vmevalkit view` in a process of its own."""
 
@@ -151,6 +157,13 @@ def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: 
     answer = client.get(address)
     assert answer.status_code == 200
     assert text in answer.text
+
+
+def test_the_viewer_and_the_report_have_one_ground(client: httpx.Client, page: Path) -> None:
+    assert '<link rel="stylesheet" href="/base.css">' in client.get("/").text
+    shared = client.get("/base.css")
+    assert shared.headers["content-type"].startswith("text/css")
+    assert shared.text in page.read_text(encoding="utf-8")
 
 
 def test_what_comes_from_outside_is_text(client: httpx.Client) -> None:

@@ -194,7 +194,7 @@ def render(
         modes=[table.mode for table in tables],
         statuses=STATUSES,
         tile=TILE,
-        style=Markup(_resource("page.css")),  # noqa: S704 - the kit's own file
+        style=Markup(_resource("base.css") + _resource("page.css")),  # noqa: S704 - the kit's own file
         script=Markup(_resource("page.js")),  # noqa: S704 - the kit's own file
     )
 

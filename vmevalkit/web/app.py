@@ -57,6 +57,10 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
             outputs=index.outputs, model=row.model, task=row.task, question_id=row.question_id, seed=row.seed
         ), row
 
+    @app.get("/base.css")
+    def base_style() -> FileResponse:
+        return FileResponse(str(resources.files("vmevalkit.report") / "base.css"))
+
     # ----------------------------------------------------------------------------------------------------- the pages
 
     @app.get("/", response_class=HTMLResponse)
