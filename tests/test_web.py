@@ -288,6 +288,24 @@ def test_three_raters_at_once_see_every_film_blind_and_none_too_often(experiment
         ("good", "scored", True), ("still", "unscorable", None)}  # fmt: skip
 
 
+def test_two_films_of_a_question_are_preferred_blind(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    server = Server(folder)
+    try:
+        with httpx.Client(base_url=server.url, cookies={"vmevalkit_rater": "anna"}, follow_redirects=True) as client:
+            shown = client.get("/pairs").text
+            left, right = (shown.split(f'name="{side}" value="')[1].split('"')[0] for side in ("left", "right"))
+            said = {"left": left, "right": right, "better": "left", "comment": "Clearer.", "token": "the-only-token"}
+            for _ in range(2):
+                assert "1 of 2 pairs" in client.post("/pairs", data=said).text
+            assert client.post("/pairs", data={**said, "better": "best"}).status_code == 422
+    finally:
+        server.kill()
+    [kept] = Ratings(folder / "outputs").preferences("anna")
+    assert {kept.left, kept.right} == {"good", "lazy"}
+    assert (kept.better, kept.comment) == ("left", "Clearer.")
+
+
 def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     ratings = Ratings(folder / "outputs")

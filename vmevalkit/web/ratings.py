@@ -33,41 +33,38 @@ class Base(DeclarativeBase):
     """The tables of ratings."""
 
 
-class _Rating(Base):
-    __tablename__ = "ratings"
+class _Row:
+    """What the tables of ratings and preferences have in common."""
 
     number: Mapped[int] = mapped_column(primary_key=True)
     # Made by the page before it sends: the same rating sent twice is one.
     token: Mapped[str] = mapped_column(unique=True)
     rater: Mapped[str] = mapped_column(index=True)
-    model: Mapped[str]
     task: Mapped[str]
     question_id: Mapped[str]
     seed: Mapped[int]
+    comment: Mapped[str]
+    written: Mapped[str]
+
+
+class _Rating(_Row, Base):
+    __tablename__ = "ratings"
+
+    model: Mapped[str]
     video_sha256: Mapped[str]
     passed: Mapped[bool]
     stars: Mapped[int]
-    comment: Mapped[str]
-    written: Mapped[str]
 
     __table_args__ = (sql.Index("by_sample", "model", "task", "question_id", "seed"),)
 
 
-class _Preference(Base):
+class _Preference(_Row, Base):
     __tablename__ = "preferences"
 
-    number: Mapped[int] = mapped_column(primary_key=True)
-    token: Mapped[str] = mapped_column(unique=True)
-    rater: Mapped[str] = mapped_column(index=True)
-    task: Mapped[str]
-    question_id: Mapped[str]
-    seed: Mapped[int]
     left: Mapped[str]
     right: Mapped[str]
     # "left", "right", "both" or "neither" solved it better.
     better: Mapped[str]
-    comment: Mapped[str]
-    written: Mapped[str]
 
 
 class _Secret(Base):
@@ -77,7 +74,19 @@ class _Secret(Base):
     value: Mapped[bytes]
 
 
-class Rating(Record):
+class _Said(Record):
+    """What ratings and preferences have in common: who says it, about which question, in which words."""
+
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,160}$")]
+    rater: Name
+    task: Name
+    question_id: Name
+    seed: int
+    comment: Annotated[str, Field(max_length=COMMENT_LIMIT)] = ""
+    written: str = ""
+
+
+class Rating(_Said):
     """What a person says about a film.
 
     Attributes:
@@ -85,36 +94,22 @@ class Rating(Record):
         stars: how good the film is on the whole, 1 to 5.
     """
 
-    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,160}$")]
-    rater: Name
     model: Name
-    task: Name
-    question_id: Name
-    seed: int
     video_sha256: str
     passed: bool
     stars: Annotated[int, Field(ge=1, le=5)]
-    comment: Annotated[str, Field(max_length=COMMENT_LIMIT)] = ""
-    written: str = ""
 
     @property
     def key(self) -> Key:
         return self.model, self.task, self.question_id, self.seed
 
 
-class Preference(Record):
+class Preference(_Said):
     """Which of two films of one question a person finds better: "left", "right", "both" or "neither"."""
 
-    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,160}$")]
-    rater: Name
-    task: Name
-    question_id: Name
-    seed: int
     left: Name
     right: Name
     better: Annotated[str, Field(pattern="^(left|right|both|neither)$")]
-    comment: Annotated[str, Field(max_length=COMMENT_LIMIT)] = ""
-    written: str = ""
 
 
 class Ratings:
