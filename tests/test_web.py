@@ -16,11 +16,15 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 import vmevalkit
 from vmevalkit import store
 from vmevalkit.errors import UsageError
-from vmevalkit.types import Score
+from vmevalkit.report.tables import Summary
+from vmevalkit.types import QuestionMetadata, Score
+from vmevalkit.web import claims
+from vmevalkit.web.app import create_app
 from vmevalkit.web.index import Index, Wanted
 from vmevalkit.web.ratings import Rating, Ratings, next_for
 
@@ -135,6 +139,55 @@ def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
         index.refresh()
 
 
+# -------------------------------------------------------------------------------------------------------- the claims
+
+
+def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
+    """Two models, two films a question of three tasks in two modes, judged twice; a baseline judged once."""
+    folders = questions, outputs, scores = [tmp_path / name for name in ("questions", "outputs", "scores")]
+    outputs.mkdir()
+    for n in range(30):
+        task, name = f"task{n % 3}", f"task{n % 3}_{n:04d}"
+        metadata = QuestionMetadata(
+            task=task, id=name, task_version=1, seed=1, difficulty=1, mode="guided" if n >= 18 else "solve",
+            plan_length=3, puzzle={}, canvas=(96, 64), sha256={},
+        )  # fmt: skip
+        store.write_record(store.question_folder(questions, task, name) / "question_metadata.json", metadata)
+        for model, seed, passed in (("one", 1, n % 3 > 0), ("one", 2, n % 2 > 0), ("two", 1, n % 5 == 0),
+                                    ("two", 2, n % 4 == 0), ("still", 1, n == 7)):  # fmt: skip
+            for scorer, says in (("rule", passed), ("judge", passed ^ (n % 7 == seed))):
+                store.write_score(scores, Score(
+                    model=model, task=task, question_id=name, seed=seed, scorer=scorer, scorer_version="1",
+                    status="scored", passed=says, value=float(says), outcome=float(says), process=1.0,
+                    preservation=1.0, reason="solved" if says else "no_change", explanation=""))  # fmt: skip
+    vmevalkit.report(questions, outputs, scores, tmp_path / "report")
+    said = store.read_record(tmp_path / "report/summary.json", Summary).analysis
+    index = Index(*folders)
+    index.refresh()
+    assert claims.agreement(index) == said.agreement
+    assert {found.task for found in said.agreement} == {None, "task0", "task1", "task2"}
+    assert len(said.pairs) == 6
+    for pair in said.pairs:
+        passes = claims.passes(index, pair.mode)
+        found = passes[pair.first].against(passes[pair.second])
+        for name in ("questions", "first_only", "second_only", "p"):
+            assert getattr(found, name) == getattr(pair, name)
+        assert found.difference.model_dump() == pytest.approx(pair.difference.model_dump())
+    page = TestClient(create_app(index, Ratings(outputs)), base_url="http://127.0.0.1")
+    [pair] = [pair for pair in said.pairs if pair.mode == "guided" and not pair.baseline]
+    points = "{:+.0f} ({:+.0f} to {:+.0f}) points".format(*(100 * end for end in dict(pair.difference).values()))
+    address = f"/compare?a={pair.first}&b={pair.second}&mode=guided"
+    assert points.replace("-", "−") in page.get(address).text
+    assert points.replace("-", "−") not in page.get(f"{address}&task=task0").text
+    kappa = next(found.agreement.kappa for found in said.agreement if found.task == "task1" and not found.baselines)
+    assert kappa is not None
+    assert f"{kappa.value:.2f} <" in page.get("/disagreements").text
+
+    (scores / "one/task1_task/task1_0001/judge_seed1.json").unlink()
+    index.refresh()
+    assert claims.agreement(index)[0].agreement.units == said.agreement[0].agreement.units - 1
+
+
 # --------------------------------------------------------------------------------------------------------- the pages
 
 
@@ -146,8 +199,8 @@ def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
         ("/samples/0?model=good", "maze_0000"),
         ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
         ("/question/maze/maze_0000", "All films run together"),
-        ("/compare?a=good&b=lazy", "2 questions answered by both"),
-        ("/disagreements", "judge and rule"),
+        ("/compare?a=good&b=lazy", "2 questions asked of both"),
+        ("/disagreements", "rule, judge"),
         ("/tasks", "tower of hanoi"),
         ("/progress", "replay"),
         ("/rate", "Who rates?"),

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from vmevalkit import stats
-from vmevalkit.report.rows import SCORER, Key, Row
+from vmevalkit.report.rows import SCORER, Key, Row, is_baseline
 from vmevalkit.stats import CEILING, Agreement, Array, Bootstrap, Count, Curve, Estimate, Tally
 from vmevalkit.types import MODES, Mode, Record, Unit
 
@@ -95,14 +95,27 @@ class Standing(Record):
     curve: Curve | None
 
 
-class Pair(Record):
+class Comparison(Record):
     """Two models on the same questions.
 
     Attributes:
-        baseline: the second is the best baseline.
         difference: pass rate of the first less that of the second.
         first_only, second_only: questions on which the one passes more of its films than the other.
         p: of the exact McNemar test of these two counts (a sign test where there are several films a question).
+    """
+
+    questions: Count
+    difference: Estimate
+    first_only: Count
+    second_only: Count
+    p: Unit
+
+
+class Pair(Comparison):
+    """A comparison that is reported among others.
+
+    Attributes:
+        baseline: the second is the best baseline.
         p_holm: adjusted for the number of pairs in this mode.
     """
 
@@ -110,11 +123,6 @@ class Pair(Record):
     first: str
     second: str
     baseline: bool
-    questions: Count
-    difference: Estimate
-    first_only: Count
-    second_only: Count
-    p: Unit
     p_holm: Unit
 
 
@@ -215,9 +223,57 @@ def analyse(rows: Sequence[Row]) -> Analysis:
         pairs=tuple(pairs),
         steering=tuple(_steering(rows)),
         power=tuple(power),
-        agreement=tuple(_agreement(rows)),
+        agreement=tuple(agreement({row.key: _decisions(row) for row in rows})),
         disagreements=tuple(_disagreements(rows)),
     )
+
+
+# -------------------------------------------------------------------------------------------------------- two models
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What a model passes. Only what comes of one set of draws may be compared.
+
+    Attributes:
+        shares: share of its films of each question, (questions,).
+        draws: share of its films in each draw, (draws,).
+    """
+
+    shares: Array
+    draws: Array
+
+    @property
+    def rate(self) -> Estimate:
+        return stats.estimate(float(self.shares.mean()), self.draws, len(self.shares))
+
+    def against(self, other: Passes) -> Comparison:
+        """How much better this model is than another on the same questions."""
+        better, worse = int((self.shares > other.shares).sum()), int((self.shares < other.shares).sum())
+        difference = float(self.shares.mean() - other.shares.mean())
+        return Comparison(
+            questions=len(self.shares),
+            difference=stats.paired_difference(difference, self.draws - other.draws, len(self.shares)),
+            first_only=better,
+            second_only=worse,
+            p=stats.mcnemar(better, worse),
+        )
+
+
+def passes(tasks: Sequence[str], passed: Mapping[str, Array]) -> dict[str, Passes]:
+    """What each of several models passes, drawn together.
+
+    Args:
+        tasks: the task of each question.
+        passed: which of its films pass, (questions, seeds), by model.
+    """
+    bootstrap = Bootstrap(tasks)
+    films = bootstrap.weights.sum(axis=1)
+    sums = bootstrap.sums_of({model: found[..., None].astype(float) for model, found in passed.items()})
+    return {
+        model: Passes(found.mean(axis=1), sums[model][:, 0] / (films * found.shape[1]))
+        for model, found in passed.items()
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------- one mode
@@ -250,9 +306,8 @@ class _Run:
         return self.share(_PASSED)
 
     @property
-    def shares(self) -> Array:
-        """Share of films that pass, of each question."""
-        return np.asarray(self.values[..., _PASSED].mean(axis=1))
+    def passes(self) -> Passes:
+        return Passes(np.asarray(self.values[..., _PASSED].mean(axis=1)), self.rates)
 
     @property
     def value(self) -> float | None:
@@ -287,7 +342,7 @@ class _Field:
             by_model[row.score.model].append(row)
         self.bootstrap = Bootstrap([task for task, _ in places])
         values = {model: _values(found, places) for model, found in by_model.items()}
-        sums = self._sums(values)
+        sums = self.bootstrap.sums_of(values)
         self.runs = [
             _Run(model, found[0].baseline, values[model], sums[model], lengths) for model, found in by_model.items()
         ]
@@ -296,15 +351,6 @@ class _Field:
         self.floor = next((r for r in self.runs if best is not None and r.model == best.model), None)
         self.ceiling = next((r for r in self.runs if r.model == CEILING), None)
         self.contenders = [r for r in self.runs if not r.baseline]
-
-    def _sums(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        """Each model's sums over the draws. Models with equally many seeds are summed together, which saves drawing."""
-        found: dict[str, Array] = {}
-        for seeds in {films.shape[1] for films in values.values()}:
-            models = [model for model, films in values.items() if films.shape[1] == seeds]
-            together = self.bootstrap.sums(np.concatenate([values[model] for model in models], axis=2))
-            found.update(zip(models, np.split(together, len(models), axis=1), strict=True))
-        return found
 
     def standings(self) -> Iterator[Standing]:
         ranks = self._ranks()
@@ -386,27 +432,19 @@ class _Field:
         wanted = [(a, b) if a.rate >= b.rate else (b, a) for a, b in wanted]
         if self.floor is not None:
             wanted += [(run, self.floor) for run in self.contenders]
-        tests = []
-        for first, second in wanted:
-            better, worse = first.shares > second.shares, first.shares < second.shares
-            tests.append((int(better.sum()), int(worse.sum()), stats.mcnemar(int(better.sum()), int(worse.sum()))))
-        adjusted = stats.holm([p for _, _, p in tests])
+        compared = [first.passes.against(second.passes) for first, second in wanted]
         return [
             Pair(
+                **dict(found),
                 mode=self.mode,
                 first=first.model,
                 second=second.model,
                 baseline=second.baseline,
-                questions=len(first.values),
-                difference=stats.paired_difference(
-                    first.rate - second.rate, first.rates - second.rates, len(first.values)
-                ),
-                first_only=better,
-                second_only=worse,
-                p=p,
                 p_holm=p_holm,
             )
-            for (first, second), (better, worse, p), p_holm in zip(wanted, tests, adjusted, strict=True)
+            for (first, second), found, p_holm in zip(
+                wanted, compared, stats.holm([found.p for found in compared]), strict=True
+            )
         ]
 
     def power(self, pairs: Iterable[Pair]) -> Power:
@@ -534,10 +572,17 @@ def _readings(guided: Tally | None, hold: Tally | None, gain: Estimate | None) -
 # --------------------------------------------------------------------------------------------------------- agreement
 
 
-def _agreement(rows: Sequence[Row]) -> Iterator[ScorerAgreement]:
-    """Each two scorers, all of them where there are more, and all persons; for all tasks together, then for each."""
-    tasks = (None, *sorted({row.score.task for row in rows}))
-    decided = {row.key: _decisions(row) for row in rows}
+def agreement(decided: Mapping[Key, Mapping[str, bool]]) -> Iterator[ScorerAgreement]:
+    """Each two scorers, all of them where there are more, and all persons; for all tasks together, then for each.
+
+    Args:
+        decided: whether each scorer passes a film, for those that decide; sorted by question.
+    """
+    films: defaultdict[tuple[bool, str | None], list[Key]] = defaultdict(list)
+    for key in decided:
+        for place in (None, key[1]):
+            films[is_baseline(key[0]), place].append(key)
+    tasks = (None, *sorted({key[1] for key in decided}))
     scorers = sorted({name for passed in decided.values() for name in passed}, key=_order)
     people = tuple(s for s in scorers if s.startswith(PEOPLE))
     others = tuple(s for s in scorers if s not in people)
@@ -545,22 +590,21 @@ def _agreement(rows: Sequence[Row]) -> Iterator[ScorerAgreement]:
     groups += [others] if len(others) > 2 else []
     groups += [people] if len(people) > 1 else []
     for group, baselines, task in itertools.product(groups, (False, True), tasks):
-        chosen = [row for row in rows if row.baseline == baselines and task in (None, row.score.task)]
-        found = _agree(group, chosen, decided)
+        found = _agree(group, films[baselines, task], decided)
         if found is not None:
             passed, agreed = found
             yield ScorerAgreement(task=task, baselines=baselines, scorers=group, passed=passed, agreement=agreed)
 
 
 def _agree(
-    scorers: tuple[str, ...], rows: Sequence[Row], decided: dict[Key, dict[str, bool]]
+    scorers: tuple[str, ...], films: Sequence[Key], decided: Mapping[Key, Mapping[str, bool]]
 ) -> tuple[tuple[int, ...], Agreement] | None:
-    chosen = [row for row in rows if sum(name in decided[row.key] for name in scorers) >= 2]
+    chosen = [key for key in films if sum(name in decided[key] for name in scorers) >= 2]
     if not chosen:
         return None
     places: dict[tuple[str, str], int] = {}
-    at = [places.setdefault(_question(row), len(places)) for row in chosen]
-    labels = np.array([[decided[row.key].get(name, np.nan) for name in scorers] for row in chosen], dtype=float)
+    at = [places.setdefault(key[1:3], len(places)) for key in chosen]
+    labels = np.array([[decided[key].get(name, np.nan) for name in scorers] for key in chosen], dtype=float)
     found = stats.agreement(labels, at, Bootstrap([task for task, _ in places]))
     passed = tuple(int(count) for count in np.nansum(labels, axis=0))
     return None if found is None else (passed, found)

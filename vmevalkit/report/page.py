@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vmevalkit import store
@@ -166,15 +166,10 @@ def render(
     films: Mapping[Key, Film],
 ) -> str:
     """The whole page, with its style and script inside."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share: f"{100 * share:.0f}"
+    environment = templates("vmevalkit.report", "")
     environment.filters["anchor"] = _anchor
-    environment.filters["estimate"] = _estimate
-    environment.filters["points"] = _points
-    environment.filters["p"] = lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
     environment.filters["row"] = lambda found: "#" + urlencode({"row": _row_id(*found)})
-    environment.globals["count"] = count
-    template = environment.from_string(_resource("index.html"))
+    template = environment.get_template("index.html")
     views = [_sample(places, row, pictures, films.get(row.key)) for row in gathered.rows]
     tables = list(_tables(summary, gathered))
     return template.render(
@@ -197,6 +192,20 @@ def render(
         style=Markup(_resource("base.css") + _resource("page.css")),  # noqa: S704 - the kit's own file
         script=Markup(_resource("page.js")),  # noqa: S704 - the kit's own file
     )
+
+
+def templates(package: str, folder: str) -> Environment:
+    """Templates of a package, the report's among them; what comes from outside is escaped."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package, folder), PackageLoader("vmevalkit.report", "")]),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f}"
+    environment.filters["estimate"] = _estimate
+    environment.filters["points"] = _points
+    environment.filters["p"] = lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
+    environment.globals["count"] = count
+    return environment
 
 
 def _resource(name: str) -> str:

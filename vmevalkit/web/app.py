@@ -13,12 +13,11 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Form, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 
 from vmevalkit import store
 from vmevalkit.errors import explain_validation
-from vmevalkit.report.page import VERDICTS
+from vmevalkit.report.page import VERDICTS, templates
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.web import guard, media, pages
 from vmevalkit.web.index import PAGE, Index, Wanted
@@ -246,15 +245,11 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
 
 class _Templates:
-    """Fills templates; everything that comes from outside is escaped."""
+    """Fills templates, in which everything that comes from outside is escaped."""
 
     def __init__(self, index: Index) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("vmevalkit.web"), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+        self._environment = templates("vmevalkit.web", "templates")
         self._environment.globals.update(experiment=index.outputs.name, verdicts=VERDICTS, address=_with)
-        self._environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.0f}"
 
     def __call__(self, name: str, request: Request, status: int = 200, **values: Any) -> HTMLResponse:
         template = self._environment.get_template(name)

@@ -93,6 +93,11 @@ SORTS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def in_mode(mode: str) -> Any:
+    """Samples of one mode; of questions without metadata where it is empty."""
+    return samples.c.mode == mode if mode else samples.c.mode.is_(None)
+
+
 class Wanted(Record):
     """Which samples a page shows: the same words as in its address."""
 
@@ -225,7 +230,7 @@ class Index:
     def rows(self, statement: Any) -> list[Any]:
         """What a statement finds; rows have their columns as attributes."""
         with self.engine.connect() as db:
-            return list(db.execute(statement))
+            return list(db.execute(statement).all())
 
     def sample(self, model: str, task: str, question_id: str, seed: int) -> Any:
         values = (model, task, question_id, seed)

@@ -19,10 +19,11 @@ from vmevalkit.errors import KitError
 from vmevalkit.report.media import choose_frames
 from vmevalkit.report.rows import is_baseline
 from vmevalkit.scorers.rule import views_of
-from vmevalkit.stats import CEILING, mcnemar, wilson
+from vmevalkit.stats import CEILING, DRAWS, wilson
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
-from vmevalkit.web.index import Index, opinions, samples
+from vmevalkit.web import claims
+from vmevalkit.web.index import Index, Wanted, in_mode, opinions, samples
 from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
 
 # Rows of a table that a page shows at most.
@@ -51,11 +52,11 @@ class Cell:
 def overview(index: Index, mode: str) -> dict[str, Any]:
     """Models by tasks, in one mode, and what became of everything that was asked."""
     modes = [name for name, _ in index.choices()["mode"]]
-    mode = mode if mode in modes else next((name for name in MODES if name in modes), "")
+    mode = _mode(mode, modes)
     counted = sql.select(samples.c.model, samples.c.task, sql.func.count(), _number(samples.c.passed))
     cells: dict[str, dict[str, Cell]] = defaultdict(dict)
     for model, task, asked, passed in index.rows(
-        counted.where(_in_mode(mode)).group_by(samples.c.model, samples.c.task)
+        counted.where(in_mode(mode)).group_by(samples.c.model, samples.c.task)
     ):
         cells[model][task] = Cell(asked, passed)
     models = sorted(cells, key=lambda name: (is_baseline(name), name != CEILING, name))
@@ -65,7 +66,7 @@ def overview(index: Index, mode: str) -> dict[str, Any]:
     statuses: dict[str, Counter[str]] = defaultdict(Counter)
     by_verdict = sql.select(samples.c.model, samples.c.verdict, sql.func.count())
     for model, verdict, number in index.rows(
-        by_verdict.where(_in_mode(mode)).group_by(samples.c.model, samples.c.verdict)
+        by_verdict.where(in_mode(mode)).group_by(samples.c.model, samples.c.verdict)
     ):
         statuses[model][verdict] = number
     return {"mode": mode, "modes": modes, "models": models, "tasks": tasks, "cells": cells, "whole": whole,
@@ -77,20 +78,21 @@ def by_difficulty(index: Index, mode: str) -> dict[str, dict[int, tuple[int, int
     counted = sql.select(samples.c.model, samples.c.difficulty, sql.func.count(), _number(samples.c.passed))
     found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
     for model, difficulty, asked, passed in index.rows(
-        counted.where(_in_mode(mode), samples.c.difficulty.is_not(None), sql.not_(samples.c.baseline))
+        counted.where(in_mode(mode), samples.c.difficulty.is_not(None), sql.not_(samples.c.baseline))
         .group_by(samples.c.model, samples.c.difficulty).order_by(samples.c.baseline, samples.c.model)
     ):  # fmt: skip
         found[model][difficulty] = (passed, asked)
     return dict(found)
 
 
+def _mode(wanted: str, modes: Sequence[str]) -> str:
+    """A mode that was asked: the wanted one where it was; empty where no question has any."""
+    return wanted if wanted in modes else next((name for name in MODES if name in modes), "")
+
+
 def _number(which: Any) -> Any:
     """How many rows a condition holds for."""
     return sql.func.sum(sql.cast(which, sql.Integer))
-
-
-def _in_mode(mode: str) -> Any:
-    return samples.c.mode == mode if mode else samples.c.mode.is_(None)
 
 
 # ------------------------------------------------------------------------------------------------------- one sample
@@ -207,45 +209,55 @@ def question(index: Index, asked: Any, seed: int | None) -> dict[str, Any]:
 
 
 def compare(index: Index, a: str, b: str, mode: str, task: str) -> dict[str, Any]:
-    """Two models on the same questions and seeds: who passes what, and where they differ."""
-    models = [name for name, _ in index.choices()["model"]]
+    """Two models on the same questions: how much better the first is, and where they differ."""
+    choices = {name: [value for value, _ in found] for name, found in index.choices().items()}
+    models, modes = choices["model"], choices["mode"]
+    mode = _mode(mode, modes)
     a = a if a in models else models[0] if models else ""
     b = b if b in models else next((name for name in models if name != a), a)
-    one, other = samples.alias("one"), samples.alias("other")
-    same = [one.c[name] == other.c[name] for name in ("task", "question_id", "seed")]
-    limits = [one.c.mode == mode] if mode else []
-    limits += [one.c.task == task] if task else []
+    found = claims.passes(index, mode, task)
+    said = found[a].against(found[b]) if a in found and b in found else None
+    one, other = (_by_question(model, mode, task) for model in (a, b))
     rows = index.rows(
-        sql.select(one.c.task, one.c.question_id, one.c.seed, one.c.difficulty,
-                   one.c.passed.label("a"), other.c.passed.label("b"), one.c.reason.label("why_a"),
-                   other.c.reason.label("why_b"))
-        .where(one.c.model == a, other.c.model == b, *same, *limits)
-        .order_by(one.c.task, one.c.question_id, one.c.seed)
+        sql.select(one.c.task, one.c.question_id, one.c.difficulty, *_side(one, "a"), *_side(other, "b"))
+        .join(other, sql.and_(one.c.task == other.c.task, one.c.question_id == other.c.question_id))
+        .where(one.c.passed * other.c.asked != other.c.passed * one.c.asked)
+        .order_by(one.c.task, one.c.question_id)
     )  # fmt: skip
-    tally = Counter((row.a, row.b) for row in rows)
-    choices = index.choices()
-    return {"a": a, "b": b, "mode": mode, "task": task, "models": models, "rows": rows, "tally": tally,
-            "modes": [name for name, _ in choices["mode"]], "tasks": [name for name, _ in choices["task"]],
-            "p": mcnemar(tally[True, False], tally[False, True]),
-            "differ": [row for row in rows if row.a != row.b], "shown": _SHOWN}  # fmt: skip
+    return {"a": a, "b": b, "mode": mode, "task": task, "models": models, "modes": modes, "tasks": choices["task"],
+            "rates": (found[a].rate, found[b].rate) if said else (), "said": said, "rows": rows, "shown": _SHOWN,
+            "draws": DRAWS}  # fmt: skip
+
+
+def _by_question(model: str, mode: str, task: str) -> Any:
+    """For each question how many of a model's films pass, and one reason."""
+    c = samples.c
+    limits = [c.task == task] if task else []
+    return (
+        sql.select(c.task, c.question_id, c.difficulty, _number(c.passed).label("passed"),
+                   sql.func.count().label("asked"), sql.func.min(c.reason).label("reason"))
+        .where(c.model == model, in_mode(mode), *limits).group_by(c.task, c.question_id).subquery()
+    )  # fmt: skip
+
+
+def _side(counted: Any, side: str) -> list[Any]:
+    return [counted.c[name].label(f"{name}_{side}") for name in ("passed", "asked", "reason")]
 
 
 def disagreements(index: Index) -> dict[str, Any]:
-    """Where scorers decide differently, and how often each pair of them does."""
+    """How far scorers agree, and where they decide differently."""
     one, other = opinions.alias("one"), opinions.alias("other")
     same = [one.c[name] == other.c[name] for name in ("model", "task", "question_id", "seed")]
-    both = [*same, one.c.scorer < other.c.scorer, one.c.passed.is_not(None), other.c.passed.is_not(None)]
-    counted = sql.select(one.c.scorer, other.c.scorer, sql.func.count(), _number(one.c.passed == other.c.passed))
-    pairs = index.rows(counted.where(*both).group_by(one.c.scorer, other.c.scorer))
     rows = index.rows(
         sql.select(one.c.model, one.c.task, one.c.question_id, one.c.seed, one.c.scorer.label("first"),
                    one.c.passed.label("first_passed"), one.c.explanation.label("first_why"),
                    other.c.scorer.label("second"), other.c.passed.label("second_passed"),
                    other.c.explanation.label("second_why"))
-        .where(*both, one.c.passed != other.c.passed)
-        .order_by(one.c.task, one.c.question_id, one.c.model).limit(500)
+        .where(*same, one.c.scorer < other.c.scorer, one.c.passed != other.c.passed)
+        .order_by(one.c.task, one.c.question_id, one.c.model).limit(_SHOWN)
     )  # fmt: skip
-    return {"pairs": pairs, "rows": rows}
+    return {"agreement": claims.agreement(index), "draws": DRAWS, "rows": rows, "shown": _SHOWN,
+            "films": index.count(Wanted(agreement="disagree"))}  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------------- progress
