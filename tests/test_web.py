@@ -16,15 +16,17 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 
 import vmevalkit
+from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
 from vmevalkit.report.tables import Summary
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
-from vmevalkit.web.app import create_app
+from vmevalkit.web.app import RATER, create_app
 from vmevalkit.web.index import Index, Wanted
 from vmevalkit.web.ratings import Rating, Ratings, next_for
 
@@ -406,11 +408,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def tab(browser: Any, server: Server) -> Iterator[Callable[[str], Any]]:
+def tab(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
     """Opens pages of the viewer; anything in the console, and any request that leaves the machine, is an error."""
     context, troubles = browser.new_context(), list[str]()
 
-    def open_(address: str) -> Any:
+    def open_(address: str, rater: str = "") -> Any:
+        if rater:
+            context.add_cookies([{"name": RATER, "value": rater, "url": server.url}])
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -430,6 +434,76 @@ def until(holds: Callable[[], Any]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not happen")
+
+
+# Every address that answers with a whole page, and what it is asked with.
+PAGES = {
+    "/": "/",
+    "/samples": "/samples",
+    "/sample/{model}/{task}/{question_id}/{seed}": "/sample/good/maze/maze_0001/42",
+    "/question/{task}/{question_id}": "/question/maze/maze_0000",
+    "/compare": "/compare?a=good&b=lazy",
+    "/disagreements": "/disagreements",
+    "/tasks": "/tasks",
+    "/progress": "/progress",
+    "/rate": "/rate",
+    "/pairs": "/pairs",
+}
+
+
+def test_every_page_is_looked_at(experiment: Path, tmp_path: Path) -> None:
+    folders = (experiment / name for name in ("questions", "outputs", "scores"))
+    app = create_app(Index(*folders, tmp_path / "index.sqlite"), Ratings(tmp_path))
+    pages = {route.path for route in app.routes if getattr(route, "response_class", None) is HTMLResponse}
+    assert pages == {*PAGES, "/samples/{page}"}
+
+
+def _is_for_everybody(page: Any) -> None:
+    assert accessibility.faint_text(page) == []
+    assert accessibility.nameless(page) == []
+    assert accessibility.out_of_reach(page) == []
+    assert not accessibility.too_wide(page)
+
+
+@browser_only
+@pytest.mark.parametrize("address", PAGES.values())
+def test_pages_are_for_everybody(tab: Callable[..., Any], address: str) -> None:
+    _is_for_everybody(tab(address, rater="anna"))
+
+
+@browser_only
+def test_pages_that_ask_or_regret_are_for_everybody(tab: Callable[..., Any]) -> None:
+    for address in ("/rate", "/samples?q=nothing+is+like+that"):
+        _is_for_everybody(tab(address))
+
+
+@browser_only
+def test_the_report_is_for_everybody(browser: Any, page: Path) -> None:
+    shown = browser.new_page()
+    shown.goto(page.as_uri())
+    _is_for_everybody(shown)
+    shown.close()
+
+
+@browser_only
+def test_what_is_faint_wide_or_out_of_reach_is_found(browser: Any) -> None:
+    """The measures themselves, on contrasts worked out elsewhere: #767676 on white is 4.54, #777777 is 4.48."""
+    page = browser.new_page()
+    page.set_content(
+        "<p>One</p><p>Two</p><p style='color: #767676'>enough</p><p style='color: #777'>grey</p>"
+        "<p style='color: #949494; font-size: 24px'>large</p><p style='color: #969696; font-size: 24px'>large grey</p>"
+        "<p style='color: color-mix(in srgb, #777 100%, #000)'>mixed</p>"
+        "<div style='background: #000'><p style='color: #fff; opacity: .4'>through</p>"
+        "<p style='background: rgb(255 255 255 / 50%); color: #888'>half</p></div>"
+        "<a href='#one' style='outline: none'>One</a><button tabindex='-1'>Two</button><input><img src='data:,'>"
+        "<p style='width: 50rem'>wide</p>"
+    )
+    said = [text.split(": ")[-1] for text in accessibility.faint_text(page) if text.startswith("light")]
+    assert said == ["grey", "large grey", "mixed", "through", "half"]
+    assert sorted(accessibility.nameless(page)) == ["image", "textbox"]
+    assert [text.split(":")[0] for text in accessibility.out_of_reach(page)] == ["focus does not show", "not reached"]
+    assert accessibility.too_wide(page)
+    page.close()
 
 
 @browser_only
