@@ -221,6 +221,23 @@ def test_the_viewer_and_the_report_have_one_ground(client: httpx.Client, page: P
     assert shared.text in page.read_text(encoding="utf-8")
 
 
+def test_films_that_were_made_elsewhere_count_as_made_and_those_that_do_not_decode_are_named(
+    experiment: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(experiment, tmp_path / "copy")
+    folders = [root / name for name in ("questions", "outputs", "scores")]
+    (root / "outputs/lazy/maze_task/maze_0000/video/video.mp4").write_bytes(b"no film")
+    vmevalkit.score(model="lazy", questions=folders[0], outputs=folders[1], scores=folders[2])
+    index = Index(*folders)
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(root)), base_url="http://127.0.0.1")
+    assert page.get("/progress").text.count("2 of 2") == 4
+    for address in ("/samples?model=lazy", "/question/maze/maze_0000"):
+        shown = page.get(address).text
+        assert "does not decode" in shown
+        assert "/poster/lazy/maze/maze_0000/42" not in shown
+
+
 def test_what_comes_from_outside_is_text(client: httpx.Client) -> None:
     for address in ("/sample/good/maze/maze_0001/42", "/question/maze/maze_0001", "/disagreements"):
         page = client.get(address).text

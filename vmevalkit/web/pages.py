@@ -265,12 +265,10 @@ def disagreements(index: Index) -> dict[str, Any]:
 
 def progress(index: Index) -> dict[str, Any]:
     """How far a running experiment is: films made and scored, by model, and when it will be done."""
-    done = sql.func.sum(sql.case((samples.c.made.is_not(None), 1), else_=0))
-    films = _number(samples.c.has_film)
+    done = _number(sql.or_(samples.c.made.is_not(None), samples.c.has_film))
     judged = sql.func.sum(sql.case((samples.c.verdict != "not scored", 1), else_=0))
     rows = index.rows(
-        sql.select(samples.c.model, sql.func.count().label("asked"), done.label("done"), films.label("films"),
-                   judged.label("judged"), sql.func.max(samples.c.made).label("last"))
+        sql.select(samples.c.model, sql.func.count().label("asked"), done.label("done"), judged.label("judged"))
         .group_by(samples.c.model).order_by(samples.c.baseline, samples.c.model)
     )  # fmt: skip
     rates = {}
