@@ -183,7 +183,10 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     assert points.replace("-", "−") not in page.get(f"{address}&task=task0").text
     kappa = next(found.agreement.kappa for found in said.agreement if found.task == "task1" and not found.baselines)
     assert kappa is not None
-    assert f"{kappa.value:.2f} <" in page.get("/disagreements").text
+    shown = page.get("/disagreements").text
+    assert f"{kappa.value:.2f} <" in shown
+    assert f"{len(said.disagreements)} films about which scorers disagree" in shown
+    assert shown.count("<li>rule: ") == shown.count("<li>judge: ") == len(said.disagreements)
 
     (scores / "one/task1_task/task1_0001/judge_seed1.json").unlink()
     index.refresh()

@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vmevalkit import store
+from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.models import MODELS
 from vmevalkit.report.analysis import Analysis, Standing
 from vmevalkit.report.media import TILE, Film, Picture, film_folder, question_folder
@@ -204,7 +205,7 @@ def templates(package: str, folder: str) -> Environment:
     environment.filters["estimate"] = _estimate
     environment.filters["points"] = _points
     environment.filters["p"] = lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
-    environment.globals["count"] = count
+    environment.globals.update(count=count, default_seed=DEFAULT_SEED)
     return environment
 
 

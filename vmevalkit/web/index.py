@@ -19,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from vmevalkit import store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
-from vmevalkit.report.rows import is_baseline
+from vmevalkit.report.rows import SCORER, is_baseline
 from vmevalkit.stats import NOT_SCORED
 from vmevalkit.types import Difficulty, Mode, Question, Record, Score
 from vmevalkit.web.database import connect
@@ -82,6 +82,9 @@ opinions = sql.Table(
     sql.Column("reason", sql.Text, nullable=False),
     sql.Column("explanation", sql.Text, nullable=False),
 )  # fmt: skip
+
+# The rule scorer first, as in the report.
+SCORERS = (opinions.c.scorer != SCORER, opinions.c.scorer)
 
 SORTS: dict[str, tuple[Any, ...]] = {
     "question": (samples.c.task, samples.c.question_id, samples.c.baseline, samples.c.model, samples.c.seed),
@@ -242,7 +245,7 @@ class Index:
         """What every scorer said about a sample."""
         values = (model, task, question_id, seed)
         at = (opinions.c[name] == value for name, value in zip(_KEY, values, strict=True))
-        return self.rows(sql.select(opinions).where(*at).order_by(opinions.c.scorer))
+        return self.rows(sql.select(opinions).where(*at).order_by(*SCORERS))
 
     def question(self, task: str, question_id: str) -> Any:
         at = (questions.c.task == task, questions.c.question_id == question_id)
@@ -303,7 +306,7 @@ def _row(
                 scores.append(store.read_record(path, Score))
             except QuestionError as error:
                 log.warning("%s", error)
-    rule = next((score for score in scores if score.scorer == "rule"), None)
+    rule = next((score for score in scores if score.scorer == SCORER), None)
     passes = {score.passed for score in scores if score.passed is not None}
     decided = sum(score.passed is not None for score in scores)
     result = files.get("result")

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sql
@@ -23,7 +24,7 @@ from vmevalkit.stats import CEILING, DRAWS, wilson
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web import claims
-from vmevalkit.web.index import Index, Wanted, in_mode, opinions, samples
+from vmevalkit.web.index import SCORERS, SORTS, Index, Wanted, in_mode, opinions, samples
 from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
 
 # Rows of a table that a page shows at most.
@@ -245,19 +246,16 @@ def _side(counted: Any, side: str) -> list[Any]:
 
 
 def disagreements(index: Index) -> dict[str, Any]:
-    """How far scorers agree, and where they decide differently."""
-    one, other = opinions.alias("one"), opinions.alias("other")
-    same = [one.c[name] == other.c[name] for name in ("model", "task", "question_id", "seed")]
-    rows = index.rows(
-        sql.select(one.c.model, one.c.task, one.c.question_id, one.c.seed, one.c.scorer.label("first"),
-                   one.c.passed.label("first_passed"), one.c.explanation.label("first_why"),
-                   other.c.scorer.label("second"), other.c.passed.label("second_passed"),
-                   other.c.explanation.label("second_why"))
-        .where(*same, one.c.scorer < other.c.scorer, one.c.passed != other.c.passed)
-        .order_by(one.c.task, one.c.question_id, one.c.model).limit(_SHOWN)
-    )  # fmt: skip
-    return {"agreement": claims.agreement(index), "draws": DRAWS, "rows": rows, "shown": _SHOWN,
-            "films": index.count(Wanted(agreement="disagree"))}  # fmt: skip
+    """How far scorers agree, and what each says about the films on which they do not."""
+    wanted = Wanted(agreement="disagree")
+    key = [samples.c[name] for name in ("model", "task", "question_id", "seed")]
+    films = sql.select(*key).where(*wanted.conditions()).order_by(*SORTS["question"]).limit(_SHOWN).subquery()
+    same = (opinions.c[column.name] == films.c[column.name] for column in key)
+    said = index.rows(sql.select(opinions).join(films, sql.and_(*same)).where(opinions.c.passed.is_not(None))
+                      .order_by(opinions.c.task, opinions.c.question_id, opinions.c.model, opinions.c.seed,
+                                *SCORERS))  # fmt: skip
+    rows = [list(own) for _, own in groupby(said, key=lambda row: (row.model, row.task, row.question_id, row.seed))]
+    return {"agreement": claims.agreement(index), "draws": DRAWS, "rows": rows, "films": index.count(wanted)}
 
 
 # --------------------------------------------------------------------------------------------------------- progress
