@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import argparse
 import gc
-import io
 import json
-import random
-import re
 import shutil
-import string
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,24 +97,6 @@ SMALL_TRANSFORMER = {
 SMALL_VAE = {"block_out_channels": (2, 2, 4, 4), "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2}
 SMALL_T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 2}
 
-VOCABULARY = 1500
-# Words that people's own prompts are likely to have, so that these stay within 226 tokens with so small a vocabulary.
-EVERYDAY = """
-a about above across after all along an and another any are around arrange as at away back background ball
-become before begin behind below between bird black blue board bottom box break bring brown by camera can car
-card cat center change child city clear close color come complete corner create cross current dark day
-direction do dog door down draw each edge end every exactly eye face fall fast fill final find first five
-fixed floor follow forward four frame from front generate give glass go goal green grey grid ground group hand
-have head hold house image in inside into is it just keep large last left light line long look make man many
-match middle more most move must near next night no not number object of off on once one only open or orange
-order other out outline over path people person piece place play point pull purple push put puzzle reach red
-remain restore rest right room rotate round rule same scene second see shape should show side simple single
-slide slowly small smooth smoothly solution solve space square stack star start static stay step still stop
-street table take tall target than that the their them then there they this three through time to together top
-toward tree turn two under until up use video view visible walk wall water way what when where which while
-white wide will window with without woman world yellow you
-"""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,6 +123,8 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     """Build a checkpoint, one component in memory at a time; the folder appears when it is whole."""
     import torch
 
+    from vmevalkit.models._tokenizer import train_tokenizer
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     building.chmod(0o755)
@@ -155,7 +135,7 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     index: dict[str, Any] = {"_class_name": "CogVideoXImageToVideoPipeline", "_random_weights": True}
     try:
         index["tokenizer"] = ["transformers", "T5Tokenizer"]
-        vocabulary = train_tokenizer(building / "tokenizer")
+        vocabulary = train_tokenizer(building / "tokenizer", TRANSFORMER["max_text_seq_length"])
         torch.set_default_dtype(dtype)
         for name, build in components(like, size, vocabulary).items():
             torch.manual_seed(seed)
@@ -210,62 +190,6 @@ def components(like: str, size: str, vocabulary: int) -> dict[str, Callable[[], 
         "transformer": lambda: diffusers.CogVideoXTransformer3DModel(**transformer),
         "text_encoder": lambda: transformers.T5EncoderModel(transformers.T5Config(**t5)),
     }
-
-
-def train_tokenizer(folder: Path) -> int:
-    """Train a T5 tokenizer on the kit's prompts and save it as T5's own are: a SentencePiece model.
-
-    Returns:
-        The size of the vocabulary, with T5's hundred extra tokens.
-    """
-    import sentencepiece
-
-    folder.mkdir()
-    texts = [*prompts(), EVERYDAY]
-    # SentencePiece considers a piece only if it is part of two different words: so each word is there with an end, too.
-    words = sorted({word for text in texts for word in re.findall("[A-Za-z]+", text)})
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([*texts, *(f"{word}q {word}z" for word in words)]),
-        model_writer=model,
-        model_type="unigram",
-        vocab_size=VOCABULARY,
-        hard_vocab_limit=False,
-        required_chars=string.ascii_letters + string.digits + string.punctuation,
-        # T5's special tokens and their numbers.
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
-    (folder / "spiece.model").write_bytes(model.getvalue())
-    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()).get_piece_size()
-    special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    extra = {"additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)]}
-    settings = {"tokenizer_class": "T5Tokenizer", "model_max_length": 226, "extra_ids": 100, "legacy": True}
-    for name, content in (
-        ("tokenizer_config.json", {**settings, **special, **extra}),
-        ("special_tokens_map.json", {**special, **extra}),
-    ):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return int(pieces) + 100
-
-
-def prompts() -> Iterable[str]:
-    """Prompts of every task, difficulty and mode."""
-    from vmevalkit.tasks.base import TASKS
-    from vmevalkit.types import MODES
-
-    for name in TASKS:
-        task = TASKS[name]
-        for difficulty in range(1, 6):
-            for index in range(4):
-                rng = random.Random(f"{name} {difficulty} {index}")
-                puzzle = task.generate(rng, difficulty)
-                yield from task.phrasings(puzzle)
-                yield from (task.prompt(puzzle, mode, rng) for mode in MODES)
 
 
 if __name__ == "__main__":

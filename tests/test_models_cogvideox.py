@@ -432,7 +432,7 @@ def test_bad_input_becomes_a_failed_result(
         (wrapper.generate(tmp_path / "none.png", PROMPT), "is missing"),
         (wrapper.generate(text, PROMPT), "not a readable image"),
         (wrapper.generate(picture, "  "), "the prompt is empty"),
-        (wrapper.generate(picture, "zebra " * 230), "CogVideoX reads 226"),
+        (wrapper.generate(picture, "zebra " * 230), "the model reads 226"),
         (wrapper.generate(picture, PROMPT, seed=2**70), "64 bits"),
         (wrapper.generate(picture, PROMPT, steps=3), "steps = 3"),
         (wrapper.generate(picture, PROMPT, width=720), "96x64 only"),
@@ -524,7 +524,7 @@ def test_missing_tiny_weights_name_the_script(tmp_path: Path) -> None:
     for name, like in zip(TINY, ("5b", "1.5"), strict=True):
         ok, message = weights_status(name)
         assert not ok
-        assert f"make them: python setup/make_checkpoint.py --like {like}" in message
+        assert f"get them with: python setup/make_checkpoint.py --like {like}" in message
 
 
 def _truncate(path: Path) -> None:
@@ -635,6 +635,66 @@ def test_fast_differs_and_says_so(weights: Path, picture: Path, tmp_path: Path) 
     assert 0 < difference.mean() < 8
 
 
+@pytest.fixture(scope="session")
+def adapter(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as training/lora.py writes it, for the small 5B; its updates are random and large enough to be seen."""
+    import torch
+    from diffusers import CogVideoXImageToVideoPipeline, CogVideoXTransformer3DModel
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    transformer = CogVideoXTransformer3DModel.from_pretrained(weights / TINY[0] / "transformer")
+    transformer.add_adapter(LoraConfig(r=4, lora_alpha=4, target_modules=["to_q", "to_v", "ff.net.2"]))
+    torch.manual_seed(0)
+    for name, parameter in transformer.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(parameter.data, std=0.3)
+    folder = tmp_path_factory.mktemp("adapter")
+    CogVideoXImageToVideoPipeline.save_lora_weights(folder, get_peft_model_state_dict(transformer))
+    return folder
+
+
+@pytest.mark.parametrize("speed", ["reference", "exact"])
+def test_an_adapter_is_merged_and_recorded(
+    speed: str, adapter: Path, weights: Path, picture: Path, wrappers: dict[str, CogVideoXWrapper], tmp_path: Path
+) -> None:
+    import torch
+    from diffusers import CogVideoXImageToVideoPipeline
+
+    with_it = make_wrapper(TINY[0], weights, tmp_path, lora=adapter, speed=speed)
+    answer = with_it.generate(picture, PROMPT, seed=3)
+    assert film_of(answer).weights["lora"]["folder"] == str(adapter)
+    without = wrappers[TINY[0]].generate(picture, PROMPT, seed=3)
+    assert "lora" not in film_of(without).weights
+    made, plain = (video.read_frames(a["video_path"]) for a in (answer, without))
+    assert np.abs(made.astype(int) - plain).mean() > 1
+
+    stock = CogVideoXImageToVideoPipeline.from_pretrained(weights / TINY[0])
+    stock.set_progress_bar_config(disable=True)
+    stock.load_lora_weights(adapter)
+    image, _ = video.place(Image.open(picture).convert("RGB"), (96, 64), "letterbox")
+    with torch.no_grad():
+        frames = stock(
+            image, PROMPT, height=64, width=96, num_frames=49, num_inference_steps=4, guidance_scale=6.0,
+            max_sequence_length=226, generator=torch.Generator().manual_seed(3), output_type="np",
+        ).frames[0]  # fmt: skip
+    video.write_video(tmp_path / "stock.mp4", (frames * 255).round().astype(np.uint8), 8)
+    assert np.abs(made.astype(int) - video.read_frames(tmp_path / "stock.mp4")).mean() < 0.5
+
+
+def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    shutil.copytree(adapter, cut)
+    data = (cut / _weights.ADAPTER).read_bytes()
+    (cut / _weights.ADAPTER).write_bytes(data[:-1])
+    for folder, said in ((tmp_path, "there is no pytorch_lora_weights.safetensors in"), (cut, "damaged or cut short")):
+        answer = make_wrapper(TINY[0], weights, tmp_path, lora=folder).generate(picture, PROMPT)
+        assert said in GenerationResult.model_validate(answer).model_dump()["error"]
+        command = ["generate", "--model", TINY[0], "--weights", str(weights), "--lora", str(folder)]
+        assert main([*command, "--questions", str(ROOT / "data" / "questions"), "--outputs", str(tmp_path / "o")]) == 1
+        assert not (tmp_path / "o").exists()
+
+
 def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, picture: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights)
     request = Request(video.load_image(picture), picture, "Go left.", seed=3, duration=None)
@@ -642,7 +702,7 @@ def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, pictur
     service.generate(request, num_inference_steps=1)
     film = service.generate(replace(request, prompt=PROMPT), num_inference_steps=2)
     assert np.array_equal(np.stack(list(film.frames)), _film(TINY[0], weights, picture))
-    with pytest.raises(QuestionError, match="CogVideoX reads 226"):
+    with pytest.raises(QuestionError, match="the model reads 226"):
         service.generate(replace(request, prompt="zebra " * 230))
 
 

@@ -99,6 +99,7 @@ def generate(
     ] = True,
     duration: Annotated[float | None, typer.Option(help="Seconds of film, for models that can choose.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder with the weights, instead of the hub.")] = None,
+    lora: Annotated[Path | None, typer.Option(help="Folder with an adapter for the model's weights.")] = None,
     speed: Annotated[
         str | None, typer.Option(help="exact, reference, or fast: float8, which shows; for models that can choose.")
     ] = None,
@@ -113,7 +114,10 @@ def generate(
     wanted: dict[str, Any] = {
         "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
         "outputs": outputs, "retry_failed": retry_failed, "baselines": baselines, "duration": duration,
-        "settings": _settings([*(settings or []), *([f"speed={speed}"] if speed else [])], weights),
+        "settings": {
+            **_settings(settings or []),
+            **{name: str(value) for name, value in (("weights", weights), ("lora", lora), ("speed", speed)) if value},
+        },
     }  # fmt: skip
     if dry_run:
         _show_plans(plan(model, **wanted)[0])
@@ -157,7 +161,7 @@ def score(
             judge_model=judge_model,
             judge_url=judge_url,
             limit_cost=limit_cost,
-            settings=_settings(settings or [], None),
+            settings=_settings(settings or []),
         )
     )
     if jsonl is not None:
@@ -266,8 +270,8 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _settings(pairs: Sequence[str], weights: Path | None) -> dict[str, Any]:
-    settings: dict[str, Any] = {"weights": str(weights)} if weights is not None else {}
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 VARIABLE = "VMEVALKIT_WEIGHTS"
 INDEX = "model_index.json"
+# What Diffusers calls an adapter's weights.
+ADAPTER = "pytorch_lora_weights.safetensors"
 # How much of each end of a weight file goes into the fingerprint. Reading 20 GB whole would take longer than a film.
 _SAMPLE = 1 << 16
 # Components without weights, and the file that each must have.
@@ -139,7 +141,7 @@ def fetch(card: ModelCard) -> Checkpoint:
 def how_to_get(card: ModelCard, get: str | None = None) -> str:
     """What to do about missing weights: the command, and how much it downloads."""
     if get or not card.revision:
-        return f"make them: {get}"
+        return f"get them with: {get}"
     command = f"hf download {card.model} --revision {card.revision} --local-dir {defaults.WEIGHTS / card.name}"
     return f"download {_size(card)}: {command}; or name a folder that has them: --weights DIR, or {VARIABLE}=DIR"
 
@@ -177,6 +179,19 @@ def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
         revision=revision,
         random=bool(index.get("_random_weights")),
     )
+
+
+def check_adapter(folder: Path) -> None:
+    """Make sure that a folder holds an adapter's weights, whole.
+
+    Raises:
+        WeightsError: it does not.
+    """
+    path = folder / ADAPTER
+    if not path.is_file():
+        raise WeightsError(f"there is no {ADAPTER} in {folder}", "name a folder that training/lora.py wrote")
+    if not _is_whole(path):
+        raise WeightsError(f"{path} is damaged or cut short", "train or copy it again")
 
 
 def _problems(folder: Path, name: str) -> list[str]:

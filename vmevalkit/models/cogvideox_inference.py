@@ -1,7 +1,8 @@
 """CogVideoX image-to-video: CogVideoX-5B-I2V and CogVideoX1.5-5B-I2V through Diffusers.
 
 Sizes, frame counts and rates are those the models were trained with; the pipeline itself takes others and answers with
-garbage. The catalogue also has a small checkpoint of each architecture with random weights, for tests and the demo.
+garbage. The catalogue also has a small checkpoint of each architecture with random weights, for tests and the demo, and
+a small model to be trained on the kit's own tasks (training/).
 """
 
 from __future__ import annotations
@@ -49,10 +50,8 @@ from vmevalkit.types import Fit, GenerationResult, Record
 __all__ = ["CogVideoXConfig", "CogVideoXService", "CogVideoXWrapper", "GenerationResult", "weights_status"]
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
-# What the text encoder reads; the pipeline would cut the rest off and only log it.
-PROMPT_TOKENS = 226
-# Pixels of a latent's side, and frames of a latent (of all but the first): the VAE's compression.
-LATENT_SIDE, LATENT_FRAMES = 8, 4
+# Frames of a latent, of all but the first: the VAE's compression in time.
+LATENT_FRAMES = 4
 
 
 class Variant(Record):
@@ -65,6 +64,8 @@ class Variant(Record):
         frames: the frame counts that the model can make.
         lengths: those among which `duration` chooses.
         patch_size_t: latents in time that the transformer takes together; tells the architectures apart.
+        latent_side: pixels of a latent's side, the VAE's compression in space.
+        prompt_tokens: what the text encoder reads; the pipeline would cut the rest off and only log it.
         oldest_diffusers: the first release that runs it.
         get: the command that makes the weights, where they are not on the hub.
     """
@@ -77,6 +78,8 @@ class Variant(Record):
     frames: tuple[int, ...]
     lengths: tuple[int, ...]
     patch_size_t: int | None = None
+    latent_side: int = 8
+    prompt_tokens: int = 226
     oldest_diffusers: tuple[int, int] = (0, 31)
     get: str | None = None
 
@@ -99,14 +102,16 @@ class Variant(Record):
         return f"{step}N+1 from {self.frames[0]} to {self.frames[-1]}"
 
 
-def _card(size: tuple[int, int], frames: int, fps: int, steps: int = 50, **card: Any) -> ModelCard:
+def _card(
+    size: tuple[int, int], frames: int, fps: int, steps: int = 50, guidance: float = 6.0, **card: Any
+) -> ModelCard:
     args = {
         "width": size[0],
         "height": size[1],
         "num_frames": frames,
         "fps": fps,
         "num_inference_steps": steps,
-        "guidance_scale": 6.0,
+        "guidance_scale": guidance,
     }
     return ModelCard(
         family="cogvideox",
@@ -175,6 +180,29 @@ _VARIANTS = (
     ),
     Variant(
         card=_card(
+            (96, 96),
+            17,
+            8,
+            steps=12,
+            guidance=1.0,
+            name="cogvideox-tiny-i2v",
+            model="cogvideox-tiny-i2v",
+            about="CogVideoX-5B's architecture, small, to be trained on eight of the kit's own task families.",
+            environment="cogvideox-5b-i2v",
+            memory_gib={"resident": 1.0},
+            when="to train a model of one's own from nothing, see training/README.md",
+        ),
+        widths=(96, 96),
+        heights=(96, 96),
+        shorter=96,
+        frames=(17,),
+        lengths=(17,),
+        latent_side=4,
+        prompt_tokens=128,
+        get="bash training/train.sh",
+    ),
+    Variant(
+        card=_card(
             (96, 64),
             49,
             8,
@@ -222,7 +250,7 @@ VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARI
 
 
 # Settings that hold for all films of a service.
-_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "device")
+_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "lora", "device")
 
 
 class CogVideoXConfig(Record):
@@ -240,6 +268,7 @@ class CogVideoXConfig(Record):
             `fast` also in float8, which shows in the film; `auto` is `exact` on a GPU that can.
         attention: the attention kernel; `auto` tries those that are there and takes the fastest.
         weights: folder with the checkpoint, or with a folder called like the model.
+        lora: folder with an adapter for the transformer (`pytorch_lora_weights.safetensors`), merged into it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
@@ -255,6 +284,7 @@ class CogVideoXConfig(Record):
     speed: Speed = "auto"
     attention: Attention = "auto"
     weights: Path | None = None
+    lora: Path | None = None
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
 
     @model_validator(mode="before")
@@ -309,7 +339,8 @@ class CogVideoXConfig(Record):
         """What the transformer attends over: text, and patches of 2x2 latents (1.5: of two latents in time)."""
         latents = (self.num_frames - 1) // LATENT_FRAMES + 1
         times = -(-latents // (self.variant.patch_size_t or 1))
-        return PROMPT_TOKENS + times * (self.height // LATENT_SIDE // 2) * (self.width // LATENT_SIDE // 2)
+        patch = 2 * self.variant.latent_side
+        return self.variant.prompt_tokens + times * (self.height // patch) * (self.width // patch)
 
     def override(self, duration: float | None, options: dict[str, Any]) -> CogVideoXConfig:
         """This configuration with the options of one film.
@@ -422,7 +453,7 @@ class CogVideoXService:
                     # Its formula takes a timestep where a step's number was meant.
                     use_dynamic_cfg=False,
                     generator=random,
-                    max_sequence_length=PROMPT_TOKENS,
+                    max_sequence_length=config.variant.prompt_tokens,
                     output_type="latent",
                 ).frames
                 watch.lap("denoise")
@@ -453,6 +484,8 @@ class CogVideoXService:
     def obstacle(self) -> WeightsError | None:
         """What is wrong with the weights, unless the hub can be asked for them."""
         variant = self.config.variant
+        if self.config.lora is not None:
+            _weights.check_adapter(self.config.lora)
         problem = weights_problem(variant, self.config)
         return None if problem and _weights.can_fetch(variant.card, self.config.weights) else problem
 
@@ -464,7 +497,8 @@ class CogVideoXService:
         if prompt not in self._embeddings:
             if self._tokenizer is None:
                 self._tokenizer = _pipeline(folder, device, text_encoder=None, transformer=None, vae=None).tokenizer
-            _check_length(self._tokenizer, prompt)
+            longest = self.config.variant.prompt_tokens
+            _check_length(self._tokenizer, prompt, longest)
             if self._encoder is None:
                 size = sum(file.stat().st_size for file in (folder / "text_encoder").glob("*.safetensors")) / GIB
                 # One GiB more is what it computes with.
@@ -475,8 +509,10 @@ class CogVideoXService:
             watch.lap("load")
             # One by one: a batch is computed in another order, and the film must not depend on what else was asked.
             for text in dict.fromkeys((*self._announced, prompt)):
-                if text not in self._embeddings and _length(self._tokenizer, text) <= PROMPT_TOKENS:
-                    embedding, _ = self._encoder.encode_prompt(text, do_classifier_free_guidance=False)
+                if text not in self._embeddings and _length(self._tokenizer, text) <= longest:
+                    embedding, _ = self._encoder.encode_prompt(
+                        text, do_classifier_free_guidance=False, max_sequence_length=longest
+                    )
                     self._embeddings[text] = embedding.cpu()
             self._announced = [""]
             if plan != "resident":
@@ -492,6 +528,7 @@ class CogVideoXService:
         if self._loaded is None:
             pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
             pipe.set_progress_bar_config(disable=True)
+            adapter = _merge(pipe, self.config.lora) if self.config.lora is not None else {}
             attention = "sdpa"
             if speed == "reference":
                 if self.config.attention not in ("auto", attention):
@@ -503,7 +540,7 @@ class CogVideoXService:
                 heads = pipe.transformer.config.num_attention_heads
                 attention = pick_attention(self.config.attention, self.config.tokens, heads, device)
                 _fuse(pipe, plan, device, attention, fp8=speed == "fast")
-            self._loaded = Loaded(pipe, plan, speed, attention, device, checkpoint.describe())
+            self._loaded = Loaded(pipe, plan, speed, attention, device, {**checkpoint.describe(), **adapter})
         return self._loaded
 
 
@@ -519,6 +556,16 @@ def _pipeline(folder: Path, device: str, straight: bool = False, **without: None
     return CogVideoXImageToVideoPipeline.from_pretrained(
         str(folder), local_files_only=True, **dtype_argument(dtype), **there, **without
     )
+
+
+def _merge(pipe: Any, folder: Path) -> dict[str, Any]:
+    """Add an adapter's low-rank updates to the transformer's weights. Returns what identifies it."""
+    _weights.check_adapter(folder)
+    require("peft", (0, 14), "adapters are read with it")
+    pipe.load_lora_weights(str(folder))
+    pipe.fuse_lora(components=["transformer"])
+    pipe.unload_lora_weights()
+    return {"lora": {"folder": str(folder), "fingerprint": _weights.fingerprint(folder)}}
 
 
 def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool) -> None:
@@ -546,7 +593,8 @@ def locate(variant: Variant, config: CogVideoXConfig, download: bool = True) -> 
     checkpoint = look(variant.card, config.weights, variant.get)
     transformer = _weights.component_config(checkpoint, "transformer")
     positions = tuple(transformer.get(f"sample_{name}") for name in ("width", "height", "frames"))
-    wanted = (config.width // LATENT_SIDE, config.height // LATENT_SIDE, config.num_frames)
+    side = variant.latent_side
+    wanted = (config.width // side, config.height // side, config.num_frames)
     # Learned positions are for one size and length; with another the pipeline fails late, or computes wrong ones.
     learned = transformer.get("use_learned_positional_embeddings")
     if transformer.get("patch_size_t") != variant.patch_size_t or (learned and positions != wanted):
@@ -585,11 +633,11 @@ def _length(tokenizer: Any, prompt: str) -> int:
     return len(tokenizer(prompt, verbose=False).input_ids)
 
 
-def _check_length(tokenizer: Any, prompt: str) -> None:
+def _check_length(tokenizer: Any, prompt: str, longest: int) -> None:
     # A question that is cut short is another question, so it is refused and not silently shortened.
     tokens = _length(tokenizer, prompt)
-    if tokens > PROMPT_TOKENS:
-        raise QuestionError(f"the prompt has {tokens} T5 tokens; CogVideoX reads {PROMPT_TOKENS}", "shorten it")
+    if tokens > longest:
+        raise QuestionError(f"the prompt has {tokens} T5 tokens; the model reads {longest}", "shorten it")
 
 
 def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: bool) -> list[str]:

@@ -147,7 +147,7 @@ def gather(places: Places) -> Gathered:
         *_strays(places, questions, rows, written),
         *_versions(rows),
         *_several_seeds(seeds),
-        *_speeds(places, rows),
+        *_unusual(places, rows),
     ]
     return Gathered(questions, rows, models, _digest(questions), notes)
 
@@ -296,8 +296,11 @@ def _strays(places: Places, questions: list[Question], rows: list[Row], written:
     return notes
 
 
-def _speeds(places: Places, rows: list[Row]) -> list[Note]:
-    """Models whose films were computed with less precision. One film tells: a run does not mix settings in a folder."""
+def _unusual(places: Places, rows: list[Row]) -> list[Note]:
+    """Models whose films were made with less precision, or with other weights than the entry's own.
+
+    One film tells: a run does not mix settings in a folder.
+    """
     first = {row.score.model: row for row in reversed(rows) if row.video is not None and not row.baseline}
     notes = []
     for model, row in sorted(first.items()):
@@ -305,8 +308,11 @@ def _speeds(places: Places, rows: list[Row]) -> list[Note]:
         result = store.read_result(
             store.Sample(outputs=places.outputs, model=model, task=task, question_id=question_id, seed=seed)
         )
-        if result is not None and result.provenance and result.provenance.settings.get("speed") == "fast":
+        made = result.provenance if result is not None else None
+        if made is not None and made.settings.get("speed") == "fast":
             notes.append(Note(f"The films of {model} were made with --speed fast, in float8: exact ones may differ."))
+        if made is not None and "lora" in made.requested:
+            notes.append(Note(f"The films of {model} were made with the adapter {made.requested['lora']}."))
     return notes
 
 

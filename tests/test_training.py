@@ -1,0 +1,101 @@
+"""The training folder: films that are no evaluation question's, the model card, and an adapter from end to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vmevalkit
+from vmevalkit import stats, store, video
+from vmevalkit.errors import QuestionError
+from vmevalkit.models.cogvideox_inference import VARIANTS
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "training"))
+import evaluate  # noqa: E402
+import films  # noqa: E402
+
+
+def test_a_film_depends_on_its_number_alone() -> None:
+    frames, prompt = films.film("transformer", 5, frozenset())
+    again, same = films.film("transformer", 5, frozenset())
+    assert frames.shape == (films.FRAMES, films.SIDE, films.SIDE, 3)
+    assert np.array_equal(frames, again)
+    assert prompt == same
+    assert not np.array_equal(frames, films.film("transformer", 6, frozenset())[0])
+
+
+def test_no_film_is_of_an_evaluation_question(tmp_path: Path) -> None:
+    folders = vmevalkit.make("maze", count=3, difficulty=1, size=(96, 96), questions=tmp_path / "questions" / "d1")
+    puzzles = [json.loads((folder / "question_metadata.json").read_text())["puzzle"] for folder in folders]
+    held_out = films.evaluated(tmp_path)
+    assert held_out == {films.signature(puzzle) for puzzle in puzzles}
+
+
+def test_a_puzzle_that_is_held_out_is_replaced() -> None:
+    task, puzzle, _, _ = films.asked("transformer", 5, frozenset())
+    held_out = films.signature(puzzle.model_dump(mode="json"))
+    same_task, other, _, _ = films.asked("transformer", 5, frozenset([held_out]))
+    assert same_task is task
+    assert other != puzzle
+
+
+def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
+    solved = {"solved": 40, "teleport": 9, "unfinished": 1}
+    nothing = {"no_change": 50}
+    parts = {name: {evaluate.NAME: solved, **dict.fromkeys(evaluate.BASELINES, nothing)} for name in evaluate.PARTS}
+    (tmp_path / "pass_rates.json").write_text(json.dumps({"maze": parts}))
+    lines = [
+        {"stage": "vae", "step": 3600, "seconds": 385, "gpus": 1, "psnr": 33.0, "psnr_moving": 25.8},
+        {"stage": "transformer", "step": 9000, "seconds": 900, "gpus": 2},
+    ]
+    (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "model" / "vae").mkdir(parents=True)
+    (tmp_path / "model" / "vae" / "config.json").write_text("{}")
+    evaluate.export(tmp_path, tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    low, high = stats.wilson(80, 100)
+    assert f"| maze | 80% ({low:.0%} to {high:.0%}) | 0% | 0% | 0% |" in card
+    assert "- maze: teleport 18, unfinished 2" in card
+    assert "33.0 dB" in card
+    run = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
+    assert run.returncode == 0
+
+
+def test_an_adapter_from_questions_to_a_film(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    weights, questions = tmp_path / "weights", tmp_path / "questions"
+    make = [sys.executable, str(ROOT / "setup" / "make_checkpoint.py"), "--like", "5b", "--output", str(weights)]
+    subprocess.run(make, check=True, capture_output=True)
+    vmevalkit.make("maze", count=2, difficulty=1, size=(96, 64), questions=questions)
+    train = [sys.executable, str(ROOT / "training" / "lora.py"), str(questions), str(tmp_path / "adapter"),
+             "--model", "cogvideox-tiny-random", "--weights", str(weights), "--steps", "2", "--rank", "2"]  # fmt: skip
+    run = subprocess.run(train, check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout.splitlines()[1])["step"] == 2
+    settings = {"weights": str(weights), "lora": str(tmp_path / "adapter"), "num_inference_steps": 1}
+    done = vmevalkit.generate(
+        "cogvideox-tiny-random", questions=questions, outputs=tmp_path / "films", settings=settings, baselines=False,
+        task_id="maze_0000",
+    )  # fmt: skip
+    assert done.made == 1
+    assert done.ok
+
+
+def test_questions_of_another_size_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    import lora
+
+    vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path)
+    (question,) = store.iter_questions(tmp_path)
+    with pytest.raises(QuestionError, match="is 96x96; cogvideox-5b-i2v makes 720x480"):
+        lora.read_film(question, VARIANTS["THUDM/CogVideoX-5b-I2V"])
+    film = lora.read_film(question, VARIANTS["cogvideox-tiny-i2v"])
+    assert film.shape == (1, 3, 17, 96, 96)
+    last = video.read_frames(question.folder / "ground_truth.mp4")[-1]
+    assert np.array_equal(((film[0, :, -1].permute(1, 2, 0).numpy() + 1) * 127.5).round(), last)
