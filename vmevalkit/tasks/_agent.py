@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
 from vmevalkit.tasks._draw import Colour, Point, Sketch
 from vmevalkit.tasks._vision import Blob, Envelope, Lens, Mask, lost, patches
-from vmevalkit.tasks.base import Painter, Reading
+from vmevalkit.tasks.base import Painter, Reading, Task, lerp
+from vmevalkit.types import Verdict
 from vmevalkit.video import Frame, Planes
 
+P = TypeVar("P", bound=Any)
 S = TypeVar("S")
 
 # How much of the agent's area must be there, and how much more may be: 70 to 130 % in diameter.
@@ -101,3 +104,38 @@ def _beyond(strange: Mask, blob: Blob, reach: float) -> Mask:
         ys + top - blob.y
     ) ** 2 > reach * reach
     return beyond
+
+
+class Moment(NamedTuple):
+    """Where the agent is; in a moment that is judged, also what was against the rules on the way to it."""
+
+    place: tuple[float, float]
+    wrong: str | None = None
+
+
+class Walk(Task[P, Moment]):
+    """A family in which the way to a place matters, and not the place alone.
+
+    Class attributes:
+        leap: farther than this from one seen position to the next is a jump.
+        there: nearer than this two positions are the same.
+    """
+
+    leap: ClassVar[float]
+    there: ClassVar[float]
+
+    @abstractmethod
+    def followed(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
+        """Readings in which each moment says what was against the rules so far."""
+
+    def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
+        return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
+
+    def judge(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Verdict:
+        return super().judge(puzzle, list(self.followed(puzzle, readings)))
+
+    def illegal(self, puzzle: P, a: Moment, b: Moment) -> str | None:
+        return "teleport" if math.dist(a.place, b.place) > self.leap else b.wrong
+
+    def same(self, puzzle: P, a: Moment, b: Moment) -> bool:
+        return math.dist(a.place, b.place) < self.there

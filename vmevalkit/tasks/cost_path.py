@@ -20,15 +20,14 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks._agent import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.tasks._draw import BLUE, GREY, INK, ORANGE, UMBER, WHITE, Colour, Point, Sketch, mix
 from vmevalkit.tasks._vision import Floats, Lens, Mask, shrink_of, to_planes, tone
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
-from vmevalkit.types import Record, Size, Verdict
+from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.types import Record, Size
 from vmevalkit.video import Planes
 
 Cell = tuple[int, int]
@@ -52,8 +51,6 @@ _DOTS = {
 _DOT = 0.095
 _RADIUS = 0.28
 _GOAL = 0.27
-# Farther than this from one seen position to the next, in cells, is a jump.
-_LEAP = 1.6
 # A cell is entered when the disc's centre is so far from that of the cell before; farther than this from both middle
 # lines of a cell it goes aslant.
 _ENTERED, _ASLANT = 0.6, 0.34
@@ -80,19 +77,13 @@ class Puzzle(Record):
         return sum(self.dots[r][c] for r, c in way[1:])
 
 
-class Moment(NamedTuple):
-    """Where the disc is, in cells; in a moment that is judged, also what was against the rules on the way to it."""
-
-    place: Place
-    wrong: str | None = None
-
-
 @register_task
-class CostPath(Task[Puzzle, Moment]):
+class CostPath(Walk[Puzzle]):
     """The disc's place is the state; the cells entered are remembered."""
 
     name = "cost_path"
     puzzle_type = Puzzle
+    leap, there = 1.6, 0.35
     reasons = {
         **AGENT_REASONS,
         "too_expensive": "The blue disc goes a way that has more dots than need be.",
@@ -153,9 +144,6 @@ class CostPath(Task[Puzzle, Moment]):
 
         return disc_painter(sheet, BLUE, _RADIUS * cell * swell, centre)
 
-    def between(self, puzzle: Puzzle, a: Moment, b: Moment, t: float) -> Moment:
-        return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         way = _way(puzzle)
         found = {
@@ -194,20 +182,41 @@ class CostPath(Task[Puzzle, Moment]):
 
         return read
 
-    def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Verdict:
-        return super().judge(puzzle, list(_followed(puzzle, readings)))
-
-    def illegal(self, puzzle: Puzzle, a: Moment, b: Moment) -> str | None:
-        return "teleport" if math.dist(a.place, b.place) > _LEAP else b.wrong
+    def followed(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
+        """Readings with what the way has cost so far taken into account."""
+        left = _left(puzzle)
+        cell, before, spent = puzzle.start, (float(puzzle.start[0]), float(puzzle.start[1])), 0
+        for reading in readings:
+            if reading.state is None:
+                yield reading
+                continue
+            place, wrong = reading.state.place, None
+            if not puzzle.inside((round(place[0]), round(place[1]))):
+                wrong = "left_grid"
+            elif min(abs(at - round(at)) for at in place) > _ASLANT:
+                wrong = "aslant"
+            # Small steps along the straight line between two positions, so that no cell is left out.
+            count = max(1, math.ceil(math.dist(before, place) / 0.1))
+            for i in range(1, count + 1):
+                at = (lerp(before[0], place[0], i / count), lerp(before[1], place[1], i / count))
+                new = (round(at[0]), round(at[1]))
+                if new == cell or max(abs(at[0] - cell[0]), abs(at[1] - cell[1])) < _ENTERED or not puzzle.inside(new):
+                    continue
+                if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
+                    # Which of two cells it came through cannot be seen: the cheaper one.
+                    spent += min(puzzle.dots[cell[0]][new[1]], puzzle.dots[new[0]][cell[1]])
+                cell = new
+                spent += puzzle.dots[cell[0]][cell[1]]
+            if spent + left[cell] > left[puzzle.start]:
+                wrong = wrong or "too_expensive"
+            before = place
+            yield Reading(Moment(place, wrong), reading.kept, reading.note)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
-        if math.dist(state.place, puzzle.goal) < 0.35:
+        if math.dist(state.place, puzzle.goal) < self.there:
             return 1.0
         left, here = _left(puzzle), (round(state.place[0]), round(state.place[1]))
         return min(0.99, max(0.0, 1 - left[here] / left[puzzle.start])) if here in left else 0.0
-
-    def same(self, puzzle: Puzzle, a: Moment, b: Moment) -> bool:
-        return math.dist(a.place, b.place) < 0.35
 
 
 class _Dots:
@@ -250,37 +259,6 @@ def _wider(mask: Mask) -> Mask:
     for axis in (0, 1):
         mask = np.logical_or.reduce([np.roll(mask, step, axis) for step in range(-2, 3)])
     return mask
-
-
-def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
-    """Readings with what the way has cost so far taken into account."""
-    left = _left(puzzle)
-    cell, before, spent = puzzle.start, (float(puzzle.start[0]), float(puzzle.start[1])), 0
-    for reading in readings:
-        if reading.state is None:
-            yield reading
-            continue
-        place, wrong = reading.state.place, None
-        if not puzzle.inside((round(place[0]), round(place[1]))):
-            wrong = "left_grid"
-        elif min(abs(at - round(at)) for at in place) > _ASLANT:
-            wrong = "aslant"
-        # Small steps along the straight line between two positions, so that no cell is left out.
-        count = max(1, math.ceil(math.dist(before, place) / 0.1))
-        for i in range(1, count + 1):
-            at = (lerp(before[0], place[0], i / count), lerp(before[1], place[1], i / count))
-            new = (round(at[0]), round(at[1]))
-            if new == cell or max(abs(at[0] - cell[0]), abs(at[1] - cell[1])) < _ENTERED or not puzzle.inside(new):
-                continue
-            if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
-                # Which of two cells it came through cannot be seen: the cheaper one.
-                spent += min(puzzle.dots[cell[0]][new[1]], puzzle.dots[new[0]][cell[1]])
-            cell = new
-            spent += puzzle.dots[cell[0]][cell[1]]
-        if spent + left[cell] > left[puzzle.start]:
-            wrong = wrong or "too_expensive"
-        before = place
-        yield Reading(Moment(place, wrong), reading.kept, reading.note)
 
 
 # ------------------------------------------------------------------------------------------------------- the search

@@ -18,15 +18,14 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks._agent import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.tasks._draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
 from vmevalkit.tasks._vision import Floats, Lens, shrink_of, to_planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
-from vmevalkit.types import Record, Size, Verdict
+from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.types import Record, Size
 from vmevalkit.video import Planes
 
 Stop = tuple[int, int]
@@ -76,19 +75,13 @@ class Puzzle(Record):
     goal: Stop
 
 
-class Moment(NamedTuple):
-    """Where the train is, as (column, row); in a moment that is judged, also what was against the rules on the way."""
-
-    place: Place
-    wrong: str | None = None
-
-
 @register_task
-class Subway(Task[Puzzle, Moment]):
+class Subway(Walk[Puzzle]):
     """The train's place is the state; the stations it passed are remembered."""
 
     name = "subway"
     puzzle_type = Puzzle
+    leap, there = _LEAP, 0.3
     reasons = {
         **AGENT_REASONS,
         "map_changed": "Lines or stations of the map vanish or change.",
@@ -157,9 +150,6 @@ class Subway(Task[Puzzle, Moment]):
 
         return disc_painter(sheet, _BLACK, _TRAIN * unit * swell, centre)
 
-    def between(self, puzzle: Puzzle, a: Moment, b: Moment, t: float) -> Moment:
-        return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         net = _net(puzzle)
         way = net.way(puzzle.start)
@@ -210,21 +200,45 @@ class Subway(Task[Puzzle, Moment]):
 
         return read
 
-    def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Verdict:
-        return super().judge(puzzle, list(_followed(puzzle, readings)))
-
-    def illegal(self, puzzle: Puzzle, a: Moment, b: Moment) -> str | None:
-        return "teleport" if math.dist(a.place, b.place) > _LEAP else b.wrong
+    def followed(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
+        """Readings with the way along the lines taken into account."""
+        net = _net(puzzle)
+        # Where the train may be: for each edge how far along, the station passed last, and how many were passed.
+        known: dict[int, tuple[float, Place, int]] = {
+            number: (math.dist(net.edges[number][0], puzzle.start), puzzle.start, 0)
+            for _, number in net.near[puzzle.start]
+        }
+        for reading in readings:
+            if reading.state is None:
+                yield reading
+                continue
+            place, wrong = reading.state.place, None
+            on = [(number, *_foot(edge, place)) for number, edge in enumerate(net.edges)]
+            new: dict[int, tuple[float, Place, int]] = {}
+            for number, along, off in on:
+                if off > _OFF:
+                    continue
+                for was, (before, last, count) in known.items():
+                    passed = _passed(net, was, before, number, along)
+                    if passed is None:
+                        continue
+                    for stop in passed:
+                        count, last = (count + 1, stop) if stop != last else (count, last)
+                    if number not in new or count < new[number][2]:
+                        new[number] = along, last, count
+            if not new:
+                wrong = "changed_line" if any(off <= _OFF for _, _, off in on) else "off_line"
+            elif min(count + net.left[last] for _, last, count in new.values()) > net.left[puzzle.start]:
+                wrong = "too_long"
+            known = new or known
+            yield Reading(Moment(place, wrong), reading.kept, reading.note)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
-        if math.dist(state.place, puzzle.goal) < 0.3:
+        if math.dist(state.place, puzzle.goal) < self.there:
             return 1.0
         left = _net(puzzle).left
         nearest = min(left, key=lambda stop: math.dist(stop, state.place))
         return min(0.99, max(0.0, 1 - left[nearest] / left[puzzle.start]))
-
-    def same(self, puzzle: Puzzle, a: Moment, b: Moment) -> bool:
-        return math.dist(a.place, b.place) < 0.3
 
 
 class _Tracks:
@@ -339,39 +353,6 @@ def _detour(puzzle: Puzzle, way: Sequence[Place]) -> list[Place]:
             continue
         queue += [[*path, near] for near, _ in net.near[path[-1]] if near not in path]
     return []
-
-
-def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
-    """Readings with the way along the lines taken into account."""
-    net = _net(puzzle)
-    # Where the train may be: for each edge how far along, the station passed last, and how many were passed.
-    known: dict[int, tuple[float, Place, int]] = {
-        number: (math.dist(net.edges[number][0], puzzle.start), puzzle.start, 0) for _, number in net.near[puzzle.start]
-    }
-    for reading in readings:
-        if reading.state is None:
-            yield reading
-            continue
-        place, wrong = reading.state.place, None
-        on = [(number, *_foot(edge, place)) for number, edge in enumerate(net.edges)]
-        new: dict[int, tuple[float, Place, int]] = {}
-        for number, along, off in on:
-            if off > _OFF:
-                continue
-            for was, (before, last, count) in known.items():
-                passed = _passed(net, was, before, number, along)
-                if passed is None:
-                    continue
-                for stop in passed:
-                    count, last = (count + 1, stop) if stop != last else (count, last)
-                if number not in new or count < new[number][2]:
-                    new[number] = along, last, count
-        if not new:
-            wrong = "changed_line" if any(off <= _OFF for _, _, off in on) else "off_line"
-        elif min(count + net.left[last] for _, last, count in new.values()) > net.left[puzzle.start]:
-            wrong = "too_long"
-        known = new or known
-        yield Reading(Moment(place, wrong), reading.kept, reading.note)
 
 
 def _foot(edge: tuple[Place, Place], place: Place) -> tuple[float, float]:
