@@ -15,14 +15,13 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from films import FAMILIES, SIDE
 
 import vmevalkit
 from vmevalkit import stats, store
 from vmevalkit.tasks.base import PASSING
-from vmevalkit.types import Mode
+from vmevalkit.types import Mode, QuestionMetadata
 
 NAME = "cogvideox-tiny-i2v"
 SEED = 2026
@@ -30,41 +29,35 @@ MANIFEST = "SHA256SUMS"
 BASELINES = ("replay", "still", "crossfade")
 
 
-class Part(NamedTuple):
-    """A part of the evaluation set: so many questions a family, of one difficulty and mode."""
-
-    difficulty: int
-    mode: Mode
-    count: int
-
-
-PARTS = {
-    "d1": Part(1, "solve", 50), "d2": Part(2, "solve", 50), "d3": Part(3, "solve", 16), "d4": Part(4, "solve", 16),
-    "d5": Part(5, "solve", 16), "hold": Part(2, "hold", 16),
-}  # fmt: skip
-# What the model was asked to learn; the parts that its pass rates are measured on.
-MEASURED = ("d1", "d2")
+# Questions a family by mode; difficulties in turn from 1 to 5.
+ASKED: dict[Mode, int] = {"solve": 250, "hold": 40}
+# What the model was asked to learn, and the columns of its curve.
+MEASURED = ("1", "2")
+COLUMNS = ("1", "2", "3", "4", "5", "hold")
 
 
 def make(work: Path, workers: int) -> None:
-    for name, part in PARTS.items():
+    for mode, count in ASKED.items():
         vmevalkit.make(
-            FAMILIES, count=part.count, seed=SEED, difficulty=part.difficulty, mode=part.mode, size=(SIDE, SIDE),
-            questions=work / "questions" / name, workers=workers,
+            FAMILIES, count=count, seed=SEED, mode=mode, size=(SIDE, SIDE), questions=work / "questions" / mode,
+            workers=workers,
         )  # fmt: skip
 
 
 def run(work: Path, workers: int) -> None:
-    """Films, verdicts, and WORK/pass_rates.json: by family, part and model, how often each reason was given."""
+    """Films, verdicts, and WORK/pass_rates.json: by family, column and model, how often each reason was given."""
     rates: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
-    for name in PARTS:
-        folders = {"questions": work / "questions" / name, "outputs": work / "outputs" / name}
+    for mode in ASKED:
+        folders = {"questions": work / "questions" / mode, "outputs": work / "outputs" / mode}
         settings = {"weights": str(work / "model"), "speed": "reference"}
         vmevalkit.generate(NAME, workers=workers, settings=settings, **folders)
-        vmevalkit.score(scores=work / "scores" / name, workers=workers, **folders)
-        for score in store.iter_scores(work / "scores" / name):
-            family = score.task.removesuffix("_task")
-            reasons = rates.setdefault(family, {}).setdefault(name, {}).setdefault(score.model, {})
+        vmevalkit.score(scores=work / "scores" / mode, workers=workers, **folders)
+        asked = {q.id: store.read_record(q.folder / "question_metadata.json", QuestionMetadata)
+                 for q in store.iter_questions(folders["questions"])}  # fmt: skip
+        for score in store.iter_scores(work / "scores" / mode):
+            question = asked[score.question_id]
+            column = mode if mode == "hold" else str(question.difficulty)
+            reasons = rates.setdefault(question.task, {}).setdefault(column, {}).setdefault(score.model, {})
             reasons[score.reason] = reasons.get(score.reason, 0) + 1
     store.write_text(work / "pass_rates.json", store.dumps(rates))
 
@@ -101,13 +94,13 @@ def card(work: Path) -> str:
     """The model card, from what was measured and logged."""
     rates = json.loads((work / "pass_rates.json").read_text())
     stages = {line["stage"]: line for line in map(json.loads, (work / "losses.jsonl").read_text().splitlines())}
-    asked = {name: passed(next(iter(rates.values()))[name][NAME])[1] for name in PARTS}
+    asked = {name: passed(next(iter(rates.values()))[name][NAME])[1] for name in COLUMNS}
     measured = sum(asked[name] for name in MEASURED)
     rows, curves, failures = [], [], []
     for family, parts in sorted(rates.items(), key=lambda item: -passed(_together(item[1], NAME, MEASURED))[0]):
         baselines = " | ".join(_short(_together(parts, name, MEASURED)) for name in BASELINES)
         rows.append(f"| {family} | {_rate(_together(parts, NAME, MEASURED))} | {baselines} |")
-        curve = " | ".join(_short(parts[name][NAME]) for name in PARTS)
+        curve = " | ".join(_short(parts[name][NAME]) for name in COLUMNS)
         curves.append(f"| {family} | {curve} |")
         wrong = Counter({r: n for r, n in _together(parts, NAME, MEASURED).items() if r not in PASSING})
         most = ", ".join(f"{reason} {count}" for reason, count in wrong.most_common(4)) or "none"
@@ -115,7 +108,7 @@ def card(work: Path) -> str:
     return _CARD.format(
         vae=stages["vae"], transformer=stages["transformer"], measured=measured, baselines=" | ".join(BASELINES),
         baseline_lines=" | ".join("---" for _ in BASELINES), rows="\n".join(rows), curves="\n".join(curves),
-        curve_names=" | ".join(PARTS), curve_lines=" | ".join("---" for _ in PARTS), failures="\n".join(failures),
+        curve_names=" | ".join(COLUMNS), curve_lines=" | ".join("---" for _ in COLUMNS), failures="\n".join(failures),
         asked=", ".join(f"{name} {count}" for name, count in asked.items()), seed=SEED,
     )  # fmt: skip
 
@@ -161,10 +154,15 @@ The reasons of the films that did not pass, at difficulty 1 and 2:
 ## Training
 
 Data: films of right answers drawn by the kit (no other data), difficulty 1 and 2 mostly, in modes solve, guided and
-hold. The VAE saw every task family ({vae[step]} steps, {vae[seconds]} s; on films it was not trained on
-{vae[psnr]} dB, {vae[psnr_moving]} dB where something moves), the transformer and its text encoder the families above
-({transformer[step]} steps of 128 films, {transformer[seconds]} s), each on one H200, seed 0. One film in ten came
-without its prompt, for classifier-free guidance; the default is none.
+hold. The VAE saw every task family, the transformer and its text encoder the families above; one film in ten came
+without its prompt, for classifier-free guidance; the default is none. Seed 0.
+
+| stage | GPUs | steps | films a step | seconds | result |
+| --- | --- | --- | --- | --- | --- |
+| VAE | {vae[gpus]} | {vae[step]} | {vae[films]} | {vae[seconds]} | {vae[psnr]} dB on films it was not trained on, \
+{vae[psnr_moving]} dB where something moves |
+| transformer | {transformer[gpus]} | {transformer[step]} | {transformer[films]} | {transformer[seconds]} | \
+loss {transformer[loss]} |
 
 `bash training/train.sh` does all of it again, this page included; the questions have seed {seed}.
 """

@@ -1,7 +1,7 @@
 """Train `cogvideox-tiny-i2v`: its VAE, then its transformer together with its text encoder.
 
-    accelerate launch training/train.py vae WORK --minutes 6
-    accelerate launch training/train.py transformer WORK --minutes 15
+    accelerate launch training/train.py vae WORK --minutes 7
+    accelerate launch training/train.py transformer WORK --minutes 25
 
 The films are in WORK (`films.py`). Any number of GPUs works on a stage; the rate falls with the stage's minutes, and a
 stage that was stopped goes on from its last checkpoint. `--part 5` stops after five minutes, where machines are lent.
@@ -50,8 +50,9 @@ class Run:
         share: of the stage's minutes that have passed, over all runs; the same in every process.
     """
 
-    def __init__(self, work: Path, stage: str, minutes: float, part: float) -> None:
-        self.work, self.stage, self.seconds, self.part = work, stage, 60 * minutes, 60 * part
+    def __init__(self, work: Path, stage: str, batch: int, minutes: float, part: float) -> None:
+        self.work, self.stage, self.batch = work, stage, batch
+        self.seconds, self.part = 60 * minutes, 60 * part
         self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
         self.device = self.accelerator.device
         self.step, self.share, self.loss = 0, 0.0, math.nan
@@ -99,13 +100,9 @@ class Run:
 
     def say(self, **what: Any) -> None:
         seconds = round(self.share * self.seconds)
-        where = {
-            "stage": self.stage,
-            "step": self.step,
-            "seconds": seconds,
-            "gpus": self.accelerator.num_processes,
-            "loss": self.loss,
-        }
+        gpus = self.accelerator.num_processes
+        where = {"stage": self.stage, "step": self.step, "films": gpus * self.batch, "gpus": gpus, "seconds": seconds,
+                 "loss": self.loss}  # fmt: skip
         line = json.dumps({**where, **what})
         print(line, flush=True)
         with (self.work / "losses.jsonl").open("a") as log:
@@ -169,7 +166,7 @@ class Autoencoder(nn.Module):
         return self.vae.decode(found.sample()).sample, found.kl().mean()
 
 
-def train_vae(run: Run, batch: int) -> None:
+def train_vae(run: Run) -> None:
     data = torch.cat([torch.from_numpy(frames) for frames, _ in films.load(run.work, "vae")])
     data, held_out = data[:-HELD_OUT].to(run.device), data[-HELD_OUT:]
     vae = shapes.new_vae().to(run.device)
@@ -178,7 +175,7 @@ def train_vae(run: Run, batch: int) -> None:
     chance = run.start(**parts)
     model, optimizer = run.accelerator.prepare(Autoencoder(vae), optimizer)
     while run.goes_on():
-        x = to_unit(data[torch.randint(len(data), (batch,), generator=chance, device=run.device)])
+        x = to_unit(data[torch.randint(len(data), (run.batch,), generator=chance, device=run.device)])
         x = crop(x, chance) if run.share < _CROPPED else x
         y, kl = model(x)
         off = (y.float() - x).abs()
@@ -252,7 +249,7 @@ def _encode(run: Run, vae: AutoencoderKLCogVideoX, frames: Tensor) -> tuple[Tens
     return tuple(torch.cat(kept) for kept in found)
 
 
-def train_transformer(run: Run, batch: int) -> None:
+def train_transformer(run: Run) -> None:
     vae = AutoencoderKLCogVideoX.from_pretrained(run.work / "vae").to(run.device).eval().requires_grad_(False)
     latents, images, prompts = encoded(run, vae)
     if run.accelerator.is_main_process and not (run.work / "tokenizer").is_dir():
@@ -279,10 +276,10 @@ def train_transformer(run: Run, batch: int) -> None:
             block.compile(dynamic=False)
     model, optimizer = run.accelerator.prepare(denoiser, optimizer)
     while run.goes_on():
-        chosen = torch.randint(len(latents) - HELD_OUT, (batch,), generator=chance, device=run.device)
+        chosen = torch.randint(len(latents) - HELD_OUT, (run.batch,), generator=chance, device=run.device)
         clean, first = latents[chosen].float(), images[chosen].float()
-        asked = torch.where(torch.rand(batch, generator=chance, device=run.device) < _UNASKED, len(prompts), chosen)
-        step = torch.randint(1000, (batch,), generator=chance, device=run.device)
+        asked = torch.where(torch.rand(run.batch, generator=chance, device=run.device) < _UNASKED, len(prompts), chosen)
+        step = torch.randint(1000, (run.batch,), generator=chance, device=run.device)
         noise = torch.randn(clean.shape, generator=chance, device=run.device)
         alpha = signal[step][:, None, None, None, None]
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
@@ -297,11 +294,11 @@ def train_transformer(run: Run, batch: int) -> None:
         average.update_parameters(denoiser)
         if run.due():
             run.say()
-            look_at_films(run, pipe, latents[-10:], prompts[-10:])
+            look_at_films(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
     run.save(**parts)
     if run.accelerator.is_main_process:
         run.say(finished=run.finished)
-        look_at_films(run, pipe, latents[-10:], prompts[-10:])
+        look_at_films(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
         pipe.to(torch.float16).save_pretrained(run.work / "model")
         # In the form that every release of transformers reads.
         shutil.rmtree(run.work / "model" / "tokenizer")
@@ -330,7 +327,7 @@ def look_at_films(run: Run, pipe: CogVideoXImageToVideoPipeline, latents: Tensor
 
 
 def main() -> None:
-    stages = {"vae": (train_vae, 16, 6.0), "transformer": (train_transformer, 128, 15.0)}
+    stages = {"vae": (train_vae, 16, 7.0), "transformer": (train_transformer, 128, 25.0)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=stages)
     parser.add_argument("work", type=Path)
@@ -342,7 +339,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    train(Run(given.work, given.stage, given.minutes or minutes, given.part), given.batch or batch)
+    train(Run(given.work, given.stage, given.batch or batch, given.minutes or minutes, given.part))
 
 
 if __name__ == "__main__":

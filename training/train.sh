@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Train cogvideox-tiny-i2v from nothing and evaluate it: bash training/train.sh [WORK]. Goes on where it was stopped.
-# On one H200: films 3 minutes, VAE 7, transformer 25, evaluation 10. VAE_MINUTES and MINUTES change the training.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=${1:-data/training}
@@ -9,7 +8,7 @@ launch=.venv/bin/accelerate
 
 "$python" training/evaluate.py make "$work" --workers "$(nproc)"
 "$python" training/films.py "$work" --vae 9000 --transformer 60000
-"$launch" launch training/train.py vae "$work" --minutes "${VAE_MINUTES:-7}"
-"$launch" launch training/train.py transformer "$work" --minutes "${MINUTES:-25}"
+"$launch" launch training/train.py vae "$work"
+"$launch" launch training/train.py transformer "$work"
 "$python" training/evaluate.py run "$work" --workers 4
 "$python" training/evaluate.py export "$work" weights/cogvideox-tiny-i2v
