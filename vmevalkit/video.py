@@ -311,13 +311,14 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
 
 # Luma as it is stored (16 to 235) to 0..255, and chroma of 0..255 to what is stored (16 to 240).
 _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8).tolist()
+_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8)
 
 
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
-    luma, cb, cr = Image.fromarray(frame).convert("YCbCr").split()
-    return np.stack([np.asarray(plane) for plane in (luma, cb.point(_STORED_CHROMA), cr.point(_STORED_CHROMA))])
+    planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
+    planes[1:] = _STORED_CHROMA.take(planes[1:])
+    return planes
 
 
 def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:

@@ -277,7 +277,9 @@ class _Looks:
     """
 
     def __init__(self, points: npt.NDArray[np.intp], shown: Sequence[Planes], possible: Mask) -> None:
-        self._points = points
+        # The index of each value in all three planes, place by place.
+        size = shown[0][0].size
+        self._at = np.concatenate([points + plane * size for plane in range(3)], axis=1)
         # Shape (looks, places, values).
         self._known = np.stack([self._values(planes) for planes in shown])
         self._power: Floats = (self._known * self._known).mean(2)
@@ -290,8 +292,7 @@ class _Looks:
         self._power[~possible] = 1e9
 
     def _values(self, planes: Planes) -> Floats:
-        picked = planes.reshape(3, -1)[:, self._points]
-        values: Floats = picked.transpose(1, 0, 2).reshape(len(self._points), -1).astype(np.float32)
+        values: Floats = planes.ravel().take(self._at).astype(np.float32)
         return values
 
     def read(self, planes: Planes) -> npt.NDArray[np.intp]:
