@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import Box, Sketch
-from vmevalkit.tasks._vision import Floats, Mask, Scene, shrink_of, to_planes
+from vmevalkit.tasks._vision import Floats, Mask, Painted, Scene, shrink_of
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, stream
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -208,9 +208,9 @@ class CellsTask(Task[P, Board]):
         boxes = self.sheet(puzzle, canvas, shrink)[1]
         possible = np.array([[look in found for found in self.choices(puzzle)] for look in range(self.looks(puzzle))])
         boards = [Board(tuple((look * row).tolist())) for look, row in enumerate(possible)]
-        paint = self.painter(puzzle, canvas, shrink, self.known_size)
-        shown = [to_planes(paint(board)) for board in boards]
-        first = to_planes(paint(Board(start)))
+        paint = Painted(self.painter(puzzle, canvas, shrink, self.known_size))
+        first = paint(Board(start))
+        shown = [paint(board) for board in boards]
         width = first.shape[2]
         moving: Mask = np.zeros(first.shape[1:], bool)
         points = []
