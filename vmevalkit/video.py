@@ -37,7 +37,7 @@ av.logging.set_level(av.logging.PANIC)
 
 # Frames come and go by the megabyte. glibc hands such blocks back to the system at once, and to get them again page by
 # page takes as long as to encode them; after it has seen a larger one freed, it keeps them.
-np.empty(2**24, np.uint8)
+np.empty(2**22, np.uint8)
 
 # What can be scaled as it is stored. BT.601 by its numbers in H.273: untagged, 625 lines, 525 lines.
 _YUV = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
