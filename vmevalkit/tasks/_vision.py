@@ -455,7 +455,7 @@ class Glyphs:
         ])  # fmt: skip
         self._mass = shapes.sum(2)
         self._readable = len(shapes) // len(variants) * len(drawings)
-        # Shape (variants and shifts, glyphs, pixels): products so small that the library starts no threads for them.
+        # Shape (variants and shifts, glyphs, pixels).
         self._templates = shapes / np.linalg.norm(shapes, axis=2, keepdims=True)
         # Where a glyph has no ink, not even a pixel away.
         wide = _spread(shapes.reshape(-1, side, side)).reshape(shapes.shape)
