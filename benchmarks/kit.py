@@ -80,14 +80,14 @@ def _stages(task: Task, difficulty: int, path: Path) -> list[float]:  # type: ig
     puzzle = contract.puzzle_of(task, difficulty, 1)
     states = task.solution(puzzle)
     frames = list(task.film(puzzle, states, SIZE))
-    video.write_video(path, frames, FPS, preset="ultrafast")
+    video.write_video(path, frames, FPS, video.DRAWN)
     geometry = Geometry.place(SIZE, SIZE)
     views, _ = video.read_canvas(path, lambda *_: geometry, view_size(SIZE))
     decode = best(lambda: video.probe(path))
     return [
         sum(best(lambda s=seed: contract.puzzle_of(task, difficulty, s), 1) for seed in range(2, 12)) / 10,  # type: ignore[misc]
         best(lambda: list(task.film(puzzle, states, SIZE))),
-        best(lambda: video.write_video(path, frames, FPS, preset="ultrafast")),
+        best(lambda: video.write_video(path, frames, FPS, video.DRAWN)),
         decode,
         best(lambda: video.read_canvas(path, lambda *_: geometry, view_size(SIZE))) - decode,
         best(lambda: task.verify(puzzle, views)),
@@ -104,7 +104,7 @@ def memory(folder: Path) -> None:
         film = task.film(puzzle, task.solution(puzzle), (1152, 768), 161)
         path = outputs / "long" / f"{question.task}_task" / question.id / "video/video.mp4"
         placed = (np.pad(frame, ((0, 0), (104, 104), (0, 0)), mode="edge") for frame in film)
-        video.write_video(path, placed, 16, preset="ultrafast")
+        video.write_video(path, placed, 16, video.DRAWN)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         peak = pool.apply(_peak, (folder / "few", outputs, folder / "scores_long"))

@@ -237,9 +237,9 @@ def test_frames_that_change_in_part_are_written_like_any_other(tmp_path: Path) -
     for box in ((slice(3, 20), slice(5, 9)), (slice(90, 96), slice(0, 144)), (slice(0, 0), slice(0, 0))):
         frames.append(frames[-1].copy())
         frames[-1][box] = rng.integers(0, 256, frames[-1][box].shape, np.uint8)
-    video.write_video(tmp_path / "film.mp4", frames, 8, crf=0)
+    video.write_video(tmp_path / "film.mp4", frames, 8, {"crf": "0"})
     for i, frame in enumerate(frames):
-        video.write_video(tmp_path / "one.mp4", [frame], 8, crf=0)
+        video.write_video(tmp_path / "one.mp4", [frame], 8, {"crf": "0"})
         assert (video.read_frames(tmp_path / "film.mp4")[i] == video.read_frames(tmp_path / "one.mp4")[0]).all()
 
 

@@ -378,7 +378,9 @@ def through_file(film: Film, transform: Transform, first: Frame, canvas: Size, f
     """Draw, transform, write as mp4, find the canvas again, and read back."""
     path = folder / "film.mp4"
     frames = film.draw(transform.frames)
-    video.write_video(path, (transform.picture(f) for f in frames), transform.fps, crf=transform.crf)
+    video.write_video(
+        path, (transform.picture(f) for f in frames), transform.fps, {**video.USUAL, "crf": str(transform.crf)}
+    )
     paper = Image.fromarray(first)
     return video.read_canvas(path, lambda _, first: video.register(first(), paper), view_size(canvas))
 

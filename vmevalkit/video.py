@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +34,10 @@ MAX_SIDE = 8192
 MAX_FRAMES = 4000
 
 av.logging.set_level(av.logging.PANIC)
+
+# Frames come and go by the megabyte. glibc hands such blocks back to the system at once, and to get them again page by
+# page takes as long as to encode them; after it has seen a larger one freed, it keeps them.
+np.empty(2**22, np.uint8)
 
 # What can be scaled as it is stored. BT.601 by its numbers in H.273: untagged, 625 lines, 525 lines.
 _YUV = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
@@ -311,13 +315,14 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
 
 # Luma as it is stored (16 to 235) to 0..255, and chroma of 0..255 to what is stored (16 to 240).
 _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8).tolist()
+_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8)
 
 
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
-    luma, cb, cr = Image.fromarray(frame).convert("YCbCr").split()
-    return np.stack([np.asarray(plane) for plane in (luma, cb.point(_STORED_CHROMA), cr.point(_STORED_CHROMA))])
+    planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
+    planes[1:] = _STORED_CHROMA.take(planes[1:])
+    return planes
 
 
 def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
@@ -407,14 +412,22 @@ def png(frame: Frame) -> bytes:
     return b"".join(bytes(packet) for packet in context.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
 
 
+# How films are encoded. They have the same bytes each time: with x264's macroblock tree, small films (96x64) came out
+# different from run to run (seen with FFmpeg 8 on x86-64). At 18, drawings are visually lossless.
+USUAL: Mapping[str, str] = {"preset": "veryfast", "crf": "18", "x264-params": "mbtree=0"}
+# Drawings are small anyway: the quickest preset. Without a rate to be planned, x264 takes a third less time, and the
+# films are smaller at the same quality.
+DRAWN: Mapping[str, str] = {"preset": "ultrafast", "qp": "8"}
+
+
 def write_video(
-    path: Path | str, frames: Iterable[Frame] | Frames, fps: float, *, crf: int = 18, preset: str = "veryfast"
+    path: Path | str, frames: Iterable[Frame] | Frames, fps: float, x264: Mapping[str, str] = USUAL
 ) -> None:
     """Write RGB frames as H.264, yuv420p, faststart: it plays in every browser. The same frames give the same bytes.
 
     Args:
         frames: uint8 arrays (height, width, 3), all of one size; both sides even.
-        crf: x264's constant rate factor; 18 is visually lossless for drawings.
+        x264: how to encode.
 
     Raises:
         VideoError: no frames, or frames of odd or different sizes.
@@ -433,10 +446,9 @@ def write_video(
                 rate = Fraction(fps).limit_denominator(1001)
                 stream = cast(av.VideoStream, container.add_stream("libx264", rate=rate))
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-                # The same film has the same bytes. x264's output depends on how many threads there are, and with its
-                # macroblock tree small frames (96x64) came out different from run to run: seen with FFmpeg 8 on x86-64.
+                # x264's output depends on how many threads there are.
                 stream.codec_context.thread_count = 1
-                stream.options = {"crf": str(crf), "preset": preset, "x264-params": "mbtree=0"}
+                stream.options = dict(x264)
                 # What libswscale converts with, said aloud, so that browsers do not guess BT.709 for large frames.
                 stream.codec_context.colorspace = 6
                 stream.codec_context.color_range = 1
@@ -469,10 +481,9 @@ class _Converter:
     def __call__(self, frame: Frame) -> av.VideoFrame:
         height, width = frame.shape[:2]
         if self._last is None:
-            # As libav wants it: all of the luma, then both chromas, of which these are views.
-            self._packed = np.empty((height * 3 // 2, width), np.uint8)
-            luma, chroma = self._packed[:height], self._packed[height:].reshape(2, height // 2, width // 2)
-            self._planes = (luma, chroma[0], chroma[1])
+            # The same one again and again: x264 copies what it is given.
+            self._film = av.VideoFrame(width, height, "yuv420p")
+            self._planes = [_pixels(plane) for plane in self._film.planes]
             # A copy, here and below: the caller may draw the next frame in the same place.
             self._last = frame.copy()
             self._put(self._convert(frame), (0, height, 0, width), (0, 0))
@@ -487,7 +498,8 @@ class _Converter:
             new = self._convert(frame[y : min(height, bottom + reach), x : min(width, right + reach)])
             self._put(new, (top, bottom, left, right), (y, x))
             self._last[top:bottom, left:right] = frame[top:bottom, left:right]
-        return av.VideoFrame.from_ndarray(self._packed, format="yuv420p")
+        self._film.pts = None
+        return self._film
 
     def _put(self, new: list[npt.NDArray[np.uint8]], box: tuple[int, int, int, int], origin: tuple[int, int]) -> None:
         """Put what was converted of a part, whose corner is `origin`, into a box of the planes."""
@@ -498,17 +510,9 @@ class _Converter:
             ]
 
     def _convert(self, part: Frame) -> list[npt.NDArray[np.uint8]]:
-        height, width = part.shape[:2]
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")
         yuv = self._scalers[part.shape[:2]].reformat(rgb, format="yuv420p")
-        packed = cast(Frame, yuv.to_ndarray()).ravel()
-        luma, quarter = height * width, height * width // 4
-        shape = (height // 2, width // 2)
-        return [
-            packed[:luma].reshape(height, width),
-            packed[luma : luma + quarter].reshape(shape),
-            packed[luma + quarter :].reshape(shape),
-        ]
+        return [_pixels(plane) for plane in yuv.planes]
 
 
 def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:

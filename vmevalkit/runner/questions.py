@@ -11,7 +11,7 @@ from typing import Any
 from vmevalkit import defaults, store, video
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UsageError
-from vmevalkit.runner.executors.local import map_local
+from vmevalkit.runner.executors.local import crew
 from vmevalkit.runner.progress import track
 from vmevalkit.tasks.base import FPS, TASKS, stream
 from vmevalkit.types import MODES, Difficulty, Mode, QuestionMetadata, Record, Size
@@ -72,19 +72,20 @@ def make(
     _check(count, difficulty, mode, size)
     root = Path(questions)
     jobs = [(name, seed, level, indices) for name in names for level, indices in _levels(count, difficulty)]
-    chosen = map_local(_choose_for, jobs, workers)
-    orders = sorted(
-        (
-            Order(root=root, task=name, folder_task=name, id=f"{name}_{index:04d}", seed=seed, difficulty=level,
-                  mode=mode, canvas=size, puzzle=puzzle, film=films)
-            for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
-            for index, puzzle in zip(indices, puzzles, strict=True)
-        ),
-        key=lambda order: (order.task, order.id),
-    )  # fmt: skip
-    todo = [order for order in orders if not _is_there(order)]
-    for _ in track(map_local(write_question, todo, workers), len(todo), "making questions"):
-        pass
+    with crew(min(workers, count * len(names))) as share:
+        chosen = share(_choose_for, jobs)
+        orders = sorted(
+            (
+                Order(root=root, task=name, folder_task=name, id=f"{name}_{index:04d}", seed=seed, difficulty=level,
+                      mode=mode, canvas=size, puzzle=puzzle, film=films)
+                for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
+                for index, puzzle in zip(indices, puzzles, strict=True)
+            ),
+            key=lambda order: (order.task, order.id),
+        )  # fmt: skip
+        todo = [order for order in orders if not _is_there(order)]
+        for _ in track(share(write_question, todo), len(todo), "making questions"):
+            pass
     write_manifest(root)
     return [store.question_folder(root, order.folder_task, order.id) for order in orders]
 
@@ -205,9 +206,8 @@ def write_question(order: Order) -> Path:
     store.write_text(folder / "prompt.txt", family.prompt(puzzle, order.mode, rng) + "\n")
     names = ["final_frame.png", "first_frame.png", "prompt.txt"]
     if order.film:
-        # The quickest preset: a drawn film is small anyway, and this halves the time that a question takes.
         film = family.film(puzzle, states, order.canvas)
-        video.write_video(folder / "ground_truth.mp4", film, FPS, preset="ultrafast")
+        video.write_video(folder / "ground_truth.mp4", film, FPS, video.DRAWN)
         names.append("ground_truth.mp4")
     digests = {name: store.sha256(folder / name) for name in sorted(names)}
     store.write_record(

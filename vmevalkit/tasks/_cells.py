@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.tasks._draw import Box, Sketch
-from vmevalkit.tasks._vision import Floats, Mask, Scene, shrink_of, to_planes
+from vmevalkit.tasks._vision import Floats, Mask, Painted, Scene, shrink_of
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, stream
 from vmevalkit.types import Record, Size, Verdict
 from vmevalkit.video import Frame, Planes
@@ -208,9 +208,9 @@ class CellsTask(Task[P, Board]):
         boxes = self.sheet(puzzle, canvas, shrink)[1]
         possible = np.array([[look in found for found in self.choices(puzzle)] for look in range(self.looks(puzzle))])
         boards = [Board(tuple((look * row).tolist())) for look, row in enumerate(possible)]
-        paint = self.painter(puzzle, canvas, shrink, self.known_size)
-        shown = [to_planes(paint(board)) for board in boards]
-        first = to_planes(paint(Board(start)))
+        paint = Painted(self.painter(puzzle, canvas, shrink, self.known_size))
+        first = paint(Board(start))
+        shown = [paint(board) for board in boards]
         width = first.shape[2]
         moving: Mask = np.zeros(first.shape[1:], bool)
         points = []
@@ -277,7 +277,9 @@ class _Looks:
     """
 
     def __init__(self, points: npt.NDArray[np.intp], shown: Sequence[Planes], possible: Mask) -> None:
-        self._points = points
+        # The index of each value in all three planes, place by place.
+        size = shown[0][0].size
+        self._at = np.concatenate([points + plane * size for plane in range(3)], axis=1)
         # Shape (looks, places, values).
         self._known = np.stack([self._values(planes) for planes in shown])
         self._power: Floats = (self._known * self._known).mean(2)
@@ -290,8 +292,7 @@ class _Looks:
         self._power[~possible] = 1e9
 
     def _values(self, planes: Planes) -> Floats:
-        picked = planes.reshape(3, -1)[:, self._points]
-        values: Floats = picked.transpose(1, 0, 2).reshape(len(self._points), -1).astype(np.float32)
+        values: Floats = planes.ravel().take(self._at).astype(np.float32)
         return values
 
     def read(self, planes: Planes) -> npt.NDArray[np.intp]:

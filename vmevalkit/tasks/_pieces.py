@@ -40,6 +40,7 @@ Place = tuple[float, float]
 # Colours for pieces: smeared over paper or grey, none becomes another. (Blue would become sky blue.)
 PIECE_HUES = {name: colour for name, colour in HUES.items() if name != "sky blue"} | {"black": INK}
 Places = tuple[Place, ...]
+Indices = npt.NDArray[np.intp]
 
 # Nearer than this to a resting place, a piece rests; in units of the family's places.
 REST = 0.2
@@ -341,30 +342,35 @@ class _Eye:
     def _find(self, planes: Planes) -> list[tuple[float, float, float, float]]:
         """Area, centre (y, x) and area elsewhere of each piece's colour, in one of `step` pixels both ways."""
         y, cb, cr = planes[:, :: self.step, :: self.step].astype(np.uint16) >> 3
-        label = self.labels[(y << 10) | (cb << 5) | cr]
-        inner = label[1:-1, 1:-1]
-        inside = inner > 0
+        label = self.labels.take((y << 10) | (cb << 5) | cr)
+        width = label.shape[1]
+        # Few pixels have a piece's colour: only they are looked at further.
+        rows, columns = divmod(np.flatnonzero(label[1:-1, 1:-1] > 0), width - 2)
+        at, label = (rows + 1) * width + columns + 1, label.ravel()
+        own = label[at]
         if not self.edges:
             # Not at the edges, where colours mix to others.
-            inside &= (inner == label[:-2, 1:-1]) & (inner == label[2:, 1:-1])
-            inside &= (inner == label[1:-1, :-2]) & (inner == label[1:-1, 2:])
-        here = np.flatnonzero(inside)
-        order = np.argsort(inner.ravel()[here], kind="stable")
-        here, ends = here[order], np.cumsum(np.bincount(inner.ravel()[here], minlength=self.count + 1))
-        found = []
-        for piece in range(self.count):
-            rows, columns = divmod(here[ends[piece] : ends[piece + 1]], inner.shape[1])
-            if not len(rows):
-                found.append((0.0, 0.0, 0.0, 0.0))
-                continue
-            # The median is where most of it is; what is farther off is another thing. (Rows are sorted already.)
-            down, right = self.sides[piece]
-            middle = np.bincount(columns).cumsum().searchsorted(len(columns) / 2)
-            near = (np.abs(rows - rows[len(rows) // 2]) <= down) & (np.abs(columns - middle) <= right)
-            area = float(np.count_nonzero(near))
-            y, x = (float(values @ near) / area if area else 0.0 for values in (rows, columns))
-            found.append((area, self.step * y, self.step * x, len(rows) - area))
-        return found
+            inside = (label[at - width] == own) & (label[at + width] == own)
+            inside &= (label[at - 1] == own) & (label[at + 1] == own)
+            rows, columns, own = rows[inside], columns[inside], own[inside]
+        order = np.argsort(own, kind="stable")
+        rows, columns, ends = rows[order], columns[order], np.cumsum(np.bincount(own, minlength=self.count + 1))
+        return [
+            self._weighed(rows[start:end], columns[start:end], *sides)
+            for start, end, sides in zip(ends, ends[1:], self.sides, strict=False)
+        ]
+
+    def _weighed(self, rows: Indices, columns: Indices, down: float, right: float) -> tuple[float, float, float, float]:
+        """Area, centre and area elsewhere of one piece's pixels, whose rows are sorted."""
+        if not len(rows):
+            return 0.0, 0.0, 0.0, 0.0
+        # The median is where most of it is; what is farther off is another thing.
+        middle = rows[len(rows) // 2], np.bincount(columns).cumsum().searchsorted(len(columns) / 2)
+        part = slice(rows.searchsorted(middle[0] - int(down)), rows.searchsorted(middle[0] + int(down), "right"))
+        near = np.abs(columns[part] - middle[1]) <= right
+        area = float(np.count_nonzero(near))
+        y, x = (float(values[part] @ near) / area if area else 0.0 for values in (rows, columns))
+        return area, self.step * y, self.step * x, len(rows) - area
 
     def read(self, frame: Planes) -> Reading[Board]:
         planes = self.lens.planes(frame)
@@ -426,7 +432,11 @@ class _Eye:
                   for slot, place in zip(near, places, strict=True))  # fmt: skip
         if odd or (off and patches(strange) > 1):
             # About to leave, or just arrived? Drawn where they are, they may be explained.
-            exact = Board(tuple(place if slot else None for place, slot in zip(places, near, strict=True)))
+            # The others need not be drawn anew.
+            exact = Board(tuple(
+                place if slot and strange[self._window(piece, slot, 0.15)].any() else slot
+                for piece, (place, slot) in enumerate(zip(places, near, strict=True))
+            ))  # fmt: skip
             elsewhere = expect(exact).unexplained(planes)
             odd = [piece for piece in odd if patches(elsewhere[self._window(piece, near[piece] or (0, 0), 0.0)]) > 1]
             strange &= elsewhere
@@ -536,18 +546,20 @@ def _label_table(tones: tuple[Tone, ...], grounds: tuple[Tone, ...]) -> npt.NDAr
     What is more like another piece smeared over the ground is nothing.
     """
     steps = np.arange(32, dtype=np.float32) * 8 + 4
-    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    power = (grid * grid).sum(1)[:, None]
 
-    def nearest(points: npt.ArrayLike) -> tuple[npt.NDArray[np.intp], Floats]:
+    def nearest(points: Sequence[Sequence[float]]) -> tuple[npt.NDArray[np.uint16], Floats]:
         """Which point is nearest to each colour, and how far that is, squared."""
-        known = np.asarray(points, np.float32)
-        off = power - 2 * (grid @ known.T) + (known * known).sum(1)
-        return off.argmin(1), off.min(1)
+        which, least = np.zeros((32, 32, 32), np.uint16), np.full((32, 32, 32), np.inf, np.float32)
+        for number, point in enumerate(points):
+            y, cb, cr = ((steps - value) ** 2 for value in point)
+            off = y[:, None, None] + cb[:, None] + cr
+            which[off < least] = number
+            np.minimum(least, off, out=least)
+        return which, least
 
     label, off = nearest(tones)
     smears = (np.array(tones)[:, None] + np.array(grounds)) / 2
-    smeared, nearer = nearest(smears.reshape(-1, 3))
+    smeared, nearer = nearest(smears.reshape(-1, 3).tolist())
     # Clearly so: half as far off.
     other = (4 * nearer < off) & (smeared // len(grounds) != label)
     return np.where((off < _NEAR**2) & ~other, label + 1, 0).astype(np.uint8)

@@ -51,11 +51,11 @@ class Sprite:
         return drawn
 
 
-def _half(planes: Planes) -> Floats:
-    """Luma at half size, shape (height // 2, width // 2)."""
-    height, width = planes.shape[1] // 2 * 2, planes.shape[2] // 2 * 2
-    luma = planes[0, :height, :width].astype(np.float32)
-    half: Floats = (luma[::2, ::2] + luma[1::2, ::2] + luma[::2, 1::2] + luma[1::2, 1::2]) * np.float32(0.25)
+def _half(plane: Floats) -> Floats:
+    """A plane at half size, shape (height // 2, width // 2). Slices: many times quicker than a mean over two axes."""
+    even = plane[: plane.shape[0] // 2 * 2, : plane.shape[1] // 2 * 2]
+    rows = even[::2] + even[1::2]
+    half: Floats = (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
     return half
 
 
@@ -69,8 +69,8 @@ class Seeker:
     def __init__(self, behind: Planes, sprite: Sprite) -> None:
         self.sprite = sprite
         self._behind = behind[0].astype(np.float32)
-        small = _half(behind)
-        alpha, ink = _quarter(sprite.alpha), _quarter(sprite.ink[0])
+        small = _half(self._behind)
+        alpha, ink = _half(sprite.alpha), _half(sprite.ink[0])
         self._small = small
         self._room = small.shape[0] - alpha.shape[0] + 1, small.shape[1] - alpha.shape[1] + 1
         self._alpha, self._ink = self._kernel(alpha), self._kernel(ink)
@@ -116,8 +116,7 @@ class Seeker:
         return left
 
     def _search(self, error: Floats, near: Spot | None, within: float) -> Spot:
-        height, width = self._small.shape
-        small = error[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
+        small = _half(error)
         match = self._map(np.fft.rfft2(small) * self._ink - np.fft.rfft2(small * self._small) * self._alpha)
         score = np.maximum(match, 0) ** 2 / self._power
         if near is not None:
@@ -146,8 +145,3 @@ class Seeker:
     def _map(self, spectrum: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
         rows, columns = self._room
         return np.fft.irfft2(spectrum, self._small.shape)[:rows, :columns]
-
-
-def _quarter(plane: Floats) -> Floats:
-    half: Floats = plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
-    return half

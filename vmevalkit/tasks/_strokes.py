@@ -308,7 +308,7 @@ class _Way:
         self._soft = max(_SOFT * np.count_nonzero(seen), _SOFT_OF_ALL * everything, 4)
 
     def _mean(self, planes: Planes, at: npt.NDArray[np.intp]) -> Floats:
-        mean: Floats = planes.reshape(3, -1)[:, at].mean(2, dtype=np.float32)
+        mean: Floats = planes.reshape(3, -1).take(at, 1).mean(2, dtype=np.float32)
         return mean
 
     def read(self, planes: Planes) -> tuple[float, float] | None:

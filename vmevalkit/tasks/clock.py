@@ -298,7 +298,7 @@ class _Eye:
     def read(self, planes: Planes, strange: Mask) -> Reading[Hands]:
         at = np.flatnonzero(strange)
         right, up, far = self._right[at], self._up[at], self._far[at]
-        blue, orange = self._opacity(planes.reshape(3, -1)[:, at].astype(np.float32), self._bare[:, at])
+        blue, orange = self._opacity(planes.reshape(3, -1).take(at, 1).astype(np.float32), self._bare.take(at, 1))
         # The short hand lies above the long one, which is read where only it can be.
         beyond = far > 1.1 * _SHORT
         short = _pointing(right, up, np.where((far > 1.5 * _HUB) & ~beyond, orange / far, 0))

@@ -317,7 +317,7 @@ class _Things:
         self._whole = np.add.reduceat(self._power, self._first)
 
     def _values(self, planes: Planes) -> Floats:
-        values: Floats = planes.reshape(3, -1)[:, self._at].astype(np.float32)
+        values: Floats = planes.reshape(3, -1).take(self._at, 1).astype(np.float32)
         return values
 
     def read(self, planes: Planes) -> Shown:

@@ -511,8 +511,8 @@ class _Eye:
 
     def _opacity(self, pixels: Planes, at: npt.NDArray[np.intp]) -> Floats:
         """How much of the shape's colour some pixels have."""
-        behind = self._bare[:, at]
-        toward, seen = self._tone - behind, pixels[:, at] - behind
+        behind = self._bare.take(at, 1)
+        toward, seen = self._tone - behind, pixels.take(at, 1) - behind
         share = np.clip((seen * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0), 0, 1)
         other = most(np.abs(seen - share * toward)) > 48
         ink: Floats = np.where(other | (share < 0.15), 0, share).astype(np.float32)

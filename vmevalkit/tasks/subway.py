@@ -271,7 +271,7 @@ class _Tracks:
         self._weight = np.where(np.arange(len(pixels)) < count_stations, 2, 1)
 
     def _means(self, planes: Planes) -> Floats:
-        seen = planes.reshape(3, -1)[:, self._at]
+        seen = planes.reshape(3, -1).take(self._at, 1)
         return np.stack([np.bincount(self._number, values) / self._count for values in seen]).astype(np.float32)
 
     def kept(self, planes: Planes, place: Place) -> bool:

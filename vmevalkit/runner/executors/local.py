@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
@@ -17,27 +18,36 @@ Answer = TypeVar("Answer")
 _loaded: dict[str, Any] = {}
 
 
-def map_local(
-    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, start: Callable[[], None] | None = None
-) -> Iterator[Answer]:
-    """Call a function for each item; answers come in the order of the items.
+@contextmanager
+def crew(workers: int, start: Callable[[], None] | None = None) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Processes that stay for several rounds of work: a `map` whose answers come in the order of the items.
 
     Processes are spawned, not forked: the same on every system, and no lock of the parent is inherited. Spawned
     processes import the calling script, so a script that asks for several workers needs the usual
     `if __name__ == "__main__":`; with one worker nothing is spawned.
     """
-    workers = min(workers, len(items))
     if workers <= 1:
-        if start is not None and items:
+        if start is not None:
             start()
-        yield from map(function, items)
+        yield map
         return
+    # For the processes to come: numpy's BLAS would keep a thread of each spinning on every core, in the others' way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     pool = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"), initializer=start)
     try:
-        yield from pool.map(function, items)
+        yield pool.map
     finally:
         # After ctrl-C nothing new is begun.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def map_local(
+    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, start: Callable[[], None] | None = None
+) -> Iterator[Answer]:
+    """Call a function for each item, in processes that are there for this alone (see `crew`)."""
+    if items:
+        with crew(min(workers, len(items)), start) as share:
+            yield from share(function, items)
 
 
 def gpus() -> list[str]:
