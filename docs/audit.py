@@ -86,7 +86,7 @@ def main() -> int:
     lines = [
         "# Audit of the rule scorer\n",
         "<!-- Made by `make audit`; do not edit. -->\n",
-        f"{len(TASKS)} families, five difficulties, questions of each: {SEEDS}. A cell says how many of the films passed.",
+        f"{len(TASKS)} families, 5 difficulties, questions of each: {SEEDS}. A cell says how many of the films passed.",
         "Films are drawn at 360x240; those named with a transform went through a real file at 720x480. What each film",
         "is says `films` in `vmevalkit/contract.py`; illegal and nearly right ways are each family's own `cheats`.\n",
         f"- of {len(must_fail)} films that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
