@@ -224,6 +224,16 @@ def test_the_viewer_and_the_report_have_one_ground(client: httpx.Client, page: P
     assert shared.text in page.read_text(encoding="utf-8")
 
 
+def test_baselines_alone_have_no_curves(experiment: Path, tmp_path: Path) -> None:
+    for name in ("questions", "outputs", "scores"):
+        shutil.copytree(experiment / name, tmp_path / name, ignore=shutil.ignore_patterns("good", "lazy"))
+    server = Server(tmp_path)
+    try:
+        assert "curves.svg" not in httpx.get(server.url).text
+    finally:
+        server.kill()
+
+
 def test_films_that_were_made_elsewhere_count_as_made_and_those_that_do_not_decode_are_named(
     experiment: Path, tmp_path: Path
 ) -> None:

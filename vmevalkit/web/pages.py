@@ -71,7 +71,8 @@ def overview(index: Index, mode: str) -> dict[str, Any]:
     ):
         statuses[model][verdict] = number
     return {"mode": mode, "modes": modes, "models": models, "tasks": tasks, "cells": cells, "whole": whole,
-            "statuses": statuses, "is_baseline": is_baseline}  # fmt: skip
+            "statuses": statuses, "is_baseline": is_baseline,
+            "has_curves": not all(map(is_baseline, models))}  # fmt: skip
 
 
 def by_difficulty(index: Index, mode: str) -> dict[str, dict[int, tuple[int, int]]]:
