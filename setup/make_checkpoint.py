@@ -123,8 +123,10 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     """Build a checkpoint, one component in memory at a time; the folder appears when it is whole."""
     import torch
 
+    from vmevalkit.models._diffusers import quiet_libraries
     from vmevalkit.models._tokenizer import train_tokenizer
 
+    quiet_libraries()
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     building.chmod(0o755)
