@@ -109,7 +109,7 @@ def card(work: Path) -> str:
         vae=stages["vae"], transformer=stages["transformer"], measured=measured, baselines=" | ".join(BASELINES),
         baseline_lines=" | ".join("---" for _ in BASELINES), rows="\n".join(rows), curves="\n".join(curves),
         curve_names=" | ".join(COLUMNS), curve_lines=" | ".join("---" for _ in COLUMNS), failures="\n".join(failures),
-        asked=", ".join(f"{name} {count}" for name, count in asked.items()), seed=SEED,
+        asked=", ".join(f"{name}: {count}" for name, count in asked.items()), seed=SEED,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ intervals. No puzzle of these questions is among the films that it was trained o
 | --- | --- | {baseline_lines} |
 {rows}
 
-By difficulty, and `hold`: the prompt asks that nothing move (questions a family: {asked}):
+By difficulty, and `hold`: the prompt asks that nothing move (questions a family, {asked}):
 
 | family | {curve_names} |
 | --- | {curve_lines} |
