@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
 from vmevalkit import store, video
-from vmevalkit.errors import QuestionError
+from vmevalkit.errors import KitError, QuestionError
 from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, Variant, locate
 
 # Attention and feed-forward layers of every block.
@@ -52,12 +53,16 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
-    pipe = load(five[given.model], given.weights, accelerator)
-    data = prepare(pipe, five[given.model], given.questions, accelerator)
+    try:
+        pipe = load(five[given.model], given.weights, accelerator)
+        data = prepare(pipe, five[given.model], given.questions, accelerator)
+    except KitError as error:
+        sys.exit(f"lora.py: {error}")
     train(pipe, data, given, accelerator)
-    state = get_peft_model_state_dict(pipe.transformer)
-    CogVideoXImageToVideoPipeline.save_lora_weights(given.adapter, state)
-    print(f"{given.adapter}")
+    if accelerator.is_main_process:
+        state = get_peft_model_state_dict(pipe.transformer)
+        CogVideoXImageToVideoPipeline.save_lora_weights(given.adapter, state)
+        print(f"{given.adapter}")
 
 
 def load(variant: Variant, weights: Path | None, accelerator: Accelerator) -> CogVideoXImageToVideoPipeline:
@@ -142,7 +147,9 @@ def train(
     transformer.enable_gradient_checkpointing()
     optimizer = torch.optim.AdamW(learned, given.rate, betas=(0.9, 0.95), weight_decay=0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, given.rate, total_steps=given.steps, pct_start=0.1)
-    model, optimizer, schedule = accelerator.prepare(transformer, optimizer, schedule)
+    # Not the schedule, which would go on by a step for each GPU.
+    model, optimizer = accelerator.prepare(transformer, optimizer)
+    torch.manual_seed(given.seed + accelerator.process_index)
     height, width = (side * pipe.vae_scale_factor_spatial for side in data["films"].shape[-2:])
     rope = None
     if transformer.config.use_rotary_positional_embeddings:
@@ -151,19 +158,20 @@ def train(
     for step in range(1, given.steps + 1):
         chosen = torch.randint(len(data["films"]), (given.batch,))
         clean, image, text = (data[name][chosen].to(device) for name in ("films", "images", "texts"))
+        clean = clean.float()
         noise = torch.randn_like(clean)
         moment = torch.randint(scheduler.config.num_train_timesteps, (given.batch,), device=device)
         noisy = scheduler.add_noise(clean, noise, moment)
         known = torch.cat([image, torch.zeros_like(clean[:, 1:])], 1)
         with accelerator.autocast():
             found = model(torch.cat([noisy, known], 2), text, moment, image_rotary_emb=rope, return_dict=False)[0]
-        loss = (found.float() - scheduler.get_velocity(clean, noise, moment).float()).pow(2).mean()
+        loss = (found.float() - scheduler.get_velocity(clean, noise, moment)).pow(2).mean()
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         schedule.step()
-        if step % max(1, given.steps // 20) == 0:
+        if accelerator.is_main_process and step % max(1, given.steps // 20) == 0:
             seconds = time.monotonic() - began
             memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
             print(json.dumps({"step": step, "loss": round(loss.item(), 4), "seconds": round(seconds, 1),

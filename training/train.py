@@ -64,7 +64,7 @@ class Run:
         """The clock starts here, with what an earlier run left. Returns this process's chance."""
         if self._path.is_file():
             saved = torch.load(self._path, map_location="cpu", weights_only=True)
-            self.step, self._before = saved["step"], saved["seconds"]
+            self.step, self._before, self.loss = saved["step"], saved["seconds"], saved["loss"]
             for name, part in parts.items():
                 part.load_state_dict(saved[name])
         self._began = self._checked = time.monotonic()
@@ -74,7 +74,8 @@ class Run:
         if self.accelerator.is_main_process:
             states = {name: part.state_dict() for name, part in parts.items()}
             building = self._path.with_suffix(".building")
-            torch.save({"step": self.step, "seconds": self.share * self.seconds, **states}, building)
+            where = {"step": self.step, "seconds": self.share * self.seconds, "loss": self.loss}
+            torch.save({**where, **states}, building)
             building.rename(self._path)
 
     def goes_on(self) -> bool:
