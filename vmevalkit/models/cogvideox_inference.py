@@ -562,7 +562,7 @@ def _merge(pipe: Any, folder: Path) -> dict[str, Any]:
     """Add an adapter's low-rank updates to the transformer's weights. Returns what identifies it."""
     _weights.check_adapter(folder)
     require("peft", (0, 14), "adapters are read with it")
-    pipe.load_lora_weights(str(folder))
+    pipe.load_lora_weights(str(folder), weight_name=_weights.ADAPTER)
     pipe.fuse_lora(components=["transformer"])
     pipe.unload_lora_weights()
     return {"lora": {"folder": str(folder), "fingerprint": _weights.fingerprint(folder)}}
