@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -92,15 +92,28 @@ def make(work: Path, kind: str, count: int, workers: int) -> None:
             pass
 
 
-def _load(path: Path) -> tuple[Films, list[str]]:
+def shards(work: Path, kind: str) -> list[Path]:
+    """The files that are there, in order."""
+    return sorted((work / "films" / kind).glob("????.npz"))
+
+
+def read_prompts(path: Path) -> list[str]:
     with np.load(path) as data:
-        return data["frames"], json.loads(str(data["prompts"]))
+        found: list[str] = json.loads(str(data["prompts"]))
+    return found
 
 
-def load(work: Path, kind: str) -> Iterator[tuple[Films, list[str]]]:
-    """Every shard that is there, in order; some are read ahead."""
+def read_frames(path: Path) -> Films:
+    """Films of one file, uint8 of shape (films, frames, height, width, 3)."""
+    with np.load(path) as data:
+        found: Films = data["frames"]
+    return found
+
+
+def load(paths: Sequence[Path]) -> Iterator[Films]:
+    """The films of each file; some are read ahead."""
     with ThreadPoolExecutor(4) as pool:
-        yield from pool.map(_load, sorted((work / "films" / kind).glob("????.npz")))
+        yield from pool.map(read_frames, paths)
 
 
 def main() -> None:

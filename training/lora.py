@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapes
 import torch
 from accelerate import Accelerator
 from diffusers import CogVideoXImageToVideoPipeline
@@ -160,7 +161,7 @@ def train(
         clean, image, text = (data[name][chosen].to(device) for name in ("films", "images", "texts"))
         clean = clean.float()
         noise = torch.randn_like(clean)
-        moment = torch.randint(scheduler.config.num_train_timesteps, (given.batch,), device=device)
+        moment = shapes.noise_levels(given.batch, device)
         noisy = scheduler.add_noise(clean, noise, moment)
         known = torch.cat([image, torch.zeros_like(clean[:, 1:])], 1)
         with accelerator.autocast():

@@ -6,6 +6,7 @@ the large model's shows 16x16 of a picture seven times as wide.
 
 from __future__ import annotations
 
+import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXTransformer3DModel
 from films import FRAMES, SIDE
 from transformers import T5Config, T5EncoderModel
@@ -77,3 +78,14 @@ def new_scheduler() -> CogVideoXDDIMScheduler:
         clip_sample=False,
         set_alpha_to_one=True,
     )
+
+
+# Of 1000 steps of noise: above this a film is hardly seen in it. There it is decided what happens; below, how it looks.
+_DECIDED = 800
+
+
+def noise_levels(count: int, device: torch.device, chance: torch.Generator | None = None) -> torch.Tensor:
+    """Steps of noise to train on, int64 (count,): half from all of them, half from those that decide the answer."""
+    low = torch.where(torch.rand(count, generator=chance, device=device) < 0.5, 0, _DECIDED)
+    above = torch.rand(count, generator=chance, device=device) * (1000 - low)
+    return low + above.long()

@@ -38,8 +38,8 @@ _VAE_RATE, _RATE = 1.5e-3, 1e-3
 _CROPPED = 0.7
 # Films without a prompt, for classifier-free guidance.
 _UNASKED = 0.1
-# Seconds from one look at held-out films to the next; steps from one look at the clock to the next.
-_CHECK_EVERY, _CLOCK_EVERY = 60.0, 20
+# Seconds from one checkpoint and look at held-out films to the next; steps from one look at the clock to the next.
+_CHECK_EVERY, _CLOCK_EVERY = 120.0, 20
 
 
 class Run:
@@ -93,7 +93,7 @@ class Run:
         return self.share >= 1
 
     def due(self) -> bool:
-        """Whether this process is to look at held-out films now."""
+        """Whether this process is to save, and to look at held-out films, now."""
         if not self.accelerator.is_main_process or time.monotonic() - self._checked < _CHECK_EVERY:
             return False
         self._checked = time.monotonic()
@@ -168,7 +168,7 @@ class Autoencoder(nn.Module):
 
 
 def train_vae(run: Run) -> None:
-    data = torch.cat([torch.from_numpy(frames) for frames, _ in films.load(run.work, "vae")])
+    data = torch.cat([torch.from_numpy(frames) for frames in films.load(films.shards(run.work, "vae"))])
     data, held_out = data[:-HELD_OUT].to(run.device), data[-HELD_OUT:]
     vae = shapes.new_vae().to(run.device)
     optimizer = torch.optim.AdamW(vae.parameters(), _VAE_RATE, betas=(0.9, 0.99), weight_decay=0)
@@ -185,6 +185,7 @@ def train_vae(run: Run) -> None:
         # As weak as in latent diffusion (Rombach et al., 2022): it only keeps latents from growing.
         run.descend(loss + 1e-6 * kl, model, optimizer, _VAE_RATE)
         if run.due():
+            run.save(**parts)
             run.say(**look_at_vae(run, vae, held_out))
     run.save(**parts)
     if run.finished and run.accelerator.is_main_process:
@@ -226,12 +227,14 @@ def encoded(run: Run, vae: AutoencoderKLCogVideoX) -> tuple[Tensor, Tensor, list
     """Latents of all films (films, latents, channels, height, width), of their first frames alone, and the prompts."""
     accelerator, folder = run.accelerator, run.work / "latents"
     folder.mkdir(exist_ok=True)
-    prompts = []
-    for number, (frames, texts) in enumerate(films.load(run.work, "transformer")):
-        prompts += texts
-        path = folder / f"{number:04d}.pt"
-        if number % accelerator.num_processes == accelerator.process_index and not path.is_file():
-            torch.save(_encode(run, vae, torch.from_numpy(frames)), path)
+    shards = films.shards(run.work, "transformer")
+    prompts = [prompt for shard in shards for prompt in films.read_prompts(shard)]
+    mine = shards[accelerator.process_index :: accelerator.num_processes]
+    missing = [shard for shard in mine if not (folder / f"{shard.stem}.pt").is_file()]
+    for shard, frames in zip(missing, films.load(missing), strict=True):
+        building = folder / f"{shard.stem}.building"
+        torch.save(_encode(run, vae, torch.from_numpy(frames)), building)
+        building.rename(folder / f"{shard.stem}.pt")
     accelerator.wait_for_everyone()
     parts = [torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))]
     latents, images = (torch.cat([x.to(run.device) for x in part]) for part in zip(*parts, strict=True))
@@ -280,7 +283,7 @@ def train_transformer(run: Run) -> None:
         chosen = torch.randint(len(latents) - HELD_OUT, (run.batch,), generator=chance, device=run.device)
         clean, first = latents[chosen].float(), images[chosen].float()
         asked = torch.where(torch.rand(run.batch, generator=chance, device=run.device) < _UNASKED, len(prompts), chosen)
-        step = torch.randint(1000, (run.batch,), generator=chance, device=run.device)
+        step = shapes.noise_levels(run.batch, run.device, chance)
         noise = torch.randn(clean.shape, generator=chance, device=run.device)
         alpha = signal[step][:, None, None, None, None]
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
@@ -294,6 +297,7 @@ def train_transformer(run: Run) -> None:
         run.descend(loss, model, optimizer, _RATE)
         average.update_parameters(denoiser)
         if run.due():
+            run.save(**parts)
             run.say()
             look_at_films(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
     run.save(**parts)
