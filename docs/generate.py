@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from vmevalkit import contract
+from vmevalkit import contract, video
 from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.tasks.base import TASKS
+from vmevalkit.tasks.base import PASSING, TASKS
 
 DOCS = Path(__file__).parent
+# Films in tests/films.
+SHOWN = (
+    "maze_solved", "light_sequence_solved", "symmetry_solved", "tic_tac_toe_solved", "shape_sorter_solved",
+    "symmetry_extra_object", "tic_tac_toe_wrong_cell", "clock_hand_lost",
+)  # fmt: skip
 MADE = "<!-- Made by `make docs`; do not edit. -->\n"
 
 
@@ -102,6 +108,21 @@ def write_pictures() -> None:
     sheet.reduce(2).quantize(128).save(DOCS / "overview.png", optimize=True)
 
 
+def write_small_model() -> None:
+    """docs/small-model.webp: films of the model that comes with the kit, each with its verdict."""
+    films = DOCS.parent / "tests" / "films"
+    cases = {case["film"]: case for case in json.loads((films / "films.json").read_text())}
+    rows = []
+    for name in SHOWN:
+        label = Image.new("RGB", (150, 96), "white")
+        passed = cases[name]["reason"] in PASSING
+        text = f"{cases[name]['task']}\n{cases[name]['reason']}".replace("_", " ")
+        ImageDraw.Draw(label).text((8, 32), text, "#00693e" if passed else "#a02000", ImageFont.load_default(15))
+        moments = video.read_frames(films / f"{name}.mp4")[::2]
+        rows.append(np.concatenate([np.asarray(label), *moments], axis=1))
+    Image.fromarray(np.concatenate(rows)).save(DOCS / "small-model.webp", quality=90, method=6)
+
+
 PAGES = {"models.md": models_page, "tasks.md": tasks_page, "gallery.md": gallery_page}
 
 
@@ -115,6 +136,7 @@ def main(arguments: list[str]) -> int:
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote docs/{name}")
     write_pictures()
+    write_small_model()
     return 0
 
 

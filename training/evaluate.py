@@ -1,10 +1,10 @@
 """Evaluate `cogvideox-tiny-i2v` with the kit, on questions whose puzzles it was never trained on, and write its card.
 
-    python training/evaluate.py make WORK                              the questions; before the training films
-    python training/evaluate.py run WORK [--workers 8]                 films, verdicts, WORK/pass_rates.json
-    python training/evaluate.py export WORK weights/cogvideox-tiny-i2v the folder with weights, card and checksums
+    python training/evaluate.py make WORK                                the questions; before the training films
+    python training/evaluate.py run WORK [--weights DIR] [--workers 8]   films, verdicts, the card's tables
+    python training/evaluate.py export WORK weights/cogvideox-tiny-i2v   the folder with weights, card and checksums
 
-`run` goes on where it was stopped.
+`run` makes what is missing and goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -20,51 +20,70 @@ from films import FAMILIES, SIDE
 
 import vmevalkit
 from vmevalkit import stats, store
+from vmevalkit.models._weights import MANIFEST
 from vmevalkit.tasks.base import PASSING
 from vmevalkit.types import Mode, QuestionMetadata
 
 NAME = "cogvideox-tiny-i2v"
 SEED = 2026
-MANIFEST = "SHA256SUMS"
 BASELINES = ("replay", "still", "crossfade")
 
+# How often each reason was given; and that by family, column and model.
+Reasons = dict[str, int]
+Rates = dict[str, dict[str, dict[str, Reasons]]]
 
-# Questions a family by mode; difficulties in turn from 1 to 5.
-ASKED: dict[Mode, int] = {"solve": 250, "hold": 40}
-# What the model was asked to learn, and the columns of its curve.
+# Questions a family by mode; difficulties in turn from 1 to 5. Of the difficulties that only make the curve, the first
+# few are asked.
+MADE: dict[Mode, int] = {"solve": 250, "hold": 40}
 MEASURED = ("1", "2")
+CURVE = 20
+# The columns of the curve.
 COLUMNS = ("1", "2", "3", "4", "5", "hold")
 
 
 def make(work: Path, workers: int) -> None:
-    for mode, count in ASKED.items():
+    for mode, count in MADE.items():
         vmevalkit.make(
             FAMILIES, count=count, seed=SEED, mode=mode, size=(SIDE, SIDE), questions=work / "questions" / mode,
             workers=workers,
         )  # fmt: skip
 
 
-def run(work: Path, workers: int) -> None:
+def run(work: Path, weights: Path, workers: int) -> None:
     """Films, verdicts, and WORK/pass_rates.json: by family, column and model, how often each reason was given."""
-    rates: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
-    for mode in ASKED:
-        folders = {"questions": work / "questions" / mode, "outputs": work / "outputs" / mode}
-        settings = {"weights": str(work / "model"), "speed": "reference"}
-        vmevalkit.generate(NAME, workers=workers, settings=settings, **folders)
-        vmevalkit.score(scores=work / "scores" / mode, workers=workers, **folders)
-        asked = {q.id: store.read_record(q.folder / "question_metadata.json", QuestionMetadata)
-                 for q in store.iter_questions(folders["questions"])}  # fmt: skip
-        for score in store.iter_scores(work / "scores" / mode):
-            question = asked[score.question_id]
-            column = mode if mode == "hold" else str(question.difficulty)
-            reasons = rates.setdefault(question.task, {}).setdefault(column, {}).setdefault(score.model, {})
-            reasons[score.reason] = reasons.get(score.reason, 0) + 1
+    make(work, workers)
+    rates: Rates = {}
+    for mode in MADE:
+        questions, outputs, scores = (work / what / mode for what in ("questions", "outputs", "scores"))
+        columns = asked(questions, mode)
+        settings = {"weights": str(weights), "speed": "reference"}
+        vmevalkit.generate(
+            NAME, task_id=list(columns), questions=questions, outputs=outputs, workers=workers, settings=settings
+        )
+        vmevalkit.score(questions=questions, outputs=outputs, scores=scores, workers=workers)
+        for score in store.iter_scores(scores):
+            if score.question_id in columns:
+                models = rates.setdefault(score.task, {}).setdefault(columns[score.question_id], {})
+                reasons = models.setdefault(score.model, {})
+                reasons[score.reason] = reasons.get(score.reason, 0) + 1
     store.write_text(work / "pass_rates.json", store.dumps(rates))
+    print(tables(rates))
+
+
+def asked(questions: Path, mode: Mode) -> dict[str, str]:
+    """The questions that are asked, each with its column."""
+    found: dict[str, str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for question in store.iter_questions(questions):
+        metadata = store.read_record(question.folder / "question_metadata.json", QuestionMetadata)
+        column = mode if mode == "hold" else str(metadata.difficulty)
+        counts[question.task, column] += 1
+        if column == "hold" or column in MEASURED or counts[question.task, column] <= CURVE:
+            found[question.id] = column
+    return found
 
 
 # -------------------------------------------------------------------------------------------------------------- card
-
-Reasons = dict[str, int]
 
 
 def passed(reasons: Reasons) -> tuple[int, int]:
@@ -90,12 +109,9 @@ def _together(parts: dict[str, dict[str, Reasons]], model: str, names: Sequence[
     return dict(total)
 
 
-def card(work: Path) -> str:
-    """The model card, from what was measured and logged."""
-    rates = json.loads((work / "pass_rates.json").read_text())
-    stages = {line["stage"]: line for line in map(json.loads, (work / "losses.jsonl").read_text().splitlines())}
+def tables(rates: Rates) -> str:
+    """Pass rates, the curve over difficulties, and the reasons of failures, as Markdown."""
     asked = {name: passed(next(iter(rates.values()))[name][NAME])[1] for name in COLUMNS}
-    measured = sum(asked[name] for name in MEASURED)
     rows, curves, failures = [], [], []
     for family, parts in sorted(rates.items(), key=lambda item: -passed(_together(item[1], NAME, MEASURED))[0]):
         baselines = " | ".join(_short(_together(parts, name, MEASURED)) for name in BASELINES)
@@ -105,31 +121,22 @@ def card(work: Path) -> str:
         wrong = Counter({r: n for r, n in _together(parts, NAME, MEASURED).items() if r not in PASSING})
         most = ", ".join(f"{reason} {count}" for reason, count in wrong.most_common(4)) or "none"
         failures.append(f"- {family}: {most}")
-    return _CARD.format(
-        vae=stages["vae"], transformer=stages["transformer"], measured=measured, baselines=" | ".join(BASELINES),
+    return _TABLES.format(
+        measured=sum(asked[name] for name in MEASURED), baselines=" | ".join(BASELINES),
         baseline_lines=" | ".join("---" for _ in BASELINES), rows="\n".join(rows), curves="\n".join(curves),
         curve_names=" | ".join(COLUMNS), curve_lines=" | ".join("---" for _ in COLUMNS), failures="\n".join(failures),
-        asked=", ".join(f"{name}: {count}" for name, count in asked.items()), seed=SEED,
+        asked=", ".join(f"{name}: {count}" for name, count in asked.items()),
     )  # fmt: skip
 
 
-_CARD = """---
-license: apache-2.0
-pipeline_tag: image-to-video
----
+def card(work: Path) -> str:
+    """The model card, from what was measured and logged."""
+    rates = json.loads((work / "pass_rates.json").read_text())
+    stages = {line["stage"]: line for line in map(json.loads, (work / "losses.jsonl").read_text().splitlines())}
+    return _CARD.format(vae=stages["vae"], transformer=stages["transformer"], tables=tables(rates), seed=SEED)
 
-# cogvideox-tiny-i2v
 
-A CogVideoX small enough to come with vmevalkit and to run on a laptop: the classes of CogVideoX-5B-I2V
-(`CogVideoXTransformer3DModel` with 8 layers of 5 heads x 64, `AutoencoderKLCogVideoX` of 4x4x4 with 16 channels, a T5
-encoder of 3 layers), trained from scratch on films of the kit's own task families. It makes films of 96x96 pixels and
-17 frames. It knows those families and nothing else: with another picture or prompt its films show nothing.
-
-```bash
-vmevalkit make --size 96x96 --task maze --difficulty 1 --questions my/questions
-vmevalkit generate --model cogvideox-tiny-i2v --questions my/questions --outputs my/outputs
-```
-
+_TABLES = """\
 ## Pass rates
 
 By the kit's rule scorer, on {measured} questions a family of difficulty 1 and 2, mode solve, with 95 % Wilson
@@ -150,6 +157,28 @@ By difficulty, and `hold`: the prompt asks that nothing move (questions a family
 The reasons of the films that did not pass, at difficulty 1 and 2:
 
 {failures}
+"""
+
+_CARD = """---
+license: apache-2.0
+pipeline_tag: image-to-video
+---
+
+# cogvideox-tiny-i2v
+
+A CogVideoX small enough to come with vmevalkit and to run on a laptop: the classes of CogVideoX-5B-I2V
+(`CogVideoXTransformer3DModel` with 8 layers of 5 heads x 64, `AutoencoderKLCogVideoX` of 4x4x4 with 16 channels, a T5
+encoder of 3 layers), trained from scratch on films of the kit's own task families. It makes films of 96x96 pixels and
+17 frames. It knows those families and nothing else: with another picture or prompt its films show nothing.
+
+```bash
+vmevalkit make --size 96x96 --task maze --difficulty 1 --questions my/questions
+vmevalkit generate --model cogvideox-tiny-i2v --questions my/questions --outputs my/outputs
+```
+
+{tables}
+These tables are made again by `.venv/bin/python training/evaluate.py run data/evaluation --weights \
+weights/cogvideox-tiny-i2v --workers 2` (minutes on a GPU, hours on a CPU). The questions have seed {seed}.
 
 ## Training
 
@@ -164,7 +193,7 @@ without its prompt, for classifier-free guidance; the default is none. Seed 0.
 | transformer | {transformer[gpus]} | {transformer[step]} | {transformer[films]} | {transformer[seconds]} | \
 loss {transformer[loss]} |
 
-`bash training/train.sh` does all of it again, this page included; the questions have seed {seed}.
+`bash training/train.sh` does all of it again, this page included.
 """
 
 
@@ -183,12 +212,13 @@ def main() -> None:
     parser.add_argument("what", choices=("make", "run", "export"))
     parser.add_argument("work", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("weights") / NAME)
+    parser.add_argument("--weights", type=Path, help="of `run`; the default is WORK/model")
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
     if given.what == "make":
         make(given.work, given.workers)
     elif given.what == "run":
-        run(given.work, given.workers)
+        run(given.work, given.weights or given.work / "model", given.workers)
     else:
         export(given.work, given.folder)
 

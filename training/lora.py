@@ -33,6 +33,7 @@ from torch import Tensor
 
 from vmevalkit import store, video
 from vmevalkit.errors import KitError, QuestionError
+from vmevalkit.models._diffusers import dtype_argument
 from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, Variant, locate
 
 # Attention and feed-forward layers of every block.
@@ -70,7 +71,7 @@ def load(variant: Variant, weights: Path | None, accelerator: Accelerator) -> Co
     config = CogVideoXConfig.model_validate({"model": variant.card.model, "weights": weights})
     dtype = torch.bfloat16 if accelerator.device.type == "cuda" else torch.float32
     folder = locate(variant, config).folder
-    return CogVideoXImageToVideoPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+    return CogVideoXImageToVideoPipeline.from_pretrained(folder, local_files_only=True, **dtype_argument(dtype))
 
 
 # ------------------------------------------------------------------------------------------------------------ films

@@ -102,8 +102,9 @@ class Run:
     def say(self, **what: Any) -> None:
         seconds = round(self.share * self.seconds)
         gpus = self.accelerator.num_processes
+        gib = round(torch.cuda.max_memory_allocated() / 2**30, 1) if torch.cuda.is_available() else 0.0
         where = {"stage": self.stage, "step": self.step, "films": gpus * self.batch, "gpus": gpus, "seconds": seconds,
-                 "loss": self.loss}  # fmt: skip
+                 "gib": gib, "loss": self.loss}  # fmt: skip
         line = json.dumps({**where, **what})
         print(line, flush=True)
         with (self.work / "losses.jsonl").open("a") as log:

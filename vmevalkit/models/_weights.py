@@ -22,6 +22,9 @@ VARIABLE = "VMEVALKIT_WEIGHTS"
 INDEX = "model_index.json"
 # What Diffusers calls an adapter's weights.
 ADAPTER = "pytorch_lora_weights.safetensors"
+# Weights that come with the kit, where it runs from a clone: those that have a manifest.
+MANIFEST = "SHA256SUMS"
+_SHIPPED = Path(__file__).parents[2] / "weights"
 # How much of each end of a weight file goes into the fingerprint. Reading 20 GB whole would take longer than a film.
 _SAMPLE = 1 << 16
 # Components without weights, and the file that each must have.
@@ -50,8 +53,8 @@ class Checkpoint(Record):
 def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Checkpoint:
     """The checkpoint of a model on this machine.
 
-    Looked for in `weights` (or the folder named by VMEVALKIT_WEIGHTS) alone if that is given, else in `weights/<name>`
-    and in the Hugging Face cache at the pinned revision.
+    Looked for in `weights` (or the folder named by VMEVALKIT_WEIGHTS) alone if that is given, else in `weights/<name>`,
+    in the Hugging Face cache at the pinned revision, and among those that come with the kit.
 
     Args:
         card: the model.
@@ -66,6 +69,8 @@ def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Check
         places = [given, given / card.name]
     else:
         places = [defaults.WEIGHTS / card.name, *([cache_folder(card)] if card.revision else [])]
+        if (_SHIPPED / card.name / MANIFEST).is_file():
+            places.append(_SHIPPED / card.name)
     for folder in places:
         if (folder / INDEX).is_file():
             return check(card, folder, get)

@@ -19,7 +19,7 @@ import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.registry import Registry
-from vmevalkit.tasks._vision import is_grainy, shrink_of, to_planes
+from vmevalkit.tasks._vision import is_grainy, looks_like, shows, shrink_of, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 from vmevalkit.video import Frame, Frames, Planes, Views
 
@@ -260,15 +260,26 @@ class Task(ABC, Generic[P, S]):
             read: a reader of this puzzle and canvas, where many films of it are judged.
         """
         read = read or self.reader(puzzle, canvas)
+        start = self.solution(puzzle)[0]
+        # Whether what is read may be the start, only too blurred to be read right: in mode hold always.
+        resting = True
         readings: list[Reading[S]] = []
-        now = b""
+        seen: Planes | None = None
         for frame in frames:
-            # Films hold still for long; the same picture has the same reading. Bytes are the quickest to compare.
-            before, now = now, frame.tobytes()
-            if now == before:
+            # Films hold still for long; what looks the same has the same reading. The one that was read is compared
+            # with, so that a slow change is not missed.
+            if seen is not None and looks_like(frame, seen):
                 readings.append(readings[-1])
             else:
-                readings.append(Reading(None, False, "scene_lost") if is_grainy(frame) else read(frame))
+                seen = frame
+                reading = Reading[S](None, False, "scene_lost") if is_grainy(frame) else read(frame)
+                at_start = reading.state is not None and self.same(puzzle, reading.state, start)
+                unsure = resting and reading.kept and not at_start
+                if unsure and shows(frame, self.drawing(puzzle, start, canvas)):
+                    reading = Reading(start)
+                else:
+                    resting = mode == "hold"
+                readings.append(reading)
             if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
                 break
         return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
