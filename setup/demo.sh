@@ -9,7 +9,7 @@ model=cogvideox-tiny-i2v
 folders=(--questions "$out/questions" --outputs "$out/outputs/demo")
 tasks=(--task maze --task object_subtraction --task light_sequence --task symmetry --task clock --task tic_tac_toe
     --task shape_sorter --task tower_of_hanoi)
-"$bin/vmevalkit" make --questions "$out/questions" --size 96x96 --count 4 "${tasks[@]}"
+"$bin/vmevalkit" make --questions "$out/questions" --size 96x96 --count 2 "${tasks[@]}"
 "$bin/vmevalkit" generate --model "$model" "${folders[@]}"
 "$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores/demo"
 "$bin/vmevalkit" report "${folders[@]}" --scores "$out/scores/demo" --report "$out/report"

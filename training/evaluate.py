@@ -116,7 +116,7 @@ def tables(rates: Rates) -> str:
     for family, parts in sorted(rates.items(), key=lambda item: -passed(_together(item[1], NAME, MEASURED))[0]):
         baselines = " | ".join(_short(_together(parts, name, MEASURED)) for name in BASELINES)
         rows.append(f"| {family} | {_rate(_together(parts, NAME, MEASURED))} | {baselines} |")
-        curve = " | ".join(_short(parts[name][NAME]) for name in COLUMNS)
+        curve = " | ".join(f"{_short(parts[name][NAME])} / {_short(parts[name]['replay'])}" for name in COLUMNS)
         curves.append(f"| {family} | {curve} |")
         wrong = Counter({r: n for r, n in _together(parts, NAME, MEASURED).items() if r not in PASSING})
         most = ", ".join(f"{reason} {count}" for reason, count in wrong.most_common(4)) or "none"
@@ -146,7 +146,8 @@ intervals. No puzzle of these questions is among the films that it was trained o
 | --- | --- | {baseline_lines} |
 {rows}
 
-By difficulty, and `hold`: the prompt asks that nothing move (questions a family, {asked}):
+By difficulty, and `hold`: the prompt asks that nothing move (questions a family, {asked}).
+Behind the stroke, the same of right films: at this size, the scorer cannot read all pieces of the harder puzzles.
 
 | family | {curve_names} |
 | --- | {curve_lines} |
