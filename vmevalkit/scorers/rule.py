@@ -16,7 +16,7 @@ from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
 from vmevalkit.video import Views
 
 # Raised when geometry, decoding or the shared judging change what a video is worth.
-VERSION = 1
+VERSION = 2
 
 
 @register_scorer
