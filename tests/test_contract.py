@@ -37,6 +37,22 @@ def test_right_films_pass_and_cheap_films_fail(name: str, difficulty: int) -> No
     assert not broken, "\n".join(broken)
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_pictures_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
+    names = ("ground_truth", "black", "white", "noise", "still_with_noise")
+    trials = contract.try_films(TASKS[name], 3, "hold", 53, (96, 96), names=names)
+    broken = [str(trial) for trial in trials if not trial.kept]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize("name", list(TASKS)[::5])
+def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
+    """255 steps of light over 400 frames."""
+    for mode in ("solve", "hold"):
+        (trial,) = contract.try_films(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))  # type: ignore[arg-type]
+        assert trial.kept, str(trial)
+
+
 @pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize("name", TASKS)
 def test_transforms_change_no_verdict(name: str, turn: int) -> None:

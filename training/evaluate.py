@@ -22,7 +22,7 @@ import vmevalkit
 from vmevalkit import stats, store
 from vmevalkit.models._weights import MANIFEST
 from vmevalkit.tasks.base import PASSING
-from vmevalkit.types import Mode, QuestionMetadata
+from vmevalkit.types import Mode
 
 NAME = "cogvideox-tiny-i2v"
 SEED = 2026
@@ -55,7 +55,7 @@ def run(work: Path, weights: Path, workers: int) -> None:
     rates: Rates = {}
     for mode in MADE:
         questions, outputs, scores = (work / what / mode for what in ("questions", "outputs", "scores"))
-        columns = asked(questions, mode)
+        columns = columns_of(questions, mode)
         settings = {"weights": str(weights), "speed": "reference"}
         vmevalkit.generate(
             NAME, task_id=list(columns), questions=questions, outputs=outputs, workers=workers, settings=settings
@@ -70,13 +70,13 @@ def run(work: Path, weights: Path, workers: int) -> None:
     print(tables(rates))
 
 
-def asked(questions: Path, mode: Mode) -> dict[str, str]:
+def columns_of(questions: Path, mode: Mode) -> dict[str, str]:
     """The questions that are asked, each with its column."""
     found: dict[str, str] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for question in store.iter_questions(questions):
-        metadata = store.read_record(question.folder / "question_metadata.json", QuestionMetadata)
-        column = mode if mode == "hold" else str(metadata.difficulty)
+        assert question.metadata is not None, question.folder
+        column = mode if mode == "hold" else str(question.metadata.difficulty)
         counts[question.task, column] += 1
         if column == "hold" or column in MEASURED or counts[question.task, column] <= CURVE:
             found[question.id] = column

@@ -48,8 +48,8 @@ _NEAR, _FITS = 16, 0.7
 _GRAIN = 6
 # By which a codec changes what stays, from one frame to another.
 _STILL = 3
-# Squares of so many pixels differ by so much on average only if they show something else. In films of a small model
-# that hold still at 96x96 they differ by 26 at most; the smallest step of any puzzle there changes one by 45.
+# Squares of so many pixels differ by so much on average only if they show something else. In some eighty films of
+# cogvideox-tiny-i2v that hold still they differ by 26 at most; the smallest step of their puzzles changes one by 45.
 _SQUARE, _BLURRED = 5, 32
 # Share of the pixels that blur may change visibly: 0.13 at most in those films, 0.34 at least in one with noise.
 _TOUCHED = 0.25
