@@ -44,6 +44,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "exact, group": {"speed": "exact", "memory": "group"},
     "exact, tiled": {"speed": "exact", "memory": "tiled"},
     "fast": {"speed": "fast", "memory": "resident"},
+    "exact, two GPUs": {"speed": "exact", "memory": "resident", "latency": True},
 }
 
 

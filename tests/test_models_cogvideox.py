@@ -695,6 +695,48 @@ def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp
         assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("speed", ["reference", "exact"])
+def test_two_halves_make_the_same_film(name: str, speed: str, weights: Path, picture: Path) -> None:
+    """Each branch of guidance by a transformer of its own; in float32 no pixel may differ by more than one level."""
+    from vmevalkit.models._halves import Halves
+
+    def load() -> Any:
+        service = CogVideoXService(MODELS[name].model, weights=weights, speed=speed)
+        request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
+        whole = np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
+        assert service._loaded is not None
+        return service, request, whole
+
+    (service, request, whole), (other, _, _) = load(), load()
+    Halves(service._loaded.pipe.transformer, other._loaded.pipe.transformer, "cpu")
+    halves = np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
+    assert np.abs(halves - whole).max() <= 1
+
+
+def test_one_film_on_two_gpus_needs_two(
+    weights: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    answer = make_wrapper(TINY[0], weights, tmp_path, latency=True, device="cpu").generate(picture, PROMPT)
+    assert "latency: it takes two GPUs" in answer["error"]
+    with pytest.raises(ValidationError, match="nothing to divide"):
+        config(TINY[0], latency=True, guidance_scale=1)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert _diffusers.next_gpu("cuda") == _diffusers.next_gpu("cuda:0") == "cuda:1"
+    with pytest.raises(ConfigError, match="none after 'cuda:1'"):
+        _diffusers.next_gpu("cuda:1")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_film_on_two_gpus(name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two NVIDIA GPUs")
+    two = _film(name, weights, picture, latency=True)
+    assert np.abs(two - _film(name, weights, picture)).mean() < 1
+
+
 def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, picture: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights)
     request = Request(video.load_image(picture), picture, "Go left.", seed=3, duration=None)

@@ -100,6 +100,9 @@ def generate(
     duration: Annotated[float | None, typer.Option(help="Seconds of film, for models that can choose.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder with the weights, instead of the hub.")] = None,
     lora: Annotated[Path | None, typer.Option(help="Folder with an adapter for the model's weights.")] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Make each film on two GPUs, for models that can.")
+    ] = False,
     speed: Annotated[
         str | None, typer.Option(help="exact, reference, or fast: float8, which shows; for models that can choose.")
     ] = None,
@@ -117,6 +120,7 @@ def generate(
         "settings": {
             **_settings(settings or []),
             **{name: str(value) for name, value in (("weights", weights), ("lora", lora), ("speed", speed)) if value},
+            **({"latency": True} if latency else {}),
         },
     }  # fmt: skip
     if dry_run:

@@ -66,6 +66,21 @@ def pick_device(device: str) -> str:
     return device
 
 
+def next_gpu(device: str) -> str:
+    """The GPU after a GPU, for a film that is made on two.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    import torch
+
+    if device != "cpu":
+        following = f"cuda:{(torch.device(device).index or 0) + 1}"
+        if torch.device(following).index < torch.cuda.device_count():
+            return following
+    raise ConfigError(f"latency: it takes two GPUs, and there is none after '{device}'", "leave out --latency")
+
+
 def has_group_offloading() -> bool:
     """Whether the installed Diffusers can offload groups of layers with a stream (since 0.33)."""
     return library_version("diffusers") >= (0, 33)

@@ -27,6 +27,7 @@ from vmevalkit.models._diffusers import (
     free_memory_gib,
     generator,
     library_version,
+    next_gpu,
     peak_memory,
     pick_attention,
     pick_device,
@@ -250,7 +251,7 @@ VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARI
 
 
 # Settings that hold for all films of a service.
-_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "lora", "device")
+_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "lora", "latency", "device")
 
 
 class CogVideoXConfig(Record):
@@ -269,6 +270,7 @@ class CogVideoXConfig(Record):
         attention: the attention kernel; `auto` tries those that are there and takes the fastest.
         weights: folder with the checkpoint, or with a folder called like the model.
         lora: folder with an adapter for the transformer (`pytorch_lora_weights.safetensors`), merged into it.
+        latency: make each film on two GPUs, this one and the next, one for each branch of guidance.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
@@ -285,6 +287,7 @@ class CogVideoXConfig(Record):
     attention: Attention = "auto"
     weights: Path | None = None
     lora: Path | None = None
+    latency: bool = False
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
 
     @model_validator(mode="before")
@@ -324,6 +327,12 @@ class CogVideoXConfig(Record):
         if variant and value not in variant.frames:
             raise ValueError(f"not possible; {variant.card.name} makes {variant.counts}")
         return value
+
+    @model_validator(mode="after")
+    def _two_branches(self) -> CogVideoXConfig:
+        if self.latency and self.guidance_scale == 1:
+            raise ValueError("latency: without guidance (guidance_scale above 1) there is nothing to divide")
+        return self
 
     @property
     def variant(self) -> Variant:
@@ -414,6 +423,9 @@ class CogVideoXService:
         device = pick_device(config.device)
         speed = pick_speed(config.speed, config.memory, device)
         possible = plans(speed, device)
+        if config.latency:
+            next_gpu(device)
+            possible = tuple(plan for plan in possible if plan in ("resident", "model"))
         needs = config.variant.card.memory_gib
         plan = self._plan or pick_plan(config.memory, possible, needs, free_memory_gib(device))
         film, self._plan = within_memory(lambda plan: self._film(config, request, device, speed, plan), plan, possible)
@@ -472,6 +484,7 @@ class CogVideoXService:
                 "vae_tiling": bool(pipe.vae.use_tiling),
                 "speed": loaded.speed,
                 "attention": loaded.attention,
+                **({"latency": True} if config.latency else {}),
             },
             notes=_notes(config, request, loaded, tiled=bool(pipe.vae.use_tiling)),
             weights=loaded.weights,
@@ -526,22 +539,38 @@ class CogVideoXService:
             self._loaded = self._encoder = None
             release_memory()
         if self._loaded is None:
-            pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
-            pipe.set_progress_bar_config(disable=True)
-            adapter = _merge(pipe, self.config.lora) if self.config.lora is not None else {}
-            attention = "sdpa"
-            if speed == "reference":
-                if self.config.attention not in ("auto", attention):
-                    raise ConfigError(
-                        f"attention = '{self.config.attention}': speed 'reference' has only '{attention}'"
-                    )
-                place(pipe, plan, device)
-            else:
-                heads = pipe.transformer.config.num_attention_heads
-                attention = pick_attention(self.config.attention, self.config.tokens, heads, device)
-                _fuse(pipe, plan, device, attention, fp8=speed == "fast")
+            attention = self._attention(speed, checkpoint, device)
+            pipe, adapter = self._placed(checkpoint, device, speed, plan, attention)
+            if self.config.latency:
+                from vmevalkit.models._halves import Halves
+
+                other, _ = self._placed(checkpoint, next_gpu(device), speed, plan, attention)
+                Halves(pipe.transformer, other.transformer, next_gpu(device))
             self._loaded = Loaded(pipe, plan, speed, attention, device, {**checkpoint.describe(), **adapter})
         return self._loaded
+
+    def _attention(self, speed: Speed, checkpoint: _weights.Checkpoint, device: str) -> str:
+        """The kernel that will compute attention."""
+        wanted = self.config.attention
+        if speed != "reference":
+            heads = _weights.component_config(checkpoint, "transformer")["num_attention_heads"]
+            return pick_attention(wanted, self.config.tokens, heads, device)
+        if wanted not in ("auto", "sdpa"):
+            raise ConfigError(f"attention = '{wanted}': speed 'reference' has only 'sdpa'")
+        return "sdpa"
+
+    def _placed(
+        self, checkpoint: _weights.Checkpoint, device: str, speed: Speed, plan: Memory, attention: str
+    ) -> tuple[Any, dict[str, Any]]:
+        """The pipeline without its text encoder, where its plan wants it, and what identifies its adapter."""
+        pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
+        pipe.set_progress_bar_config(disable=True)
+        adapter = _merge(pipe, self.config.lora) if self.config.lora is not None else {}
+        if speed == "reference":
+            place(pipe, plan, device)
+        else:
+            _fuse(pipe, plan, device, attention, fp8=speed == "fast")
+        return pipe, adapter
 
 
 def _pipeline(folder: Path, device: str, straight: bool = False, **without: None) -> Any:
