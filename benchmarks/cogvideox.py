@@ -44,7 +44,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "exact, group": {"speed": "exact", "memory": "group"},
     "exact, tiled": {"speed": "exact", "memory": "tiled"},
     "fast": {"speed": "fast", "memory": "resident"},
+    "fast, cache 0.1": {"speed": "fast", "memory": "resident", "cache": 0.1},
     "exact, two GPUs": {"speed": "exact", "memory": "resident", "latency": True},
+    "fast, two GPUs": {"speed": "fast", "memory": "resident", "latency": True},
 }
 
 
@@ -55,7 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="of the measured film")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=ROWS)
     parser.add_argument("--caps", nargs="*", type=float, default=[], help="rows under a cap of so many 10^9 bytes")
-    parser.add_argument("--profile", action="store_true", help="where the GPU's time goes in a film of the exact row")
+    parser.add_argument("--profile", action="store_true", help="where the GPU's time goes, for exact and fast")
     parser.add_argument("--exactness", action="store_true", help="how far a forward pass is from float32, and no more")
     parser.add_argument("--layers", type=int, default=42, help="for --exactness: of the transformer")
     parser.add_argument("--document", type=Path, help="append the table to this file")
@@ -124,7 +126,7 @@ def run(arguments: argparse.Namespace, row: str, cap: float | None = None) -> di
     command = [sys.executable, __file__, "--model", arguments.model, "--row", row, "--steps", str(arguments.steps)]
     command += ["--weights", str(arguments.weights)] if arguments.weights else []
     command += ["--cap", str(cap)] if cap else []
-    command += ["--profile"] if arguments.profile and row == "exact" and cap is None else []
+    command += ["--profile"] if arguments.profile and row in ("exact", "fast") and cap is None else []
     command += ["--frames", str(Path(tempfile.gettempdir()) / f"frames-{os.getpid()}.npy")]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     *before, last = done.stdout.splitlines() or [""]
@@ -206,7 +208,8 @@ def profile(service: CogVideoXService) -> None:
         film(service, 4)
     kernels = sorted(recorded.key_averages(), key=lambda k: -k.self_device_time_total)
     total = sum(k.self_device_time_total for k in kernels)
-    print("\n| GPU kernel, film of four steps | calls | ms | share |\n| --- | --- | --- | --- |")
+    speed = service.config.speed
+    print(f"\n| GPU kernel, {speed} film of four steps | calls | ms | share |\n| --- | --- | --- | --- |")
     for kernel in kernels[:14]:
         spent = kernel.self_device_time_total
         print(f"| `{kernel.key[:70]}` | {kernel.count} | {spent / 1000:.1f} | {spent / total:.1%} |")

@@ -1,16 +1,18 @@
-"""How many verdicts change when a model computes with less precision.
+"""How many verdicts change when a model computes with less precision, and with a cache.
 
     vmevalkit make --task maze sudoku --count 50 --questions /tmp/questions
-    python benchmarks/verdicts.py --model cogvideox-5b-i2v --questions /tmp/questions --folder /tmp/verdicts
+    python benchmarks/verdicts.py --model cogvideox-5b-i2v --questions /tmp/questions --folder /tmp/verdicts --cache .1
 
-Lets the model answer a question set with `--speed exact` and with `--speed fast`, scores both, and compares film by
-film (mean PSNR) and verdict by verdict. Run it again and it goes on where it stopped.
+Lets the model answer a question set with `--speed exact`, with `--speed fast`, and with `fast` and each `--cache`,
+scores them, and compares each with the exact films, film by film (mean PSNR) and verdict by verdict. Run it again and
+it goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ import vmevalkit
 from vmevalkit import store, video
 from vmevalkit.types import Score
 
-SPEEDS = ("exact", "fast")
+Key = tuple[str, str, int]
 
 
 def main() -> None:
@@ -28,40 +30,64 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for films and scores")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--samples", type=int, default=1)
+    parser.add_argument("--cache", nargs="*", type=float, default=[], help="also `fast` with these caches")
     arguments = parser.parse_args()
+    ways: dict[str, dict[str, Any]] = {"exact": {"speed": "exact"}, "fast": {"speed": "fast"}}
+    ways |= {f"cache-{cache:g}": {"speed": "fast", "cache": cache} for cache in arguments.cache}
     weights = {"weights": str(arguments.weights)} if arguments.weights else {}
-    found = {}
-    for speed in SPEEDS:
-        places = {"questions": arguments.questions, "outputs": arguments.folder / speed}
+    found: dict[str, dict[Key, Score]] = {}
+    for way, settings in ways.items():
+        places = {"questions": arguments.questions, "outputs": arguments.folder / way}
         vmevalkit.generate(
-            arguments.model, **places, samples=arguments.samples, baselines=False, settings={"speed": speed, **weights}
+            arguments.model, **places, samples=arguments.samples, baselines=False, settings={**settings, **weights}
         )
-        scores = vmevalkit.score(**places, scores=arguments.folder / f"{speed}-scores")
-        found[speed] = {(s.task, s.question_id, s.seed): s for s in scores}
-    exact, fast = (found[speed] for speed in SPEEDS)
-    both = sorted(exact.keys() & fast.keys())
-    differing = [key for key in both if exact[key].passed != fast[key].passed]
-    likeness = [psnr(arguments, key) for key in both if exact[key].status == fast[key].status == "scored"]
-    print(f"{len(both)} films, {len(differing)} verdicts differ")
-    print(f"passed: exact {count(exact)}, fast {count(fast)}; mean PSNR {np.mean(likeness or [np.nan]):.1f} dB")
+        scores = vmevalkit.score(**places, scores=arguments.folder / f"{way}-scores")
+        found[way] = {(s.task, s.question_id, s.seed): s for s in scores}
+    print(f"exact: {count(found['exact'])} of {len(found['exact'])} passed")
+    for way in list(ways)[1:]:
+        compare(arguments, way, found["exact"], found[way])
+
+
+def compare(arguments: argparse.Namespace, way: str, exact: dict[Key, Score], other: dict[Key, Score]) -> None:
+    """Print how far films made in one way are from the exact ones, and which verdicts differ."""
+    both = sorted(exact.keys() & other.keys())
+    differing = [key for key in both if exact[key].passed != other[key].passed]
+    shown = [key for key in both if exact[key].status == other[key].status == "scored"]
+    likeness = [psnr(arguments, way, key) for key in shown]
+    kept = [cached(arguments, way, key) for key in shown]
+    print(
+        f"{way}: {count(other)} of {len(both)} passed, {len(differing)} verdicts differ, "
+        f"mean PSNR {np.mean(likeness or [np.nan]):.1f} dB, {np.mean(kept or [np.nan]):.1f} steps from the cache"
+    )
     for task, question_id, seed in differing:
-        pair = (exact[task, question_id, seed], fast[task, question_id, seed])
+        pair = (exact[task, question_id, seed], other[task, question_id, seed])
         print(f"  {task}/{question_id} seed {seed}: {pair[0].reason} -> {pair[1].reason}")
 
 
-def count(scores: dict[tuple[str, str, int], Score]) -> int:
+def count(scores: dict[Key, Score]) -> int:
     return sum(bool(score.passed) for score in scores.values())
 
 
-def psnr(arguments: argparse.Namespace, key: tuple[str, str, int]) -> float:
-    """Of the two films of a question, in dB; 99 for equal ones."""
-    films = []
-    for speed in SPEEDS:
-        task, question_id, seed = key
-        sample = store.Sample(
-            outputs=arguments.folder / speed, model=arguments.model, task=task, question_id=question_id, seed=seed
-        )
-        films.append(np.stack(list(video.read_frames(sample.video))).astype(np.float32))
+def sample(arguments: argparse.Namespace, way: str, key: Key) -> store.Sample:
+    task, question_id, seed = key
+    return store.Sample(
+        outputs=arguments.folder / way, model=arguments.model, task=task, question_id=question_id, seed=seed
+    )
+
+
+def cached(arguments: argparse.Namespace, way: str, key: Key) -> int:
+    """How many steps of a film came from the cache."""
+    result = store.read_result(sample(arguments, way, key))
+    made = result.provenance if result is not None else None
+    return int(made.settings.get("cached_steps", 0)) if made is not None else 0
+
+
+def psnr(arguments: argparse.Namespace, way: str, key: Key) -> float:
+    """Of a film and the exact one, in dB; 99 for equal ones."""
+    films = [
+        np.stack(list(video.read_frames(sample(arguments, made, key).video))).astype(np.float32)
+        for made in ("exact", way)
+    ]
     error = float(np.mean((films[0] - films[1]) ** 2))
     return 10 * float(np.log10(255**2 / error)) if error else 99.0
 

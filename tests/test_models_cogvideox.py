@@ -635,6 +635,31 @@ def test_fast_differs_and_says_so(weights: Path, picture: Path, tmp_path: Path) 
     assert 0 < difference.mean() < 8
 
 
+def test_a_cache_passes_over_blocks_and_says_so(weights: Path, picture: Path) -> None:
+    service = CogVideoXService(MODELS[TINY[0]].model, weights=weights, speed="fast", cache=0.9)
+    request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    films = [service.generate(request, num_inference_steps=6) for _ in range(2)]
+    kept = films[0].settings["cached_steps"]
+    assert 0 < kept < 6
+    assert any(f"cache 0.9: {kept} of 6 steps" in note for note in films[0].notes)
+    first, second = (np.stack(list(film.frames)).astype(int) for film in films)
+    assert np.array_equal(first, second), "a film must not depend on the one before"
+    fast = CogVideoXService(MODELS[TINY[0]].model, weights=weights, speed="fast")
+    difference = np.abs(np.stack(list(fast.generate(request, num_inference_steps=6).frames)).astype(int) - first)
+    assert 0 < difference.mean() < 8
+
+
+def test_a_cache_that_never_agrees_changes_nothing(weights: Path, picture: Path) -> None:
+    fast = _film(TINY[0], weights, picture, speed="fast")
+    assert np.abs(_film(TINY[0], weights, picture, speed="fast", cache=1e-9) - fast).max() <= 1
+
+
+@pytest.mark.parametrize("settings", [{"cache": 0.1}, {"cache": 0.1, "speed": "exact"}, {"cache": 1, "speed": "fast"}])
+def test_a_cache_must_be_asked_for_in_full(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="cache"):
+        config(TINY[0], **settings)
+
+
 @pytest.fixture(scope="session")
 def adapter(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as training/lora.py writes it, for the small 5B; its updates are random and large enough to be seen."""

@@ -68,6 +68,26 @@ def test_modes_ask_about_the_same_puzzle(tmp_path: Path) -> None:
     assert (hold / "first_frame.png").read_bytes() == (hold / "final_frame.png").read_bytes()
 
 
+def test_a_set_of_several_modes_can_be_compared_question_by_question(tmp_path: Path) -> None:
+    """It grows like any other, and its modes ask about the same puzzles."""
+    modes = ("solve", "guided", "hold")
+    few = vmevalkit.make("maze", count=2, mode=modes, questions=tmp_path, films=False)
+    more = vmevalkit.make("maze", count=3, mode=modes, questions=tmp_path, films=False)
+    assert more[:6] == few
+    made = [store.read_record(folder / "question_metadata.json", QuestionMetadata) for folder in more]
+    assert [m.id for m in made] == [f"maze_{i:04d}" for i in range(9)]
+    assert [m.mode for m in made] == list(modes) * 3
+    assert [m.difficulty for m in made] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert made[0].puzzle == made[1].puzzle == made[2].puzzle != made[3].puzzle
+    assert (
+        made[3].puzzle
+        == store.read_record(
+            vmevalkit.make("maze", count=2, questions=tmp_path / "one", films=False)[1] / "question_metadata.json",
+            QuestionMetadata,
+        ).puzzle
+    )
+
+
 def test_a_larger_count_adds_and_a_damaged_question_is_mended(tmp_path: Path) -> None:
     first, second = vmevalkit.make("maze", count=2, questions=tmp_path)
     before = contents(first)
@@ -105,6 +125,7 @@ def test_a_question_brought_along_is_never_overwritten(tmp_path: Path) -> None:
         ({"count": 0}, "count = 0"),
         ({"difficulty": 6}, "difficulty = 6"),
         ({"mode": "solv"}, "one of solve, guided, hold"),
+        ({"mode": ()}, "one or more of solve, guided, hold"),
         ({"size": (721, 480)}, "even"),
         ({"task": "mase"}, "did you mean maze"),
     ],

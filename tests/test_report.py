@@ -253,6 +253,14 @@ def test_films_of_less_precision_are_named(small: World) -> None:
         assert ("films of mine were made with --speed fast" in small.page) == (speed == "fast")
 
 
+def test_right_films_that_are_not_read_are_named(small: World) -> None:
+    small.make()
+    assert "does not read every right film" not in small.page
+    small.judge("replay", "maze", "maze_0000", "scored", **_credit(False, 0.2))
+    small.make()
+    assert "replays that fail: maze 1 of " in small.page
+
+
 def test_a_failed_generation_that_was_not_scored_says_so(small: World) -> None:
     small.ask("maze", "maze_0001", "solve")
     sample = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0001")

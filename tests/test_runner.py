@@ -330,3 +330,26 @@ def test_a_film_is_written_while_the_next_one_is_made() -> None:
         return finish
 
     assert list(run_local(lambda: "a model", begin, [0, 1, 2], workers=1)) == [0, 1, 2]
+
+
+_begun: list[int] = []
+
+
+def _overlapping(model: str, item: int) -> Callable[[], tuple[int, bool]]:
+    _begun.append(item)
+    before = len(_begun)
+
+    def finish() -> tuple[int, bool]:
+        for _ in range(100):
+            if len(_begun) > before:
+                return item, True
+            time.sleep(0.02)
+        return item, False
+
+    return finish
+
+
+def test_each_of_several_workers_writes_while_it_makes_the_next() -> None:
+    answers = dict(run_local(str, _overlapping, range(6), workers=2))
+    assert sorted(answers) == list(range(6))
+    assert sum(answers.values()) >= 2, "all but the last of each process can overlap"

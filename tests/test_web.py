@@ -424,6 +424,19 @@ def test_each_rater_has_an_order_of_her_own_and_disputed_films_come_first_on_req
     assert next_for("anna", films, {}, 2, disputed=[films[7]]) == films[7]
 
 
+def test_films_that_others_have_begun_come_first() -> None:
+    """Among thousands of films, raters who draw at random never see the same one."""
+    films = [("m", "t", f"q{i}", 42) for i in range(1000)]
+    said = Rating(
+        token="a-token-of-its-own", rater="anna", model="m", task="t", question_id="q7", seed=42,
+        video_sha256="0" * 64, passed=True, stars=3,
+    )  # fmt: skip
+    rated = {films[7]: {"anna": said}}
+    assert next_for("bob", films, rated, 2) == films[7]
+    assert next_for("anna", films, rated, 2) != films[7]
+    assert next_for("bob", films, rated, 1) != films[7]
+
+
 # -------------------------------------------------------------------------------------------------------- the browser
 
 

@@ -35,7 +35,7 @@ _WrongUsage: Any = typer.BadParameter.__base__
 _STOPPED = 130
 
 # These take several values after one flag: --task maze chess.
-_SEVERAL = frozenset({"--model", "--task", "--task-id", "--scorer", "--set"})
+_SEVERAL = frozenset({"--model", "--mode", "--task", "--task-id", "--scorer", "--set"})
 
 Models = Annotated[list[str], typer.Option("--model", help="Model of the catalogue, or my_file.py:my_function.")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task.")]
@@ -61,12 +61,16 @@ def _common(
 @app.command()
 def make(
     task: Tasks = None,
-    count: Annotated[int, typer.Option(help="Questions a task.")] = 10,
+    count: Annotated[int, typer.Option(help="Questions a task; of each mode, where there are several.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = defaults.DEFAULT_SEED,
     difficulty: Annotated[int | None, typer.Option(help="1 to 5; all in turn where left out.")] = None,
     mode: Annotated[
-        str, typer.Option(help="solve, guided (the plan is spelled out) or hold (nothing moves).")
-    ] = "solve",
+        list[str] | None,
+        typer.Option(
+            help="solve, guided (the plan is spelled out) or hold (nothing moves); several ask about the same puzzles. "
+            "solve where left out."
+        ),
+    ] = None,
     size: Annotated[str, typer.Option(help="Width x height of the canvas.")] = "720x480",
     questions: Questions = defaults.QUESTIONS,
     films: Annotated[bool, typer.Option("--films/--no-films", help="Write the film of the right answer, too.")] = True,
@@ -76,7 +80,7 @@ def make(
     from vmevalkit.runner.questions import make as run
 
     folders = run(
-        task, count=count, seed=seed, difficulty=difficulty, mode=mode,  # type: ignore[arg-type]
+        task, count=count, seed=seed, difficulty=difficulty, mode=mode or "solve",  # type: ignore[arg-type]
         size=_size(size), questions=questions, films=films, workers=workers or _cores(),
     )  # fmt: skip
     typer.echo(f"{len(folders)} questions in {questions}")

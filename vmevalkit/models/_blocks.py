@@ -8,6 +8,7 @@ it. A block's weights are one piece of memory: on the GPU, or in pinned host mem
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as nn
 from torch import Tensor
 
 from vmevalkit.models import _kernels
+from vmevalkit.models._cache import FirstBlockCache
 from vmevalkit.models._stream import Layout, Stream
 
 _LINEAR = ("qkv", "out", "up", "down")
@@ -51,14 +53,18 @@ class Blocks(torch.nn.Module):
         attention: a name in `_kernels.ATTENTION`.
         streamed: keep the weights in pinned host memory; else on the device.
         fp8: round linear layers and attention to float8. Not exact.
+        cache: passes over all blocks but the first where it can. Not exact.
     """
 
-    def __init__(self, blocks: Sequence[Any], device: str, attention: str, streamed: bool, fp8: bool = False) -> None:
+    def __init__(
+        self, blocks: Sequence[Any], device: str, attention: str, streamed: bool, fp8: bool = False,
+        cache: FirstBlockCache | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         first = blocks[0]
         self.heads = first.attn1.heads
         self.eps, self.head_eps = first.norm1.norm.eps, first.attn1.norm_q.eps
-        self.attention, self.fp8 = attention, fp8
+        self.attention, self.fp8, self.cache = attention, fp8, cache
         self.device = torch.device(device)
         self.layout = Layout(_parts(first, device, fp8))
         self.count = len(blocks)
@@ -94,16 +100,33 @@ class Blocks(torch.nn.Module):
         time = nn.silu(temb)
         if image_rotary_emb is not None:
             image_rotary_emb = tuple(table.to(x.device).contiguous() for table in image_rotary_emb)
+        weights = self._weights()
+        if self.cache is None:
+            self._run(weights, x, time, image_rotary_emb, text)
+            return x[:, text:], x[:, :text]
+        before = x.clone()
+        self._run(islice(weights, 1), x, time, image_rotary_emb, text)
+        rest = self.cache.rest(x - before)
+        if rest is None:
+            before = x.clone()
+            self._run(weights, x, time, image_rotary_emb, text)
+            self.cache.keep(x - before)
+        else:
+            x += rest
+        return x[:, text:], x[:, :text]
+
+    def _run(self, pieces: Iterator[dict[str, Tensor]], x: Tensor, time: Tensor, rotation: Any, text: int) -> None:
+        """Some blocks one after the other; x, (B, S, D) with the text first, becomes what they answer."""
         update: Tensor | None = None
         gates: Tensor | None = None
         # What is not needed any more is dropped at once: each of these is as large as x or several times that.
-        for weights in self._weights():
+        for weights in pieces:
             modulation = nn.linear(time, weights["norm1.linear.weight"], weights["norm1.linear.bias"])
             normed, scales = self._norm("norm1", weights, x, update, gates, modulation, text)
             update, gates = None, modulation
             qkv = self._linear("qkv", weights, normed, scales).unflatten(-1, (3, self.heads, -1))
             del normed, scales
-            attended = self._attend(weights, qkv, image_rotary_emb, text)
+            attended = self._attend(weights, qkv, rotation, text)
             del qkv
             update = self._linear("out", weights, attended.flatten(2))
             del attended
@@ -117,10 +140,8 @@ class Blocks(torch.nn.Module):
         assert update is not None
         assert gates is not None
         gate, text_gate = (gates.chunk(6, dim=1)[which][:, None] for which in (2, 5))
-        return (
-            torch.addcmul(x[:, text:], gate, update[:, text:]),
-            torch.addcmul(x[:, :text], text_gate, update[:, :text]),
-        )
+        x[:, text:].addcmul_(gate, update[:, text:])
+        x[:, :text].addcmul_(text_gate, update[:, :text])
 
     def _weights(self) -> Iterator[dict[str, Tensor]]:
         memory = self._memory if self._stream is None else self._stream.pieces()

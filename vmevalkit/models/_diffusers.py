@@ -81,6 +81,13 @@ def next_gpu(device: str) -> str:
     raise ConfigError(f"latency: it takes two GPUs, and there is none after '{device}'", "leave out --latency")
 
 
+def on_device(device: str) -> Any:
+    """What runs in this context is launched on that GPU; Triton looks at nothing else."""
+    import torch
+
+    return torch.cuda.device(-1 if device == "cpu" else device)
+
+
 def has_group_offloading() -> bool:
     """Whether the installed Diffusers can offload groups of layers with a stream (since 0.33)."""
     return library_version("diffusers") >= (0, 33)

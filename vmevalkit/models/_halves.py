@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vmevalkit.models._diffusers import on_device
+
 
 class Halves:
     """The forward pass of a transformer whose batch is two: one half here, one on another device, at the same time.
@@ -28,7 +30,7 @@ class Halves:
         # Each is (2, ...); the rest is the same for both.
         batch = (hidden_states, encoder_hidden_states, timestep)
         first, second = zip(*(part.chunk(2) for part in batch), strict=True)
-        with torch.cuda.device(self._device if self._device.type == "cuda" else -1):
+        with on_device(str(self._device)):
             away = (part.to(self._device, non_blocking=True) for part in second)
             there = self._there(*away, **{name: self._moved(value) for name, value in more.items()})
         here = self._here(*first, **more)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from vmevalkit.models._diffusers import (
     generator,
     library_version,
     next_gpu,
+    on_device,
     peak_memory,
     pick_attention,
     pick_device,
@@ -251,7 +253,7 @@ VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARI
 
 
 # Settings that hold for all films of a service.
-_OF_THE_MODEL = ("model", "memory", "speed", "attention", "weights", "lora", "latency", "device")
+_OF_THE_MODEL = ("model", "memory", "speed", "cache", "attention", "weights", "lora", "latency", "device")
 
 
 class CogVideoXConfig(Record):
@@ -267,6 +269,8 @@ class CogVideoXConfig(Record):
         memory: plan for GPU memory; `auto` takes the fastest that fits.
         speed: `reference` runs the modules of Diffusers, `exact` the same mathematics in fewer passes over memory,
             `fast` also in float8, which shows in the film; `auto` is `exact` on a GPU that can.
+        cache: with speed `fast`, pass over all blocks but the first while what it adds has changed by less than this
+            share since they last computed; 0 computes all.
         attention: the attention kernel; `auto` tries those that are there and takes the fastest.
         weights: folder with the checkpoint, or with a folder called like the model.
         lora: folder with an adapter for the transformer (`pytorch_lora_weights.safetensors`), merged into it.
@@ -284,6 +288,7 @@ class CogVideoXConfig(Record):
     fit: Fit = "letterbox"
     memory: Memory = "auto"
     speed: Speed = "auto"
+    cache: Annotated[float, Field(ge=0, lt=1)] = 0.0
     attention: Attention = "auto"
     weights: Path | None = None
     lora: Path | None = None
@@ -329,9 +334,11 @@ class CogVideoXConfig(Record):
         return value
 
     @model_validator(mode="after")
-    def _two_branches(self) -> CogVideoXConfig:
+    def _settings_agree(self) -> CogVideoXConfig:
         if self.latency and self.guidance_scale == 1:
             raise ValueError("latency: without guidance (guidance_scale above 1) there is nothing to divide")
+        if self.cache and self.speed != "fast":
+            raise ValueError(f"cache = {self.cache:g}: it shows in the film, so it takes --speed fast as well")
         return self
 
     @property
@@ -381,6 +388,7 @@ class Loaded:
     attention: str
     device: str
     weights: dict[str, Any]
+    caches: Sequence[Any] = ()
 
 
 class CogVideoXService:
@@ -452,6 +460,8 @@ class CogVideoXService:
 
             pipe = loaded.pipe
             image, geometry = video.place(request.image, (config.width, config.height), config.fit)
+            for cache in loaded.caches:
+                cache.forget()
             with running(pipe, watch):
                 latents = pipe(
                     image=image,
@@ -485,6 +495,7 @@ class CogVideoXService:
                 "speed": loaded.speed,
                 "attention": loaded.attention,
                 **({"latency": True} if config.latency else {}),
+                **({"cache": config.cache, "cached_steps": loaded.caches[0].kept} if loaded.caches else {}),
             },
             notes=_notes(config, request, loaded, tiled=bool(pipe.vae.use_tiling)),
             weights=loaded.weights,
@@ -540,13 +551,19 @@ class CogVideoXService:
             release_memory()
         if self._loaded is None:
             attention = self._attention(speed, checkpoint, device)
-            pipe, adapter = self._placed(checkpoint, device, speed, plan, attention)
+            devices = [device, next_gpu(device)] if self.config.latency else [device]
+            caches = self._caches(len(devices))
+            placed = [
+                self._placed(checkpoint, where, speed, plan, attention, cache)
+                for where, cache in zip_longest(devices, caches)
+            ]
+            pipe, adapter = placed[0]
             if self.config.latency:
                 from vmevalkit.models._halves import Halves
 
-                other, _ = self._placed(checkpoint, next_gpu(device), speed, plan, attention)
-                Halves(pipe.transformer, other.transformer, next_gpu(device))
-            self._loaded = Loaded(pipe, plan, speed, attention, device, {**checkpoint.describe(), **adapter})
+                Halves(pipe.transformer, placed[1][0].transformer, devices[1])
+            weights = {**checkpoint.describe(), **adapter}
+            self._loaded = Loaded(pipe, plan, speed, attention, device, weights, caches)
         return self._loaded
 
     def _attention(self, speed: Speed, checkpoint: _weights.Checkpoint, device: str) -> str:
@@ -559,8 +576,15 @@ class CogVideoXService:
             raise ConfigError(f"attention = '{wanted}': speed 'reference' has only 'sdpa'")
         return "sdpa"
 
+    def _caches(self, count: int) -> Sequence[Any]:
+        if not self.config.cache:
+            return ()
+        from vmevalkit.models._cache import FirstBlockCache
+
+        return [FirstBlockCache(self.config.cache) for _ in range(count)]
+
     def _placed(
-        self, checkpoint: _weights.Checkpoint, device: str, speed: Speed, plan: Memory, attention: str
+        self, checkpoint: _weights.Checkpoint, device: str, speed: Speed, plan: Memory, attention: str, cache: Any
     ) -> tuple[Any, dict[str, Any]]:
         """The pipeline without its text encoder, where its plan wants it, and what identifies its adapter."""
         pipe = _pipeline(checkpoint.folder, device, text_encoder=None)
@@ -569,7 +593,7 @@ class CogVideoXService:
         if speed == "reference":
             place(pipe, plan, device)
         else:
-            _fuse(pipe, plan, device, attention, fp8=speed == "fast")
+            _fuse(pipe, plan, device, attention, speed == "fast", cache)
         return pipe, adapter
 
 
@@ -597,7 +621,7 @@ def _merge(pipe: Any, folder: Path) -> dict[str, Any]:
     return {"lora": {"folder": str(folder), "fingerprint": _weights.fingerprint(folder)}}
 
 
-def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool) -> None:
+def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool, cache: Any) -> None:
     """Put this kit's blocks and decoder into a pipeline, and it where its plan wants it."""
     import torch
 
@@ -605,7 +629,8 @@ def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool) -> No
     from vmevalkit.models._decoder import fuse_decoder
 
     streamed = plan not in ("resident", "model") and device != "cpu"
-    blocks = Blocks(pipe.transformer.transformer_blocks, device, attention, streamed, fp8)
+    with on_device(device):
+        blocks = Blocks(pipe.transformer.transformer_blocks, device, attention, streamed, fp8, cache)
     pipe.transformer.transformer_blocks = torch.nn.ModuleList([blocks])
     fuse_decoder(pipe.vae)
     pipe.to(device)
@@ -681,6 +706,9 @@ def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: boo
     if loaded.speed == "fast":
         what = "linear layers and attention" if loaded.attention == "fa3" else "linear layers"
         notes.append(f"speed 'fast': {what} in float8; the film differs from an exact one")
+    if loaded.caches:
+        kept = f"{loaded.caches[0].kept} of {config.num_inference_steps}"
+        notes.append(f"cache {config.cache:g}: {kept} steps passed over all blocks but the first")
     if tiled:
         notes.append("encoded and decoded in tiles to save memory: the film differs slightly from an undivided one")
     return notes

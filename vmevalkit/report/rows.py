@@ -148,6 +148,7 @@ def gather(places: Places) -> Gathered:
         *_versions(rows),
         *_several_seeds(seeds),
         *_unusual(places, rows),
+        *_unread(rows),
     ]
     return Gathered(questions, rows, models, _digest(questions), notes)
 
@@ -310,10 +311,27 @@ def _unusual(places: Places, rows: list[Row]) -> list[Note]:
         )
         made = result.provenance if result is not None else None
         if made is not None and made.settings.get("speed") == "fast":
-            notes.append(Note(f"The films of {model} were made with --speed fast, in float8: exact ones may differ."))
+            how = f"in float8, with cache {made.settings['cache']:g}" if "cache" in made.settings else "in float8"
+            notes.append(Note(f"The films of {model} were made with --speed fast, {how}: exact ones may differ."))
         if made is not None and "lora" in made.requested:
             notes.append(Note(f"The films of {model} were made with the adapter {made.requested['lora']}."))
     return notes
+
+
+def _unread(rows: list[Row]) -> list[Note]:
+    """Tasks whose right films the scorer does not all read: a model's rate there is too low."""
+    shown = [row for row in rows if row.score.model == CEILING and row.verdict in ("pass", "fail")]
+    asked = Counter(row.score.task for row in shown)
+    lost = Counter(row.score.task for row in shown if row.verdict == "fail")
+    if not lost:
+        return []
+    where = ", ".join(f"{task} {number} of {asked[task]}" for task, number in lost.most_common())
+    return [
+        Note(
+            f"The scorer does not read every right film (replays that fail: {where}). A model's rate there is a lower "
+            "bound. Larger questions are read better (make --size)."
+        )
+    ]
 
 
 def _versions(rows: list[Row]) -> list[Note]:

@@ -43,7 +43,7 @@ def make(
     count: int = 10,
     seed: int = DEFAULT_SEED,
     difficulty: int | None = None,
-    mode: Mode = "solve",
+    mode: Mode | Sequence[Mode] = "solve",
     size: Size = DEFAULT_CANVAS,
     questions: Path | str = defaults.QUESTIONS,
     films: bool = True,
@@ -55,7 +55,8 @@ def make(
 
     Args:
         task: names of families; None for every one.
-        count: questions a task.
+        count: questions a task; of each mode, where there are several.
+        mode: `solve`, `guided` or `hold`; of several, each asks about the same puzzles, one after the other.
         size: width and height of the canvas; both even, so that the film can be written.
         films: write the film of the right answer, too; without it a question takes a tenth of the time.
         workers: processes side by side.
@@ -69,17 +70,19 @@ def make(
     names = [task] if isinstance(task, str) else list(task or TASKS)
     for name in names:
         TASKS[name]
-    _check(count, difficulty, mode, size)
+    modes: list[Mode] = list(dict.fromkeys([mode] if isinstance(mode, str) else mode))
+    _check(count, difficulty, modes, size)
     root = Path(questions)
     jobs = [(name, seed, level, indices) for name in names for level, indices in _levels(count, difficulty)]
     with crew(min(workers, count * len(names))) as share:
         chosen = share(_choose_for, jobs)
         orders = sorted(
             (
-                Order(root=root, task=name, folder_task=name, id=f"{name}_{index:04d}", seed=seed, difficulty=level,
-                      mode=mode, canvas=size, puzzle=puzzle, film=films)
+                Order(root=root, task=name, folder_task=name, id=f"{name}_{index * len(modes) + turn:04d}", seed=seed,
+                      difficulty=level, mode=asked, canvas=size, puzzle=puzzle, film=films)
                 for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
                 for index, puzzle in zip(indices, puzzles, strict=True)
+                for turn, asked in enumerate(modes)
             ),
             key=lambda order: (order.task, order.id),
         )  # fmt: skip
@@ -90,9 +93,12 @@ def make(
     return [store.question_folder(root, order.folder_task, order.id) for order in orders]
 
 
-def _check(count: int, difficulty: int | None, mode: str, size: Size) -> None:
-    if mode not in MODES:
-        raise UsageError(f"mode = {mode!r}: one of {', '.join(MODES)}")
+def _check(count: int, difficulty: int | None, modes: Sequence[str], size: Size) -> None:
+    for mode in modes:
+        if mode not in MODES:
+            raise UsageError(f"mode = {mode!r}: one of {', '.join(MODES)}")
+    if not modes:
+        raise UsageError(f"mode = none: one or more of {', '.join(MODES)}")
     if difficulty is not None and difficulty not in range(1, 6):
         raise UsageError(f"difficulty = {difficulty}: from 1 to 5")
     if count < 1:

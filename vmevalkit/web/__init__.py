@@ -53,11 +53,11 @@ def view(
 
 
 def _keep_fresh(index: Index) -> None:
-    """Look again and again for what has changed in the folders, a small part of the time."""
+    """Look again and again for what has changed in the folders, a sixth of the time."""
     from vmevalkit.web.claims import prepare
 
     while True:
         began = time.monotonic()
         index.refresh()
         prepare(index)
-        time.sleep(max(5.0, 20 * (time.monotonic() - began)))
+        time.sleep(max(5.0, 5 * (time.monotonic() - began)))

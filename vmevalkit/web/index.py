@@ -21,7 +21,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
 from vmevalkit.report.rows import SCORER, is_baseline
 from vmevalkit.stats import NOT_SCORED
-from vmevalkit.types import Difficulty, Mode, Question, Record, Score
+from vmevalkit.types import MODES, Difficulty, Mode, Question, Record, Score
 from vmevalkit.web.database import connect
 
 log = logging.getLogger(__name__)
@@ -272,6 +272,7 @@ class Index:
             rows = self.rows(sql.select(column, sql.func.count()).group_by(column).order_by(column))
             found[name] = [(str(value), number) for value, number in rows if value not in (None, "")]
         found["model"].sort(key=lambda item: (is_baseline(item[0]), item[0]))
+        found["mode"].sort(key=lambda item: MODES.index(item[0]))
         self._choices = found
         return found
 

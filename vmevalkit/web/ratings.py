@@ -182,6 +182,9 @@ def next_for(
 ) -> Key | None:
     """The film that a rater is to see next: in an order of the rater's own, until each has enough ratings.
 
+    Films that others have begun come first: else, among thousands, raters would hardly ever see the same one, and
+    nobody could say how far they agree.
+
     Args:
         films: all there are to be rated.
         rated: what has been said so far.
@@ -190,7 +193,7 @@ def next_for(
     """
     first = set(disputed)
     open_ = [key for key in films if rater not in rated.get(key, {}) and len(rated.get(key, {})) < each]
-    return min(open_, key=lambda key: (key not in first, _order(rater, key)), default=None)
+    return min(open_, key=lambda key: (key not in first, not rated.get(key), _order(rater, key)), default=None)
 
 
 def _order(rater: str, key: Key) -> str:

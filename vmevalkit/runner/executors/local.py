@@ -6,16 +6,13 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-
-_loaded: dict[str, Any] = {}
 
 
 @contextmanager
@@ -31,14 +28,18 @@ def crew(workers: int, start: Callable[[], None] | None = None) -> Iterator[Call
             start()
         yield map
         return
-    # For the processes to come: numpy's BLAS would keep a thread of each spinning on every core, in the others' way.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"), initializer=start)
+    pool = _pool(workers, start)
     try:
         yield pool.map
     finally:
         # After ctrl-C nothing new is begun.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers: int, start: Callable[..., None] | None, *arguments: Any) -> ProcessPoolExecutor:
+    # For the processes to come: numpy's BLAS would keep a thread of each spinning on every core, in the others' way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return ProcessPoolExecutor(workers, get_context("spawn"), start, arguments)
 
 
 def map_local(
@@ -63,6 +64,29 @@ def gpus() -> list[str]:
     return re.findall(r"^GPU (\d+):", listed, re.MULTILINE)
 
 
+class _Turns:
+    """A model at work: the rest of one item is done in a thread while the model works at the next."""
+
+    def __init__(self, load: Callable[[], Any], begin: Callable[[Any, Item], Callable[[], Answer]]) -> None:
+        self._model, self._begin = load(), begin
+        self._rest = ThreadPoolExecutor(max_workers=1)
+        self._waiting: Future[Any] | None = None
+
+    def next(self, item: Any | None) -> Any | None:
+        """Begin an item, None for no more. Returns the answer to the one before, None for the first."""
+        following = self._rest.submit(self._begin(self._model, item)) if item is not None else None
+        waiting, self._waiting = self._waiting, following
+        return waiting.result() if waiting is not None else None
+
+    def close(self, broken_off: bool = False) -> None:
+        close = getattr(self._model, "close", lambda: None)
+        if broken_off:
+            # Else the thread would wait for a film that nobody wants.
+            getattr(self._model, "abandon", close)()
+        self._rest.shutdown()
+        close()
+
+
 def run_local(
     load: Callable[[], Any],
     begin: Callable[[Any, Item], Callable[[], Answer]],
@@ -72,46 +96,67 @@ def run_local(
     """Answer items with a model that `load` brings, once in each process. Processes take turns at the GPUs.
 
     Args:
-        begin: does the model's part of an item and returns what does the rest. With one process, the rest of one item
-            is done in a thread while the model works at the next.
+        begin: does the model's part of an item and returns what does the rest, which is done while the model works at
+            the next item.
+
+    Returns:
+        The answers, in the order in which they come.
     """
     workers = min(workers, len(items))
     if workers > 1:
-        there = gpus()
-        turns: Any = get_context("spawn").SimpleQueue() if len(there) > 1 else None
-        for worker in range(workers if turns is not None else 0):
-            turns.put(there[worker % len(there)])
-        yield from map_local(partial(_answer, begin), items, workers, partial(_start, load, turns))
+        yield from _side_by_side(load, begin, items, workers)
         return
     if not items:
         return
-    model = load()
-    close = getattr(model, "close", lambda: None)
+    turns = _Turns(load, begin)
     try:
-        with ThreadPoolExecutor(max_workers=1) as rest:
-            try:
-                waiting: Future[Answer] | None = None
-                for item in items:
-                    following = rest.submit(begin(model, item))
-                    if waiting is not None:
-                        yield waiting.result()
-                    waiting = following
-                if waiting is not None:
-                    yield waiting.result()
-            except BaseException:
-                # Ctrl-C, say: else the thread would wait for a film that nobody wants.
-                getattr(model, "abandon", close)()
-                raise
+        for item in (*items, None):
+            answer = turns.next(item)
+            if answer is not None:
+                yield answer
+    except BaseException:
+        turns.close(broken_off=True)
+        raise
+    turns.close()
+
+
+def _side_by_side(load: Any, begin: Any, items: Sequence[Any], workers: int) -> Iterator[Any]:
+    there = gpus()
+    # One process each, because every process must be asked for its last answer.
+    pools = [
+        _pool(1, _start, load, begin, there[worker % len(there)] if len(there) > 1 else None)
+        for worker in range(workers)
+    ]
+    todo = iter(items)
+    try:
+        asked = {pool.submit(_next, next(todo)): pool for pool in pools}
+        while asked:
+            for future in wait(asked, return_when=FIRST_COMPLETED).done:
+                pool, (answer, more) = asked.pop(future), future.result()
+                if more:
+                    asked[pool.submit(_next, next(todo, None))] = pool
+                if answer is not None:
+                    yield answer
     finally:
-        close()
+        # After ctrl-C nothing new is begun.
+        for pool in pools:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(load: Callable[[], Any], turns: Any) -> None:
-    if turns is not None:
+_turns: _Turns
+
+
+def _start(load: Any, begin: Any, gpu: str | None) -> None:
+    global _turns
+    if gpu is not None:
         # Before anything asks for a GPU; what this process starts inherits it.
-        os.environ["CUDA_VISIBLE_DEVICES"] = turns.get()
-    _loaded["model"] = load()
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    _turns = _Turns(load, begin)
 
 
-def _answer(begin: Callable[[Any, Item], Callable[[], Answer]], item: Item) -> Answer:
-    return begin(_loaded["model"], item)()
+def _next(item: Any | None) -> tuple[Any | None, bool]:
+    """The answer to the item before, and whether one is to come."""
+    answer = _turns.next(item)
+    if item is None:
+        _turns.close()
+    return answer, item is not None
