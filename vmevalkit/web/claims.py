@@ -32,7 +32,9 @@ def prepare(index: Index) -> None:
     choices = index.choices()
     for mode, _ in choices["mode"]:
         for task in ("", *(name for name, _ in choices["task"])):
-            passes(index, mode, task)
+            found = list(passes(index, mode, task).values())
+            if len(found) > 1 and not task:
+                found[0].against(found[1])  # the first comparison loads scipy, which takes a second
 
 
 @lru_cache(maxsize=2)

@@ -27,7 +27,7 @@ from vmevalkit.web.database import connect
 log = logging.getLogger(__name__)
 
 # Raised when the tables below change: the index is then made anew.
-VERSION = 1
+VERSION = 2
 PAGE = 48
 
 metadata = sql.MetaData()
@@ -68,6 +68,8 @@ samples = sql.Table(
     sql.Column("evidence_frame", sql.Integer),
     # "agree", "disagree", or empty where fewer than two scorers decided.
     sql.Column("agreement", sql.Text, nullable=False),
+    # What is searched, in small letters.
+    sql.Column("text", sql.Text, nullable=False),
     *(sql.Index(f"by_{name}", name) for name in ("task", "verdict", "reason", "agreement", "made")),
     sql.Index("by_cell", "mode", "model", "task", "difficulty", "passed"),
 )  # fmt: skip
@@ -123,14 +125,12 @@ class Wanted(Record):
             yield samples.c.difficulty == self.difficulty
         if self.question:
             yield samples.c.question_id == self.question
-        for word in self.q.split():
+        for word in self.q.lower().split():
             pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            fields = (samples.c.model, samples.c.question_id, samples.c.reason, samples.c.explanation)
             asked = sql.select(questions.c.task, questions.c.question_id)
             named = asked.where(questions.c.prompt.ilike(pattern, escape="\\"))
             yield sql.or_(
-                *(field.ilike(pattern, escape="\\") for field in fields),
-                sql.tuple_(samples.c.task, samples.c.question_id).in_(named),
+                sql.func.instr(samples.c.text, word) > 0, sql.tuple_(samples.c.task, samples.c.question_id).in_(named)
             )
 
 
@@ -326,6 +326,7 @@ def _row(
         "evidence_frame": rule.evidence_frame if rule else None,
         "agreement": "" if decided < 2 else "agree" if len(passes) == 1 else "disagree",
     }  # fmt: skip
+    row["text"] = " ".join(row[name] for name in ("model", "question_id", "reason", "explanation")).lower()
     return row, scores
 
 
