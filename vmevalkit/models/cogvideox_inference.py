@@ -133,7 +133,7 @@ def _card(
 _COUNTS_15 = tuple(range(17, 162, 16))
 _LICENCE = "CogVideoX License: free for research, commercial use must register"
 
-# Memory: peaks measured on one H200 (docs/measurements.md), except 1.5 with a plan other than resident: estimates.
+# Memory: peaks measured on one H200 (docs/measurements.md), except `model`, `group` and `sequential` of 1.5: estimates.
 _VARIANTS = (
     Variant(
         card=_card(
@@ -168,7 +168,7 @@ _VARIANTS = (
             environment="cogvideox1.5-5b-i2v",
             revision="46c90528707aebbe69066390b4fe7e7d24c9c2a4",
             download_gb=31.0,
-            memory_gib={"resident": 64.3, "model": 55.5, "group": 45.0, "tiled": 10.0, "sequential": 10.0},
+            memory_gib={"resident": 64.3, "model": 55.5, "group": 45.0, "tiled": 4.9, "sequential": 10.0},
             seconds_a_video=416.0,
             licence=_LICENCE,
             when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
