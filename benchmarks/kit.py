@@ -22,7 +22,7 @@ import PIL
 
 import vmevalkit
 from vmevalkit import contract, store, video
-from vmevalkit.runner.scoring import score_one
+from vmevalkit.runner.scoring import score_some
 from vmevalkit.tasks._vision import view_size
 from vmevalkit.tasks.base import FPS, TASKS, Task
 from vmevalkit.types import Geometry
@@ -114,7 +114,7 @@ def memory(folder: Path) -> None:
 def _peak(questions: Path, outputs: Path, scores: Path) -> float:
     for question in store.iter_questions(questions):
         sample = store.Sample(outputs=outputs, model="long", task=question.task, question_id=question.id, seed=42)
-        score_one(("rule", question, sample, scores))
+        score_some(("rule", [(question, sample)], scores))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

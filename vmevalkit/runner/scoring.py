@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from vmevalkit.types import Question, Score
 
 log = logging.getLogger(__name__)
 
-Job = tuple[str, Question, store.Sample, Path]
+Asked = tuple[Question, store.Sample]
 
 
 def score(
@@ -65,7 +66,7 @@ def iter_score(
     limit_cost: float | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Iterator[Score]:
-    """Like `score`, one at a time and in order: scorer by scorer, then sample by sample."""
+    """Like `score`, one at a time and in order: scorer by scorer, then question by question."""
     names = [scorer] if isinstance(scorer, str) else list(scorer)
     own = {"model": judge_model, "url": judge_url, "limit_cost": limit_cost, **(settings or {})}
     own = {name: value for name, value in own.items() if value is not None}
@@ -83,18 +84,21 @@ def iter_score(
     if not wanted:
         raise UsageError(f"there are no videos in {outputs}", "make some: vmevalkit generate --model NAME")
     asked = store.iter_questions(Path(questions))
-    samples = [pair for model_name in wanted for pair in _samples(outputs, model_name, asked)]
+    samples = _samples(outputs, wanted, asked)
     for chosen in scorers:
         yield from track(_decide(chosen, samples, scores, workers), len(samples), f"scoring by {chosen.name}")
 
 
-def _decide(
-    scorer: Scorer, samples: Sequence[tuple[Question, store.Sample]], scores: Path, workers: int
-) -> Iterator[Score]:
+def _decide(scorer: Scorer, samples: Sequence[Asked], scores: Path, workers: int) -> Iterator[Score]:
     """Every sample, in processes or in the threads that the scorer wants."""
     if not scorer.threads:
-        # By name, because processes make their scorers anew.
-        yield from map_local(score_one, [(scorer.name, *pair, scores) for pair in samples], workers)
+        # By name, because processes make their scorers anew. All films of a question by one process, which reads the
+        # puzzle once.
+        jobs = [
+            (scorer.name, tuple(own), scores)
+            for _, own in groupby(samples, key=lambda pair: (pair[0].task, pair[0].id))
+        ]
+        yield from chain.from_iterable(map_local(score_some, jobs, workers))
         return
     with ThreadPoolExecutor(scorer.threads) as pool:
         try:
@@ -104,21 +108,24 @@ def _decide(
             pool.shutdown(cancel_futures=True)
 
 
-def _samples(outputs: Path, model: str, questions: Iterable[Question]) -> list[tuple[Question, store.Sample]]:
-    """Every question with every seed that the model has answered anywhere, so that no gap leaves the denominator."""
-    questions = list(questions)
-    seeds = sorted({s for q in questions for s in store.seeds_of(outputs, model, q.task, q.id)}) or [DEFAULT_SEED]
+def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]) -> list[Asked]:
+    """Every question with every seed that a model has answered anywhere, so that no gap leaves the denominator."""
+    seeds = {
+        model: sorted({s for q in questions for s in store.seeds_of(outputs, model, q.task, q.id)}) or [DEFAULT_SEED]
+        for model in models
+    }
     return [
         (q, store.Sample(outputs=outputs, model=model, task=q.task, question_id=q.id, seed=seed))
         for q in questions
-        for seed in seeds
+        for model in models
+        for seed in seeds[model]
     ]
 
 
-def score_one(job: Job) -> Score:
-    """Score one sample and write it, unless its stored score is still right."""
-    name, question, sample, scores = job
-    return _score(SCORERS[name], question, sample, scores)
+def score_some(job: tuple[str, Sequence[Asked], Path]) -> list[Score]:
+    """Score samples and write the scores, unless their stored scores are still right."""
+    name, samples, scores = job
+    return [_score(SCORERS[name], question, sample, scores) for question, sample in samples]
 
 
 def _score(scorer: Scorer, question: Question, sample: store.Sample, scores: Path) -> Score:

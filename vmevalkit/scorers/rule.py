@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 from PIL import Image
 from pydantic import ValidationError
@@ -11,7 +13,7 @@ from vmevalkit import store, video
 from vmevalkit.errors import UnknownName, explain_validation
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks._vision import view_size
-from vmevalkit.tasks.base import TASKS
+from vmevalkit.tasks.base import TASKS, Reader
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
 from vmevalkit.video import Views
 
@@ -50,7 +52,15 @@ class Rule(Scorer):
                 f"The question is of {task.name} version {metadata.task_version}; the kit has {task.version}.",
             )
         frames, _ = views_of(question, metadata, sample)
-        return task.verify(puzzle, frames, metadata.mode, metadata.canvas)
+        read = _reader(task.name, puzzle.model_dump_json(), metadata.canvas)
+        return task.verify(puzzle, frames, metadata.mode, metadata.canvas, read)
+
+
+@lru_cache(maxsize=1)
+def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
+    """A question's reader, kept while its films are scored: they share what it has drawn."""
+    family = TASKS[task]
+    return family.reader(family.puzzle_type.model_validate_json(puzzle), canvas)
 
 
 def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:
