@@ -259,3 +259,23 @@ def test_png_keeps_every_pixel(tmp_path: Path) -> None:
     frame = np.random.default_rng(1).integers(0, 256, (33, 47, 3), np.uint8)
     (tmp_path / "a.png").write_bytes(video.png(frame))
     assert (np.asarray(video.load_image(tmp_path / "a.png")) == frame).all()
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])  # Matroska does not say how many frames there are
+def test_an_overview_of_some_frames_has_those_of_all(tmp_path: Path, container: str) -> None:
+    frames = [np.full((64, 96, 3), 5 * index, np.uint8) for index in range(30)]
+    path = tmp_path / "film.mp4"
+    video.write_video(path, frames, 8)
+    if container != "mp4":
+        with av.open(str(path)) as source, av.open(str(tmp_path / "film.mkv"), "w", format=container) as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    target.mux(packet)
+        path = tmp_path / "film.mkv"
+    every, first, info = video.overview(path, 48)
+    some, same, _ = video.overview(path, 48, lambda count: [0, count // 2, count - 1])
+    assert (len(every), info.frames, first.size) == (30, 30, (96, 64))
+    assert np.array_equal(some, every[[0, 15, 29]])
+    assert first == same

@@ -225,24 +225,36 @@ def first_frame(path: Path | str) -> Image.Image:
     raise VideoError(f"{path} has no frames")
 
 
-def overview(path: Path | str, longest: int) -> tuple[Frames, Image.Image, VideoInfo]:
-    """A video in one pass, for thumbnails: all frames small, the first at full size, and what the video is.
+def overview(
+    path: Path | str, longest: int, choose: Callable[[int], Iterable[int]] = range
+) -> tuple[Frames, Image.Image, VideoInfo]:
+    """A video for thumbnails: frames small, the first at full size, and what the video is.
 
     Args:
         longest: the longer side of the small frames is at most this.
+        choose: from the number of frames, those that are returned, ascending; all where left out.
     """
-    frames: list[Frame] = []
-    first: Image.Image | None = None
-    with _open(path) as (container, stream):
-        width, height = _bounded((stream.codec_context.width, stream.codec_context.height), longest)
-        for raw in _decode(container, path):
-            if first is None:
-                first = raw.to_image()
-            frames.append(raw.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray())
-        info = _info(stream, len(frames))
-    if first is None:
-        raise VideoError(f"{path} has no frames")
-    return np.stack(frames), first, info
+    expected: int | None = None
+    while True:
+        frames: list[Frame] = []
+        first: Image.Image | None = None
+        count = 0
+        with _open(path) as (container, stream):
+            width, height = _bounded((stream.codec_context.width, stream.codec_context.height), longest)
+            expected = stream.frames if expected is None else expected
+            wanted = set(choose(expected))
+            for raw in _decode(container, path):
+                if first is None:
+                    first = raw.to_image()
+                if count in wanted:
+                    frames.append(raw.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray())
+                count += 1
+            info = _info(stream, count)
+        if first is None:
+            raise VideoError(f"{path} has no frames")
+        if count == expected:
+            return np.stack(frames), first, info
+        expected = count  # not so many as the file says
 
 
 def read_canvas(

@@ -58,8 +58,8 @@ def _still(request: Request, first: video.Frame, count: int) -> Iterator[video.F
 
 
 def _noise(request: Request, first: video.Frame, count: int) -> Iterator[video.Frame]:
-    # Squares of 8 pixels, another picture every 7th frame: as random to a scorer as single pixels in each, in a fraction
-    # of the bytes and of the time that coding and decoding them takes.
+    # Squares of 8 pixels, another picture every 7th frame: as random to a scorer as single pixels in each, in a
+    # fraction of the bytes and of the time that coding and decoding them takes.
     rng = np.random.default_rng(request.seed)
     rows, columns = -(-first.shape[0] // 8), -(-first.shape[1] // 8)
     for index in range(count):

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -179,13 +180,13 @@ def _film(job: _FilmJob) -> _Made[Film]:
     ):
         return _Made(known, job.folder, name, {})
     try:
-        frames, first, info = video.overview(job.source, TILE)
+        frames, first, info = video.overview(job.source, TILE, partial(choose_frames, evidence=job.evidence))
     except (VideoError, av.error.FFmpegError, ValueError, MemoryError) as error:
         problem = f"The film cannot be shown: {_without_folder(str(error), job.source)}."
         return _Made(Film(sha256=digest, evidence=job.evidence, problem=problem), job.folder, name, {})
     shown = choose_frames(info.frames, job.evidence)
     files = {
-        strip: _webp(Image.fromarray(np.concatenate([frames[i] for i in shown], axis=1))),
+        strip: _webp(Image.fromarray(np.concatenate(list(frames), axis=1))),
         poster: _webp(_thumbnail(first)),
     }
     record = Film(sha256=digest, evidence=job.evidence, info=info, shown=shown)
@@ -237,7 +238,7 @@ def _thumbnail(image: Image.Image) -> Image.Image:
 
 def _webp(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=82, method=4)
+    image.save(out, "WEBP", quality=82, method=2)
     return out.getvalue()
 
 

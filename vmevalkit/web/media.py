@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +43,10 @@ def strip(film: Path, evidence: int | None) -> bytes | None:
 @lru_cache(maxsize=512)
 def _strip(film: Path, evidence: int | None, _changed: int) -> bytes | None:
     try:
-        frames, _, info = video.overview(film, TILE)
+        frames, _, _ = video.overview(film, TILE, partial(choose_frames, evidence=evidence))
     except VideoError:
         return None
-    shown = choose_frames(info.frames, evidence)
-    return _webp(Image.fromarray(np.concatenate([frames[i] for i in shown], axis=1)))
+    return _webp(Image.fromarray(np.concatenate(list(frames), axis=1)))
 
 
 def thumbnail(picture: Path) -> bytes | None:
