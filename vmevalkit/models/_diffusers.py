@@ -78,7 +78,10 @@ def next_gpu(device: str) -> str:
         following = f"cuda:{(torch.device(device).index or 0) + 1}"
         if torch.device(following).index < torch.cuda.device_count():
             return following
-    raise ConfigError(f"latency: it takes two GPUs, and there is none after '{device}'", "leave out --latency")
+    raise ConfigError(
+        f"latency: it takes two GPUs, and there is none after '{device}'",
+        "leave out --latency, or --workers, which gives each worker a GPU of its own",
+    )
 
 
 def on_device(device: str) -> Any:
