@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import store, video
-from vmevalkit.errors import ConfigError, UnknownName, UsageError
+from vmevalkit.errors import ConfigError, GenerationError, UnknownName, UsageError
 from vmevalkit.runner.executors.local import gpus, run_local
 from vmevalkit.types import GenerationResult
 
@@ -311,7 +312,7 @@ def _gpu(model: str, item: int) -> Callable[[], str]:
 def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
     assert gpus() == ["3", "5"]
-    assert set(run_local(_gpu_of_this_process, _gpu, range(8), workers=2)) == {"3", "5"}
+    assert set(run_local(_gpu_of_this_process, _gpu, range(8), workers=2, lost=str)) == {"3", "5"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpus() == []
 
@@ -329,7 +330,7 @@ def test_a_film_is_written_while_the_next_one_is_made() -> None:
 
         return finish
 
-    assert list(run_local(lambda: "a model", begin, [0, 1, 2], workers=1)) == [0, 1, 2]
+    assert list(run_local(lambda: "a model", begin, [0, 1, 2], workers=1, lost=str)) == [0, 1, 2]
 
 
 _begun: list[int] = []
@@ -350,6 +351,32 @@ def _overlapping(model: str, item: int) -> Callable[[], tuple[int, bool]]:
 
 
 def test_each_of_several_workers_writes_while_it_makes_the_next() -> None:
-    answers = dict(run_local(str, _overlapping, range(6), workers=2))
+    answers = dict(run_local(str, _overlapping, range(6), workers=2, lost=str))
     assert sorted(answers) == list(range(6))
     assert sum(answers.values()) >= 2, "all but the last of each process can overlap"
+
+
+def _killed_at_three(model: str, item: int) -> Callable[[], int]:
+    time.sleep(0.1)
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return lambda: item
+
+
+def test_a_worker_that_is_killed_loses_its_own_item_and_no_other() -> None:
+    answers = list(run_local(str, _killed_at_three, range(10), workers=2, lost=lambda item: -item))
+    assert -3 in answers
+    assert 3 not in answers
+    assert sorted(map(abs, answers)) == list(range(10))
+    # What it had made and was writing when it was killed may be lost with it.
+    assert sum(answer < 0 for answer in answers) <= 2
+
+
+def _killed_at_once() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
+def test_workers_that_are_killed_while_they_load_end_the_run() -> None:
+    with pytest.raises(GenerationError, match="killed before"):
+        list(run_local(_killed_at_once, _killed_at_three, range(4), workers=2, lost=str))

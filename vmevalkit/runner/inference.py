@@ -284,7 +284,7 @@ def _run(contender: Contender, jobs: Sequence[Job], workers: int) -> Iterator[tu
         return iter(())
     prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job)) is not None))
     return run_local(
-        partial(contender.load, prompts), begin, [(job, _requested(contender)) for job in jobs], workers
+        partial(contender.load, prompts), begin, [(job, _requested(contender)) for job in jobs], workers, _lost
     )  # fmt: skip
 
 
@@ -305,13 +305,26 @@ def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Jo
         prompt = store.read_prompt(job.question)
         store.copy_question(job.question, sample)
     except KitError as error:
-        failed = GenerationResult(
-            success=False, video_path=None, error=str(error), duration_seconds=0.0,
-            generation_id=f"{sample.task}-{sample.question_id}-{sample.seed}", model=sample.model, status="failed",
-        )  # fmt: skip
+        failed = _failed(sample, str(error))
         return lambda: _keep(job, failed, requested)
     finish = base.begin(model, job.question.first_frame, prompt, job.duration, str(path), seed=sample.seed)
     return lambda: _keep(job, GenerationResult.model_validate(finish()), requested)
+
+
+def _lost(item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:
+    """A sample whose worker was killed; the film may have been there already."""
+    job, requested = item
+    result = store.read_result(job.sample) if store.is_complete(job.sample) else None
+    if result is not None:
+        return job, result
+    return _keep(job, _failed(job.sample, "its worker process was killed, as happens when memory runs out"), requested)
+
+
+def _failed(sample: store.Sample, error: str) -> GenerationResult:
+    return GenerationResult(
+        success=False, video_path=None, error=error, duration_seconds=0.0,
+        generation_id=f"{sample.task}-{sample.question_id}-{sample.seed}", model=sample.model, status="failed",
+    )  # fmt: skip
 
 
 def _keep(job: Job, result: GenerationResult, requested: dict[str, Any]) -> tuple[Job, GenerationResult]:

@@ -7,9 +7,12 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, TypeVar
+
+from vmevalkit.errors import GenerationError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -92,19 +95,24 @@ def run_local(
     begin: Callable[[Any, Item], Callable[[], Answer]],
     items: Sequence[Item],
     workers: int,
+    lost: Callable[[Item], Answer],
 ) -> Iterator[Answer]:
     """Answer items with a model that `load` brings, once in each process. Processes take turns at the GPUs.
 
     Args:
         begin: does the model's part of an item and returns what does the rest, which is done while the model works at
             the next item.
+        lost: answers an item whose process was killed, as happens when memory runs out. Another takes its place.
 
     Returns:
         The answers, in the order in which they come.
+
+    Raises:
+        GenerationError: a process was killed before it had done anything.
     """
     workers = min(workers, len(items))
     if workers > 1:
-        yield from _side_by_side(load, begin, items, workers)
+        yield from _side_by_side(load, begin, items, workers, lost)
         return
     if not items:
         return
@@ -120,27 +128,66 @@ def run_local(
     turns.close()
 
 
-def _side_by_side(load: Any, begin: Any, items: Sequence[Any], workers: int) -> Iterator[Any]:
+def _side_by_side(load: Any, begin: Any, items: Sequence[Any], workers: int, lost: Any) -> Iterator[Any]:
     there = gpus()
-    # One process each, because every process must be asked for its last answer.
-    pools = [
-        _pool(1, _start, load, begin, there[worker % len(there)] if len(there) > 1 else None)
-        for worker in range(workers)
-    ]
+
+    def hire(worker: int) -> ProcessPoolExecutor:
+        return _pool(1, _start, load, begin, there[worker % len(there)] if len(there) > 1 else None)
+
+    # One process each, because every process must be asked for its last answer, and may be killed alone.
+    pools = [hire(worker) for worker in range(workers)]
+    held: list[list[Any]] = [[] for _ in pools]
+    at_work: set[int] = set()
+    asked: dict[Future[Any], int] = {}
     todo = iter(items)
+
+    def ask(worker: int) -> None:
+        item = next(todo, None)
+        if item is not None:
+            held[worker].append(item)
+        if held[worker]:
+            asked[_submit(pools[worker], item)] = worker
+
     try:
-        asked = {pool.submit(_next, next(todo)): pool for pool in pools}
+        for worker in range(workers):
+            ask(worker)
         while asked:
             for future in wait(asked, return_when=FIRST_COMPLETED).done:
-                pool, (answer, more) = asked.pop(future), future.result()
+                worker = asked.pop(future)
+                try:
+                    answer, more = future.result()
+                except BrokenProcessPool:
+                    if worker not in at_work:
+                        raise GenerationError(
+                            "a worker process was killed before it had made a film",
+                            "if memory ran out, take fewer --workers; the same command goes on",
+                        ) from None
+                    at_work.discard(worker)
+                    gone, held[worker] = held[worker], []
+                    pools[worker] = hire(worker)
+                    ask(worker)
+                    yield from map(lost, gone)
+                    continue
+                at_work.add(worker)
+                if answer is not None:
+                    held[worker].pop(0)
                 if more:
-                    asked[pool.submit(_next, next(todo, None))] = pool
+                    ask(worker)
                 if answer is not None:
                     yield answer
     finally:
         # After ctrl-C nothing new is begun.
         for pool in pools:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, item: Any) -> Future[Any]:
+    try:
+        return pool.submit(_next, item)
+    except BrokenProcessPool as error:
+        broken: Future[Any] = Future()
+        broken.set_exception(error)
+        return broken
 
 
 _turns: _Turns
