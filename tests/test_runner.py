@@ -21,8 +21,8 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import store, video
-from vmevalkit.errors import ConfigError, GenerationError, UnknownName, UsageError
-from vmevalkit.runner.executors.local import gpus, run_local
+from vmevalkit.errors import ConfigError, UnknownName, UsageError, WorkerKilled
+from vmevalkit.runner.executors.local import gpus, map_local, run_local
 from vmevalkit.types import GenerationResult
 
 
@@ -378,5 +378,14 @@ def _killed_at_once() -> str:
 
 
 def test_workers_that_are_killed_while_they_load_end_the_run() -> None:
-    with pytest.raises(GenerationError, match="killed before"):
+    with pytest.raises(WorkerKilled):
         list(run_local(_killed_at_once, _killed_at_three, range(4), workers=2, lost=str))
+
+
+def _die(item: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_killed_while_making_or_scoring_is_said_in_one_line() -> None:
+    with pytest.raises(WorkerKilled, match="take fewer --workers"):
+        list(map_local(_die, range(4), workers=2))

@@ -9,6 +9,7 @@ KitError                    one line: what is wrong, with which value, and what 
 ├── WeightsError            weights are missing or incomplete
 ├── EnvironmentMissing      a model's Python environment is missing or broken
 ├── GenerationError         a model ran and did not produce a film
+├── WorkerKilled            a process of several ended without a word, as happens when memory runs out
 └── StorageError            a folder cannot be written, or the disk is full
 """
 
@@ -77,6 +78,16 @@ class EnvironmentMissing(KitError):
 
 class GenerationError(KitError):
     """A model ran and did not produce a film."""
+
+
+class WorkerKilled(KitError):
+    """A process of several ended without a word, as happens when memory runs out."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process was killed, as happens when memory runs out",
+            "take fewer --workers; the same command goes on where it stopped",
+        )
 
 
 class StorageError(KitError):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from vmevalkit.errors import GenerationError
+from vmevalkit.errors import WorkerKilled
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -25,6 +25,9 @@ def crew(workers: int, start: Callable[[], None] | None = None) -> Iterator[Call
     Processes are spawned, not forked: the same on every system, and no lock of the parent is inherited. Spawned
     processes import the calling script, so a script that asks for several workers needs the usual
     `if __name__ == "__main__":`; with one worker nothing is spawned.
+
+    Raises:
+        WorkerKilled: one of them was.
     """
     if workers <= 1:
         if start is not None:
@@ -34,6 +37,8 @@ def crew(workers: int, start: Callable[[], None] | None = None) -> Iterator[Call
     pool = _pool(workers, start)
     try:
         yield pool.map
+    except BrokenProcessPool:
+        raise WorkerKilled from None
     finally:
         # After ctrl-C nothing new is begun.
         pool.shutdown(wait=True, cancel_futures=True)
@@ -108,7 +113,7 @@ def run_local(
         The answers, in the order in which they come.
 
     Raises:
-        GenerationError: a process was killed before it had done anything.
+        WorkerKilled: a process was killed before it had done anything.
     """
     workers = min(workers, len(items))
     if workers > 1:
@@ -158,10 +163,7 @@ def _side_by_side(load: Any, begin: Any, items: Sequence[Any], workers: int, los
                     answer, more = future.result()
                 except BrokenProcessPool:
                     if worker not in at_work:
-                        raise GenerationError(
-                            "a worker process was killed before it had made a film",
-                            "if memory ran out, take fewer --workers; the same command goes on",
-                        ) from None
+                        raise WorkerKilled from None
                     at_work.discard(worker)
                     gone, held[worker] = held[worker], []
                     pools[worker] = hire(worker)
