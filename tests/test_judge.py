@@ -210,10 +210,9 @@ def test_a_right_film_passes_and_a_still_one_does_not(experiment: Experiment, tm
     for model in ("replay", "still"):
         shutil.copytree(experiment.outputs / model, tmp_path / "outputs" / model)
     found = judge(tmp_path, server, votes=3)
-    assert [(s.model, s.status, s.passed) for s in found] == [("replay", "scored", True)] * 2 + [
-        ("still", "scored", False)
-    ] * 2
-    assert [s.reason for s in found[1:3]] == ["judged_right", "judged_wrong_outcome"]
+    both = [("replay", "scored", True), ("still", "scored", False)]  # question by question
+    assert [(s.model, s.status, s.passed) for s in found] == both * 2
+    assert [s.reason for s in found[:2]] == ["judged_right", "judged_wrong_outcome"]
     assert found[0].explanation == "3 of 3 votes: It does."
     assert found[0].evidence_frame == 3
     assert len(server.requests) == 4 * 3
