@@ -279,3 +279,17 @@ def test_an_overview_of_some_frames_has_those_of_all(tmp_path: Path, container: 
     assert (len(every), info.frames, first.size) == (30, 30, (96, 64))
     assert np.array_equal(some, every[[0, 15, 29]])
     assert first == same
+
+
+def test_a_number_of_frames_that_a_file_only_claims_costs_nothing(tmp_path: Path) -> None:
+    """As many as two billion can be claimed in an mp4's sample table."""
+    path = tmp_path / "film.mp4"
+    video.write_video(path, [np.full((64, 96, 3), 5 * index, np.uint8) for index in range(4)], 8)
+    claimed: list[int] = []
+
+    def choose(count: int) -> range:
+        claimed.append(count)
+        return range(10**15 if len(claimed) == 1 else count)
+
+    frames, _, info = video.overview(path, 48, choose)
+    assert (len(frames), info.frames) == (4, 4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -226,7 +226,7 @@ def first_frame(path: Path | str) -> Image.Image:
 
 
 def overview(
-    path: Path | str, longest: int, choose: Callable[[int], Iterable[int]] = range
+    path: Path | str, longest: int, choose: Callable[[int], Container[int]] = range
 ) -> tuple[Frames, Image.Image, VideoInfo]:
     """A video for thumbnails: frames small, the first at full size, and what the video is.
 
@@ -242,7 +242,7 @@ def overview(
         with _open(path) as (container, stream):
             width, height = _bounded((stream.codec_context.width, stream.codec_context.height), longest)
             expected = stream.frames if expected is None else expected
-            wanted = set(choose(expected))
+            wanted = choose(expected)  # not made a set: the number is what the file claims
             for raw in _decode(container, path):
                 if first is None:
                     first = raw.to_image()
