@@ -107,7 +107,7 @@ def table(arguments: argparse.Namespace) -> None:
             f"\n## {arguments.model} by `benchmarks/cogvideox.py`\n",
             f"{limit['device']}, {limit['versions']}, {date.today()}. Ceiling: bf16 matrix product "
             f"{limit['matmul']:.0f} TFLOP/s, attention by {limit['kernel']} {limit['attention']:.0f} TFLOP/s, so "
-            f"{limit['step']:.3f} s/step. A film: {STEPS} steps, in a run of {FILMS}; measured with "
+            f"{limit['step']:.3f} s/step; {limit['kernels']}. A film: {STEPS} steps, in a run of {FILMS}; measured with "
             f"{arguments.steps} steps.\n",
             f"```bash\n{command}\n```\n",
             *lines,
@@ -267,8 +267,8 @@ def exactness(model: str, layers: int) -> None:
         stock = forward(build())
         exactly = forward(build().float())
         transformer = build()
-        heads = transformer.config.num_attention_heads
-        attention = _diffusers.pick_attention("auto", latents * height * width // 256, heads, device)
+        heads, channels = transformer.config.num_attention_heads, transformer.config.attention_head_dim
+        attention = _diffusers.pick_attention("auto", latents * height * width // 256, heads, channels, device)
         transformer.transformer_blocks = torch.nn.ModuleList(
             [Blocks(transformer.transformer_blocks, device, attention, streamed=False)]
         )
@@ -313,13 +313,14 @@ def ceilings(model: str) -> dict[str, Any]:
 
     a, b = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
     matmul = rate(lambda: a @ b, 2 * 8192**3)
-    times = _kernels.time_attention(tokens, heads, "cuda", torch.bfloat16)
+    times = _kernels.time_attention(tokens, heads, width, "cuda", torch.bfloat16)
     kernel = min(times, key=times.__getitem__)
     q, k, v = torch.randn(2, tokens, 3, heads, width, device="cuda", dtype=torch.bfloat16).unbind(2)
     attend = rate(lambda: _kernels.ATTENTION[kernel](q, k, v), attention / layers)
     packages = ("torch", "diffusers", "transformers", "triton", "fa3-fwd")
     versions = {p: importlib.metadata.version(p) for p in packages if importlib.util.find_spec(p.replace("-", "_"))}
     return {"flop": linear + attention, "matmul": matmul, "attention": attend, "kernel": kernel,
+            "kernels": "one branch alone, ms: " + ", ".join(f"{name} {ms:.2f}" for name, ms in times.items()),
             "step": linear / matmul / 1e12 + attention / attend / 1e12, "device": torch.cuda.get_device_name(),
             "versions": ", ".join(f"{p} {v}" for p, v in versions.items())}  # fmt: skip
 

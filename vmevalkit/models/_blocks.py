@@ -52,7 +52,7 @@ class Blocks(torch.nn.Module):
         device: where to compute.
         attention: a name in `_kernels.ATTENTION`.
         streamed: keep the weights in pinned host memory; else on the device.
-        fp8: round linear layers and attention to float8. Not exact.
+        fp8: round linear layers to float8, and what `hopper` attention multiplies queries by keys. Not exact.
         cache: passes over all blocks but the first where it can. Not exact.
     """
 
@@ -156,13 +156,11 @@ class Blocks(torch.nn.Module):
         )
 
     def _attend(self, weights: dict[str, Tensor], qkv: Tensor, rotation: Any, text: int) -> Tensor:
-        _kernels.rotate_heads(
+        q, k, v = _kernels.rotate_heads(
             qkv, weights["norm_q.weight"], weights["norm_q.bias"], weights["norm_k.weight"], weights["norm_k.bias"],
-            self.head_eps, rotation, text,
+            self.head_eps, rotation, text, self.fp8 and self.attention == "hopper",
         )  # fmt: skip
-        if self.fp8 and self.attention == "fa3":
-            return _kernels.attend_fp8(qkv)
-        return _kernels.ATTENTION[self.attention](*qkv.unbind(2))
+        return _kernels.ATTENTION[self.attention](q, k, v)
 
     def _up(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The wider layer and GELU (tanh)."""

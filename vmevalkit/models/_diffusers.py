@@ -25,8 +25,8 @@ TILED: tuple[Memory, ...] = ("tiled", "sequential")
 
 Speed = Literal["auto", "reference", "exact", "fast"]
 # `reference`: the modules of Diffusers as they are. `exact`: the same mathematics, rounded less often, in fewer passes
-# over memory. `fast`: also float8 in the linear layers and in attention, which shows in the film.
-Attention = Literal["auto", "fa3", "cudnn", "flash", "sdpa"]
+# over memory. `fast`: also float8 in the linear layers and in attention's first product, which shows in the film.
+Attention = Literal["auto", "hopper", "fa3", "cudnn", "flash", "sdpa"]
 GIB = 2**30
 
 
@@ -208,7 +208,7 @@ def _capability(device: str) -> tuple[int, int]:
 
 
 @lru_cache
-def pick_attention(attention: Attention, tokens: int, heads: int, device: str) -> str:
+def pick_attention(attention: Attention, tokens: int, heads: int, width: int, device: str) -> str:
     """The fastest attention kernel for a film, or the wanted one.
 
     Raises:
@@ -218,7 +218,7 @@ def pick_attention(attention: Attention, tokens: int, heads: int, device: str) -
 
     from vmevalkit.models import _kernels
 
-    times = {"sdpa": 0.0} if device == "cpu" else _kernels.time_attention(tokens, heads, device, torch.bfloat16)
+    times = {"sdpa": 0.0} if device == "cpu" else _kernels.time_attention(tokens, heads, width, device, torch.bfloat16)
     if attention != "auto" and attention not in times:
         raise ConfigError(f"attention = '{attention}': it does not run here; there are: {', '.join(times)}")
     log.info("attention of %d tokens, ms: %s", tokens, times)

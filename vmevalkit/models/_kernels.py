@@ -8,6 +8,7 @@ Shapes: batch B (guidance branches), tokens S (T of text, then those of the film
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +18,12 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 try:
-    from vmevalkit.models import _triton
+    from vmevalkit.models import _attention, _triton
 except ImportError:  # PyTorch for the CPU comes without
-    _triton = None  # type: ignore[assignment]
+    _attention = _triton = None  # type: ignore[assignment]
 
 # Largest finite number of float8 e4m3.
 E4M3_MAX = 448.0
-# Queries and keys are normalised, so they stay far below this and one scale serves all: e4m3 then wastes nothing on
-# numbers that do not occur, and small ones keep their bits.
-QK_SCALE = 16.0
 
 
 def _power_of_2(number: int) -> int:
@@ -80,32 +78,42 @@ def gated_norm(
 
 def rotate_heads(
     qkv: Tensor, q_weight: Tensor, q_bias: Tensor, k_weight: Tensor, k_bias: Tensor, eps: float,
-    rotation: tuple[Tensor, Tensor] | None, text: int,
-) -> None:  # fmt: skip
-    """Normalise each head of queries and keys, and rotate those of the film, in place.
+    rotation: tuple[Tensor, Tensor] | None, text: int, fp8: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Normalise each head of queries and keys, and rotate those of the film.
 
     Args:
-        qkv: (B, S, 3, H, 64).
+        qkv: (B, S, 3, H, 64). Queries and keys change in place, unless for fp8.
         q_weight, q_bias, k_weight, k_bias: (64), of the layer norms.
         rotation: cosines and sines, (S - T, 64) each, equal in neighbouring pairs.
+        fp8: round queries and keys to float8.
+
+    Returns:
+        Queries, keys and values, (B, S, H, 64) each, so that the weights of attention are 2^(q k): the logarithm of 2
+        and the square root of 64, by which products are divided, are part of the queries (of both for fp8, so that
+        both are small).
     """
     batch, tokens, _, heads, width = qkv.shape
+    factor = 1 / (math.sqrt(width) * math.log(2))
+    q_factor, k_factor = (math.sqrt(factor), math.sqrt(factor)) if fp8 else (factor, 1.0)
+    out = qkv.new_empty(batch, tokens, 2, heads, width, dtype=torch.float8_e4m3fn) if fp8 else qkv
     if not qkv.is_cuda:
-        for index, (weight, bias) in enumerate(((q_weight, q_bias), (k_weight, k_bias))):
+        for index, (weight, bias, scale) in enumerate(((q_weight, q_bias, q_factor), (k_weight, k_bias, k_factor))):
             part = nn.layer_norm(qkv[:, :, index].float(), (width,), weight.float(), bias.float(), eps)
             if rotation is not None:
                 cosine, sine = (table.float()[None, :, None] for table in rotation)
                 film = part[:, text:]
                 even, odd = film.unflatten(-1, (-1, 2)).unbind(-1)
                 part[:, text:] = film * cosine + torch.stack((-odd, even), dim=-1).flatten(-2) * sine
-            qkv[:, :, index] = part
-        return
-    cosine, sine = rotation if rotation is not None else (q_weight, q_weight)
-    rows = 32
-    _triton.rotate_heads[(batch * tokens, _ceil(2 * heads, rows))](
-        qkv, q_weight, q_bias, k_weight, k_bias, cosine, sine, tokens, text, heads, eps,
-        WIDTH=width, ROWS=rows, ROTATE=rotation is not None, num_warps=4,
-    )  # fmt: skip
+            out[:, :, index] = (part * scale).to(out.dtype)
+    else:
+        cosine, sine = rotation if rotation is not None else (q_weight, q_weight)
+        rows = 32
+        _triton.rotate_heads[(batch * tokens, _ceil(2 * heads, rows))](
+            qkv, out, q_weight, q_bias, k_weight, k_bias, q_factor, k_factor, cosine, sine, tokens, text, heads,
+            out.stride(1), eps, WIDTH=width, ROWS=rows, ROTATE=rotation is not None, num_warps=4,
+        )  # fmt: skip
+    return out[:, :, 0], out[:, :, 1], qkv[:, :, 2]
 
 
 def round_rows(x: Tensor, gelu: bool = False) -> tuple[Tensor, Tensor]:
@@ -117,7 +125,7 @@ def round_rows(x: Tensor, gelu: bool = False) -> tuple[Tensor, Tensor]:
     out = torch.empty_like(x, dtype=torch.float8_e4m3fn)
     scales = torch.empty(rows, 1, device=x.device, dtype=torch.float32)
     _triton.round_rows[(rows,)](
-        x, out, scales, channels, E4M3_MAX, BLOCK=_power_of_2(channels), GELU=gelu, num_warps=8
+        x, out, scales, channels, E4M3_MAX, BLOCK=_power_of_2(channels), GELU=gelu, num_warps=16 if gelu else 8
     )  # fmt: skip
     return out, scales
 
@@ -167,22 +175,6 @@ def _round_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     return (x / scales).to(torch.float8_e4m3fn), scales.reshape(-1, 1)
 
 
-def round_heads(qkv: Tensor) -> tuple[Tensor, Tensor]:
-    """Round (B, S, 3, H, 64) to float8. Returns it and the inverse scales of the values, (B, H)."""
-    peak = qkv[:, :, 2].abs().amax(dim=(1, 3)).float().clamp(min=1e-12)
-    scale = qkv.new_full((*qkv.shape[:1], 3, *qkv.shape[3:4]), QK_SCALE, dtype=torch.float32)
-    scale[:, 2] = E4M3_MAX / peak
-    if not qkv.is_cuda:
-        return (qkv.float() * scale[:, None, :, :, None]).to(torch.float8_e4m3fn), peak / E4M3_MAX
-    out = torch.empty_like(qkv, dtype=torch.float8_e4m3fn)
-    batch, tokens, _, heads, width = qkv.shape
-    size = 3 * heads * width
-    _triton.scale_heads[(batch * tokens,)](
-        qkv, out, scale, tokens, size, WIDTH=width, BLOCK=_power_of_2(size), num_warps=8
-    )  # fmt: skip
-    return out, peak / E4M3_MAX
-
-
 # ---------------------------------------------------------------------------------------------------------- attention
 
 
@@ -190,30 +182,30 @@ def _sdpa(backend: SDPBackend | None) -> Callable[[Tensor, Tensor, Tensor], Tens
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         if backend is None:
-            return nn.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+            return nn.scaled_dot_product_attention(q, k, v, scale=math.log(2)).transpose(1, 2)
         with sdpa_kernel(backend):
-            return nn.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+            return nn.scaled_dot_product_attention(q, k, v, scale=math.log(2)).transpose(1, 2)
 
     return attend
 
 
-def _fa3(q: Tensor, k: Tensor, v: Tensor, **scales: Tensor) -> Tensor:
+def _fa3(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     from fa3_fwd_interface import flash_attn_func
 
-    out = flash_attn_func(q, k, v, **scales)
+    out = flash_attn_func(q, k, v, softmax_scale=math.log(2))
     return out[0] if isinstance(out, tuple) else out
 
 
-def attend_fp8(qkv: Tensor) -> Tensor:
-    """Attention of (B, S, 3, H, 64) in float8 by FlashAttention-3. Returns (B, S, H, 64) in bfloat16."""
-    rounded, values = round_heads(qkv)
-    inverse = torch.full_like(values, 1 / QK_SCALE)
-    q, k, v = rounded.unbind(2)
-    return _fa3(q, k, v, q_descale=inverse, k_descale=inverse, v_descale=values)
+def _hopper(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    if _attention is None:
+        raise ImportError("Triton is not installed")
+    return _attention.attend(q, k, v)
 
 
-# Kernels by name, from (B, S, H, 64) each to (B, S, H, 64). All are exact up to rounding, and give the same bits again.
+# Kernels by name, from what `rotate_heads` returns to (B, S, H, 64). All are exact up to rounding, and give the same
+# bits again. `hopper` also takes queries and keys in float8.
 ATTENTION: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "hopper": _hopper,
     "fa3": _fa3,
     "cudnn": _sdpa(SDPBackend.CUDNN_ATTENTION),
     "flash": _sdpa(SDPBackend.FLASH_ATTENTION),
@@ -221,9 +213,9 @@ ATTENTION: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-def time_attention(tokens: int, heads: int, device: str, dtype: Any) -> dict[str, float]:
+def time_attention(tokens: int, heads: int, width: int, device: str, dtype: Any) -> dict[str, float]:
     """Milliseconds of each kernel that runs here, on one guidance branch of the real shape, best of three."""
-    q, k, v = torch.randn(1, tokens, 3, heads, 64, device=device, dtype=dtype).unbind(2)
+    q, k, v = torch.randn(1, tokens, 3, heads, width, device=device, dtype=dtype).unbind(2)
     times = {}
     for name, attend in ATTENTION.items():
         try:

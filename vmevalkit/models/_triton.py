@@ -41,7 +41,7 @@ def gated_norm(
 
 @triton.jit
 def rotate_heads(
-    qkv, q_weight, q_bias, k_weight, k_bias, cosine, sine, tokens, text, heads, eps,
+    qkv, out, q_weight, q_bias, k_weight, k_bias, q_factor, k_factor, cosine, sine, tokens, text, heads, stride, eps,
     WIDTH: tl.constexpr, ROWS: tl.constexpr, ROTATE: tl.constexpr,
 ):  # fmt: skip
     # Queries and keys of a token lie one after the other: 2 H heads, of which this takes ROWS.
@@ -49,8 +49,8 @@ def rotate_heads(
     head = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     at = tl.arange(0, WIDTH)
     inside = (head < 2 * heads)[:, None]
-    here = token * 3 * heads * WIDTH + head[:, None] * WIDTH + at[None, :]
-    value = tl.load(qkv + here, mask=inside, other=0.0).to(tl.float32)
+    here = head[:, None] * WIDTH + at[None, :]
+    value = tl.load(qkv + token * 3 * heads * WIDTH + here, mask=inside, other=0.0).to(tl.float32)
     mean = tl.sum(value, 1) / WIDTH
     centred = value - mean[:, None]
     normed = centred * tl.rsqrt(tl.sum(centred * centred, 1) / WIDTH + eps)[:, None]
@@ -63,7 +63,8 @@ def rotate_heads(
         sin = tl.load(sine + place * WIDTH + at).to(tl.float32)
         even, odd = tl.split(tl.reshape(normed, (ROWS, WIDTH // 2, 2)))
         normed = normed * cos[None, :] + tl.reshape(tl.join(-odd, even), (ROWS, WIDTH)) * sin[None, :]
-    tl.store(qkv + here, normed.to(qkv.dtype.element_ty), mask=inside)
+    normed *= tl.where(query, q_factor, k_factor)
+    tl.store(out + token * stride + here, normed.to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -79,16 +80,6 @@ def round_rows(x, out, scales, channels, largest, BLOCK: tl.constexpr, GELU: tl.
     scale = tl.maximum(tl.max(tl.abs(value), 0) / largest, 1e-12)
     tl.store(scales + row, scale)
     tl.store(out + row * channels + at, (value / scale).to(out.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def scale_heads(qkv, out, scale, tokens, size, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
-    token = tl.program_id(0).to(tl.int64)
-    at = tl.arange(0, BLOCK)
-    inside = at < size
-    value = tl.load(qkv + token * size + at, mask=inside, other=0.0).to(tl.float32)
-    factor = tl.load(scale + (token // tokens) * (size // WIDTH) + at // WIDTH, mask=inside, other=0.0)
-    tl.store(out + token * size + at, (value * factor).to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit

@@ -570,8 +570,9 @@ class CogVideoXService:
         """The kernel that will compute attention."""
         wanted = self.config.attention
         if speed != "reference":
-            heads = _weights.component_config(checkpoint, "transformer")["num_attention_heads"]
-            return pick_attention(wanted, self.config.tokens, heads, device)
+            shape = _weights.component_config(checkpoint, "transformer")
+            heads, width = shape["num_attention_heads"], shape["attention_head_dim"]
+            return pick_attention(wanted, self.config.tokens, heads, width, device)
         if wanted not in ("auto", "sdpa"):
             raise ConfigError(f"attention = '{wanted}': speed 'reference' has only 'sdpa'")
         return "sdpa"
@@ -704,7 +705,7 @@ def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: boo
     if loaded.weights["random"]:
         notes.append("the weights are random: the film shows nothing")
     if loaded.speed == "fast":
-        what = "linear layers and attention" if loaded.attention == "fa3" else "linear layers"
+        what = "linear layers, queries and keys" if loaded.attention == "hopper" else "linear layers"
         notes.append(f"speed 'fast': {what} in float8; the film differs from an exact one")
     if loaded.caches:
         kept = f"{loaded.caches[0].kept} of {config.num_inference_steps}"
