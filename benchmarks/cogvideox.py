@@ -18,6 +18,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -101,14 +102,14 @@ def table(arguments: argparse.Namespace) -> None:
             )
             points.append((cap, row["film"], row["plan"]))
         print(lines[-1], flush=True)
-    command = "python benchmarks/cogvideox.py " + " ".join(sys.argv[1:])
+    command = "python benchmarks/cogvideox.py " + shlex.join(sys.argv[1:])
     text = "\n".join(
         [
             f"\n## {arguments.model} by `benchmarks/cogvideox.py`\n",
             f"{limit['device']}, {limit['versions']}, {date.today()}. Ceiling: bf16 matrix product "
             f"{limit['matmul']:.0f} TFLOP/s, attention by {limit['kernel']} {limit['attention']:.0f} TFLOP/s, so "
-            f"{limit['step']:.3f} s/step; {limit['kernels']}. A film: {STEPS} steps, in a run of {FILMS}; measured with "
-            f"{arguments.steps} steps.\n",
+            f"{limit['step']:.3f} s/step; {limit['kernels']}. A film: {STEPS} steps, in a run of {FILMS}; measured "
+            f"with {arguments.steps} steps.\n",
             f"```bash\n{command}\n```\n",
             *lines,
         ]
