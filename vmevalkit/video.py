@@ -325,15 +325,21 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
     return restore
 
 
-# Luma as it is stored (16 to 235) to 0..255, and chroma of 0..255 to what is stored (16 to 240).
+# Luma as it is stored (16 to 235) to 0..255.
 _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8)
 
 
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
     planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
-    planes[1:] = _STORED_CHROMA.take(planes[1:])
+    # Chroma of 0..255 to what is stored, (c - 128) * 224 / 255 + 128.5. In 16 bits, which no product leaves, that is less
+    # by (249 c + 1920) / 2048 - 16 for every byte c: quicker than a table.
+    less = planes[1:].astype(np.uint16)
+    less *= 249
+    less += 1920
+    less >>= 11
+    planes[1:] -= less.astype(np.uint8)
+    planes[1:] += 16
     return planes
 
 
