@@ -434,7 +434,7 @@ class Blob:
         behind = background.reshape(3, -1).take(at, 1).astype(np.float32)
         toward = np.asarray(tone(colour), np.float32)[:, None] - behind
         opacity = ((pixels - behind) * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0)
-        opacity = np.clip(opacity, 0.0, 1.0)
+        opacity = np.minimum(np.maximum(opacity, 0), 1)
         off = most(np.abs(pixels - behind - opacity * toward))
         own = (off < 48) & (opacity > 0.15)
         weight = np.where(own, opacity, 0.0)
