@@ -378,15 +378,16 @@ class _Halver:
         self._work: npt.NDArray[np.uint16] = np.empty((2, 0, 0), np.uint16)
 
     def __call__(self, luma: Planes) -> npt.NDArray[np.uint16]:
-        # Two neighbours at a time, as one number of 16 bits; then two rows.
+        # Two neighbours at a time, as one number of 16 bits; row by row of a pair, so that little memory is touched.
         pairs = luma.view(np.uint16)
-        if self._work.shape[1:] != pairs.shape:
-            self._work = np.empty((2, *pairs.shape), np.uint16)
-        left, right = self._work
-        np.bitwise_and(pairs, 0xFF, out=left)
-        np.right_shift(pairs, 8, out=right)
-        left += right
-        four: npt.NDArray[np.uint16] = np.add(left[::2], left[1::2], out=right[: len(right) // 2])
+        shape = pairs.shape[0] // 2, pairs.shape[1]
+        if self._work.shape[1:] != shape:
+            self._work = np.empty((2, *shape), np.uint16)
+        four, more = self._work
+        np.bitwise_and(pairs[::2], 0xFF, out=four)
+        four += np.bitwise_and(pairs[1::2], 0xFF, out=more)
+        four += np.right_shift(pairs[::2], 8, out=more)
+        four += np.right_shift(pairs[1::2], 8, out=more)
         # (mean - 16) * 255 / 219, where 149 / 256 is half of 255 / 219: no product leaves 16 bits.
         np.clip(four, 64, 942, out=four)
         four -= 64
