@@ -411,7 +411,8 @@ def replacing(path: Path | str, suffix: str = "") -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{suffix or '.tmp'}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -428,7 +429,8 @@ def png(frame: Frame) -> bytes:
     context.height, context.width = frame.shape[:2]
     context.pix_fmt, context.time_base = "rgb24", Fraction(1)
     context.options = {"pred": "up", "compression_level": "1"}
-    return b"".join(bytes(packet) for packet in context.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+    picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), format="rgb24")
+    return b"".join(bytes(packet) for packet in context.encode(picture))
 
 
 # How films are encoded. They have the same bytes each time: with x264's macroblock tree, small films (96x64) came out
