@@ -385,7 +385,9 @@ class _Eye:
             seen = (home[0] + (y - home_y) / self.unit, home[1] + (x - home_x) / self.unit)
             places.append(seen if area >= _MOVING * whole else None)
         firm = [share >= _WHOLE for share in shares]
-        stands = [place and self.task.stand(self.puzzle, self.start, piece, place) for piece, place in enumerate(places)]
+        stands = [
+            place and self.task.stand(self.puzzle, self.start, piece, place) for piece, place in enumerate(places)
+        ]
         near = [slot if place and slot and math.dist(slot, place) <= REST and whole else None
                 for place, slot, whole in zip(places, stands, firm, strict=True)]  # fmt: skip
         for piece in [piece for piece in range(self.count) if self._covered(piece, places, stands, near, shares)]:

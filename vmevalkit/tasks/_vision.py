@@ -498,10 +498,9 @@ class Glyphs:
         variants = [*drawings, *unfinished]
         # A glyph may stand up to a tenth of the cell from its place.
         reach = range(-2, 3)
-        shapes = np.stack([
-            [self._ink(np.roll(p, (dy * by, dx * by), (1, 2))).mean(0) for p in planes]
-            for planes in variants for dy in reach for dx in reach if abs(dx) + abs(dy) <= 2
-        ])  # fmt: skip
+        shifts = [(dy * width + dx) * by for dy in reach for dx in reach if abs(dx) + abs(dy) <= 2]
+        depths = [[self._depth(planes) for planes in drawn] for drawn in variants]
+        shapes = np.stack([[self._ink(d, shift).mean(0) for d in drawn] for drawn in depths for shift in shifts])
         self._mass = shapes.sum(2)
         self._readable = len(shapes) // len(variants) * len(drawings)
         # Shape (variants and shifts, glyphs, pixels).
@@ -510,12 +509,16 @@ class Glyphs:
         wide = _spread(shapes.reshape(-1, side, side)).reshape(shapes.shape)
         self._off = (wide < 0.06 * shapes.max()).astype(np.float32)
 
-    def _ink(self, planes: Planes) -> Floats:
-        """How far from white, in any colour, from 0 to 1; shape (cells, pixels)."""
+    def _depth(self, planes: Planes) -> npt.NDArray[np.int16]:
+        """How far each pixel is from white, in any colour."""
         # A light colour is hardly darker than paper, but it has chroma.
         chroma = most(np.abs(planes[1:].astype(np.int16) - 128))
-        far = np.minimum(255 - planes[0] + chroma, 255)
-        seen = far.ravel().take(self._pixels)
+        depth: npt.NDArray[np.int16] = np.minimum(255 - planes[0] + chroma, 255)
+        return depth
+
+    def _ink(self, depth: npt.NDArray[np.int16], shift: int = 0) -> Floats:
+        """Ink in each cell from 0 to 1, shape (cells, pixels), if the picture were shifted by some pixels in memory."""
+        seen = depth.ravel().take(self._pixels - shift)
         # Pixel by pixel of a square: a mean over so short an axis is many times slower.
         mean = sum(seen[..., k] for k in range(seen.shape[2])) / np.float32(seen.shape[2])
         ink: Floats = np.maximum(mean - _FAINT, 0) / (255 - _FAINT)
@@ -523,7 +526,7 @@ class Glyphs:
 
     def read(self, planes: Planes) -> npt.NDArray[np.intp]:
         """The glyph in each cell, counted from 1; 0 is empty, -1 in between or unreadable."""
-        ink = self._ink(planes)
+        ink = self._ink(self._depth(planes))
         mass = ink.sum(1)
         length = np.maximum(np.linalg.norm(ink, axis=1), 1e-6)
         likeness = self._templates @ ink.T / length

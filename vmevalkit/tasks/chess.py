@@ -455,8 +455,10 @@ def _mates(position: rules.Board, move: rules.Move) -> bool:
 
 def _motion(start: str, state: State) -> Motion | None:
     """How a state comes from the start by one piece's move; None at the start, or where it does not."""
+    if state.board == start:
+        return None
     changed = [i for i in range(64) if start[i] != state.board[i]]
-    if not changed or len(changed) > 2:
+    if len(changed) > 2:
         return None
     gone = [i for i in changed if state.board[i] == "."]
     if state.piece:
