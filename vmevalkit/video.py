@@ -332,8 +332,8 @@ _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
     planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
-    # Chroma of 0..255 to what is stored, (c - 128) * 224 / 255 + 128.5. In 16 bits, which no product leaves, that is less
-    # by (249 c + 1920) / 2048 - 16 for every byte c: quicker than a table.
+    # Chroma of 0..255 to what is stored, (c - 128) * 224 / 255 + 128.5. For every byte c that is less by
+    # (249 c + 1920) / 2048 - 16, where no product leaves 16 bits: quicker than a table.
     less = planes[1:].astype(np.uint16)
     less *= 249
     less += 1920
@@ -383,7 +383,8 @@ class _Halver:
         shape = pairs.shape[0] // 2, pairs.shape[1]
         if self._work.shape[1:] != shape:
             self._work = np.empty((2, *shape), np.uint16)
-        four, more = self._work
+        four: npt.NDArray[np.uint16] = self._work[0]
+        more = self._work[1]
         np.bitwise_and(pairs[::2], 0xFF, out=four)
         four += np.bitwise_and(pairs[1::2], 0xFF, out=more)
         four += np.right_shift(pairs[::2], 8, out=more)
