@@ -246,13 +246,22 @@ def looks_like(a: Planes, b: Planes) -> bool:
 
 def shows(planes: Planes, drawing: Planes) -> bool:
     """Whether a picture is a drawing, however blurred: no square of it is another on average, and it is not noisy."""
-    off = planes.astype(np.int32) - drawing
+    off = planes.astype(np.int16) - drawing
     if np.count_nonzero(np.abs(off[0]) > _SLIGHT) > _TOUCHED * off[0].size:
         return False
-    k = _SQUARE
-    off = np.pad(np.cumsum(np.cumsum(off, axis=1), axis=2), ((0, 0), (1, 0), (1, 0)))
-    sums = off[:, k:, k:] - off[:, :-k, k:] - off[:, k:, :-k] + off[:, :-k, :-k]
-    return bool(np.abs(sums).max() <= _BLURRED * k * k)
+    return all(np.abs(_squares(plane)).max() <= _BLURRED * _SQUARE * _SQUARE for plane in off)
+
+
+def _squares(plane: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """The sums of all squares of `_SQUARE` pixels. Slices added up: many times quicker than sums that run."""
+    height, width = plane.shape[0] - _SQUARE + 1, plane.shape[1] - _SQUARE + 1
+    rows = plane[:height].copy()
+    for i in range(1, _SQUARE):
+        rows += plane[i : i + height]
+    sums = rows[:, :width].copy()
+    for i in range(1, _SQUARE):
+        sums += rows[:, i : i + width]
+    return sums
 
 
 def is_grainy(planes: Planes) -> bool:
