@@ -258,7 +258,7 @@ def _squares(plane: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
     rows = plane[:height].copy()
     for i in range(1, _SQUARE):
         rows += plane[i : i + height]
-    sums = rows[:, :width].copy()
+    sums: npt.NDArray[np.int16] = rows[:, :width].copy()
     for i in range(1, _SQUARE):
         sums += rows[:, i : i + width]
     return sums
