@@ -325,15 +325,21 @@ def _restorer(geometry: Geometry, view: Size) -> Callable[[Any, Planes], None]:
     return restore
 
 
-# Luma as it is stored (16 to 235) to 0..255, and chroma of 0..255 to what is stored (16 to 240).
+# Luma as it is stored (16 to 235) to 0..255.
 _FULL_LUMA = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-_STORED_CHROMA = ((np.arange(256) - 128) * 224 / 255 + 128.5).astype(np.uint8)
 
 
 def to_planes(frame: Frame) -> Planes:
     """An RGB picture (height, width, 3) as planes."""
     planes: Planes = np.asarray(Image.fromarray(frame).convert("YCbCr")).transpose(2, 0, 1).copy()
-    planes[1:] = _STORED_CHROMA.take(planes[1:])
+    # Chroma of 0..255 to what is stored, (c - 128) * 224 / 255 + 128.5. For every byte c that is less by
+    # (249 c + 1920) / 2048 - 16, where no product leaves 16 bits: quicker than a table.
+    less = planes[1:].astype(np.uint16)
+    less *= 249
+    less += 1920
+    less >>= 11
+    planes[1:] -= less.astype(np.uint8)
+    planes[1:] += 16
     return planes
 
 
@@ -372,15 +378,17 @@ class _Halver:
         self._work: npt.NDArray[np.uint16] = np.empty((2, 0, 0), np.uint16)
 
     def __call__(self, luma: Planes) -> npt.NDArray[np.uint16]:
-        # Two neighbours at a time, as one number of 16 bits; then two rows.
+        # Two neighbours at a time, as one number of 16 bits; row by row of a pair, so that little memory is touched.
         pairs = luma.view(np.uint16)
-        if self._work.shape[1:] != pairs.shape:
-            self._work = np.empty((2, *pairs.shape), np.uint16)
-        left, right = self._work
-        np.bitwise_and(pairs, 0xFF, out=left)
-        np.right_shift(pairs, 8, out=right)
-        left += right
-        four: npt.NDArray[np.uint16] = np.add(left[::2], left[1::2], out=right[: len(right) // 2])
+        shape = pairs.shape[0] // 2, pairs.shape[1]
+        if self._work.shape[1:] != shape:
+            self._work = np.empty((2, *shape), np.uint16)
+        four: npt.NDArray[np.uint16] = self._work[0]
+        more = self._work[1]
+        np.bitwise_and(pairs[::2], 0xFF, out=four)
+        four += np.bitwise_and(pairs[1::2], 0xFF, out=more)
+        four += np.right_shift(pairs[::2], 8, out=more)
+        four += np.right_shift(pairs[1::2], 8, out=more)
         # (mean - 16) * 255 / 219, where 149 / 256 is half of 255 / 219: no product leaves 16 bits.
         np.clip(four, 64, 942, out=four)
         four -= 64
@@ -404,7 +412,8 @@ def replacing(path: Path | str, suffix: str = "") -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{suffix or '.tmp'}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -421,7 +430,8 @@ def png(frame: Frame) -> bytes:
     context.height, context.width = frame.shape[:2]
     context.pix_fmt, context.time_base = "rgb24", Fraction(1)
     context.options = {"pred": "up", "compression_level": "1"}
-    return b"".join(bytes(packet) for packet in context.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+    picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), format="rgb24")
+    return b"".join(bytes(packet) for packet in context.encode(picture))
 
 
 # How films are encoded. They have the same bytes each time: with x264's macroblock tree, small films (96x64) came out

@@ -98,11 +98,10 @@ def _beyond(strange: Mask, blob: Blob, reach: float) -> Mask:
         return strange
     top, left = max(0, math.floor(blob.y - reach)), max(0, math.floor(blob.x - reach))
     around = strange[top : math.ceil(blob.y + reach) + 1, left : math.ceil(blob.x + reach) + 1]
-    ys, xs = np.ogrid[: around.shape[0], : around.shape[1]]
+    down = np.arange(top, top + around.shape[0])[:, None] - blob.y
+    right = np.arange(left, left + around.shape[1]) - blob.x
     beyond: Mask = strange.copy()
-    beyond[top : top + around.shape[0], left : left + around.shape[1]] &= (xs + left - blob.x) ** 2 + (
-        ys + top - blob.y
-    ) ** 2 > reach * reach
+    beyond[top : top + around.shape[0], left : left + around.shape[1]] &= down**2 + right**2 > reach * reach
     return beyond
 
 

@@ -107,16 +107,17 @@ class Sketch:
             x, y, max(x + 1, min(right, math.ceil(box[2] / self._shrink))),
             max(y + 1, min(bottom, math.ceil(box[3] / self._shrink))),
         )  # fmt: skip
-        part._ops = self._inside(self._ops, part._box)
+        part._ops, part._colour = self._inside(part._box)
         return part
 
     def pixels(self) -> Frame:
         """The finished picture, uint8 of shape (height, width, 3)."""
         left, top, right, bottom = self._box
         size = (right - left, bottom - top)
-        draw = aggdraw.Draw("RGB", size, self._colour)
+        ops, colour = self._inside(self._box)
+        draw = aggdraw.Draw("RGB", size, colour)
         scale = _GRID / self._shrink
-        for op in self._inside(self._ops, self._box):
+        for op in ops:
             points = [(round(x * scale) / _GRID - left, round(y * scale) / _GRID - top) for x, y in op.points]
             _SHAPES[op.kind](draw, points, op.size / self._shrink, op.colour)
         return np.frombuffer(bytearray(draw.tobytes()), np.uint8).reshape(size[1], size[0], 3)
@@ -126,20 +127,22 @@ class Sketch:
         left, top, right, bottom = self._box
         frame[top:bottom, left:right] = self.pixels()
 
-    def _inside(self, ops: Sequence[_Op], box: tuple[int, int, int, int]) -> list[_Op]:
-        """What can be seen in a box of pixels."""
+    def _inside(self, box: tuple[int, int, int, int]) -> tuple[list[_Op], Colour]:
+        """What can be seen in a box of pixels, and the colour behind it."""
         left, top, right, bottom = (edge * self._shrink for edge in box)
-        found: list[_Op] = []
-        for op in ops:
+        found, colour = list[_Op](), self._colour
+        for op in self._ops:
             x0, y0, x1, y1 = op.box
             if x0 > right + 1 or x1 < left - 1 or y0 > bottom + 1 or y1 < top - 1:
                 continue
             if op.kind == "rectangle":
                 inset = op.size
                 if x0 + inset <= left and y0 + inset <= top and x1 - inset >= right and y1 - inset >= bottom:
-                    found.clear()
+                    # It fills the box.
+                    found, colour = [], op.colour
+                    continue
             found.append(op)
-        return found
+        return found, colour
 
 
 def _rectangle(draw: Any, points: Sequence[Point], radius: float, colour: Colour) -> None:

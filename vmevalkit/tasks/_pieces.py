@@ -385,14 +385,14 @@ class _Eye:
             seen = (home[0] + (y - home_y) / self.unit, home[1] + (x - home_x) / self.unit)
             places.append(seen if area >= _MOVING * whole else None)
         firm = [share >= _WHOLE for share in shares]
-        near: list[Place | None] = []
-        for piece, place in enumerate(places):
-            slot = None if place is None else self.task.stand(self.puzzle, self.start, piece, place)
-            rests = slot is not None and place is not None and math.dist(slot, place) <= REST and firm[piece]
-            near.append(slot if rests else None)
-        for piece in [piece for piece in range(self.count) if self._covered(piece, places, near, shares)]:
+        stands = [
+            place and self.task.stand(self.puzzle, self.start, piece, place) for piece, place in enumerate(places)
+        ]
+        near = [slot if place and slot and math.dist(slot, place) <= REST and whole else None
+                for place, slot, whole in zip(places, stands, firm, strict=True)]  # fmt: skip
+        for piece in [piece for piece in range(self.count) if self._covered(piece, places, stands, near, shares)]:
             # What can be seen of it must be where it rests.
-            near[piece] = places[piece] = self.task.stand(self.puzzle, self.start, piece, places[piece] or (0, 0))
+            near[piece] = places[piece] = stands[piece]
         strange = self._strict(Board(tuple(near))).unexplained(planes)
         down, right = self._drift(places, near)
         if (down or right) and patches(strange) > 1:
@@ -425,8 +425,9 @@ class _Eye:
                 strange[self._window(piece, place, 0.5)] = False
                 # Smeared, but not off itself: its ends may reach out of the window.
                 allowed += 0.0 if firm[piece] else _SMEARED * self.area[piece]
+        some = bool(strange.any())
         for piece, slot in enumerate(near):
-            if slot is not None and patches(strange[self._window(piece, slot, 0.0)]) > 1:
+            if some and slot is not None and patches(strange[self._window(piece, slot, 0.0)]) > 1:
                 odd.append(piece)
         off = any(slot and place and math.dist(slot, place) * self.unit > 1.5
                   for slot, place in zip(near, places, strict=True))  # fmt: skip
@@ -484,13 +485,18 @@ class _Eye:
         return round(down), round(right)
 
     def _covered(
-        self, piece: int, places: Sequence[Place | None], near: Sequence[Place | None], shares: Sequence[float]
+        self,
+        piece: int,
+        places: Sequence[Place | None],
+        stands: Sequence[Place | None],
+        near: Sequence[Place | None],
+        shares: Sequence[float],
     ) -> bool:
         """Whether a piece rests half under another one that moves, so that it seems to be beside its place."""
-        place, (down, right) = places[piece], self.task.extent(self.puzzle, piece)
-        if place is None or near[piece]:
+        place, slot = places[piece], stands[piece]
+        if place is None or slot is None or near[piece]:
             return False
-        slot = self.task.stand(self.puzzle, self.start, piece, place)
+        down, right = self.task.extent(self.puzzle, piece)
         if abs(place[0] - slot[0]) > down or abs(place[1] - slot[1]) > right:
             return False
         for other, (at, share) in enumerate(zip(places, shares, strict=True)):

@@ -421,8 +421,31 @@ def _forces(position: rules.Board, move: rules.Move) -> bool:
     return forced
 
 
+def _checks(position: rules.Board, move: rules.Move) -> bool:
+    """Like the library's `gives_check`, but plain moves need not be made for it."""
+    king, turn, target = position.king(not position.turn), position.turn, move.to_square
+    if king is None or move.promotion or position.ep_square is not None or position.castling_rights:
+        return position.gives_check(move)
+    home, there = rules.BB_SQUARES[move.from_square], rules.BB_SQUARES[target]
+    occupied = position.occupied & ~home | there
+    if position.attackers_mask(turn, king, occupied) & ~home:
+        # By another piece, whose way is free now.
+        return True
+    reach = 0
+    if home & position.pawns:
+        reach = rules.BB_PAWN_ATTACKS[turn][target]
+    elif home & position.knights:
+        reach = rules.BB_KNIGHT_ATTACKS[target]
+    if home & (position.bishops | position.queens):
+        reach |= rules.BB_DIAG_ATTACKS[target][rules.BB_DIAG_MASKS[target] & occupied]
+    if home & (position.rooks | position.queens):
+        reach |= rules.BB_RANK_ATTACKS[target][rules.BB_RANK_MASKS[target] & occupied]
+        reach |= rules.BB_FILE_ATTACKS[target][rules.BB_FILE_MASKS[target] & occupied]
+    return bool(reach & rules.BB_SQUARES[king])
+
+
 def _mates(position: rules.Board, move: rules.Move) -> bool:
-    if not position.gives_check(move):
+    if not _checks(position, move):
         return False
     position.push(move)
     mate = position.is_checkmate()
@@ -432,8 +455,10 @@ def _mates(position: rules.Board, move: rules.Move) -> bool:
 
 def _motion(start: str, state: State) -> Motion | None:
     """How a state comes from the start by one piece's move; None at the start, or where it does not."""
+    if state.board == start:
+        return None
     changed = [i for i in range(64) if start[i] != state.board[i]]
-    if not changed or len(changed) > 2:
+    if len(changed) > 2:
         return None
     gone = [i for i in changed if state.board[i] == "."]
     if state.piece:
@@ -915,7 +940,7 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
         square = _put_random(rng, position)
         if square is not None and not _works(position, answer):
             position.remove_piece_at(square)
-    checks = sum(position.gives_check(move) for move in position.legal_moves if not move.promotion)
+    checks = sum(_checks(position, move) for move in position.legal_moves if not move.promotion)
     if not fewest <= rules.popcount(position.occupied) <= most or checks <= decoys or _special(position):
         return None
     # The library's text shows the eighth rank first, as the puzzle does.
@@ -939,15 +964,15 @@ def _in_two(rng: random.Random, one: Puzzle) -> Puzzle | None:
         piece = position.remove_piece_at(rng.choice(squares))
         if piece is None or (rng.random() < 0.7 and not _put_one(position, rng.choice(rules.SQUARES), piece.symbol())):
             continue
-        if position.status() != rules.STATUS_VALID or position.is_check() or _special(position):
+        if position.status() != rules.STATUS_VALID or position.is_check():
             continue
         if any(_mates(position, move) for move in list(position.legal_moves)):
             continue
         lines = list(_lines(position))
         # All answers are known: one key, no other first move that forces mate, quiet ones included.
-        if len({line[0] for line in lines}) == 1 and not any(
-            _forces(position, move) for move in list(position.legal_moves) if move != lines[0][0]
-        ):
+        if len({line[0] for line in lines}) != 1 or _special(position):
+            continue
+        if not any(_forces(position, move) for move in list(position.legal_moves) if move != lines[0][0]):
             board = "".join(str(position).split())
             key, *then = [(move.from_square ^ 56, move.to_square ^ 56) for move in lines[0]]
             return Puzzle(rows=tuple(board[i : i + 8] for i in range(0, 64, 8)), answer=key, then=tuple(then))
@@ -957,7 +982,7 @@ def _in_two(rng: random.Random, one: Puzzle) -> Puzzle | None:
 def _lines(position: rules.Board) -> Iterator[list[rules.Move]]:
     """Checks that allow a single reply, after which White mates: the three moves."""
     for key in list(position.legal_moves):
-        if key.promotion or not position.gives_check(key):
+        if key.promotion or not _checks(position, key):
             continue
         position.push(key)
         replies = list(position.legal_moves)
