@@ -18,9 +18,13 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 try:
-    from vmevalkit.models import _attention, _triton
+    from vmevalkit.models import _triton
 except ImportError:  # PyTorch for the CPU comes without
-    _attention = _triton = None  # type: ignore[assignment]
+    _triton = None  # type: ignore[assignment]
+try:
+    from vmevalkit.models import _attention
+except ImportError:  # nor do all versions have Gluon
+    _attention = None  # type: ignore[assignment]
 
 # Largest finite number of float8 e4m3.
 E4M3_MAX = 448.0
@@ -198,7 +202,7 @@ def _fa3(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def _hopper(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if _attention is None:
-        raise ImportError("Triton is not installed")
+        raise ImportError("Gluon is not installed")
     return _attention.attend(q, k, v)
 
 
