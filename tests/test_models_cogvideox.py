@@ -900,6 +900,32 @@ def test_too_old_libraries_are_named() -> None:
         _diffusers.require("pydantic", (99, 0), "why")
 
 
+@pytest.mark.parametrize("name", ["CogVideoXDDIMScheduler", "CogVideoXDPMScheduler"])
+def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    diffusers = pytest.importorskip("diffusers")
+
+    def denoised(count: Callable[[Any], None], lengths: tuple[int, ...] = (7, 4)) -> list[Any]:
+        scheduler, random = getattr(diffusers, name)(), torch.Generator().manual_seed(0)
+        count(scheduler)
+        found = []
+        for length in lengths:  # one film after the other
+            scheduler.set_timesteps(length)
+            x, before, last = torch.randn(1, 2, 4, 4, 4, generator=random), None, None
+            for t in scheduler.timesteps:
+                noise = torch.randn(x.shape, generator=random)
+                if name == "CogVideoXDPMScheduler":
+                    x, before = scheduler.step(noise, before, t, last, x, generator=random, return_dict=False)
+                else:
+                    x = scheduler.step(noise, t, x, return_dict=False)[0]
+                last = t
+            found.append(x)
+        return found
+
+    for stock, ours in zip(denoised(lambda _: None), denoised(_diffusers.count_on_host), strict=True):
+        assert torch.equal(stock, ours)
+
+
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("memory", _diffusers.PLANS)
 def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:

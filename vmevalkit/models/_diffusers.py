@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, Literal, TypeVar
 
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError
@@ -322,6 +322,29 @@ def running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
     finally:
         hook.remove()
         pipe.maybe_free_model_hooks()
+
+
+def count_on_host(scheduler: Any) -> None:
+    """Let a scheduler look up its tables by numbers in host memory.
+
+    A pipeline counts in timesteps that lie on the GPU. To look one up, the host waits for the GPU in every step, and
+    holds Python's lock meanwhile, so that nothing beside it gets on, such as writing the film before.
+    """
+    import torch
+
+    stock, steps, numbers = scheduler.step, None, []
+
+    # A pipeline looks at the signature to find out what a scheduler takes.
+    @wraps(stock)
+    def step(*arguments: Any, **named: Any) -> Any:
+        nonlocal steps, numbers
+        if scheduler.timesteps is not steps:
+            steps, numbers = scheduler.timesteps, scheduler.timesteps.tolist()
+        # The only numbers that a pipeline passes on as tensors are elements of this one.
+        told = [numbers[a.storage_offset()] if torch.is_tensor(a) and a.ndim == 0 else a for a in arguments]
+        return stock(*told, **named)
+
+    scheduler.step = step
 
 
 def to_frames(decoded: Any) -> list[Frame]:

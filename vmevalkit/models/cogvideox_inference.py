@@ -24,6 +24,7 @@ from vmevalkit.models._diffusers import (
     Memory,
     Speed,
     Stopwatch,
+    count_on_host,
     dtype_argument,
     free_memory_gib,
     generator,
@@ -634,6 +635,7 @@ def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool, cache
         blocks = Blocks(pipe.transformer.transformer_blocks, device, attention, streamed, fp8, cache)
     pipe.transformer.transformer_blocks = torch.nn.ModuleList([blocks])
     fuse_decoder(pipe.vae)
+    count_on_host(pipe.scheduler)
     pipe.to(device)
     tile(pipe, plan)
 
