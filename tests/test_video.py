@@ -293,3 +293,13 @@ def test_a_number_of_frames_that_a_file_only_claims_costs_nothing(tmp_path: Path
 
     frames, _, info = video.overview(path, 48, choose)
     assert (len(frames), info.frames) == (4, 4)
+
+
+def test_planes_have_the_chroma_that_films_store() -> None:
+    """All of its levels, against ITU-R BT.601 (full range to 16..240), rounded."""
+    steps = np.arange(0, 256, 3, dtype=np.uint8)  # from 0 to 255
+    rgb = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3)
+    full = np.asarray(Image.fromarray(rgb).convert("YCbCr"))[..., 1:].astype(float)
+    assert len(np.unique(full)) == 256
+    wanted = np.floor((full - 128) * 224 / 255 + 128.5)
+    assert np.array_equal(video.to_planes(rgb)[1:], wanted.transpose(2, 0, 1))

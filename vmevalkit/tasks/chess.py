@@ -421,31 +421,8 @@ def _forces(position: rules.Board, move: rules.Move) -> bool:
     return forced
 
 
-def _checks(position: rules.Board, move: rules.Move) -> bool:
-    """Like the library's `gives_check`, but plain moves need not be made for it."""
-    king, turn, target = position.king(not position.turn), position.turn, move.to_square
-    if king is None or move.promotion or position.ep_square is not None or position.castling_rights:
-        return position.gives_check(move)
-    home, there = rules.BB_SQUARES[move.from_square], rules.BB_SQUARES[target]
-    occupied = position.occupied & ~home | there
-    if position.attackers_mask(turn, king, occupied) & ~home:
-        # By another piece, whose way is free now.
-        return True
-    reach = 0
-    if home & position.pawns:
-        reach = rules.BB_PAWN_ATTACKS[turn][target]
-    elif home & position.knights:
-        reach = rules.BB_KNIGHT_ATTACKS[target]
-    if home & (position.bishops | position.queens):
-        reach |= rules.BB_DIAG_ATTACKS[target][rules.BB_DIAG_MASKS[target] & occupied]
-    if home & (position.rooks | position.queens):
-        reach |= rules.BB_RANK_ATTACKS[target][rules.BB_RANK_MASKS[target] & occupied]
-        reach |= rules.BB_FILE_ATTACKS[target][rules.BB_FILE_MASKS[target] & occupied]
-    return bool(reach & rules.BB_SQUARES[king])
-
-
 def _mates(position: rules.Board, move: rules.Move) -> bool:
-    if not _checks(position, move):
+    if not position.gives_check(move):
         return False
     position.push(move)
     mate = position.is_checkmate()
@@ -940,7 +917,7 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
         square = _put_random(rng, position)
         if square is not None and not _works(position, answer):
             position.remove_piece_at(square)
-    checks = sum(_checks(position, move) for move in position.legal_moves if not move.promotion)
+    checks = sum(position.gives_check(move) for move in position.legal_moves if not move.promotion)
     if not fewest <= rules.popcount(position.occupied) <= most or checks <= decoys or _special(position):
         return None
     # The library's text shows the eighth rank first, as the puzzle does.
@@ -982,7 +959,7 @@ def _in_two(rng: random.Random, one: Puzzle) -> Puzzle | None:
 def _lines(position: rules.Board) -> Iterator[list[rules.Move]]:
     """Checks that allow a single reply, after which White mates: the three moves."""
     for key in list(position.legal_moves):
-        if key.promotion or not _checks(position, key):
+        if key.promotion or not position.gives_check(key):
             continue
         position.push(key)
         replies = list(position.legal_moves)
