@@ -14,7 +14,7 @@ NAMES = ("cogvideox-5b-i2v", "cogvideox1.5-5b-i2v")
 ENTRY = {"wrapper_module", "wrapper_class", "service_class", "model", "args", "description", "family"}
 
 
-def test_catalogue_registration() -> None:
+def test_catalog_registration() -> None:
     from vmevalkit.runner.MODEL_CATALOG import AVAILABLE_MODELS, COGVIDEOX_MODELS, MODEL_FAMILIES
 
     for name in NAMES:
@@ -60,7 +60,7 @@ def test_pydantic_models() -> None:
     longer = CogVideoXConfig(model=AVAILABLE_MODELS[NAMES[1]]["model"])
     assert (longer.width, longer.height, longer.num_frames, longer.fps) == (1360, 768, 81, 16)
     assert five.guidance_scale == longer.guidance_scale == 6.0
-    for wrong in ({"width": 640}, {"num_frames": 50}, {"num_inference_steps": 0}, {"colour": "red"}):
+    for wrong in ({"width": 640}, {"num_frames": 50}, {"num_inference_steps": 0}, {"color": "red"}):
         try:
             CogVideoXConfig(model=five.model, **wrong)
         except ValidationError:
@@ -76,7 +76,7 @@ def test_pydantic_models() -> None:
 
 
 CHECKS = {
-    "catalogue registration": test_catalogue_registration,
+    "catalog registration": test_catalog_registration,
     "dynamic loading": test_dynamic_loading,
     "integration structure": test_integration_structure,
     "pydantic models": test_pydantic_models,

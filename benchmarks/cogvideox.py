@@ -5,9 +5,9 @@
     python benchmarks/cogvideox.py --exactness                 one forward pass against float32; needs no weights
     python benchmarks/cogvideox.py --weights /tmp/full --caps 8 12 24 48 --document docs/measurements.md --plot plot.svg
 
-Each row is a process of its own, so that peaks are its own and memory starts empty. It makes a film of two steps, which
-loads and warms up, and one of `--steps`. From these follows the time of a film of fifty steps in a run of twenty:
-everything but writing, which goes on while the next film is made (for the stock rows, with writing). Frames are
+Each row is a process of its own, so that peaks are its own and memory starts empty. It makes a video of two steps,
+which loads and warms up, and one of `--steps`. From these follows the time of a video of fifty steps in a run of
+twenty: everything but writing, which goes on while the next video is made (stock rows: with writing). Frames are
 compared with those of the first row. Weights may be random ones: `setup/make_checkpoint.py --size full`.
 """
 
@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 
-from vmevalkit import video
+from vmevalkit import media
 from vmevalkit.models import MODELS
-from vmevalkit.models.base import Film, Request
+from vmevalkit.models.base import Request, Video
 from vmevalkit.models.cogvideox_inference import CogVideoXConfig, CogVideoXService
 
 ROOT = Path(__file__).parents[1]
-STEPS, FILMS = 50, 20
+STEPS, VIDEOS = 50, 20
 ROWS: dict[str, dict[str, Any]] = {
     "stock": {"speed": "reference", "memory": "resident"},
     "stock, blocks compiled": {"speed": "reference", "memory": "resident"},
@@ -55,14 +55,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cogvideox-5b-i2v")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--steps", type=int, default=STEPS, help="of the measured film")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the measured video")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=ROWS)
     parser.add_argument("--caps", nargs="*", type=float, default=[], help="rows under a cap of so many 10^9 bytes")
     parser.add_argument("--profile", action="store_true", help="where the GPU's time goes, for exact and fast")
     parser.add_argument("--exactness", action="store_true", help="how far a forward pass is from float32, and no more")
     parser.add_argument("--layers", type=int, default=42, help="for --exactness: of the transformer")
     parser.add_argument("--document", type=Path, help="append the table to this file")
-    parser.add_argument("--plot", type=Path, help="SVG of a film's time against the cap")
+    parser.add_argument("--plot", type=Path, help="SVG of a video's time against the cap")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     parser.add_argument("--cap", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--frames", type=Path, help=argparse.SUPPRESS)
@@ -83,7 +83,7 @@ def table(arguments: argparse.Namespace) -> None:
     rows = [(name, None) for name in arguments.rows]
     rows += [("exact", cap) for cap in sorted(arguments.caps, reverse=True)]
     lines = [
-        "| row | plan | attention | s/step | s/film | load, s | decode, s | GiB | TFLOP/s | of the ceiling | PSNR |",
+        "| row | plan | attention | s/step | s/video | load, s | decode, s | GiB | TFLOP/s | of the ceiling | PSNR |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     points = []
@@ -96,11 +96,11 @@ def table(arguments: argparse.Namespace) -> None:
             speed = limit["flop"] / row["step"] / 1e12
             psnr = "same" if row["psnr"] is None else f"{row['psnr']:.1f} dB"
             lines.append(
-                f"| {label} | {row['plan']} | {row['attention']} | {row['step']:.3f} | {row['film']:.1f} "
+                f"| {label} | {row['plan']} | {row['attention']} | {row['step']:.3f} | {row['video']:.1f} "
                 f"| {row['load']:.1f} | {row['decode']:.2f} | {row['peak']:.1f} | {speed:.0f} "
                 f"| {limit['step'] / row['step']:.0%} | {psnr} |"
             )
-            points.append((cap, row["film"], row["plan"]))
+            points.append((cap, row["video"], row["plan"]))
         print(lines[-1], flush=True)
     command = "python benchmarks/cogvideox.py " + shlex.join(sys.argv[1:])
     text = "\n".join(
@@ -108,7 +108,7 @@ def table(arguments: argparse.Namespace) -> None:
             f"\n## {arguments.model} by `benchmarks/cogvideox.py`\n",
             f"{limit['device']}, {limit['versions']}, {date.today()}. Ceiling: bf16 matrix product "
             f"{limit['matmul']:.0f} TFLOP/s, attention by {limit['kernel']} {limit['attention']:.0f} TFLOP/s, so "
-            f"{limit['step']:.3f} s/step; {limit['kernels']}. A film: {STEPS} steps, in a run of {FILMS}; measured "
+            f"{limit['step']:.3f} s/step; {limit['kernels']}. A video: {STEPS} steps, in a run of {VIDEOS}; measured "
             f"with {arguments.steps} steps.\n",
             f"```bash\n{command}\n```\n",
             *lines,
@@ -149,8 +149,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     service = CogVideoXService(card.model, **{**card.args, **settings, **weights})
     if arguments.row == "stock, blocks compiled":
         compile_blocks()
-    first, _ = film(service, 2)
-    second, frames = film(service, arguments.steps)
+    first, _ = video(service, 2)
+    second, frames = video(service, arguments.steps)
     if arguments.profile:
         profile(service)
     seconds = second.seconds
@@ -166,21 +166,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         np.save(arguments.frames, frames)
     peak = max(f.peak_memory_bytes.get("cuda", 0) for f in (first, second)) / 2**30
-    return {"step": step, "film": each + once / FILMS, "plan": second.memory_plan, "peak": peak, "psnr": psnr,
+    return {"step": step, "video": each + once / VIDEOS, "plan": second.memory_plan, "peak": peak, "psnr": psnr,
             "load": once, "decode": seconds["decode"], "attention": second.settings["attention"]}  # fmt: skip
 
 
-def film(service: CogVideoXService, steps: int) -> tuple[Film, np.ndarray]:
-    """Make and write a film of a committed question. Returns it and its frames."""
+def video(service: CogVideoXService, steps: int) -> tuple[Video, np.ndarray]:
+    """Make and write a video of a committed question. Returns it and its frames."""
     question = ROOT / "data" / "questions" / "tests_task" / "tests_0001"
     picture = question / "first_frame.png"
     prompt = (question / "prompt.txt").read_text(encoding="utf-8")
-    request = Request(video.load_image(picture), picture, prompt, seed=42, duration=None)
+    request = Request(media.load_image(picture), picture, prompt, seed=42, duration=None)
     made = service.generate(request, num_inference_steps=steps)
     frames = np.stack(list(made.frames))
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        video.write_video(Path(folder) / "film.mp4", frames, made.fps)
+        media.write_video(Path(folder) / "video.mp4", frames, made.fps)
     made.seconds["write"] = time.monotonic() - started
     print(made.memory_plan, made.seconds, made.peak_memory_bytes, made.notes, file=sys.stderr)
     return made, frames
@@ -201,16 +201,16 @@ def compile_blocks() -> None:
 
 
 def profile(service: CogVideoXService) -> None:
-    """Print where the GPU's time goes in a film of four steps."""
+    """Print where the GPU's time goes in a video of four steps."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record
 
     with record(activities=[ProfilerActivity.CUDA]) as recorded:
-        film(service, 4)
+        video(service, 4)
     kernels = sorted(recorded.key_averages(), key=lambda k: -k.self_device_time_total)
     total = sum(k.self_device_time_total for k in kernels)
     speed = service.config.speed
-    print(f"\n| GPU kernel, {speed} film of four steps | calls | ms | share |\n| --- | --- | --- | --- |")
+    print(f"\n| GPU kernel, {speed} video of four steps | calls | ms | share |\n| --- | --- | --- | --- |")
     for kernel in kernels[:14]:
         spent = kernel.self_device_time_total
         print(f"| `{kernel.key[:70]}` | {kernel.count} | {spent / 1000:.1f} | {spent / total:.1%} |")
@@ -220,8 +220,8 @@ def exactness(model: str, layers: int) -> None:
     """Print relative distances of one forward pass at the real shapes (small ones on the CPU), with random weights."""
     import torch
 
-    from vmevalkit.models import _diffusers
-    from vmevalkit.models._blocks import Blocks
+    from vmevalkit.models.diffusers import pipeline as _diffusers
+    from vmevalkit.models.diffusers.cogvideox.blocks import Blocks
 
     spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
     script: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
@@ -252,11 +252,11 @@ def exactness(model: str, layers: int) -> None:
         tokens = latents // (config.patch_size_t or 1) * (height // 16) * (width // 16)
         angles = torch.randn(tokens, config.attention_head_dim // 2, generator=random).to(device)
         angles = angles.repeat_interleave(2, dim=1)
-        film = torch.randn(1, latents, config.in_channels, height // 8, width // 8, generator=random)
+        video = torch.randn(1, latents, config.in_channels, height // 8, width // 8, generator=random)
         text = torch.randn(1, 226, config.text_embed_dim, generator=random)
         ofs = torch.full((1,), 2.0, device=device, dtype=kind) if like == "1.5" else None
         return transformer(
-            hidden_states=film.to(device, dtype).to(kind), encoder_hidden_states=text.to(device, dtype).to(kind),
+            hidden_states=video.to(device, dtype).to(kind), encoder_hidden_states=text.to(device, dtype).to(kind),
             timestep=torch.full((1,), 500, device=device), image_rotary_emb=(angles.cos(), angles.sin()), ofs=ofs,
             return_dict=False,
         )[0].float()  # fmt: skip
@@ -293,7 +293,7 @@ def ceilings(model: str) -> dict[str, Any]:
     """What the GPU can do: its fastest matrix product and attention, and the step that follows from these alone."""
     import torch
 
-    from vmevalkit.models import _kernels
+    from vmevalkit.models.diffusers.cogvideox import kernels
 
     config = CogVideoXConfig.model_validate({"model": MODELS[model].model})
     tokens, layers, heads, width = config.tokens, 42, 48, 64
@@ -314,10 +314,10 @@ def ceilings(model: str) -> dict[str, Any]:
 
     a, b = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
     matmul = rate(lambda: a @ b, 2 * 8192**3)
-    times = _kernels.time_attention(tokens, heads, width, "cuda", torch.bfloat16)
+    times = kernels.time_attention(tokens, heads, width, "cuda", torch.bfloat16)
     kernel = min(times, key=times.__getitem__)
     q, k, v = torch.randn(2, tokens, 3, heads, width, device="cuda", dtype=torch.bfloat16).unbind(2)
-    attend = rate(lambda: _kernels.ATTENTION[kernel](q, k, v), attention / layers)
+    attend = rate(lambda: kernels.ATTENTION[kernel](q, k, v), attention / layers)
     packages = ("torch", "diffusers", "transformers", "triton", "fa3-fwd")
     versions = {p: importlib.metadata.version(p) for p in packages if importlib.util.find_spec(p.replace("-", "_"))}
     return {"flop": linear + attention, "matmul": matmul, "attention": attend, "kernel": kernel,
@@ -327,7 +327,7 @@ def ceilings(model: str) -> dict[str, Any]:
 
 
 def plot(points: list[tuple[float, float, str]]) -> str:
-    """SVG: seconds a film, from zero, against the cap in GB, on a logarithmic axis."""
+    """SVG: seconds a video, from zero, against the cap in GB, on a logarithmic axis."""
     width, height, left, bottom = 640, 320, 60, 50
     caps = [p[0] for p in points]
     low, high = np.log2(min(caps)) - 0.3, np.log2(max(caps)) + 0.3
@@ -351,7 +351,7 @@ def plot(points: list[tuple[float, float, str]]) -> str:
         f'<path d="M{left} 10V{height - bottom}H{width - 10}" fill="none" stroke="black"/>'
         f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/><g fill="#1f3a5f">{marks}</g>'
         f'<text x="{width / 2}" y="{height - 10}" text-anchor="middle">GPU memory allowed, GB</text>'
-        f'<text transform="translate(20 {height / 2}) rotate(-90)" text-anchor="middle">seconds a film</text></svg>\n'
+        f'<text transform="translate(20 {height / 2}) rotate(-90)" text-anchor="middle">seconds a video</text></svg>\n'
     )
 
 

@@ -21,10 +21,10 @@ import numpy as np
 import PIL
 
 import vmevalkit
-from vmevalkit import contract, store, video
-from vmevalkit.runner.scoring import score_some
-from vmevalkit.tasks._vision import view_size
+from vmevalkit import contract, media, store
+from vmevalkit.runner.score import score_some
 from vmevalkit.tasks.base import FPS, TASKS, Task
+from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry
 
 SIZE = (720, 480)
@@ -45,16 +45,16 @@ def throughput(count: int, folder: Path) -> None:
     """Questions made, and videos scored, a second."""
     total = count * len(TASKS)
     print("| run | workers | seconds | a second |\n| --- | --- | --- | --- |")
-    for films in (False, True):
+    for videos in (False, True):
         for workers in (1, 2):
-            questions = folder / f"questions_{films}_{workers}"
-            took = timed(lambda q=questions, f=films, w=workers: vmevalkit.make(  # type: ignore[misc]
-                count=count, questions=q, films=f, workers=w))  # fmt: skip
-            what = "make, with films" if films else "make, without films"
+            questions = folder / f"questions_{videos}_{workers}"
+            took = timed(lambda q=questions, f=videos, w=workers: vmevalkit.make(  # type: ignore[misc]
+                count=count, questions=q, videos=f, workers=w))  # fmt: skip
+            what = "make, with videos" if videos else "make, without videos"
             print(f"| {what}: {total} questions | {workers} | {took:.1f} | {total / took:.1f} |", flush=True)
     questions, outputs = folder / "questions_True_2", folder / "outputs"
     vmevalkit.generate(["replay", "crossfade"], questions=questions, outputs=outputs, baselines=False, workers=2)
-    for model, what in (("replay", "right films"), ("crossfade", "cross-fades")):
+    for model, what in (("replay", "right videos"), ("crossfade", "cross-fades")):
         for workers in (1, 2):
             scores = folder / f"scores_{model}_{workers}"
             took = timed(lambda m=model, s=scores, w=workers: vmevalkit.score(  # type: ignore[misc]
@@ -63,12 +63,12 @@ def throughput(count: int, folder: Path) -> None:
 
 
 def stages() -> None:
-    """Where the time goes, a family a row, in milliseconds for a film of 49 frames."""
-    print("\n| family | puzzle | draw film | write film | decode | to canvas | verdict |")
+    """Where the time goes, a family a row, in milliseconds for a video of 49 frames."""
+    print("\n| family | puzzle | draw video | write video | decode | to canvas | verdict |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     columns: list[list[float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
+        path = Path(folder) / "video.mp4"
         for name in TASKS:
             row = list(np.mean([_stages(TASKS[name], difficulty, path) for difficulty in (1, 3, 5)], axis=0))
             columns.append(row)
@@ -79,36 +79,36 @@ def stages() -> None:
 def _stages(task: Task, difficulty: int, path: Path) -> list[float]:  # type: ignore[type-arg]
     puzzle = contract.puzzle_of(task, difficulty, 1)
     states = task.solution(puzzle)
-    frames = list(task.film(puzzle, states, SIZE))
-    video.write_video(path, frames, FPS, video.DRAWN)
+    frames = list(task.render(puzzle, states, SIZE))
+    media.write_video(path, frames, FPS, media.DRAWN)
     geometry = Geometry.place(SIZE, SIZE)
-    views, _ = video.read_canvas(path, lambda *_: geometry, view_size(SIZE))
-    decode = best(lambda: video.probe(path))
+    views, _ = media.read_canvas(path, lambda *_: geometry, view_size(SIZE))
+    decode = best(lambda: media.probe(path))
     return [
         sum(best(lambda s=seed: contract.puzzle_of(task, difficulty, s), 1) for seed in range(2, 12)) / 10,  # type: ignore[misc]
-        best(lambda: list(task.film(puzzle, states, SIZE))),
-        best(lambda: video.write_video(path, frames, FPS, video.DRAWN)),
+        best(lambda: list(task.render(puzzle, states, SIZE))),
+        best(lambda: media.write_video(path, frames, FPS, media.DRAWN)),
         decode,
-        best(lambda: video.read_canvas(path, lambda *_: geometry, view_size(SIZE))) - decode,
+        best(lambda: media.read_canvas(path, lambda *_: geometry, view_size(SIZE))) - decode,
         best(lambda: task.verify(puzzle, views)),
     ]
 
 
 def memory(folder: Path) -> None:
-    """Peak memory of a process that scores one long, large film of each family."""
-    questions = vmevalkit.make(count=1, difficulty=3, questions=folder / "few", films=False)
+    """Peak memory of a process that scores one long, large video of each family."""
+    questions = vmevalkit.make(count=1, difficulty=3, questions=folder / "few", videos=False)
     outputs = folder / "long"
     for question in store.iter_questions(folder / "few"):
         task = TASKS[question.task]
         puzzle = task.puzzle_type.model_validate(question.metadata.puzzle if question.metadata else {})
-        film = task.film(puzzle, task.solution(puzzle), (1152, 768), 161)
+        video = task.render(puzzle, task.solution(puzzle), (1152, 768), 161)
         path = outputs / "long" / f"{question.task}_task" / question.id / "video/video.mp4"
-        placed = (np.pad(frame, ((0, 0), (104, 104), (0, 0)), mode="edge") for frame in film)
-        video.write_video(path, placed, 16, video.DRAWN)
+        placed = (np.pad(frame, ((0, 0), (104, 104), (0, 0)), mode="edge") for frame in video)
+        media.write_video(path, placed, 16, media.DRAWN)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         peak = pool.apply(_peak, (folder / "few", outputs, folder / "scores_long"))
-    print(f"\nPeak memory of a worker that scores {len(questions)} films of 161 frames at 1360x768: {peak:.0f} MB.")
+    print(f"\nPeak memory of a worker that scores {len(questions)} videos of 161 frames at 1360x768: {peak:.0f} MB.")
 
 
 def _peak(questions: Path, outputs: Path, scores: Path) -> float:

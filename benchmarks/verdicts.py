@@ -4,8 +4,8 @@
     python benchmarks/verdicts.py --model cogvideox-5b-i2v --questions /tmp/questions --folder /tmp/verdicts --cache .1
 
 Lets the model answer a question set with `--speed exact`, with `--speed fast`, and with `fast` and each `--cache`,
-scores them, and compares each with the exact films, film by film (mean PSNR) and verdict by verdict. Run it again and
-it goes on where it stopped.
+scores them, and compares each with the exact videos, video by video (mean PSNR) and verdict by verdict. Run it again
+and it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import vmevalkit
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.types import Score
 
 Key = tuple[str, str, int]
@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cogvideox-5b-i2v")
     parser.add_argument("--questions", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="for films and scores")
+    parser.add_argument("--folder", type=Path, required=True, help="for videos and scores")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--cache", nargs="*", type=float, default=[], help="also `fast` with these caches")
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def compare(arguments: argparse.Namespace, way: str, exact: dict[Key, Score], other: dict[Key, Score]) -> None:
-    """Print how far films made in one way are from the exact ones, and which verdicts differ."""
+    """Print how far videos made in one way are from the exact ones, and which verdicts differ."""
     both = sorted(exact.keys() & other.keys())
     differing = [key for key in both if exact[key].passed != other[key].passed]
     shown = [key for key in both if exact[key].status == other[key].status == "scored"]
@@ -76,19 +76,19 @@ def sample(arguments: argparse.Namespace, way: str, key: Key) -> store.Sample:
 
 
 def cached(arguments: argparse.Namespace, way: str, key: Key) -> int:
-    """How many steps of a film came from the cache."""
+    """How many steps of a video came from the cache."""
     result = store.read_result(sample(arguments, way, key))
     made = result.provenance if result is not None else None
     return int(made.settings.get("cached_steps", 0)) if made is not None else 0
 
 
 def psnr(arguments: argparse.Namespace, way: str, key: Key) -> float:
-    """Of a film and the exact one, in dB; 99 for equal ones."""
-    films = [
-        np.stack(list(video.read_frames(sample(arguments, made, key).video))).astype(np.float32)
+    """Of a video and the exact one, in dB; 99 for equal ones."""
+    videos = [
+        np.stack(list(media.read_frames(sample(arguments, made, key).video))).astype(np.float32)
         for made in ("exact", way)
     ]
-    error = float(np.mean((films[0] - films[1]) ** 2))
+    error = float(np.mean((videos[0] - videos[1]) ** 2))
     return 10 * float(np.log10(255**2 / error)) if error else 99.0
 
 

@@ -1,6 +1,6 @@
-"""How quick the viewer's pages are with many films: `python benchmarks/viewer.py --samples 50000`. Prints Markdown.
+"""How quick the viewer's pages are with many videos: `python benchmarks/viewer.py --samples 50000`. Prints Markdown.
 
-Makes an experiment of ten models whose films are files of no content and whose verdicts are drawn by lot, in a
+Makes an experiment of ten models whose videos are files of no content and whose verdicts are drawn by lot, in a
 temporary folder (or `--folder`, where it is kept), starts the viewer, and asks for each page over HTTP nine times.
 """
 
@@ -24,7 +24,7 @@ TASKS = ("maze", "clock", "sudoku", "symmetry")
 REASONS = {
     "solved": "The puzzle is solved by legal, visible steps and the rest of the scene stays.",
     "no_change": "Nothing happens.",
-    "wrong_answer": "The film ends in a state that is not an answer.",
+    "wrong_answer": "The video ends in a state that is not an answer.",
     "teleport": "Something jumps from one place to another.",
 }
 PAGES = (
@@ -37,7 +37,7 @@ def make(root: Path, samples: int) -> None:
     """Questions, and for each model as many seeds as make up the number of samples."""
     if (root / "questions").is_dir():
         return
-    folders = vmevalkit.make(TASKS, count=QUESTIONS, questions=root / "questions", films=False)
+    folders = vmevalkit.make(TASKS, count=QUESTIONS, questions=root / "questions", videos=False)
     rng = random.Random(0)
     for number in range(MODELS):
         for folder in folders:
@@ -54,7 +54,7 @@ def make(root: Path, samples: int) -> None:
                     preservation=1.0, reason=reason, explanation=REASONS[reason],
                 )  # fmt: skip
                 place = store.score_path(root / "scores", score)
-                for path, content in ((sample.video, "no film"), (place, score.model_dump_json())):
+                for path, content in ((sample.video, "no video"), (place, score.model_dump_json())):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(content)
 

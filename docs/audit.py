@@ -1,6 +1,6 @@
-"""Attack every verifier with every film of the contract and write docs/scorer-audit.md: `make audit`.
+"""Attack every verifier with every video of the contract and write docs/scorer-audit.md: `make audit`.
 
-Takes some minutes. The page says how many of the films passed; what breaks the contract is listed at its end.
+Takes some minutes. The page says how many of the videos passed; what breaks the contract is listed at its end.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from vmevalkit import contract
+from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_local
-from vmevalkit.runner.progress import track
 from vmevalkit.tasks.base import TASKS
 
 PAGE = Path(__file__).parent / "scorer-audit.md"
@@ -23,11 +23,11 @@ Job = tuple[str, int, int]
 
 
 def attack(job: Job) -> list[contract.Trial]:
-    """One question of a family: every film drawn directly, and four transforms through files."""
+    """One question of a family: every video drawn directly, and four transforms through files."""
     name, difficulty, seed = job
     task = TASKS[name]
-    trials = list(contract.try_films(task, difficulty, "solve", seed))
-    trials += contract.try_films(task, difficulty, "hold", seed)
+    trials = list(contract.try_videos(task, difficulty, "solve", seed))
+    trials += contract.try_videos(task, difficulty, "hold", seed)
     for number, transform in enumerate(contract.TRANSFORMS):
         # Each difficulty and seed meets some of the transforms, so that every family meets all of them.
         if number % 5 == (difficulty + seed) % 5:
@@ -38,8 +38,8 @@ def attack(job: Job) -> list[contract.Trial]:
 
 
 def row_of(trial: contract.Trial) -> tuple[int, str]:
-    """The row in which a film is counted, with the table that it belongs to."""
-    name = trial.film
+    """The row in which a video is counted, with the table that it belongs to."""
+    name = trial.video
     if trial.mode == "hold":
         return (3 if trial.passes else 2), f"hold: {name}"
     if not trial.how.startswith("drawn"):
@@ -61,7 +61,7 @@ def tables(trials: list[contract.Trial]) -> list[str]:
         names = list(TASKS)
         for start in range(0, len(names), COLUMNS):
             some = names[start : start + COLUMNS]
-            lines += ["", "| film | " + " | ".join(some) + " |", "| --- |" + " --- |" * len(some)]
+            lines += ["", "| video | " + " | ".join(some) + " |", "| --- |" + " --- |" * len(some)]
             for (which, row), by_task in counts.items():
                 if which == group:
                     lines.append(f"| {row} | " + " | ".join(_cell(by_task[name]) for name in some) + " |")
@@ -86,19 +86,19 @@ def main() -> int:
     lines = [
         "# Audit of the rule scorer\n",
         "<!-- Made by `make audit`; do not edit. -->\n",
-        f"{len(TASKS)} families, 5 difficulties, questions of each: {SEEDS}. A cell says how many of the films passed.",
-        "Films are drawn at 360x240; those named with a transform went through a real file at 720x480. What each film",
-        "is says `films` in `vmevalkit/contract.py`; illegal and nearly right ways are each family's own `cheats`.\n",
-        f"- of {len(must_fail)} films that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
-        f"- of {len(must_pass)} films that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
-        f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy film and a cross-fade",
-        "  must also have a value of at most 0.02)",
+        f"{len(TASKS)} families, 5 difficulties, questions of each: {SEEDS}. A cell says how many videos passed.",
+        "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. What each",
+        "video is says `videos` in `vmevalkit/contract.py`; illegal and nearly right ways are each task's `cheats`.\n",
+        f"- of {len(must_fail)} videos that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
+        f"- of {len(must_pass)} videos that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
+        f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy video and a",
+        "  cross-fade must also have a value of at most 0.02)",
         *tables(trials),
     ]
     if broken:
         lines += ["\n## What breaks the contract\n", *(f"- {trial}" for trial in broken)]
     PAGE.write_text("\n".join(lines) + "\n")
-    print(f"{len(trials)} films, {len(broken)} break the contract: {PAGE}")
+    print(f"{len(trials)} videos, {len(broken)} break the contract: {PAGE}")
     return 0
 
 

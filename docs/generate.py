@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vmevalkit import contract, video
+from vmevalkit import contract, media
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.tasks.base import PASSING, TASKS
 
 DOCS = Path(__file__).parent
-# Films in tests/films.
+# Videos in tests/videos.
 SHOWN = (
     "maze_solved", "light_sequence_solved", "symmetry_solved", "tic_tac_toe_solved", "shape_sorter_solved",
     "symmetry_extra_object", "tic_tac_toe_wrong_cell", "clock_hand_lost",
@@ -31,7 +31,7 @@ def models_page() -> str:
         "Sizes are width x height. Memory is the peak on the GPU by memory plan, in GiB; measured values are in\n"
         "[measurements.md](measurements.md), the others are estimates. Without weights nothing runs: a model says\n"
         "what to download.\n",
-        "| model | film | length | weights | licence | when to use |",
+        "| model | video | length | weights | license | when to use |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in MODELS:
@@ -40,7 +40,7 @@ def models_page() -> str:
         rate = f"{card.frames} frames at {card.fps:g} fps" if card.frames and card.fps else ""
         length = f"{card.video_seconds:.4g} s" if card.video_seconds else ""
         weights = f"{card.download_gb:g} GB" if card.download_gb else "none"
-        parts.append(f"| `{name}` | {size}, {rate} | {length} | {weights} | {card.licence} | {card.when} |")
+        parts.append(f"| `{name}` | {size}, {rate} | {length} | {weights} | {card.license} | {card.when} |")
     for name in MODELS:
         if not MODELS[name].baseline:
             parts.append(_model_section(MODELS[name]))
@@ -54,7 +54,7 @@ def _model_section(card: ModelCard) -> str:
     if card.environment:
         lines.append(f"- environment of its own: `bash setup/install_model.sh {card.environment}`")
     if card.seconds_a_video:
-        lines.append(f"- one film on one H200: about {card.seconds_a_video:g} s")
+        lines.append(f"- one video on one H200: about {card.seconds_a_video:g} s")
     if card.memory_gib:
         plans = ", ".join(f"{plan} {gib:g}" for plan, gib in card.memory_gib.items())
         lines.append(f"- GPU memory by plan (GiB): {plans}")
@@ -72,11 +72,11 @@ def tasks_page() -> str:
 
 def gallery_page() -> str:
     """docs/gallery.md: an animated picture and a strip of each family."""
-    parts = ["# Gallery\n", MADE, "Each film is the ground truth of a question of difficulty 3.\n"]
+    parts = ["# Gallery\n", MADE, "Each video is the ground truth of a question of difficulty 3.\n"]
     for name in TASKS:
         puzzle = _example(name)
         asked = TASKS[name].phrasings(puzzle)[0]
-        parts.append(f"## {name}\n\n{TASKS[name].summary}\n\n![The film of {name}](gallery/{name}.webp)\n")
+        parts.append(f"## {name}\n\n{TASKS[name].summary}\n\n![The video of {name}](gallery/{name}.webp)\n")
         parts.append(f"> {asked}\n\n![Five moments of {name}](gallery/{name}.png)\n")
     return "\n".join(parts)
 
@@ -86,13 +86,13 @@ def _example(name: str) -> Any:
 
 
 def write_pictures() -> None:
-    """The gallery's pictures, and docs/overview.png: the middle of a film of every family."""
+    """The gallery's pictures, and docs/overview.png: the middle of a video of every family."""
     folder = DOCS / "gallery"
     folder.mkdir(exist_ok=True)
     tiles = []
     for name in TASKS:
         puzzle = _example(name)
-        frames = list(TASKS[name].film(puzzle, TASKS[name].solution(puzzle)))
+        frames = list(TASKS[name].render(puzzle, TASKS[name].solution(puzzle)))
         small = [Image.fromarray(frame).reduce(2) for frame in frames]
         small[0].save(
             folder / f"{name}.webp", save_all=True, append_images=small[1:], duration=125, loop=0, lossless=True,
@@ -109,16 +109,16 @@ def write_pictures() -> None:
 
 
 def write_small_model() -> None:
-    """docs/small-model.webp: films of the model that comes with the kit, each with its verdict."""
-    films = DOCS.parent / "tests" / "films"
-    cases = {case["film"]: case for case in json.loads((films / "films.json").read_text())}
+    """docs/small-model.webp: videos of the model that comes with the kit, each with its verdict."""
+    videos = DOCS.parent / "tests" / "videos"
+    cases = {case["video"]: case for case in json.loads((videos / "videos.json").read_text())}
     rows = []
     for name in SHOWN:
         label = Image.new("RGB", (150, 96), "white")
         passed = cases[name]["reason"] in PASSING
         text = f"{cases[name]['task']}\n{cases[name]['reason']}".replace("_", " ")
         ImageDraw.Draw(label).text((8, 32), text, "#00693e" if passed else "#a02000", ImageFont.load_default(15))
-        moments = video.read_frames(films / f"{name}.mp4")[::2]
+        moments = media.read_frames(videos / f"{name}.mp4")[::2]
         rows.append(np.concatenate([np.asarray(label), *moments], axis=1))
     Image.fromarray(np.concatenate(rows)).save(DOCS / "small-model.webp", quality=90, method=6)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: questions, films by the small CogVideoX (on the CPU) and the baselines, verdicts, a page.
+# make demo: questions, videos by the small CogVideoX (on the CPU) and the baselines, verdicts, a page.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=.venv/bin

@@ -16,7 +16,7 @@ Makes a Python environment with exact versions for each model, in envs/NAME. One
 
   --list         the models that can be installed, and which are
   --fast         the newest versions that were measured, with the fastest kernels, in envs/NAME-fast; a run prefers it
-  --validate     then let the model answer ${QUESTIONS[*]} in few steps, and check the films
+  --validate     then let the model answer ${QUESTIONS[*]} in few steps, and check the videos
   --weights DIR  take the model's weights from DIR instead of the hub, for --validate
   --force        make environments again that are there
   --help         this

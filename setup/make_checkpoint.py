@@ -1,11 +1,11 @@
 """Make a CogVideoX image-to-video checkpoint with random weights, in the format that `from_pretrained` loads.
 
     python setup/make_checkpoint.py --like 5b                  a small frame and small networks: seconds on a CPU
-    python setup/make_checkpoint.py --like 1.5 --size thin     the catalogue entry's own frame, small networks
+    python setup/make_checkpoint.py --like 1.5 --size thin     the catalog entry's own frame, small networks
     python setup/make_checkpoint.py --like 1.5 --size full     the real shapes in bfloat16: 21 GB, for measuring speed
 
-It exercises the real pipeline without the real weights; its films show nothing. Every such checkpoint says in
-model_index.json that its weights are random, and every film made with it repeats that. A finished folder is kept.
+It exercises the real pipeline without the real weights; its videos show nothing. Every such checkpoint says in
+model_index.json that its weights are random, and every video made with it repeats that. A finished folder is kept.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TRANSFORMER: dict[str, Any] = {
     "use_rotary_positional_embeddings": True,
 }
 ONLY_5B: dict[str, Any] = {"use_learned_positional_embeddings": True}
-# The computed positions reach to 300 latents (2400 pixels), from which a film's own size is cut.
+# The computed positions reach to 300 latents (2400 pixels), from which a video's own size is cut.
 ONLY_15: dict[str, Any] = {
     "use_learned_positional_embeddings": False,
     "patch_size_t": 2,
@@ -123,8 +123,8 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     """Build a checkpoint, one component in memory at a time; the folder appears when it is whole."""
     import torch
 
-    from vmevalkit.models._diffusers import quiet_libraries
-    from vmevalkit.models._tokenizer import train_tokenizer
+    from vmevalkit.models.diffusers.pipeline import quiet_libraries
+    from vmevalkit.models.diffusers.tokenizer import train_tokenizer
 
     quiet_libraries()
     folder.parent.mkdir(parents=True, exist_ok=True)

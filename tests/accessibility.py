@@ -9,7 +9,7 @@ _FAINT = """() => {
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 })
     .getContext("2d", { willReadFrequently: true });
   const known = new Map();
-  const colour = (text) => {
+  const color = (text) => {
     if (!known.has(text)) {
       context.clearRect(0, 0, 1, 1);
       context.fillStyle = text;
@@ -22,7 +22,7 @@ _FAINT = """() => {
   const over = (front, alpha, back) => front.map((value, i) => alpha * value + (1 - alpha) * back[i]);
   const behind = (element) => {
     if (!element) return [255, 255, 255];
-    const { rgb, alpha } = colour(getComputedStyle(element).backgroundColor);
+    const { rgb, alpha } = color(getComputedStyle(element).backgroundColor);
     return alpha === 1 ? rgb : over(rgb, alpha, behind(element.parentElement));
   };
   const opacity = (element) =>
@@ -38,7 +38,7 @@ _FAINT = """() => {
   const faint = [];
   const check = (element, text, style) => {
     const back = behind(element);
-    const { rgb, alpha } = colour(element.closest("svg") ? style.fill : style.color);
+    const { rgb, alpha } = color(element.closest("svg") ? style.fill : style.color);
     const found = contrast(over(rgb, alpha * opacity(element), back), back);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
@@ -80,7 +80,7 @@ _STOPS = """() => {
 _FOCUS = """() => {
   const element = document.activeElement;
   if (element === document.body) return null;
-  // Behind the first stop at a film lie the browser's own controls.
+  // Behind the first stop at a video lie the browser's own controls.
   const inside = element.localName === "video" && !window.wanted.has(element);
   for (const e of window.wanted) {
     if (e === element || (e.type === "radio" && e.name === element.name)) window.wanted.delete(e);

@@ -1,4 +1,4 @@
-"""What several test files share: a small question set with films and scores, made once by the kit itself."""
+"""What several test files share: a small question set with videos and scores, made once by the kit itself."""
 
 from __future__ import annotations
 

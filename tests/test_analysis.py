@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from vmevalkit import store
-from vmevalkit.report import report
-from vmevalkit.report.analysis import Analysis, Pair, Standing, analyse
-from vmevalkit.report.rows import Row
-from vmevalkit.report.tables import Summary
-from vmevalkit.stats import wilson
+from vmevalkit.reporting import report
+from vmevalkit.reporting.analysis import Analysis, Pair, Standing, analyze
+from vmevalkit.reporting.rows import Row
+from vmevalkit.reporting.stats import wilson
+from vmevalkit.reporting.tables import Summary
 from vmevalkit.types import Mode, QuestionMetadata, Score
 
 
@@ -64,7 +64,7 @@ def _unscored(model: str, number: int) -> Row:
 
 def test_what_was_not_scored_has_not_passed_and_has_no_value() -> None:
     rows = [row("mine", n, n < 6) for n in range(8)] + [_unscored("mine", n) for n in range(8, 12)]
-    found = standing(analyse(rows), "mine")
+    found = standing(analyze(rows), "mine")
     assert found.rate.value == 0.5
     assert found.value is not None
     assert found.value.value == 0.75
@@ -74,39 +74,39 @@ def test_the_scale_runs_from_the_best_baseline_to_replay() -> None:
     rows = [row("replay", n, n != 0) for n in range(40)]
     rows += [row("still", n, False, value=0.25) for n in range(40)] + [row("jumpcut", n, n < 8) for n in range(40)]
     rows += [row("mine", n, n >= 20) for n in range(40)]
-    found = standing(analyse(rows), "mine")
+    found = standing(analyze(rows), "mine")
     assert found.adjusted is not None
     assert found.adjusted.value == pytest.approx((0.5 - 0.2) / (39 / 40 - 0.2))
     assert found.adjusted.low < found.adjusted.value < found.adjusted.high
     assert found.adjusted_value is not None
     # The best by value is another baseline than the best by rate.
     assert found.adjusted_value.value == pytest.approx((0.5 - 0.25) / (39 / 40 - 0.25))
-    assert standing(analyse(rows), "replay").adjusted is not None
+    assert standing(analyze(rows), "replay").adjusted is not None
 
 
 def test_where_doing_nothing_is_right_there_is_no_scale() -> None:
     rows = [row(model, n, True, mode="hold") for model in ("replay", "still", "mine") for n in range(4)]
-    assert standing(analyse(rows), "mine", "hold").adjusted is None
+    assert standing(analyze(rows), "mine", "hold").adjusted is None
 
 
 def test_right_ends_that_do_not_pass_are_counted_as_won_by_cheating() -> None:
     rows = [row("mine", n, n < 10) for n in range(20)]
     rows += [row("mine", n, False, outcome=1.0, process=0.2, value=0.2, reason="teleport") for n in range(20, 24)]
     rows += [row("mine", n, False, outcome=0.9, value=0.9) for n in range(24, 40)]
-    found = standing(analyse(rows), "mine")
+    found = standing(analyze(rows), "mine")
     assert (found.rate.value, found.right_end.value, found.cheated.value) == (0.25, 0.35, 0.1)
     assert found.cheated.low > 0
 
 
 def test_a_model_that_never_passes_might_still_pass_sometimes() -> None:
-    found = standing(analyse([row("mine", n, False) for n in range(30)]), "mine")
+    found = standing(analyze([row("mine", n, False) for n in range(30)]), "mine")
     assert (found.rate.low, found.rate.high) == wilson(0, 30)
 
 
-def test_several_films_a_question_give_any_and_all_of_k() -> None:
+def test_several_videos_a_question_give_any_and_all_of_k() -> None:
     passes = {0: 3, 1: 0, 2: 1, 3: 2}
     rows = [row("mine", n, k < passes[n % 4], seed=k) for n in range(16) for k in range(3)]
-    found = standing(analyse(rows), "mine").at_k
+    found = standing(analyze(rows), "mine").at_k
     assert [at.k for at in found] == [1, 2, 3]
     assert [at.any.value for at in found] == pytest.approx([6 / 12, (1 + 0 + 2 / 3 + 1) / 4, 3 / 4])
     assert [at.all.value for at in found] == pytest.approx([6 / 12, (1 + 0 + 0 + 1 / 3) / 4, 1 / 4])
@@ -118,7 +118,7 @@ def test_several_films_a_question_give_any_and_all_of_k() -> None:
 def test_models_are_compared_question_by_question() -> None:
     rows = [row("one", n, n < 24) for n in range(40)] + [row("two", n, 4 <= n < 16) for n in range(40)]
     rows += [row("three", n, n < 24) for n in range(40)] + [row("still", n, False) for n in range(40)]
-    found = analyse(rows)
+    found = analyze(rows)
     difference = pair(found, "one", "two")
     assert (difference.first_only, difference.second_only) == (12, 0)
     assert difference.difference.value == pytest.approx(0.3)
@@ -139,7 +139,7 @@ def test_pairing_makes_the_interval_of_a_difference_narrow() -> None:
     """Both models solve the same easy third, and one a little more. Unpaired, that would drown."""
     rows = [row("one", n, n % 3 == 0) for n in range(240)]
     rows += [row("two", n, n % 3 == 0 and n >= 36) for n in range(240)]
-    found = pair(analyse(rows), "one", "two").difference
+    found = pair(analyze(rows), "one", "two").difference
     assert 0 < found.low < found.value == pytest.approx(0.05)
     assert found.high - found.low < 0.08
 
@@ -149,7 +149,7 @@ def test_ranks_are_as_stable_as_the_models_are_apart() -> None:
     rows = [row("best", n, rng.random() < 0.8) for n in range(80)]
     rows += [row("twin1", n, n % 5 == 0) for n in range(80)] + [row("twin2", n, n % 5 == 1) for n in range(80)]
     rows += [row("replay", n, True) for n in range(80)]
-    found = analyse(rows)
+    found = analyze(rows)
     best, twin = standing(found, "best").rank, standing(found, "twin1").rank
     assert best is not None
     assert (best.place, best.low, best.high, best.first) == (1, 1, 1, 1.0)
@@ -158,13 +158,13 @@ def test_ranks_are_as_stable_as_the_models_are_apart() -> None:
     assert standing(found, "replay").rank is None
 
 
-def test_the_curve_finds_the_plan_length_that_the_films_were_made_with() -> None:
+def test_the_curve_finds_the_plan_length_that_the_videos_were_made_with() -> None:
     rng = random.Random(2)
     rows = []
     for n in range(800):
         length = 1 + n % 16
         rows.append(row("mine", n, rng.random() < 1 / (1 + math.exp(0.5 * (length - 8))), length=length))
-    found = standing(analyse(rows), "mine")
+    found = standing(analyze(rows), "mine")
     assert found.curve is not None
     assert found.curve.half == pytest.approx(8, abs=0.6)
     assert found.curve.slope.low < -0.5 < found.curve.slope.high
@@ -181,7 +181,7 @@ def test_the_curve_finds_the_plan_length_that_the_films_were_made_with() -> None
         (2, 3, 5, "cannot be steered, which hides whether it can reason. It cannot keep a scene still."),
         (34, 36, None, "carries out most plans, and finds them by itself as often."),
         (30, 4, None, "makes it worse"),
-        (20, 22, None, "cannot be told from so few films"),
+        (20, 22, None, "cannot be told from so few videos"),
         (20, None, 20, "Whether it keeps a scene still cannot be told"),
     ],
 )
@@ -191,19 +191,19 @@ def test_modes_are_read_side_by_side(solve: int, guided: int | None, hold: int |
     for start, (mode, passed) in enumerate(modes):
         if passed is not None:
             rows += [row("mine", 100 * start + n, n < passed, mode=mode) for n in range(40)]
-    [found] = analyse(rows).steering
+    [found] = analyze(rows).steering
     assert words in found.reading
     assert (found.gain is None) == (guided is None)
 
 
 def test_power_is_about_the_pairs_that_were_seen() -> None:
     rows = [row("one", n, n < 20) for n in range(100)] + [row("two", n, 10 <= n < 30) for n in range(100)]
-    [found] = analyse(rows).power
+    [found] = analyze(rows).power
     assert (found.questions, found.discordant, found.observed) == (100, 0.2, True)
     assert found.detectable is not None
     for need in found.needed:
         assert (need.questions <= 100) == (need.difference >= found.detectable)
-    [alone] = analyse([row("one", n, False) for n in range(100)]).power
+    [alone] = analyze([row("one", n, False) for n in range(100)]).power
     assert not alone.observed
     assert alone.discordant == pytest.approx(2 * wilson(0, 100)[1] * (1 - wilson(0, 100)[1]))
 
@@ -219,7 +219,7 @@ def test_scorers_are_held_against_each_other_and_disagreements_are_listed() -> N
             others += [judged("human.ann", n, n < 18), judged("human.bo", n, n < 18)]
         rows.append(row("mine", n, n < 18, others=tuple(others)))
         rows.append(row("replay", n, True))
-    found = analyse(rows)
+    found = analyze(rows)
     assert not any(a.baselines for a in found.agreement), "replay was scored by the rule alone"
     groups = {(a.scorers, a.task): a for a in found.agreement}
     both = groups[("rule", "judge"), None]
@@ -236,10 +236,10 @@ def test_scorers_are_held_against_each_other_and_disagreements_are_listed() -> N
     assert found.disagreements[0].reasons["judge"] == "judge_says"
 
 
-def test_films_of_baselines_are_agreed_about_apart() -> None:
+def test_videos_of_baselines_are_agreed_about_apart() -> None:
     rows = [row("mine", n, n < 5, others=(score("mine", n, n < 6, scorer="judge"),)) for n in range(10)]
     rows += [row("jumpcut", n, False, others=(score("jumpcut", n, True, scorer="judge"),)) for n in range(10)]
-    found = {a.baselines: a for a in analyse(rows).agreement if a.task is None}
+    found = {a.baselines: a for a in analyze(rows).agreement if a.task is None}
     assert found[False].agreement.raw.value == 0.9
     assert found[True].agreement.raw.value == 0.0
     assert found[True].passed == (0, 10)
@@ -247,13 +247,13 @@ def test_films_of_baselines_are_agreed_about_apart() -> None:
 
 def test_a_judge_that_did_not_decide_does_not_disagree() -> None:
     silent = score("mine", 0, None, scorer="judge", status="unscorable", reason="call_failed")
-    found = analyse([row("mine", 0, True, others=(silent,))])
+    found = analyze([row("mine", 0, True, others=(silent,))])
     assert found.agreement == found.disagreements == ()
 
 
 def test_the_same_rows_give_the_same_numbers() -> None:
     rows = [row("mine", n, n % 3 == 0, seed=k) for n in range(20) for k in range(2)]
-    assert analyse(rows) == analyse(rows)
+    assert analyze(rows) == analyze(rows)
 
 
 def test_the_claims_are_on_the_page_and_in_the_tables(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_the_claims_are_on_the_page_and_in_the_tables(tmp_path: Path) -> None:
         "exact McNemar",
         "Questions that it takes",
         "How far the scorers agree",
-        "4 films about which scorers disagree",
+        "4 videos about which scorers disagree",
         "<svg viewBox",
         'class="band"',
         "<strong>judge</strong>: fail",

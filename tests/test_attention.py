@@ -11,7 +11,7 @@ torch: Any = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("needs an NVIDIA GPU", allow_module_level=True)
 
-from vmevalkit.models import _kernels  # noqa: E402
+from vmevalkit.models.diffusers.cogvideox import kernels  # noqa: E402
 
 BF16, FP8 = torch.bfloat16, torch.float8_e4m3fn
 
@@ -39,13 +39,13 @@ def attend(name: str, *qkv: Any) -> Any:
         pytest.skip(f"{name} is not for this GPU")
     if name == "fa3":
         pytest.importorskip("fa3_fwd_interface")
-    return _kernels.ATTENTION[name](*qkv)
+    return kernels.ATTENTION[name](*qkv)
 
 
 # Less than a tile, its edges, no multiple of anything, more than the tiles under way.
 @pytest.mark.parametrize("tokens", [5, 64, 65, 256, 257, 1000, 1601])
 @pytest.mark.parametrize(("batch", "heads"), [(1, 1), (2, 3)])
-@pytest.mark.parametrize("name", _kernels.ATTENTION)
+@pytest.mark.parametrize("name", kernels.ATTENTION)
 def test_each_kernel_is_attention(name: str, batch: int, heads: int, tokens: int) -> None:
     q, k, v = parts(batch, tokens, heads)
     found = attend(name, q, k, v)

@@ -21,8 +21,8 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 
 
 def judged(puzzle: Puzzle, states: list[Ball]) -> Verdict:
-    film = as_frames(TASK.film(puzzle, states, contract.SMALL))
-    return TASK.verify(puzzle, contract.views(film), "solve", contract.SMALL)
+    video = as_frames(TASK.render(puzzle, states, contract.SMALL))
+    return TASK.verify(puzzle, contract.views(video), "solve", contract.SMALL)
 
 
 def simulated(puzzle: Puzzle, step: float = 2e-4) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Chess: the mating moves are those of the rules, and only films of one of them pass."""
+"""Chess: the mating moves are those of the rules, and only videos of one of them pass."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from vmevalkit.contract import views
+from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.chess import Chess, Puzzle, State, _moved, _put, _ways
 from vmevalkit.types import Verdict
-from vmevalkit.video import Frame, Frames
 
 # The size at which verifiers look at a 720x480 canvas: the same squares, drawn four times as fast.
 CANVAS = (360, 240)
@@ -38,7 +38,7 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 @lru_cache
 def truth_of(difficulty: int, seed: int = 0) -> Frames:
     puzzle = puzzle_of(difficulty, seed)
-    return as_frames(task().film(puzzle, task().solution(puzzle), CANVAS, COUNT))
+    return as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, COUNT))
 
 
 def judged(puzzle: Puzzle, frames: Frames | list[Frame]) -> Verdict:
@@ -135,17 +135,17 @@ def test_an_independent_solver_finds_the_same_key_of_a_mate_in_two() -> None:
 def test_a_mate_in_two_needs_every_move_in_its_turn() -> None:
     puzzle = puzzle_of(5)
     start, keyed, replied, mated = task().solution(puzzle)
-    films = {
+    videos = {
         "solved": [start, keyed, replied, mated],
         "unfinished": [start, keyed, replied],
         "illegal_move": [start, keyed, replied, State(_moved(replied.board, *puzzle.then[0][::-1]))],
     }
-    assert judged(puzzle, as_frames(task().film(puzzle, films["solved"], CANVAS))).reason == "solved"
-    assert judged(puzzle, as_frames(task().film(puzzle, films["unfinished"], CANVAS))).reason == "unfinished"
-    assert not judged(puzzle, as_frames(task().film(puzzle, films["illegal_move"], CANVAS))).passed
+    assert judged(puzzle, as_frames(task().render(puzzle, videos["solved"], CANVAS))).reason == "solved"
+    assert judged(puzzle, as_frames(task().render(puzzle, videos["unfinished"], CANVAS))).reason == "unfinished"
+    assert not judged(puzzle, as_frames(task().render(puzzle, videos["illegal_move"], CANVAS))).passed
     # White's two moves without Black's between them.
     both = [start, keyed, State(_moved(keyed.board, *puzzle.then[1]))]
-    assert not judged(puzzle, as_frames(task().film(puzzle, both, CANVAS))).passed
+    assert not judged(puzzle, as_frames(task().render(puzzle, both, CANVAS))).passed
 
 
 def test_puzzles_differ_and_mate_in_many_ways() -> None:
@@ -179,11 +179,11 @@ def test_prompts_are_short_and_the_guided_one_names_the_move() -> None:
         assert all(len(text.split()) < 120 and "from the left" in text for text in prompts)
 
 
-# ------------------------------------------------------------------------------------------------------- the films
+# ------------------------------------------------------------------------------------------------------- the videos
 
 
 def played(puzzle: Puzzle, change: Callable[[State], State], steps: int = 12) -> list[Frame]:
-    """The right film with every state after the first changed."""
+    """The right video with every state after the first changed."""
     draw = task().painter(puzzle, CANVAS)
     start, end = task().solution(puzzle)
     way = [task().between(puzzle, start, end, k / steps) for k in range(1, steps)]
@@ -222,7 +222,7 @@ def cheating(puzzle: Puzzle, truth: Frames) -> Iterator[tuple[str, Frames | list
         yield "a pawn appears", played(puzzle, lambda s: s._replace(board=_put(s.board, free[0], "P")))
     for piece, shape in (
         ({"Q": "R", "P": "B"}.get(board[origin], "Q"), "another shape"),
-        (board[origin].lower(), "another colour"),
+        (board[origin].lower(), "another color"),
     ):
         yield shape, played(puzzle, lambda s, p=piece: State(  # type: ignore[misc]
             s.board if s.piece else _put(s.board, target, p), s.piece and p, s.row, s.column))  # fmt: skip
@@ -255,19 +255,19 @@ def soft(frame: Frame, radius: float) -> Frame:
 
 
 @pytest.mark.parametrize(("difficulty", "seed"), [(2, 0), (4, 0)])
-def test_other_right_films_pass(difficulty: int, seed: int) -> None:
+def test_other_right_videos_pass(difficulty: int, seed: int) -> None:
     puzzle, truth = puzzle_of(difficulty, seed), truth_of(difficulty, seed)
     drift = np.array([0.05, -0.03, 0.04]) / COUNT
     both = itertools.pairwise(truth)
-    films: dict[str, Frames | list[Frame]] = {
+    videos: dict[str, Frames | list[Frame]] = {
         "slow": played(puzzle, lambda s: s, 38),
         "pause": [*truth[:9], *[truth[8]] * 10, *truth[9:-10]],
         "smeared": [truth[0], *[((a.astype(float) + b) / 2).astype(np.uint8) for a, b in both]],
         "blurred": [soft(frame, 1.0) for frame in truth],
-        "colours drift": [np.clip(f * (1 + drift * i), 0, 255).astype(np.uint8) for i, f in enumerate(truth)],
+        "colors drift": [np.clip(f * (1 + drift * i), 0, 255).astype(np.uint8) for i, f in enumerate(truth)],
         "camera drifts": [np.roll(f, (round(i / 32), round(i / 14)), (0, 1)) for i, f in enumerate(truth)],
     }
-    for name, frames in films.items():
+    for name, frames in videos.items():
         assert judged(puzzle, frames).passed, (name, judged(puzzle, frames))
 
 
@@ -286,7 +286,7 @@ def test_a_captured_piece_must_go_and_others_must_stay() -> None:
 def test_reasons_say_what_went_wrong() -> None:
     puzzle = puzzle_of(4)
     said = {
-        name: judged(puzzle, as_frames(task().film(puzzle, states, CANVAS))).reason
+        name: judged(puzzle, as_frames(task().render(puzzle, states, CANVAS))).reason
         for name, states in task().cheats(puzzle).items()
     }
     assert said["nearly_no_mate"] == "not_mate"

@@ -1,4 +1,4 @@
-"""Clocks: times worked out with a calendar's arithmetic, and films that try to get past the verifier."""
+"""Clocks: times worked out with a calendar's arithmetic, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.clock import Hands, Puzzle
 from vmevalkit.types import Size, Verdict
-from vmevalkit.video import Frames
 
 CLOCK = TASKS["clock"]
 SMALL: Size = (360, 240)
 TEN_TO_TWO = Puzzle(shows=13 * 60 + 50 - 12 * 60, forward=50)
 
 
-def film(of: Puzzle, states: list[Hands] | None = None, frames: int = 30) -> Frames:
-    return as_frames(CLOCK.film(of, states or CLOCK.solution(of), SMALL, frames))
+def video(of: Puzzle, states: list[Hands] | None = None, frames: int = 30) -> Frames:
+    return as_frames(CLOCK.render(of, states or CLOCK.solution(of), SMALL, frames))
 
 
 def verdict(of: Puzzle, frames: Frames) -> Verdict:
@@ -69,15 +69,15 @@ def test_unsteady_hands_pass_and_hands_that_part_fail() -> None:
         first,
         *(h._replace(short=h.short + rng.uniform(-3, 3), long=h.long + rng.uniform(-5, 5)) for h in steady),
     ]
-    assert verdict(TEN_TO_TWO, film(TEN_TO_TWO, [*uneven, last])).passed
+    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, [*uneven, last])).passed
     late = [first, *(h._replace(short=first.short) for h in steady), last]
-    assert verdict(TEN_TO_TWO, film(TEN_TO_TWO, late)).reason == "uncoupled"
+    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, late)).reason == "uncoupled"
     reverse = [first, *steady[:5], *steady[3:0:-1], *steady[1:], last]
-    assert verdict(TEN_TO_TWO, film(TEN_TO_TWO, reverse)).reason == "backwards"
+    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, reverse)).reason == "backwards"
 
 
 def test_a_turning_face_an_extra_hand_and_a_broken_hand_fail() -> None:
-    right = film(TEN_TO_TWO)
+    right = video(TEN_TO_TWO)
     assert verdict(TEN_TO_TWO, right).passed
     whole = np.stack([turned(right[0], 300 * i / 29) for i in range(30)])
     assert not verdict(TEN_TO_TWO, whole).passed
@@ -92,7 +92,7 @@ def test_a_turning_face_an_extra_hand_and_a_broken_hand_fail() -> None:
 
 
 def test_a_hand_that_stays_behind_as_well_fails() -> None:
-    right = film(TEN_TO_TWO)
+    right = video(TEN_TO_TWO)
     both = np.minimum(right, right[0])
     assert verdict(TEN_TO_TWO, both).reason in {"two_agents", "extra_object"}
     leaps = right[[0, 0, 0, *([14] * 10), *([29] * 10)]]

@@ -9,29 +9,29 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks._vision import view_size
 from vmevalkit.tasks.base import TASKS
+from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import MODES
 
 DIFFICULTIES = range(1, 6)
 SEEDS = range(3)
 
 
-# What models and lazy programs do most; all films are tried by `make audit`.
+# What models and lazy programs do most; all videos are tried by `make audit`.
 COMMON = ("ground_truth", "blended", "still", "crossfade", "wipe_right", "cut_half_way", "reversed")
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("name", TASKS)
-def test_right_films_pass_and_cheap_films_fail(name: str, difficulty: int) -> None:
-    """Each family meets every film at one difficulty and the commonest ones at the others."""
+def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> None:
+    """Each family meets every video at one difficulty and the commonest ones at the others."""
     task = TASKS[name]
     every = list(TASKS).index(name) % len(DIFFICULTIES) + 1 == difficulty
     seed = 20 + difficulty
     # guided differs from solve in the prompt alone.
     trials = [
-        *contract.try_films(task, difficulty, "solve", seed, names=() if every else COMMON),
-        *contract.try_films(task, difficulty, "hold", seed, names=COMMON),
+        *contract.try_videos(task, difficulty, "solve", seed, names=() if every else COMMON),
+        *contract.try_videos(task, difficulty, "hold", seed, names=COMMON),
     ]
     broken = [str(trial) for trial in trials if not trial.kept]
     assert not broken, "\n".join(broken)
@@ -40,7 +40,7 @@ def test_right_films_pass_and_cheap_films_fail(name: str, difficulty: int) -> No
 @pytest.mark.parametrize("name", TASKS)
 def test_pictures_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
     names = ("ground_truth", "black", "white", "noise", "still_with_noise")
-    trials = contract.try_films(TASKS[name], 3, "hold", 53, (96, 96), names=names)
+    trials = contract.try_videos(TASKS[name], 3, "hold", 53, (96, 96), names=names)
     broken = [str(trial) for trial in trials if not trial.kept]
     assert not broken, "\n".join(broken)
 
@@ -49,7 +49,7 @@ def test_pictures_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> Non
 def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
     """255 steps of light over 400 frames."""
     for mode in ("solve", "hold"):
-        (trial,) = contract.try_films(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))  # type: ignore[arg-type]
+        (trial,) = contract.try_videos(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))  # type: ignore[arg-type]
         assert trial.kept, str(trial)
 
 
@@ -79,13 +79,13 @@ def test_a_family_has_an_illegal_way_and_a_nearly_right_one_at_each_difficulty(n
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_solution_film_shows_every_step_twice(name: str) -> None:
+def test_solution_video_shows_every_step_twice(name: str) -> None:
     task = TASKS[name]
     for difficulty in DIFFICULTIES:
         puzzle = contract.puzzle_of(task, difficulty, difficulty)
         states = task.solution(puzzle)
         for count in (49, 17) if difficulty <= 2 else (49,):
-            frames = list(task.film(puzzle, states, contract.SMALL, count))
+            frames = list(task.render(puzzle, states, contract.SMALL, count))
             changes = sum(not (a == b).all() for a, b in itertools.pairwise(frames))
             assert len(frames) == count
             assert changes >= 2 * (len(states) - 1), f"{name} {difficulty}: {changes} changes in {count} frames"
@@ -93,7 +93,7 @@ def test_solution_film_shows_every_step_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_questions_of_one_set_are_different_and_plans_grow(name: str) -> None:
-    from vmevalkit.runner.questions import _choose
+    from vmevalkit.runner.make import _choose
 
     task = TASKS[name]
     lengths = []
@@ -133,19 +133,19 @@ def test_other_canvases_are_judged_too(name: str) -> None:
     for size, difficulty in (((96, 96), 1), ((512, 512), 3), ((832, 480), 4)):
         puzzle = contract.puzzle_of(task, difficulty, 0)
         states = task.solution(puzzle)
-        films = {
-            True: contract.as_frames(task.film(puzzle, states, size)),
-            False: contract.as_frames(task.film(puzzle, [states[0], states[0]], size)),
+        videos = {
+            True: contract.as_frames(task.render(puzzle, states, size)),
+            False: contract.as_frames(task.render(puzzle, [states[0], states[0]], size)),
         }
-        for passes, frames in films.items():
+        for passes, frames in videos.items():
             verdict = task.verify(puzzle, contract.views(frames), "solve", size)
             assert verdict.passed == passes, f"{name} at {size}: {verdict}"
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_drawing_at_the_size_of_the_view_is_the_drawing_made_small(name: str) -> None:
-    """Verifiers draw what they expect at the size of the view: it must be what the film shows there."""
-    from vmevalkit.tasks._vision import to_view
+    """Verifiers draw what they expect at the size of the view: it must be what the video shows there."""
+    from vmevalkit.tasks.toolkit.vision import to_view
 
     task = TASKS[name]
     puzzle = contract.puzzle_of(task, 3, 0)

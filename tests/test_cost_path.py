@@ -1,4 +1,4 @@
-"""Cheapest way: another solver, other right films, and films that try to get past the verifier."""
+"""Cheapest way: another solver, other right videos, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
 
 
 def verdict(of: Puzzle, places: list[tuple[float, float]], frames: int = 49) -> Verdict:
-    film = TASK.film(of, [Moment(place) for place in places], CANVAS, frames)
-    return TASK.verify(of, contract.views(as_frames(film)), canvas=CANVAS)
+    video = TASK.render(of, [Moment(place) for place in places], CANVAS, frames)
+    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
 
 
 def relaxed(of: Puzzle) -> dict[Cell, int]:
@@ -109,7 +109,7 @@ def test_aslant_and_around_the_board_fail() -> None:
 
 def test_a_disc_that_eats_the_dots_fails() -> None:
     of = puzzle(4, 1)
-    frames = as_frames(TASK.film(of, TASK.solution(of), CANVAS))
+    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
     blank = of.model_copy(update={"dots": tuple(tuple(min(n, 1) for n in row) for row in of.dots)})
     bare = TASK.painter(blank, CANVAS)(TASK.solution(of)[-1])
     moved = (frames != frames[0]).any(3)

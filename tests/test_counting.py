@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._cells import Board, changed
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.counting import Counting, Puzzle
+from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
 
 CANVAS = (360, 240)
@@ -25,25 +25,25 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 
 
 def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
-    film = as_frames(task().film(puzzle, boards, CANVAS, count))
-    return task().verify(puzzle, views(film), "solve", CANVAS)
+    video = as_frames(task().render(puzzle, boards, CANVAS, count))
+    return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_the_total_is_the_number_of_figures_that_the_prompt_names(difficulty: int) -> None:
     for seed in range(10):
         puzzle = puzzle_of(difficulty, seed)
-        named = [i for i, it in enumerate(puzzle.figures) if f" {it.colour} {it.shape}" in task().phrasings(puzzle)[0]]
+        named = [i for i, it in enumerate(puzzle.figures) if f" {it.color} {it.shape}" in task().phrasings(puzzle)[0]]
         *rings, total = task().goal(puzzle)
         assert [i for i, look in enumerate(rings) if look] == named
         assert total == len(named) >= 2
 
 
-def test_higher_difficulties_have_figures_that_share_the_colour_or_the_shape() -> None:
+def test_higher_difficulties_have_figures_that_share_the_color_or_the_shape() -> None:
     for seed in range(10):
         puzzle = puzzle_of(4, seed)
         others = {(it.colour, it.shape) for it in puzzle.figures} - {(puzzle.colour, puzzle.shape)}
-        assert sum(colour == puzzle.colour or shape == puzzle.shape for colour, shape in others) >= 3
+        assert sum(color == puzzle.colour or shape == puzzle.shape for color, shape in others) >= 3
 
 
 def test_sizes_follow_the_difficulty() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from vmevalkit import contract, store
+from vmevalkit.media import load_image
 from vmevalkit.models.base import MODELS
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import Score
-from vmevalkit.video import load_image
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,8 +41,8 @@ def test_the_page_about_tasks_makes_a_task_that_keeps_its_contract(tmp_path: Pat
         task = TASKS["shuttle"]
         trials: list[contract.Trial] = []
         for difficulty in range(1, 6):
-            trials += contract.try_films(task, difficulty, "solve", 0)
-            trials += contract.try_films(task, difficulty, "hold", 0)
+            trials += contract.try_videos(task, difficulty, "solve", 0)
+            trials += contract.try_videos(task, difficulty, "hold", 0)
             transform = contract.TRANSFORMS[3 * difficulty]
             trials += contract.try_transform(task, difficulty, "solve", 0, transform, ("ground_truth", "crossfade"))
         broken = [str(trial) for trial in trials if not trial.kept]
@@ -70,18 +70,18 @@ def test_a_task_in_a_file_of_ones_own_goes_through_every_stage(tmp_path: Path) -
     assert [score.passed for score in scores] == [True, True]
 
 
-def test_check_shows_the_frames_of_a_film_that_breaks_the_contract(
+def test_check_shows_the_frames_of_a_video_that_breaks_the_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = code_of("add-a-task.md")
     # A verifier that lets the disc fly breaks its contract.
     file = tmp_path / "flying.py"
     file.write_text(code.replace("abs(b[1]) > 0.35", "abs(b[1]) > 35").replace('"shuttle"', '"flying"'))
-    # Two films will do; all of them are the business of the tests above.
+    # Two videos will do; all of them are the business of the tests above.
     monkeypatch.setattr(contract, "TRANSFORMS", ())
     wanted = {"over_the_top", "ground_truth"}
-    films = contract.films
-    monkeypatch.setattr(contract, "films", lambda *a: (film for film in films(*a) if film.name in wanted))
+    videos = contract.videos
+    monkeypatch.setattr(contract, "videos", lambda *a: (video for video in videos(*a) if video.name in wanted))
     try:
         problems = contract.check("task", str(file), seeds=1, pictures=tmp_path / "check")
     finally:

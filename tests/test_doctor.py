@@ -152,7 +152,7 @@ def test_no_gpu_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def card() -> ModelCard:
     return ModelCard(
-        name="large", family="test", wrapper="vmevalkit.models.replay_inference:BaselineWrapper", service="",
+        name="large", family="test", wrapper="vmevalkit.models.baselines_inference:BaselineWrapper", service="",
         model="x", about=".", packages=("json",), environment="large", revision="abc", download_gb=20.0,
         memory_gib={"resident": 30.0, "sequential": 5.0},
     )  # fmt: skip
@@ -186,7 +186,7 @@ def test_memory_decides(card: ModelCard) -> None:
     assert "the GPU has 4" in verdict(card, gpu_gib=4.0).what
     assert verdict(card, gpu_gib=6.0).ok
     assert "the CPU would need about 37 GiB of memory" in verdict(card, gpu_gib=None, host_gib=16.0).what
-    assert verdict(card, gpu_gib=None, host_gib=64.0).what == "can run, on the CPU, hours a film"
+    assert verdict(card, gpu_gib=None, host_gib=64.0).what == "can run, on the CPU, hours a video"
 
 
 def test_disk_decides(card: ModelCard) -> None:

@@ -1,4 +1,4 @@
-"""Flow connect: an independent search for other answers, and films that try to get past the verifier."""
+"""Flow connect: an independent search for other answers, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks._draw import HUES
-from vmevalkit.tasks._strokes import Lines
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.flow_connect import Cell, Puzzle, _count
+from vmevalkit.tasks.toolkit.draw import HUES
+from vmevalkit.tasks.toolkit.strokes import Lines
 from vmevalkit.types import Size, Verdict
-from vmevalkit.video import Frames
 
 FLOW = TASKS["flow_connect"]
 SMALL: Size = (360, 240)
@@ -24,8 +24,8 @@ def puzzle(difficulty: int, seed: int = 0) -> Puzzle:
     return found
 
 
-def film(of: Puzzle, states: list[Lines] | None = None) -> Frames:
-    return as_frames(FLOW.film(of, states or FLOW.solution(of), SMALL))
+def video(of: Puzzle, states: list[Lines] | None = None) -> Frames:
+    return as_frames(FLOW.render(of, states or FLOW.solution(of), SMALL))
 
 
 def verdict(of: Puzzle, frames: Frames) -> Verdict:
@@ -83,17 +83,17 @@ def test_any_order_and_either_end_pass_but_half_a_line_may_not_wait() -> None:
     none, full, back = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)
     mixed = [Lines(tuple((back if i % 2 else full) if i >= n else none for i in range(count)))
              for n in range(count, -1, -1)]  # fmt: skip
-    assert verdict(of, film(of, mixed)).passed
+    assert verdict(of, video(of, mixed)).passed
     waits = [path[0], Lines(((0.5, 0.0), *path[0].drawn[1:])), Lines(((0.5, 0.0), full, *path[0].drawn[2:])),
              Lines((full, full, *path[0].drawn[2:])), *path[len(path) // 2 :]]  # fmt: skip
-    assert not verdict(of, film(of, [*waits[:4], *mixed[-1:]])).passed
+    assert not verdict(of, video(of, [*waits[:4], *mixed[-1:]])).passed
     both_ends = [path[0], *(Lines(((x, x), *path[0].drawn[1:])) for x in (0.25, 0.5))]
-    assert not verdict(of, film(of, [*both_ends, *path[1:]])).passed
+    assert not verdict(of, video(of, [*both_ends, *path[1:]])).passed
 
 
-def test_a_line_in_another_colour_or_a_gap_fails() -> None:
+def test_a_line_in_another_color_or_a_gap_fails() -> None:
     of = puzzle(2, 3)
-    right = film(of)
+    right = video(of)
     other = next(name for name in ("blue", "green", "purple") if name not in of.colours)
     painted = right.copy()
     drawn = (right != right[0]).any(3) & (np.abs(right.astype(int) - HUES[of.colours[0]]).sum(3) < 60)

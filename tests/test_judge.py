@@ -26,7 +26,7 @@ from tests.conftest import Experiment
 from vmevalkit import store
 from vmevalkit.cli import main
 from vmevalkit.errors import ConfigError, UsageError
-from vmevalkit.runner.scoring import iter_score
+from vmevalkit.runner.score import iter_score
 from vmevalkit.scorers.judge import Answer, Details, JudgeConfig, Vote, choose_frames
 from vmevalkit.tasks.base import CRITERIA, REASONS, TASKS, criteria_of
 from vmevalkit.types import Score
@@ -151,12 +151,12 @@ def pictures(request: dict[str, Any]) -> dict[str, Image.Image]:
 
 
 def _looks_right(request: dict[str, Any]) -> bool:
-    """Whether some frame of the film looks like the end of the right answer."""
+    """Whether some frame of the video looks like the end of the right answer."""
     shown = pictures(request)
     right = shown["the end of one right answer"]
-    frames = [image for label, image in shown.items() if label.startswith("film frame")]
+    frames = [image for label, image in shown.items() if label.startswith("video frame")]
     for label, image in shown.items():
-        if label.startswith("frames of the film"):
+        if label.startswith("frames of the video"):
             tiles = [(x, y) for y in range(25, image.height - 200, 284) for x in range(3, image.width - 200, 390)]
             frames = [image.crop((x, y, x + 384, y + 256)) for x, y in tiles]
     target = np.asarray(right.resize((96, 64), Image.Resampling.BOX).convert("L"), dtype=float)
@@ -180,7 +180,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def one(experiment: Experiment, tmp_path: Path) -> Path:
-    """A folder with one question and replay's film of it."""
+    """A folder with one question and replay's video of it."""
     for name in ("questions", "outputs/replay"):
         source = experiment.root / name / "maze_task" / "maze_0000"
         shutil.copytree(source, tmp_path / name / "maze_task" / "maze_0000")
@@ -205,7 +205,7 @@ def details(root: Path, model: str = "replay") -> Details:
 # ------------------------------------------------------------------------------------------------------- what is asked
 
 
-def test_a_right_film_passes_and_a_still_one_does_not(experiment: Experiment, tmp_path: Path, server: Server) -> None:
+def test_a_right_video_passes_and_a_still_one_does_not(experiment: Experiment, tmp_path: Path, server: Server) -> None:
     shutil.copytree(experiment.questions, tmp_path / "questions")
     for model in ("replay", "still"):
         shutil.copytree(experiment.outputs / model, tmp_path / "outputs" / model)
@@ -222,10 +222,10 @@ def test_a_right_film_passes_and_a_still_one_does_not(experiment: Experiment, tm
 def test_a_request_shows_puzzle_answer_and_frames_and_says_what_counts(one: Path, server: Server, layout: str) -> None:
     judge(one, server, layout=layout, votes=3)
     labels = [sorted(pictures(request)) for request in server.requests]
-    film = [label for label in labels[0] if "film frame" in label]
-    assert len(film) == (6 if layout == "images" else 0)
+    video = [label for label in labels[0] if "video frame" in label]
+    assert len(video) == (6 if layout == "images" else 0)
     assert "the end of one right answer" in labels[0]
-    assert "the puzzle: the first frame that the film must start from" in labels[0]
+    assert "the puzzle: the first frame that the video must start from" in labels[0]
     assert labels[0] == labels[1] == labels[2], "each vote sees the same pictures"
     orders = {tuple(pictures(request)) for request in server.requests} | {
         vote.order for vote in details(one).votes
@@ -239,7 +239,7 @@ def test_a_request_shows_puzzle_answer_and_frames_and_says_what_counts(one: Path
     schema = server.requests[0]["response_format"]["json_schema"]["schema"]
     assert schema["additionalProperties"] is False
     assert set(schema["required"]) == set(schema["properties"]) == set(Answer.model_fields)
-    assert "replay" not in json.dumps(server.requests), "the judge does not know whose film it sees"
+    assert "replay" not in json.dumps(server.requests), "the judge does not know whose video it sees"
 
 
 def test_the_order_of_the_pictures_is_that_of_the_seed(one: Path, server: Server) -> None:
@@ -254,7 +254,7 @@ def test_the_order_of_the_pictures_is_that_of_the_seed(one: Path, server: Server
 def test_the_tile_of_each_frame_has_its_own_label(one: Path, server: Server) -> None:
     judge(one, server, layout="sheet")
     shown = pictures(server.requests[0])
-    [sheet] = [image for label, image in shown.items() if label.startswith("frames of the film")]
+    [sheet] = [image for label, image in shown.items() if label.startswith("frames of the video")]
     assert sheet.size == (2 * 390, 3 * 284)
     assert sorted(details(one).votes[0].order) == list(details(one).frames)
 
@@ -270,9 +270,9 @@ def test_the_tile_of_each_frame_has_its_own_label(one: Path, server: Server) -> 
 def test_frames_run_from_first_to_last_and_are_no_more_than_asked(
     count: int, fps: float, rate: float, most: int, sampling: str
 ) -> None:
-    film = np.random.default_rng(count).integers(0, 255, (count, 4, 4, 3), dtype=np.uint8)
+    video = np.random.default_rng(count).integers(0, 255, (count, 4, 4, 3), dtype=np.uint8)
     config = JudgeConfig(model="m", fps=rate, frames=most, sampling=sampling)  # type: ignore[arg-type]
-    chosen = choose_frames(film, fps, config)
+    chosen = choose_frames(video, fps, config)
     assert list(chosen) == sorted(set(chosen))
     assert (chosen[0], chosen[-1]) == (0, count - 1)
     assert len(chosen) <= most
@@ -282,14 +282,14 @@ def test_frames_run_from_first_to_last_and_are_no_more_than_asked(
 
 
 def test_four_frames_a_second_are_taken_and_key_frames_lie_where_something_happens() -> None:
-    film = np.zeros((49, 8, 8, 3), np.uint8)
-    film[20:30] = np.arange(0, 200, 20, dtype=np.uint8)[:, None, None, None]
-    film[30:] = 180
-    every = choose_frames(film, 8.0, JudgeConfig(model="m", frames=30))
+    video = np.zeros((49, 8, 8, 3), np.uint8)
+    video[20:30] = np.arange(0, 200, 20, dtype=np.uint8)[:, None, None, None]
+    video[30:] = 180
+    every = choose_frames(video, 8.0, JudgeConfig(model="m", frames=30))
     assert every == tuple(range(0, 49, 2))
-    keys = choose_frames(film, 8.0, JudgeConfig(model="m", frames=6, sampling="keyframes"))
+    keys = choose_frames(video, 8.0, JudgeConfig(model="m", frames=6, sampling="keyframes"))
     assert all(20 <= i <= 30 for i in keys[1:-1])
-    assert choose_frames(film[:10], 8.0, JudgeConfig(model="m", sampling="keyframes")) == (0, 9)
+    assert choose_frames(video[:10], 8.0, JudgeConfig(model="m", sampling="keyframes")) == (0, 9)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -446,7 +446,7 @@ def test_a_failed_call_is_never_final_and_what_was_answered_is_not_paid_again(on
 def test_nothing_is_paid_for_twice(one: Path, server: Server) -> None:
     shutil.copytree(one / "outputs/replay", one / "outputs/twin")
     judge(one, server, votes=3, concurrency=4)
-    assert len(server.requests) == 3, "two models with the same film, also at the same time"
+    assert len(server.requests) == 3, "two models with the same video, also at the same time"
     judge(one, server, votes=3)
     shutil.rmtree(one / "scores")
     assert all(score.passed for score in judge(one, server, votes=3))
@@ -592,7 +592,7 @@ def test_the_judge_keeps_the_contract_of_scorers(
     [
         ({"judge_model": None}, UsageError, "the judge needs a model"),
         ({"settings": {"votes": 4}}, ConfigError, "an odd number"),
-        ({"settings": {"colour": 4}}, ConfigError, "colour"),
+        ({"settings": {"color": 4}}, ConfigError, "color"),
         ({"limit_cost": 3.0}, ConfigError, "price_input"),
         ({"judge_url": "ftp://x"}, ConfigError, "url"),
         ({"judge_url": None}, UsageError, "no key for the judge"),

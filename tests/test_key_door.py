@@ -1,4 +1,4 @@
-"""Key and door: an independent search, other right films, and films that try to get past the verifier."""
+"""Key and door: an independent search, other right videos, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
 
 
 def verdict(of: Puzzle, states: list[Moment], frames: int = 49) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.film(of, states, CANVAS, frames))), canvas=CANVAS)
+    return TASK.verify(of, contract.views(as_frames(TASK.render(of, states, CANVAS, frames))), canvas=CANVAS)
 
 
 def walk(of: Puzzle, a: tuple[int, int], b: tuple[int, int], closed: set[tuple[int, int]]) -> int | None:
@@ -106,15 +106,15 @@ def test_nothing_is_reached_through_a_wall() -> None:
     assert tried
 
 
-def test_half_open_doors_and_doors_of_another_colour_are_no_open_doors() -> None:
+def test_half_open_doors_and_doors_of_another_color_are_no_open_doors() -> None:
     of = puzzle(2, 3)
     path = TASK.solution(of)
     ajar = [m._replace(shown=(m.shown[0], max(m.shown[1], 0.75))) for m in path]
     assert not verdict(of, ajar).passed
-    frames = as_frames(TASK.film(of, path, CANVAS))
+    frames = as_frames(TASK.render(of, path, CANVAS))
     door = (np.abs(frames[0].astype(int) - frames[-1]).max(2) > 30)[None, :, :, None]
-    grey = np.broadcast_to(frames.mean(3, keepdims=True).astype(np.uint8), frames.shape)
-    assert not TASK.verify(of, contract.views(np.where(door, grey, frames)), canvas=CANVAS).passed
+    gray = np.broadcast_to(frames.mean(3, keepdims=True).astype(np.uint8), frames.shape)
+    assert not TASK.verify(of, contract.views(np.where(door, gray, frames)), canvas=CANVAS).passed
 
 
 @pytest.mark.parametrize("seed", range(3))

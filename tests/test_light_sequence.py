@@ -1,4 +1,4 @@
-"""Light sequence: the arrows name one way to the star, and only films that light it lamp by lamp pass."""
+"""Light sequence: the arrows name one way to the star, and only videos that light it lamp by lamp pass."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._cells import Board, changed
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.light_sequence import LightSequence, Puzzle
+from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
 
 CANVAS = (360, 240)
@@ -27,8 +27,8 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 
 
 def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
-    film = as_frames(task().film(puzzle, boards, CANVAS, count))
-    return task().verify(puzzle, views(film), "solve", CANVAS)
+    video = as_frames(task().render(puzzle, boards, CANVAS, count))
+    return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
 def pointed_at(puzzle: Puzzle, lamp: int) -> int:

@@ -19,10 +19,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from vmevalkit import defaults, video
+from vmevalkit import defaults, media
 from vmevalkit.cli import main
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, QuestionError, UnknownName, WeightsError
-from vmevalkit.models import MODELS, _diffusers, _weights
+from vmevalkit.models import MODELS
 from vmevalkit.models.base import Request
 from vmevalkit.models.cogvideox_inference import (
     CogVideoXConfig,
@@ -31,6 +31,8 @@ from vmevalkit.models.cogvideox_inference import (
     GenerationResult,
     weights_status,
 )
+from vmevalkit.models.diffusers import checkpoint as _weights
+from vmevalkit.models.diffusers import pipeline as _diffusers
 from vmevalkit.types import Provenance
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +52,7 @@ def _script() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small checkpoint for each catalogue entry, called like the entry."""
+    """A folder with a small checkpoint for each catalog entry, called like the entry."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
     # Two threads on cores that other test processes use wait for each other most of the time.
@@ -82,7 +84,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def wrappers(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, CogVideoXWrapper]:
     """The tiny models, loaded once."""
-    return {name: make_wrapper(name, weights, tmp_path_factory.mktemp("films")) for name in TINY}
+    return {name: make_wrapper(name, weights, tmp_path_factory.mktemp("videos")) for name in TINY}
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, weights: Path) -> list[dict[str, Any]
 
 
 def make_wrapper(name: str, weights: Path | None, folder: Path, **settings: Any) -> CogVideoXWrapper:
-    """As the runner makes it: the catalogue's settings, then the user's."""
+    """As the runner makes it: the catalog's settings, then the user's."""
     card = MODELS[name]
     given = {"weights": weights} if weights else {}
     return CogVideoXWrapper(card.model, folder, name=name, **{**card.args, **given, **settings})
@@ -119,14 +121,14 @@ def config(name: str, **settings: Any) -> CogVideoXConfig:
     return CogVideoXConfig.model_validate({"model": MODELS[name].model, **settings})
 
 
-def film_of(answer: dict[str, Any]) -> Provenance:
+def video_of(answer: dict[str, Any]) -> Provenance:
     assert answer["success"], answer["error"]
     provenance = GenerationResult.model_validate(answer).provenance
     assert provenance is not None
     return provenance
 
 
-# ---------------------------------------------------------------------------------------------- catalogue, settings
+# ---------------------------------------------------------------------------------------------- catalog, settings
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def film_of(answer: dict[str, Any]) -> Provenance:
     [(FULL[0], (720, 480), 49, 8), (FULL[1], (1360, 768), 81, 16), (TINY[0], (96, 64), 49, 8),
      (TINY[1], (112, 64), 81, 16)],
 )  # fmt: skip
-def test_catalogue(name: str, size: tuple[int, int], frames: int, fps: int) -> None:
+def test_catalog(name: str, size: tuple[int, int], frames: int, fps: int) -> None:
     card = MODELS[name]
     settings = config(name)
     assert (settings.width, settings.height) == card.size == size
@@ -143,7 +145,7 @@ def test_catalogue(name: str, size: tuple[int, int], frames: int, fps: int) -> N
     assert settings.seconds == frames / fps
     assert f"{frames / fps:.4g} s" in card.description
     assert ("random" in card.description) == (name in TINY)
-    assert card.licence
+    assert card.license
     assert card.when
     assert card.environment in FULL
     assert set(card.memory_gib) <= set(_diffusers.PLANS)
@@ -215,7 +217,7 @@ def test_duration_chooses_the_frame_count(name: str, duration: float, frames: in
     assert config(name).override(duration, {}).num_frames == frames
 
 
-def test_options_of_one_film() -> None:
+def test_options_of_one_video() -> None:
     base = config(FULL[1])
     assert base.override(10, {"num_frames": 33}).num_frames == 33
     assert base.override(10, {"fps": 8}).num_frames == 81
@@ -231,13 +233,13 @@ def test_options_of_one_film() -> None:
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_the_catalogue_reaches_the_pipeline(
+def test_the_catalog_reaches_the_pipeline(
     name: str, calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
 ) -> None:
     import torch
 
     card = MODELS[name]
-    film = film_of(make_wrapper(name, weights, tmp_path).generate(picture, PROMPT))
+    video = video_of(make_wrapper(name, weights, tmp_path).generate(picture, PROMPT))
     call = calls[0]
     assert (call["width"], call["height"]) == card.size == call["image"].size
     assert call["num_frames"] == card.frames
@@ -247,7 +249,7 @@ def test_the_catalogue_reaches_the_pipeline(
     assert call["generator"].device.type == "cpu"
     assert torch.equal(call["generator"].get_state(), torch.Generator().manual_seed(42).get_state())
     assert call["prompt_embeds"].shape == call["negative_prompt_embeds"].shape == (1, 226, 32)
-    assert (film.size, film.frames, film.fps, film.video_seconds) == (
+    assert (video.size, video.frames, video.fps, video.video_seconds) == (
         card.size,
         card.frames,
         card.fps,
@@ -261,21 +263,23 @@ def test_explicit_settings_reach_the_pipeline(
     import torch
 
     wrapper = make_wrapper(FULL[1], weights, tmp_path, guidance_scale=3.5)
-    film = film_of(wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=768, height=768))
+    video = video_of(
+        wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=768, height=768)
+    )
     call = calls[0]
     assert (call["width"], call["height"], call["num_frames"]) == (768, 768, 161)
     assert (call["num_inference_steps"], call["guidance_scale"]) == (3, 3.5)
     assert torch.equal(call["generator"].get_state(), torch.Generator().manual_seed(7).get_state())
-    assert (film.size, film.frames, film.seed) == ((768, 768), 161, 7)
-    assert "10 s were asked for; cogvideox1.5-5b-i2v answers 161 frames at 16 fps, 10.06 s" in film.notes
+    assert (video.size, video.frames, video.seed) == ((768, 768), 161, 7)
+    assert "10 s were asked for; cogvideox1.5-5b-i2v answers 161 frames at 16 fps, 10.06 s" in video.notes
 
 
-def test_each_film_has_a_new_generator(
+def test_each_video_has_a_new_generator(
     calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
 ) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path)
     for _ in range(2):
-        film_of(wrapper.generate(picture, PROMPT))
+        video_of(wrapper.generate(picture, PROMPT))
     first, second = (call["generator"] for call in calls)
     assert first is not second
 
@@ -284,11 +288,11 @@ def test_each_film_has_a_new_generator(
 def test_fit(fit: str, calls: list[dict[str, Any]], weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "square.png"
     Image.new("RGB", (100, 100), "white").save(path)
-    film = film_of(make_wrapper(TINY[0], weights, tmp_path, fit=fit).generate(path, PROMPT))
-    assert film.geometry.fit == fit
-    assert (film.geometry.canvas, film.geometry.frame) == ((100, 100), (96, 64))
+    video = video_of(make_wrapper(TINY[0], weights, tmp_path, fit=fit).generate(path, PROMPT))
+    assert video.geometry.fit == fit
+    assert (video.geometry.canvas, video.geometry.frame) == ((100, 100), (96, 64))
     box = {"letterbox": (64, 64), "stretch": (96, 64), "crop": (96, 96)}[fit]
-    assert (film.geometry.width, film.geometry.height) == box
+    assert (video.geometry.width, video.geometry.height) == box
     assert calls[0]["image"].size == (96, 64)
 
 
@@ -311,7 +315,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, Image.Image], None]]] = {
     "alpha": (".png", _save_alpha),
     "palette": (".png", lambda path, image: image.quantize(8).save(path)),
     "cmyk": (".jpg", lambda path, image: image.convert("CMYK").save(path, quality=100)),
-    "grey": (".png", lambda path, image: image.convert("L").save(path)),
+    "gray": (".png", lambda path, image: image.convert("L").save(path)),
     "16 bit": (
         ".png",
         lambda path, image: Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path),
@@ -327,10 +331,10 @@ def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, 
     image.paste((200, 40, 40), (16, 16, 80, 48))
     path = tmp_path / f"image{suffix}"
     save(path, image)
-    film_of(make_wrapper(TINY[0], weights, tmp_path).generate(path, PROMPT))
+    video_of(make_wrapper(TINY[0], weights, tmp_path).generate(path, PROMPT))
     placed = np.asarray(calls[0]["image"]).astype(int)
     assert placed.shape == (64, 96, 3)
-    box = (200, 40, 40) if kind not in ("grey", "16 bit") else (87, 87, 87)
+    box = (200, 40, 40) if kind not in ("gray", "16 bit") else (87, 87, 87)
     assert np.abs(placed[16, 24] - box).max() <= 12
     assert np.abs(placed[50, 80] - 255).max() <= 3
 
@@ -339,22 +343,22 @@ def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, 
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_real_films(name: str, wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+def test_real_videos(name: str, wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
     card = MODELS[name]
     answer = wrappers[name].generate(picture, PROMPT, output_filename="a.mp4", num_inference_steps=2)
-    film = film_of(answer)
-    info = video.probe(answer["video_path"])
+    video = video_of(answer)
+    info = media.probe(answer["video_path"])
     assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
     assert (info.codec, info.pixel_format) == ("h264", "yuv420p")
-    assert film.settings["num_inference_steps"] == 2
-    assert film.weights["random"] is True
-    assert any("random" in note for note in film.notes)
+    assert video.settings["num_inference_steps"] == 2
+    assert video.weights["random"] is True
+    assert any("random" in note for note in video.notes)
 
     again = wrappers[name].generate(picture, PROMPT, output_filename="b.mp4", num_inference_steps=2)
     other = wrappers[name].generate(picture, PROMPT, output_filename="c.mp4", num_inference_steps=2, seed=43)
-    films = [Path(a["video_path"]).read_bytes() for a in (answer, again, other)]
-    assert films[0] == films[1]
-    assert films[0] != films[2]
+    videos = [Path(a["video_path"]).read_bytes() for a in (answer, again, other)]
+    assert videos[0] == videos[1]
+    assert videos[0] != videos[2]
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -365,12 +369,12 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, pictur
 
     settings = config(name, weights=weights)
     service = CogVideoXService(settings.model, weights=weights)
-    request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
     ours = np.stack(list(service.generate(request, num_inference_steps=2).frames))
 
     plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **_diffusers.dtype_argument(torch.float32))
     plain.set_progress_bar_config(disable=True)
-    image, _ = video.place(request.image, (settings.width, settings.height))
+    image, _ = media.place(request.image, (settings.width, settings.height))
     pictures = plain(
         image=image,
         prompt=PROMPT,
@@ -385,34 +389,34 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, pictur
 
 
 def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
-    film = film_of(
+    video = video_of(
         wrappers[TINY[1]].generate(picture, PROMPT, num_frames=17, width=64, height=80, num_inference_steps=1)
     )
-    assert (film.size, film.frames) == ((64, 80), 17)
+    assert (video.size, video.frames) == ((64, 80), 17)
 
 
 def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
-    film = film_of(wrappers[TINY[0]].generate(picture, PROMPT, duration=10, num_inference_steps=1))
-    assert film.video_seconds == 6.125
-    assert "10 s were asked for; cogvideox-tiny-random answers 49 frames at 8 fps, 6.125 s" in film.notes
+    video = video_of(wrappers[TINY[0]].generate(picture, PROMPT, duration=10, num_inference_steps=1))
+    assert video.video_seconds == 6.125
+    assert "10 s were asked for; cogvideox-tiny-random answers 49 frames at 8 fps, 6.125 s" in video.notes
 
 
 def test_provenance(wrappers: dict[str, CogVideoXWrapper], picture: Path, weights: Path) -> None:
-    film = film_of(wrappers[TINY[0]].generate(picture, PROMPT, num_inference_steps=1, seed=5))
-    assert film.seed == 5
-    assert film.weights["fingerprint"] == _weights.fingerprint(weights / TINY[0])
-    assert film.weights["folder"] == str(weights / TINY[0])
-    assert {"repository", "revision"} <= set(film.weights)
-    assert set(film.seconds) == {"load", "encode", "denoise", "decode", "write"}
-    assert min(film.seconds.values()) >= 0
-    assert film.settings["guidance_scale"] == 6.0
-    assert film.settings["dtype"] == "float32"
-    assert film.settings["scheduler"] == "CogVideoXDDIMScheduler"
-    assert (film.settings["speed"], film.settings["attention"]) == ("reference", "sdpa")
-    assert (film.device, film.memory_plan) == ("cpu", "resident")
-    assert {"torch", "diffusers", "transformers", "accelerate"} <= set(film.libraries)
-    assert film.peak_memory_bytes["host"] > 0
-    assert film.geometry.frame == film.size == (96, 64)
+    video = video_of(wrappers[TINY[0]].generate(picture, PROMPT, num_inference_steps=1, seed=5))
+    assert video.seed == 5
+    assert video.weights["fingerprint"] == _weights.fingerprint(weights / TINY[0])
+    assert video.weights["folder"] == str(weights / TINY[0])
+    assert {"repository", "revision"} <= set(video.weights)
+    assert set(video.seconds) == {"load", "encode", "denoise", "decode", "write"}
+    assert min(video.seconds.values()) >= 0
+    assert video.settings["guidance_scale"] == 6.0
+    assert video.settings["dtype"] == "float32"
+    assert video.settings["scheduler"] == "CogVideoXDDIMScheduler"
+    assert (video.settings["speed"], video.settings["attention"]) == ("reference", "sdpa")
+    assert (video.device, video.memory_plan) == ("cpu", "resident")
+    assert {"torch", "diffusers", "transformers", "accelerate"} <= set(video.libraries)
+    assert video.peak_memory_bytes["host"] > 0
+    assert video.geometry.frame == video.size == (96, 64)
 
 
 # -------------------------------------------------------------------------------------------------- what goes wrong
@@ -472,9 +476,9 @@ def test_a_failing_pipeline_becomes_a_failed_result(
         patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", _raising(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             wrapper.generate(picture, PROMPT)
-    # None of that harms the next film.
-    film = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
-    assert film.frames == 49
+    # None of that harms the next video.
+    video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+    assert video.frames == 49
     assert not list(tmp_path.glob("**/.*.mp4"))
 
 
@@ -614,44 +618,44 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
 # ------------------------------------------------------------------------------------------------------------- speed
 
 
-def _film(name: str, weights: Path, picture: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
+def _video(name: str, weights: Path, picture: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
     service = CogVideoXService(MODELS[name].model, weights=weights, **settings)
-    request = Request(video.load_image(picture), picture, prompt, seed=3, duration=None)
+    request = Request(media.load_image(picture), picture, prompt, seed=3, duration=None)
     return np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_exact_computes_what_the_reference_computes(name: str, weights: Path, picture: Path) -> None:
     """In float32 the two agree to the last digits, so that no pixel may differ by more than one level."""
-    reference = _film(name, weights, picture, speed="reference")
-    assert np.abs(_film(name, weights, picture, speed="exact") - reference).max() <= 1
+    reference = _video(name, weights, picture, speed="reference")
+    assert np.abs(_video(name, weights, picture, speed="exact") - reference).max() <= 1
 
 
 def test_fast_differs_and_says_so(weights: Path, picture: Path, tmp_path: Path) -> None:
-    film = film_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(picture, PROMPT))
-    assert film.settings["speed"] == "fast"
-    assert any("float8" in note for note in film.notes)
-    difference = np.abs(_film(TINY[0], weights, picture, speed="fast") - _film(TINY[0], weights, picture))
+    video = video_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(picture, PROMPT))
+    assert video.settings["speed"] == "fast"
+    assert any("float8" in note for note in video.notes)
+    difference = np.abs(_video(TINY[0], weights, picture, speed="fast") - _video(TINY[0], weights, picture))
     assert 0 < difference.mean() < 8
 
 
 def test_a_cache_passes_over_blocks_and_says_so(weights: Path, picture: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights, speed="fast", cache=0.9)
-    request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
-    films = [service.generate(request, num_inference_steps=6) for _ in range(2)]
-    kept = films[0].settings["cached_steps"]
+    request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    videos = [service.generate(request, num_inference_steps=6) for _ in range(2)]
+    kept = videos[0].settings["cached_steps"]
     assert 0 < kept < 6
-    assert any(f"cache 0.9: {kept} of 6 steps" in note for note in films[0].notes)
-    first, second = (np.stack(list(film.frames)).astype(int) for film in films)
-    assert np.array_equal(first, second), "a film must not depend on the one before"
+    assert any(f"cache 0.9: {kept} of 6 steps" in note for note in videos[0].notes)
+    first, second = (np.stack(list(video.frames)).astype(int) for video in videos)
+    assert np.array_equal(first, second), "a video must not depend on the one before"
     fast = CogVideoXService(MODELS[TINY[0]].model, weights=weights, speed="fast")
     difference = np.abs(np.stack(list(fast.generate(request, num_inference_steps=6).frames)).astype(int) - first)
     assert 0 < difference.mean() < 8
 
 
 def test_a_cache_that_never_agrees_changes_nothing(weights: Path, picture: Path) -> None:
-    fast = _film(TINY[0], weights, picture, speed="fast")
-    assert np.abs(_film(TINY[0], weights, picture, speed="fast", cache=1e-9) - fast).max() <= 1
+    fast = _video(TINY[0], weights, picture, speed="fast")
+    assert np.abs(_video(TINY[0], weights, picture, speed="fast", cache=1e-9) - fast).max() <= 1
 
 
 @pytest.mark.parametrize("settings", [{"cache": 0.1}, {"cache": 0.1, "speed": "exact"}, {"cache": 1, "speed": "fast"}])
@@ -688,23 +692,23 @@ def test_an_adapter_is_merged_and_recorded(
 
     with_it = make_wrapper(TINY[0], weights, tmp_path, lora=adapter, speed=speed)
     answer = with_it.generate(picture, PROMPT, seed=3)
-    assert film_of(answer).weights["lora"]["folder"] == str(adapter)
+    assert video_of(answer).weights["lora"]["folder"] == str(adapter)
     without = wrappers[TINY[0]].generate(picture, PROMPT, seed=3)
-    assert "lora" not in film_of(without).weights
-    made, plain = (video.read_frames(a["video_path"]) for a in (answer, without))
+    assert "lora" not in video_of(without).weights
+    made, plain = (media.read_frames(a["video_path"]) for a in (answer, without))
     assert np.abs(made.astype(int) - plain).mean() > 1
 
     stock = CogVideoXImageToVideoPipeline.from_pretrained(weights / TINY[0])
     stock.set_progress_bar_config(disable=True)
     stock.load_lora_weights(adapter)
-    image, _ = video.place(Image.open(picture).convert("RGB"), (96, 64), "letterbox")
+    image, _ = media.place(Image.open(picture).convert("RGB"), (96, 64), "letterbox")
     with torch.no_grad():
         frames = stock(
             image, PROMPT, height=64, width=96, num_frames=49, num_inference_steps=4, guidance_scale=6.0,
             max_sequence_length=226, generator=torch.Generator().manual_seed(3), output_type="np",
         ).frames[0]  # fmt: skip
-    video.write_video(tmp_path / "stock.mp4", (frames * 255).round().astype(np.uint8), 8)
-    assert np.abs(made.astype(int) - video.read_frames(tmp_path / "stock.mp4")).mean() < 0.5
+    media.write_video(tmp_path / "stock.mp4", (frames * 255).round().astype(np.uint8), 8)
+    assert np.abs(made.astype(int) - media.read_frames(tmp_path / "stock.mp4")).mean() < 0.5
 
 
 def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp_path: Path) -> None:
@@ -722,13 +726,13 @@ def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp
 
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("speed", ["reference", "exact"])
-def test_two_halves_make_the_same_film(name: str, speed: str, weights: Path, picture: Path) -> None:
+def test_two_halves_make_the_same_video(name: str, speed: str, weights: Path, picture: Path) -> None:
     """Each branch of guidance by a transformer of its own; in float32 no pixel may differ by more than one level."""
-    from vmevalkit.models._halves import Halves
+    from vmevalkit.models.diffusers.cogvideox.two_gpus import Halves
 
     def load() -> Any:
         service = CogVideoXService(MODELS[name].model, weights=weights, speed=speed)
-        request = Request(video.load_image(picture), picture, PROMPT, seed=3, duration=None)
+        request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
         whole = np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
         assert service._loaded is not None
         return service, request, whole
@@ -739,7 +743,7 @@ def test_two_halves_make_the_same_film(name: str, speed: str, weights: Path, pic
     assert np.abs(halves - whole).max() <= 1
 
 
-def test_one_film_on_two_gpus_needs_two(
+def test_one_video_on_two_gpus_needs_two(
     weights: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
@@ -754,21 +758,21 @@ def test_one_film_on_two_gpus_needs_two(
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_film_on_two_gpus(name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
+def test_a_video_on_two_gpus(name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two NVIDIA GPUs")
-    two = _film(name, weights, picture, latency=True)
-    assert np.abs(two - _film(name, weights, picture)).mean() < 1
+    two = _video(name, weights, picture, latency=True)
+    assert np.abs(two - _video(name, weights, picture)).mean() < 1
 
 
-def test_announced_prompts_are_encoded_with_the_first_film(weights: Path, picture: Path) -> None:
+def test_announced_prompts_are_encoded_with_the_first_video(weights: Path, picture: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights)
-    request = Request(video.load_image(picture), picture, "Go left.", seed=3, duration=None)
+    request = Request(media.load_image(picture), picture, "Go left.", seed=3, duration=None)
     service.announce([PROMPT, "Go left.", PROMPT, "zebra " * 230])
     service.generate(request, num_inference_steps=1)
-    film = service.generate(replace(request, prompt=PROMPT), num_inference_steps=2)
-    assert np.array_equal(np.stack(list(film.frames)), _film(TINY[0], weights, picture))
+    video = service.generate(replace(request, prompt=PROMPT), num_inference_steps=2)
+    assert np.array_equal(np.stack(list(video.frames)), _video(TINY[0], weights, picture))
     with pytest.raises(QuestionError, match="the model reads 226"):
         service.generate(replace(request, prompt="zebra " * 230))
 
@@ -852,10 +856,10 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
         tried.append(plan)
         if plan != fits:
             raise torch.OutOfMemoryError("out of memory")
-        return "a film"
+        return "a video"
 
     exact, none = _diffusers.plans("exact", "cuda"), _diffusers.plans("exact", "cpu")
-    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a film", "group")
+    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
     assert tried == ["model", "group"]
     with pytest.raises(torch.OutOfMemoryError):
         _diffusers.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
@@ -865,7 +869,7 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
     assert tried == ["model", "group"] * 2 + ["tiled", "resident"]
 
 
-def test_a_film_says_that_its_plan_was_the_second(
+def test_a_video_says_that_its_plan_was_the_second(
     monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path, tmp_path: Path
 ) -> None:
     torch = pytest.importorskip("torch")
@@ -885,12 +889,12 @@ def test_a_film_says_that_its_plan_was_the_second(
             return works(self, **options)
 
         patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", call)
-        first = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
-        second = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+        first = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+        second = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
     assert len(calls) == 3
-    for film in (first, second):
-        assert film.memory_plan == "model"
-        assert "memory plan 'resident' ran out of memory; 'model' was taken" in film.notes
+    for video in (first, second):
+        assert video.memory_plan == "model"
+        assert "memory plan 'resident' ran out of memory; 'model' was taken" in video.notes
     # The same numbers are drawn in the second attempt.
     assert calls[1]["generator"] is not calls[0]["generator"]
 
@@ -909,7 +913,7 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
         scheduler, random = getattr(diffusers, name)(), torch.Generator().manual_seed(0)
         count(scheduler)
         found = []
-        for length in lengths:  # one film after the other
+        for length in lengths:  # one video after the other
             scheduler.set_timesteps(length)
             x, before, last = torch.randn(1, 2, 4, 4, 4, generator=random), None, None
             for t in scheduler.timesteps:
@@ -936,18 +940,18 @@ def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tm
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):
-        film = film_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
-        assert film.memory_plan == memory
-        assert film.settings["dtype"] == "bfloat16"
-        assert film.settings["vae_tiling"] == (memory in _diffusers.TILED)
-        assert film.peak_memory_bytes["cuda"] > 0
+        video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
+        assert video.memory_plan == memory
+        assert video.settings["dtype"] == "bfloat16"
+        assert video.settings["vae_tiling"] == (memory in _diffusers.TILED)
+        assert video.peak_memory_bytes["cuda"] > 0
 
 
 def test_streamed_weights_are_those_of_their_layer() -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    from vmevalkit.models._stream import stream_modules
+    from vmevalkit.models.diffusers.prefetch import stream_modules
 
     layers = torch.nn.Sequential(*(torch.nn.Linear(256, 256) for _ in range(5)))
     x = torch.randn(8, 256)

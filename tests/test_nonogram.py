@@ -1,4 +1,4 @@
-"""Nonogram: the numbers have one answer, and only films that fill exactly its cells, one at a time, pass."""
+"""Nonogram: the numbers have one answer, and only videos that fill exactly its cells, one at a time, pass."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._cells import Board, changed
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.nonogram import Nonogram, Puzzle
+from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
 
 CANVAS = (360, 240)
@@ -27,7 +27,7 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 
 
 def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
-    return task().verify(puzzle, views(as_frames(task().film(puzzle, boards, CANVAS, count))), "solve", CANVAS)
+    return task().verify(puzzle, views(as_frames(task().render(puzzle, boards, CANVAS, count))), "solve", CANVAS)
 
 
 def pictures(puzzle: Puzzle) -> list[tuple[str, ...]]:

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._cells import Board, changed
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.object_subtraction import Kind, ObjectSubtraction, Puzzle
+from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
 
 CANVAS = (360, 240)
@@ -27,8 +27,8 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 
 
 def judged(puzzle: Puzzle, boards: list[Board], drawn: Puzzle | None = None) -> Verdict:
-    film = as_frames(task().film(drawn or puzzle, boards, CANVAS, 49))
-    return task().verify(puzzle, views(film), "solve", CANVAS)
+    video = as_frames(task().render(drawn or puzzle, boards, CANVAS, 49))
+    return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
 def asked_for(prompt: str, kind: Kind) -> bool:
@@ -53,7 +53,7 @@ def test_the_prompt_names_what_is_removed(difficulty: int) -> None:
         assert 2 <= len(named) < len(puzzle.figures)
 
 
-def test_a_name_with_two_qualities_has_neighbours_that_share_one() -> None:
+def test_a_name_with_two_qualities_has_neighbors_that_share_one() -> None:
     for seed in range(20):
         puzzle = puzzle_of(2, seed)
         (name,) = puzzle.names

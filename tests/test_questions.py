@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import vmevalkit
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import QuestionMetadata
@@ -45,8 +45,8 @@ def test_a_question_is_whole_and_its_metadata_true(tmp_path: Path) -> None:
     assert (metadata.task, metadata.id, metadata.mode, metadata.difficulty) == ("maze", "maze_0000", "solve", 1)
     assert metadata.sha256 == {name: store.sha256(folder / name) for name in metadata.sha256}
     assert sorted(metadata.sha256) == ["final_frame.png", "first_frame.png", "ground_truth.mp4", "prompt.txt"]
-    assert video.load_image(folder / "first_frame.png").size == metadata.canvas == (720, 480)
-    info = video.probe(folder / "ground_truth.mp4")
+    assert media.load_image(folder / "first_frame.png").size == metadata.canvas == (720, 480)
+    info = media.probe(folder / "ground_truth.mp4")
     assert (info.size, info.frames, info.fps, info.codec) == ((720, 480), 49, 8.0, "h264")
     assert (folder / "first_frame.png").read_bytes() != (folder / "final_frame.png").read_bytes()
     task = TASKS["maze"]
@@ -71,8 +71,8 @@ def test_modes_ask_about_the_same_puzzle(tmp_path: Path) -> None:
 def test_a_set_of_several_modes_can_be_compared_question_by_question(tmp_path: Path) -> None:
     """It grows like any other, and its modes ask about the same puzzles."""
     modes = ("solve", "guided", "hold")
-    few = vmevalkit.make("maze", count=2, mode=modes, questions=tmp_path, films=False)
-    more = vmevalkit.make("maze", count=3, mode=modes, questions=tmp_path, films=False)
+    few = vmevalkit.make("maze", count=2, mode=modes, questions=tmp_path, videos=False)
+    more = vmevalkit.make("maze", count=3, mode=modes, questions=tmp_path, videos=False)
     assert more[:6] == few
     made = [store.read_record(folder / "question_metadata.json", QuestionMetadata) for folder in more]
     assert [m.id for m in made] == [f"maze_{i:04d}" for i in range(9)]
@@ -82,7 +82,7 @@ def test_a_set_of_several_modes_can_be_compared_question_by_question(tmp_path: P
     assert (
         made[3].puzzle
         == store.read_record(
-            vmevalkit.make("maze", count=2, questions=tmp_path / "one", films=False)[1] / "question_metadata.json",
+            vmevalkit.make("maze", count=2, questions=tmp_path / "one", videos=False)[1] / "question_metadata.json",
             QuestionMetadata,
         ).puzzle
     )
@@ -97,7 +97,7 @@ def test_a_larger_count_adds_and_a_damaged_question_is_mended(tmp_path: Path) ->
     assert len(folders) == 3
     assert contents(first) == before
     assert (first / "prompt.txt").stat().st_mtime == 1, "a whole question is not written again"
-    assert video.probe(second / "ground_truth.mp4").frames == 49
+    assert media.probe(second / "ground_truth.mp4").frames == 49
 
 
 def test_another_question_is_never_overwritten(tmp_path: Path) -> None:
@@ -137,11 +137,11 @@ def test_wrong_wishes_touch_nothing(tmp_path: Path, wrong: dict[str, object], me
 
 
 def test_the_committed_questions_are_what_the_kit_makes(tmp_path: Path) -> None:
-    from vmevalkit.runner.questions import make_tests
+    from vmevalkit.runner.make import make_tests
 
     committed = Path(__file__).parents[1] / "data" / "questions" / "tests_task"
     for folder in make_tests(tmp_path):
         for name in ("first_frame.png", "final_frame.png"):
-            ours, theirs = video.load_image(folder / name), video.load_image(committed / folder.name / name)
+            ours, theirs = media.load_image(folder / name), media.load_image(committed / folder.name / name)
             assert ours.tobytes() == theirs.tobytes()
         assert (folder / "prompt.txt").read_bytes() == (committed / folder.name / "prompt.txt").read_bytes()

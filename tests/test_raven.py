@@ -1,4 +1,4 @@
-"""Raven: a plain search for rules finds one card, the answers give nothing away, and films of other cards fail."""
+"""Raven: a plain search for rules finds one card, the answers give nothing away, and videos of other cards fail."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._pieces import Board
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.raven import Puzzle, Raven
+from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Verdict
-from vmevalkit.video import Frames
 
 CANVAS = (360, 240)
 LEVELS = range(1, 6)
@@ -28,8 +28,8 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test raven", difficulty, seed), difficulty)
 
 
-def film(puzzle: Puzzle, boards: list[Board], count: int = 25) -> Frames:
-    return as_frames(task().film(puzzle, boards, CANVAS, count))
+def video(puzzle: Puzzle, boards: list[Board], count: int = 25) -> Frames:
+    return as_frames(task().render(puzzle, boards, CANVAS, count))
 
 
 def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
@@ -99,7 +99,7 @@ def test_more_features_change_at_higher_difficulty() -> None:
 def test_the_right_frame_around_another_picture_fails(difficulty: int) -> None:
     puzzle = puzzle_of(difficulty, 1)
     boards = task().solution(puzzle)
-    right = film(puzzle, boards)
+    right = video(puzzle, boards)
     assert judged(puzzle, right).passed
     for card in range(len(puzzle.answers)):
         if card != puzzle.right:
@@ -112,13 +112,13 @@ def test_the_right_frame_around_another_picture_fails(difficulty: int) -> None:
             pieces = [index for index in range(len(answers)) if index != other.right] + [other.right]
             places[pieces.index(puzzle.right)] = (2.0, 2.0)
             frames = right.copy()
-            frames[15:] = film(other, [start, Board(tuple(places))])[-1]
+            frames[15:] = video(other, [start, Board(tuple(places))])[-1]
             assert not judged(puzzle, frames).passed
 
 
 def test_given_cards_that_change_places_fail() -> None:
     puzzle = puzzle_of(3, 2)
-    right = film(puzzle, task().solution(puzzle))
+    right = video(puzzle, task().solution(puzzle))
     assert judged(puzzle, right).passed
     _, (x, y), unit = task().sheet(puzzle, CANVAS)
     half = round(unit / 2) - 1

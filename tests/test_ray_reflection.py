@@ -1,4 +1,4 @@
-"""Rays: an independent tracer in small steps, and films that try to get past the verifier."""
+"""Rays: an independent tracer in small steps, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.ray_reflection import Puzzle
 from vmevalkit.types import Size, Verdict
-from vmevalkit.video import Frames
 
 RAY = TASKS["ray_reflection"]
 SMALL: Size = (360, 240)
@@ -22,8 +22,8 @@ def puzzle(difficulty: int, seed: int = 0) -> Puzzle:
     return found
 
 
-def film(of: Puzzle) -> Frames:
-    return as_frames(RAY.film(of, RAY.solution(of), SMALL))
+def video(of: Puzzle) -> Frames:
+    return as_frames(RAY.render(of, RAY.solution(of), SMALL))
 
 
 def verdict(of: Puzzle, frames: Frames) -> Verdict:
@@ -71,17 +71,17 @@ def test_plans_grow_with_difficulty() -> None:
 def test_a_ray_that_misses_a_mirror_fails() -> None:
     of = puzzle(4)
     missing = of.model_copy(update={"mirrors": tuple(m for m in of.mirrors if m[:2] != of.ray()[-2][0])})
-    shown = as_frames(RAY.film(missing, RAY.solution(missing), SMALL))
-    background = film(of)[0]
+    shown = as_frames(RAY.render(missing, RAY.solution(missing), SMALL))
+    background = video(of)[0]
     ink = (shown != shown[0]).any(3, keepdims=True)
-    assert verdict(of, film(of)).passed
+    assert verdict(of, video(of)).passed
     assert not verdict(of, np.where(ink, shown, background)).passed
 
 
 @pytest.mark.parametrize("degrees", range(0, 360, 45))
 def test_a_soft_wipe_fails(degrees: int) -> None:
     of = puzzle(1, degrees)
-    first, last = film(of)[[0, -1]]
+    first, last = video(of)[[0, -1]]
     ys, xs = np.mgrid[:240, :360]
     along = xs * math.cos(math.radians(degrees)) + ys * math.sin(math.radians(degrees))
     along = (along - along.min()) / np.ptp(along)
@@ -94,10 +94,10 @@ def test_a_soft_wipe_fails(degrees: int) -> None:
 
 def test_a_mirror_that_turns_or_vanishes_fails() -> None:
     of = puzzle(3)
-    right = film(of)
+    right = video(of)
     x, y, turn = of.mirrors[0]
     for mirrors in (of.mirrors[1:], ((x, y, (turn + 4) % 8), *of.mirrors[1:])):
-        other = as_frames(RAY.film(of.model_copy(update={"mirrors": mirrors}), RAY.solution(of)[:1], SMALL))[0]
+        other = as_frames(RAY.render(of.model_copy(update={"mirrors": mirrors}), RAY.solution(of)[:1], SMALL))[0]
         changed = right.copy()
         there = (other != right[0]).any(2) & (right == right[0]).all((0, 3))
         assert there.any()

@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vmevalkit
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import StorageError, UsageError
-from vmevalkit.report import report
-from vmevalkit.report.media import choose_frames
-from vmevalkit.report.tables import COLUMNS, Cell, Summary, tex
-from vmevalkit.stats import wilson
+from vmevalkit.reporting import report
+from vmevalkit.reporting.media import choose_frames
+from vmevalkit.reporting.stats import wilson
+from vmevalkit.reporting.tables import COLUMNS, Cell, Summary, tex
 from vmevalkit.types import GenerationResult, Geometry, Mode, Provenance, QuestionMetadata, Score
 
 EVIL = "</script><script>alert('x')</script> & \"quoted\" <img src=x onerror=alert(1)>\r\nÄ second line"
@@ -86,10 +86,10 @@ class World:
             store.write_record(folder / "question_metadata.json", metadata)
 
     def answer(self, model: str, task: str, name: str, seed: int = 42, frames: int = 20) -> Path:
-        """Write a film whose frame i has the brightness 10 * i."""
+        """Write a video whose frame i has the brightness 10 * i."""
         sample = store.Sample(outputs=self.outputs, model=model, task=task, question_id=name, seed=seed)
         shape = (64, 96, 3)
-        video.write_video(sample.video, (np.full(shape, 10 * i, np.uint8) for i in range(frames)), 8)
+        media.write_video(sample.video, (np.full(shape, 10 * i, np.uint8) for i in range(frames)), 8)
         return sample.video
 
     def judge(self, model: str, task: str, name: str, status: str, *, seed: int = 42, **fields: Any) -> None:
@@ -157,7 +157,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def small(tmp_path: Path) -> World:
-    """One question, one model, one right film, no report yet."""
+    """One question, one model, one right video, no report yet."""
     made = World(tmp_path)
     made.ask("maze", "maze_0000", "solve")
     made.right("mine", "maze", "maze_0000", evidence_frame=4)
@@ -214,10 +214,10 @@ def test_the_floor_is_the_best_cheat_and_hold_has_none(world: World) -> None:
 
 def test_the_page_says_whether_the_baselines_got_what_they_deserve(world: World) -> None:
     text = _text(world.page)
-    assert "replay, the right answer, passes 4 of 4 films in mode solve" in text
-    assert "still passes 0 of 4 films in mode solve" in text
-    assert "jumpcut passes 1 of 4 films in mode solve (unexpected)" in text
-    assert "still passes 1 of 1 film" not in text
+    assert "replay, the right answer, passes 4 of 4 videos in mode solve" in text
+    assert "still passes 0 of 4 videos in mode solve" in text
+    assert "jumpcut passes 1 of 4 videos in mode solve (unexpected)" in text
+    assert "still passes 1 of 1 video" not in text
 
 
 def test_every_status_is_counted_on_the_page(world: World) -> None:
@@ -233,12 +233,12 @@ def test_several_seeds_are_samples_of_their_own_and_all_questions_are_asked_with
     assert small.summary.seeds == {"mine": (7, 42)}
     assert small.cell("solve", "mine").tally.asked == 4
     assert small.cell("solve", "mine").tally.passed == 1
-    assert "Several films a question (mine)" in small.page
+    assert "Several videos a question (mine)" in small.page
     assert 'id="mine/maze/maze_0000_seed7"' in small.page
 
 
-def test_films_of_less_precision_are_named(small: World) -> None:
-    film = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0000")
+def test_videos_of_less_precision_are_named(small: World) -> None:
+    video = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0000")
     for speed in ("exact", "fast"):
         provenance = Provenance(
             model="mine", kit_version="1", seed=42, prompt_sha256="", image_sha256="", frames=20, fps=8,
@@ -248,14 +248,14 @@ def test_films_of_less_precision_are_named(small: World) -> None:
             success=True, video_path="video/video.mp4", error=None, duration_seconds=1.0, generation_id="1",
             model="mine", status="completed", metadata=provenance.model_dump(mode="json"),
         )  # fmt: skip
-        store.write_record(film.result, result)
+        store.write_record(video.result, result)
         small.make()
-        assert ("films of mine were made with --speed fast" in small.page) == (speed == "fast")
+        assert ("videos of mine were made with --speed fast" in small.page) == (speed == "fast")
 
 
-def test_right_films_that_are_not_read_are_named(small: World) -> None:
+def test_right_videos_that_are_not_read_are_named(small: World) -> None:
     small.make()
-    assert "does not read every right film" not in small.page
+    assert "does not read every right video" not in small.page
     small.judge("replay", "maze", "maze_0000", "scored", **_credit(False, 0.2))
     small.make()
     assert "replays that fail: maze 1 of " in small.page
@@ -288,7 +288,7 @@ def test_a_baseline_that_cannot_answer_is_not_asked_to_try_again(small: World) -
     assert "--retry-failed" not in small.page
 
 
-def test_scores_and_films_of_other_sets_are_left_out_and_said(small: World) -> None:
+def test_scores_and_videos_of_other_sets_are_left_out_and_said(small: World) -> None:
     small.right("mine", "maze", "maze_0999")
     small.make()
     assert small.summary.samples == 1
@@ -296,7 +296,7 @@ def test_scores_and_films_of_other_sets_are_left_out_and_said(small: World) -> N
     assert "1 output folder answers questions that are not in this set" in small.page
 
 
-def test_a_score_older_than_its_film_is_noticed(small: World) -> None:
+def test_a_score_older_than_its_video_is_noticed(small: World) -> None:
     small.judge("mine", "maze", "maze_0000", "missing", reason="no_video")
     small.make()
     assert "1 sample not scored yet" in small.page
@@ -459,15 +459,15 @@ def test_the_strip_shows_the_evidence(world: World) -> None:
     assert float(mark) == pytest.approx(4.5 / 8)
     assert "Show frame 4<" in article
     assert article.count("<li ") == 8
-    strip = world.report / "media/films/mine/maze_task/maze_0001/strip.webp"
+    strip = world.report / "media/videos/mine/maze_task/maze_0001/strip.webp"
     with Image.open(strip) as image:
         assert image.size == (8 * 96, 64)
         tiles = [np.asarray(image.convert("L"))[:, i * 96 : (i + 1) * 96].mean() for i in range(8)]
     assert tiles == pytest.approx([10 * i for i in (0, 4, 5, 8, 11, 14, 16, 19)], abs=4)
 
 
-def test_a_sample_without_a_film_says_so(world: World) -> None:
-    assert "No film." in _article(world.page, "mine/maze/maze_0003")
+def test_a_sample_without_a_video_says_so(world: World) -> None:
+    assert "No video." in _article(world.page, "mine/maze/maze_0003")
     broken = _article(world.page, "mine/sudoku/sudoku_0000")
     assert "cannot be decoded" in broken
     assert "<video" not in broken
@@ -482,16 +482,16 @@ def test_a_question_brought_along_is_shown_like_any_other(world: World) -> None:
     assert "First frame of one" in article
 
 
-def test_a_film_that_scores_and_does_not_decode_is_told(small: World) -> None:
-    film = small.answer("mine", "maze", "maze_0000")
-    film.write_bytes(film.read_bytes()[:200])
+def test_a_video_that_scores_and_does_not_decode_is_told(small: World) -> None:
+    video = small.answer("mine", "maze", "maze_0000")
+    video.write_bytes(video.read_bytes()[:200])
     small.make()
-    assert "The film cannot be shown: video.mp4" in _article(small.page, "mine/maze/maze_0000")
+    assert "The video cannot be shown: video.mp4" in _article(small.page, "mine/maze/maze_0000")
 
 
-def test_a_film_that_browsers_do_not_play_is_shown_as_a_strip_and_said(small: World) -> None:
-    film = small.answer("mine", "maze", "maze_0000")
-    with av.open(str(film), "w") as container:
+def test_a_video_that_browsers_do_not_play_is_shown_as_a_strip_and_said(small: World) -> None:
+    video = small.answer("mine", "maze", "maze_0000")
+    with av.open(str(video), "w") as container:
         stream = container.add_stream("mpeg4", rate=8)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for i in range(6):
@@ -500,16 +500,16 @@ def test_a_film_that_browsers_do_not_play_is_shown_as_a_strip_and_said(small: Wo
         container.mux(stream.encode(None))
     small.make()
     article = _article(small.page, "mine/maze/maze_0000")
-    assert "Browsers may not play this film (mpeg4, yuv420p)" in article
+    assert "Browsers may not play this video (mpeg4, yuv420p)" in article
     assert "<video" not in article
     assert article.count("<li ") == 6
 
 
-def test_evidence_beyond_the_film_is_said_and_not_marked(small: World) -> None:
+def test_evidence_beyond_the_video_is_said_and_not_marked(small: World) -> None:
     small.judge("mine", "maze", "maze_0000", "scored", **_credit(False, 0.0), evidence_frame=99)
     small.make()
     article = _article(small.page, "mine/maze/maze_0000")
-    assert "Shown by frame 99, which this film does not have." in _text(article)
+    assert "Shown by frame 99, which this video does not have." in _text(article)
     assert 'class="why"' not in article
 
 
@@ -559,7 +559,7 @@ def test_the_same_input_gives_the_same_bytes(small: World) -> None:
 
 def test_pictures_are_kept_while_they_are_right_and_made_again_when_not(small: World) -> None:
     small.make()
-    strip = small.report / "media/films/mine/maze_task/maze_0000/strip.webp"
+    strip = small.report / "media/videos/mine/maze_task/maze_0000/strip.webp"
     before = strip.stat().st_mtime_ns
     small.make()
     assert strip.stat().st_mtime_ns == before
@@ -576,7 +576,7 @@ def test_pictures_are_kept_while_they_are_right_and_made_again_when_not(small: W
 
 
 def test_nothing_that_was_there_is_deleted_and_nothing_half_written_is_left(small: World) -> None:
-    keep = small.report / "media" / "films" / "notes.txt"
+    keep = small.report / "media" / "videos" / "notes.txt"
     keep.parent.mkdir(parents=True)
     keep.write_text("mine")
     inputs = {folder: _bytes(folder) for folder in (small.questions, small.outputs, small.scores)}
@@ -594,5 +594,5 @@ def test_a_report_that_cannot_be_written_is_a_storage_error(small: World) -> Non
 
 def test_the_verb_can_be_called_before_and_after_its_package_was_imported(small: World) -> None:
     for _ in range(2):
-        index = vmevalkit.report(small.questions, small.outputs, small.scores, small.report)
+        index = vmevalkit.reporting(small.questions, small.outputs, small.scores, small.report)
         assert index.is_file()

@@ -1,4 +1,4 @@
-"""Rotation: the answer's picture made by turning pixels, and films that try to get past the verifier."""
+"""Rotation: the answer's picture made by turning pixels, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks._draw import HUES
+from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.rotation import Pose, Puzzle
+from vmevalkit.tasks.toolkit.draw import HUES
 from vmevalkit.types import Size, Verdict
-from vmevalkit.video import Frame, Frames
 
 ROTATION = TASKS["rotation"]
 SMALL: Size = (360, 240)
@@ -24,15 +24,15 @@ def puzzle(difficulty: int, seed: int = 0) -> Puzzle:
     return found
 
 
-def film(of: Puzzle, states: list[Pose] | None = None, frames: int = 30) -> Frames:
-    return as_frames(ROTATION.film(of, states or ROTATION.solution(of), SMALL, frames))
+def video(of: Puzzle, states: list[Pose] | None = None, frames: int = 30) -> Frames:
+    return as_frames(ROTATION.render(of, states or ROTATION.solution(of), SMALL, frames))
 
 
 def verdict(of: Puzzle, frames: Frames) -> Verdict:
     return ROTATION.verify(of, contract.views(frames), canvas=SMALL)
 
 
-def coloured(frame: Frame, of: Puzzle) -> np.ndarray:
+def colored(frame: Frame, of: Puzzle) -> np.ndarray:
     near: np.ndarray = np.abs(frame.astype(int) - HUES[of.thing.colour]).sum(2) < 40
     return near
 
@@ -42,14 +42,14 @@ def test_the_answer_is_the_start_turned_pixel_by_pixel(difficulty: int) -> None:
     for seed in range(3):
         of = puzzle(difficulty, seed)
         draw = ROTATION.painter(of, (720, 480))
-        first, last = (coloured(draw(state), of) for state in (ROTATION.solution(of)[0], ROTATION.solution(of)[-1]))
+        first, last = (colored(draw(state), of) for state in (ROTATION.solution(of)[0], ROTATION.solution(of)[-1]))
         ys, xs = np.nonzero(last)
         right, down = xs + 0.5 - of.thing.at[0] * 0.48, ys + 0.5 - of.thing.at[1] * 0.48
         angle = math.radians(-of.turn)
         from_x = right * math.cos(angle) - down * math.sin(angle) + of.thing.at[0] * 0.48
         from_y = right * math.sin(angle) + down * math.cos(angle) + of.thing.at[1] * 0.48
         assert first[from_y.astype(int), from_x.astype(int)].mean() > 0.97
-        # Less the outline, whose soft pixels are not of the colour where it lies aslant.
+        # Less the outline, whose soft pixels are not of the color where it lies aslant.
         assert abs(first.sum() - last.sum()) < 0.07 * first.sum()
         assert (first & last).sum() < 0.8 * first.sum()
 
@@ -58,7 +58,7 @@ def test_nothing_leaves_the_board_or_meets_another_shape() -> None:
     for difficulty, seed in itertools.product(range(1, 6), range(2)):
         of = puzzle(difficulty, seed)
         draw = ROTATION.painter(of, SMALL)
-        places = [coloured(draw(Pose(float(turn))), of) for turn in range(0, 360, 40)]
+        places = [colored(draw(Pose(float(turn))), of) for turn in range(0, 360, 40)]
         areas = [place.sum() for place in places]
         assert max(areas) - min(areas) < 0.04 * max(areas)
         swept = np.logical_or.reduce(places)
@@ -71,8 +71,8 @@ def test_nothing_leaves_the_board_or_meets_another_shape() -> None:
 def test_an_unsteady_hand_passes() -> None:
     of = puzzle(4, 1)
     wobbly = [Pose(of.turn * i / 12 + (0, 4, -3)[i % 3], (0, 5, -4)[i % 3], (0, 0.03, -0.04)[i % 3]) for i in range(13)]
-    assert verdict(of, film(of, wobbly, 40)).passed
-    assert verdict(of, film(of, [Pose(0.0), Pose(of.turn * 0.5), Pose(of.turn + 5.0)], 40)).passed
+    assert verdict(of, video(of, wobbly, 40)).passed
+    assert verdict(of, video(of, [Pose(0.0), Pose(of.turn * 0.5), Pose(of.turn + 5.0)], 40)).passed
 
 
 @pytest.mark.parametrize("difficulty", [1, 5])
@@ -85,19 +85,19 @@ def test_steps_of_fading_and_side_steps_fail(difficulty: int) -> None:
     steps = [draw(Pose(of.turn * i / 2)) for i in (0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2)]
     assert difficulty == 1 or not verdict(of, np.stack(steps)).passed
     aside = [Pose(0.0), Pose(of.turn / 3, 0, 0.8), Pose(of.turn * 2 / 3, 0, 0.8), Pose(float(of.turn))]
-    assert not verdict(of, film(of, aside)).passed
+    assert not verdict(of, video(of, aside)).passed
 
 
 def test_a_ring_or_a_shape_that_moves_along_fails() -> None:
     of = puzzle(5, 1)
-    right = film(of)
+    right = video(of)
     assert verdict(of, right).passed
     vanished = right.copy()
     near = np.abs(right.astype(int) - HUES[of.others[0].colour]).sum(3, keepdims=True) < 60
     assert near.any()
     vanished[10:] = np.where(near[10:], 255, right[10:])
     other = of.model_copy(update={"others": tuple(o.model_copy(update={"tilt": o.tilt + 90}) for o in of.others)})
-    turned = np.concatenate([right[:10], film(other)[10:]])
+    turned = np.concatenate([right[:10], video(other)[10:]])
     ringless = right.copy()
     x, y = (round(part * 0.24) for part in of.thing.at)
     ringless[10:, y - 10 : y + 11, x + 60 - 10 : x + 60 + 11] = right[10:, y - 10 : y + 11, x - 10 : x + 11]

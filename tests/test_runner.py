@@ -20,7 +20,7 @@ from PIL import Image
 
 import vmevalkit
 from tests.conftest import Experiment
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, UnknownName, UsageError, WorkerKilled
 from vmevalkit.runner.executors.local import gpus, map_local, run_local
 from vmevalkit.types import GenerationResult
@@ -68,7 +68,7 @@ def test_baselines_answer_beside_a_model_and_everything_lies_where_it_should(exp
         provenance = result.provenance
         assert provenance is not None
         assert (provenance.size, provenance.frames, provenance.fps) == ((720, 480), 49, 8.0)
-        info = video.probe(folder / "video" / "video.mp4")
+        info = media.probe(folder / "video" / "video.mp4")
         assert (info.size, info.frames, info.codec, info.pixel_format) == ((720, 480), 49, "h264", "yuv420p")
 
 
@@ -78,12 +78,12 @@ def test_running_again_makes_nothing_and_mends_what_is_broken(tmp_path: Path) ->
     assert vmevalkit.generate("still", **run).made == 2
     again = vmevalkit.generate("still", **run)
     assert (again.made, again.complete_before) == (0, 2)
-    film = tmp_path / "o" / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4"
-    for damage in (b"", film.read_bytes()[: film.stat().st_size // 2], b"not a film"):
-        film.write_bytes(damage)
+    video = tmp_path / "o" / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    for damage in (b"", video.read_bytes()[: video.stat().st_size // 2], b"not a video"):
+        video.write_bytes(damage)
         assert vmevalkit.generate("still", **run).made == 1
-        assert video.probe(film).frames == 49
-    (film.parents[1] / "result.json").unlink()
+        assert media.probe(video).frames == 49
+    (video.parents[1] / "result.json").unlink()
     assert vmevalkit.generate("still", **run).made == 1
 
 
@@ -101,15 +101,15 @@ def test_one_failure_stops_nothing_and_is_tried_again_only_when_asked(tmp_path: 
     (tmp_path / "q" / "mine_task" / "a" / "prompt.txt").write_text("better now")
     mended = vmevalkit.generate(moody, retry_failed=True, **run)
     assert (mended.made, mended.ok) == (1, True)
-    assert video.probe(tmp_path / "o" / "moody" / "mine_task" / "a" / "video" / "video.mp4").fps == 24
+    assert media.probe(tmp_path / "o" / "moody" / "mine_task" / "a" / "video" / "video.mp4").fps == 24
 
 
 def test_samples_have_their_own_seeds_and_names(tmp_path: Path) -> None:
     bring(tmp_path / "q", "a")
     vmevalkit.generate("noise", samples=2, questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
     folder = tmp_path / "o" / "noise" / "mine_task" / "a"
-    films = [folder / "video" / name for name in ("video.mp4", "video_seed43.mp4")]
-    assert films[0].read_bytes() != films[1].read_bytes()
+    videos = [folder / "video" / name for name in ("video.mp4", "video_seed43.mp4")]
+    assert videos[0].read_bytes() != videos[1].read_bytes()
     assert store.read_record(folder / "result_seed43.json", GenerationResult).metadata["seed"] == 43
 
 
@@ -120,9 +120,9 @@ def test_two_workers_make_what_one_makes(tmp_path: Path) -> None:
         vmevalkit.generate(
             "noise", questions=tmp_path / "q", outputs=tmp_path / str(workers), baselines=False, workers=workers
         )
-    films = [sorted((tmp_path / str(w)).rglob("video.mp4")) for w in (1, 2)]
-    assert len(films[0]) == 3
-    assert [p.read_bytes() for p in films[0]] == [p.read_bytes() for p in films[1]]
+    videos = [sorted((tmp_path / str(w)).rglob("video.mp4")) for w in (1, 2)]
+    assert len(videos[0]) == 3
+    assert [p.read_bytes() for p in videos[0]] == [p.read_bytes() for p in videos[1]]
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_odd_sizes_and_transparency_are_answered(tmp_path: Path) -> None:
     done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o")
     assert done.ok
     assert done.made == 4, "replay has no ground truth to show and is not asked"
-    film = tmp_path / "o" / "still" / "mine_task" / "odd" / "video" / "video.mp4"
-    assert video.probe(film).size == (96, 64)
-    assert video.read_frames(film)[0].min() > 240, "what is transparent is white"
+    video = tmp_path / "o" / "still" / "mine_task" / "odd" / "video" / "video.mp4"
+    assert media.probe(video).size == (96, 64)
+    assert media.read_frames(video)[0].min() > 240, "what is transparent is white"
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_wrong_usage_touches_nothing(
     assert not (tmp_path / "o").exists()
 
 
-def test_films_of_another_question_set_or_other_settings_are_not_mixed_in(tmp_path: Path) -> None:
+def test_videos_of_another_question_set_or_other_settings_are_not_mixed_in(tmp_path: Path) -> None:
     folder = bring(tmp_path / "q", "a")
     run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate("still", **run)
@@ -247,12 +247,12 @@ def test_a_function_in_a_file_is_a_model(tmp_path: Path) -> None:
         outputs = tmp_path / str(workers)
         done = vmevalkit.generate(target, questions=tmp_path / "q", outputs=outputs, baselines=False, workers=workers)
         assert done.ok
-        assert video.probe(outputs / "my_function" / "mine_task" / "a" / "video" / "video.mp4").frames == 5
+        assert media.probe(outputs / "my_function" / "mine_task" / "a" / "video" / "video.mp4").frames == 5
 
 
 def test_a_function_may_return_a_path_or_be_told_what_is_wrong(tmp_path: Path) -> None:
     bring(tmp_path / "q", "a")
-    video.write_video(tmp_path / "made.mp4", [np.full((48, 64, 3), 200, np.uint8)] * 6, 12)
+    media.write_video(tmp_path / "made.mp4", [np.full((48, 64, 3), 200, np.uint8)] * 6, 12)
     answers: dict[str, Any] = {
         "path": (tmp_path / "made.mp4", None),
         "floats": (np.zeros((3, 48, 64, 3)), None),
@@ -317,7 +317,7 @@ def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None
     assert gpus() == []
 
 
-def test_a_film_is_written_while_the_next_one_is_made() -> None:
+def test_a_video_is_written_while_the_next_one_is_made() -> None:
     second_has_begun = threading.Event()
 
     def begin(model: str, item: int) -> Callable[[], int]:

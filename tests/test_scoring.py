@@ -1,4 +1,4 @@
-"""Scores: every status, films made elsewhere, what is reused and what is not."""
+"""Scores: every status, videos made elsewhere, what is reused and what is not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 import vmevalkit
 from tests.conftest import Experiment
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.types import Score, Verdict
 
@@ -27,8 +27,8 @@ def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
 def transcode(
     source: Path, target: Path, codec: str, fps: int, size: tuple[int, int], bars: tuple[int, int, int]
 ) -> None:
-    """A film as another program might have made it: letterboxed with coloured bars, resampled in time."""
-    frames = video.read_frames(source)
+    """A video as another program might have made it: letterboxed with colored bars, resampled in time."""
+    frames = media.read_frames(source)
     target.parent.mkdir(parents=True)
     count = round(len(frames) / 8 * fps)
     with av.open(str(target), "w") as container:
@@ -60,7 +60,7 @@ def test_replay_passes_and_the_others_fail(experiment: Experiment) -> None:
         (".mp4", "mpeg4", 5, (640, 480), (255, 255, 255)),
     ],
 )
-def test_films_made_elsewhere_get_the_same_verdicts(
+def test_videos_made_elsewhere_get_the_same_verdicts(
     experiment: Experiment,
     tmp_path: Path,
     suffix: str,
@@ -81,11 +81,11 @@ def test_films_made_elsewhere_get_the_same_verdicts(
         assert score.passed == (model == "replay"), score
 
 
-def test_a_centre_crop_that_keeps_the_puzzle_whole_is_undone(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_center_crop_that_keeps_the_puzzle_whole_is_undone(experiment: Experiment, tmp_path: Path) -> None:
     shutil.copytree(experiment.questions, tmp_path / "questions")
     for name in ("maze_0000", "maze_0001"):
-        frames = video.read_frames(experiment.outputs / "replay" / "maze_task" / name / "video" / "video.mp4")
-        video.write_video(tmp_path / "outputs/cropped/maze_task" / name / "video/video.mp4", frames[:, :, 112:608], 8)
+        frames = media.read_frames(experiment.outputs / "replay" / "maze_task" / name / "video" / "video.mp4")
+        media.write_video(tmp_path / "outputs/cropped/maze_task" / name / "video/video.mp4", frames[:, :, 112:608], 8)
     assert all(score.passed for score in scores_of(tmp_path).values())
 
 
@@ -114,7 +114,7 @@ def test_every_status_has_its_reason_and_nothing_leaves_the_denominator(experime
     assert all((s.value is None) == (s.status != "scored") for s in found.values())
 
 
-def test_a_film_of_another_first_frame_is_not_scored(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_video_of_another_first_frame_is_not_scored(experiment: Experiment, tmp_path: Path) -> None:
     shutil.copytree(experiment.outputs, tmp_path / "outputs")
     vmevalkit.make("maze", count=2, seed=7, questions=tmp_path / "questions")
     assert {s.reason for s in scores_of(tmp_path).values()} == {"other_question"}
@@ -148,10 +148,10 @@ def test_scores_are_kept_while_they_are_true(experiment: Experiment, tmp_path: P
     marked = store.read_record(path, Score).model_copy(update={"explanation": "kept"})
     store.write_record(path, marked)
     assert scores_of(tmp_path)["replay", "maze_0000"].explanation == "kept"
-    film = tmp_path / "outputs" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
-    shutil.copy(experiment.outputs / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4", film)
-    os.utime(film)
-    assert scores_of(tmp_path)["replay", "maze_0000"].passed is False, "a newer film is judged again"
+    video = tmp_path / "outputs" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    shutil.copy(experiment.outputs / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4", video)
+    os.utime(video)
+    assert scores_of(tmp_path)["replay", "maze_0000"].passed is False, "a newer video is judged again"
 
 
 def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.models.base import MODELS
 from vmevalkit.runner import environment, validate
 
@@ -171,7 +171,7 @@ def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: p
     clone.run(NAME)
     assert environment.preferred(NAME) == f"{NAME}-fast"
     with (clone.root / "setup" / "models" / NAME / "requirements-fast.txt").open("a") as file:
-        file.write("colour==1.0\n")
+        file.write("color==1.0\n")
     assert environment.environment_state(f"{NAME}-fast") == "outdated"
     assert environment.environment_state(NAME) == "ready"
     assert environment.install_command(f"{NAME}-fast") == f"bash setup/install_model.sh {NAME} --fast"
@@ -180,7 +180,7 @@ def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: p
 def test_other_pins_or_another_folder_make_it_again(clone: Clone, tmp_path: Path) -> None:
     clone.run(NAME)
     with (clone.root / "setup" / "models" / NAME / "requirements.txt").open("a") as file:
-        file.write("colour==1.0\n")
+        file.write("color==1.0\n")
     assert "making" in clone.run(NAME)
     clone.root = clone.root.rename(tmp_path / "moved")
     assert "making" in clone.run(NAME)
@@ -252,7 +252,7 @@ def test_torch_comes_from_its_own_index_with_a_gpu(clone: Clone, gpu: bool, inde
     assert ("https://download.pytorch.org/whl/cu118" in install) == build.endswith("+cu118")
 
 
-def test_validate_runs_the_real_command_and_checks_its_films(clone: Clone, tmp_path: Path) -> None:
+def test_validate_runs_the_real_command_and_checks_its_videos(clone: Clone, tmp_path: Path) -> None:
     clone.run(NAME)
     program = clone.root / "envs" / NAME / "bin" / "vmevalkit"
     program.write_text('#!/bin/sh\necho "vmevalkit $*" >>"$CALLS/log"\n')
@@ -304,15 +304,15 @@ def test_imports_are_tried_for_real(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "json.no_such_thing: AttributeError" in capsys.readouterr().err
 
 
-def test_films_are_compared_with_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_videos_are_compared_with_the_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = MODELS[NAME]
     assert (card.size, card.frames, card.fps) == ((720, 480), 49, 8)
     frame = np.zeros((480, 720, 3), dtype=np.uint8)
     right = store.Sample(outputs=tmp_path, model=NAME, task="tests", question_id="tests_0001")
-    video.write_video(right.video, [frame] * 49, 8.0)
+    media.write_video(right.video, [frame] * 49, 8.0)
     assert validate.main([NAME, str(tmp_path), "tests_0001"]) == 0
     wrong = store.Sample(outputs=tmp_path, model=NAME, task="tests", question_id="tests_0002")
-    video.write_video(wrong.video, [frame[:240]] * 16, 16.0)
+    media.write_video(wrong.video, [frame[:240]] * 16, 16.0)
     assert validate.main([NAME, str(tmp_path), "tests_0001", "tests_0002", "tests_0003"]) == 1
     said = capsys.readouterr().out
     assert f"PASS {NAME} tests_0001" in said

@@ -1,4 +1,4 @@
-"""Shape sorter: which hole a shape fits, as seen in the picture, and films that break the rules."""
+"""Shape sorter: which hole a shape fits, as seen in the picture, and videos that break the rules."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks._draw import PAPER
-from vmevalkit.tasks._pieces import Board
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.shape_sorter import Puzzle
+from vmevalkit.tasks.toolkit.draw import PAPER
+from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
-from vmevalkit.video import Frames
 
 SORTER = TASKS["shape_sorter"]
 SMALL: Size = (240, 160)
@@ -21,9 +21,9 @@ TRAY = ((2.0, 0.5), (2.0, 1.5))
 
 
 def shot(*moments: tuple[tuple[float, float], ...]) -> Frames:
-    """A film in which shapes go from places to places and rest there a while."""
+    """A video in which shapes go from places to places and rest there a while."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return as_frames(SORTER.film(PAIR, held, SMALL))
+    return as_frames(SORTER.render(PAIR, held, SMALL))
 
 
 def verdict(frames: Frames) -> Verdict:
@@ -35,7 +35,7 @@ def test_each_shape_fills_its_own_hole_best(difficulty: int) -> None:
     canvas = (480, 320)
     for seed in range(2):
         of = contract.puzzle_of(SORTER, difficulty, seed)
-        draw, path = SORTER.painter(of, canvas, swell=1.15), SORTER.solution(of)
+        draw, path = SORTER.painter(of, canvas, object_scale=1.15), SORTER.solution(of)
         empty = draw(Board((None,) * len(of.shapes)))
         free = np.abs(empty.astype(int) - PAPER).max(2) < 50
         _sheet, origin, unit = SORTER.sheet(of, canvas)
@@ -83,6 +83,6 @@ def test_a_hole_that_vanishes_fails() -> None:
 def test_a_shape_that_becomes_another_fails() -> None:
     frames = shot(TRAY, (TRAY[0], (0, 0)), ((0, 1), (0, 0)))
     other = PAIR.model_copy(update={"shapes": ((3, 0), (0, 0))})
-    changed = as_frames(SORTER.film(other, [Board(((0, 1), (0, 0)))] * 2, SMALL))
+    changed = as_frames(SORTER.render(other, [Board(((0, 1), (0, 0)))] * 2, SMALL))
     frames[-8:] = np.where((frames[-8:] == PAPER).all(-1, keepdims=True), frames[-8:], changed[-8:])
     assert not verdict(frames).passed

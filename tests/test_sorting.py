@@ -1,4 +1,4 @@
-"""Sorting: plan lengths by search over all swaps, and films of pairs that do and do not exchange their places."""
+"""Sorting: plan lengths by search over all swaps, and videos of pairs that do and do not exchange their places."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import combinations, pairwise
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks._pieces import Board
 from vmevalkit.tasks.base import TASKS, as_frames
 from vmevalkit.tasks.sorting import Puzzle
+from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
 SORTING = TASKS["sorting"]
@@ -19,10 +19,10 @@ TURNED = Puzzle(order=(2, 0, 1), hues=("blue", "red", "green"), ratio=1.3, falli
 Spot = tuple[float, float]
 
 
-def film_of(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
-    """The verdict on a film in which discs go from places to places and rest there a while."""
+def video_of(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
+    """The verdict on a video in which discs go from places to places and rest there a while."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return SORTING.verify(of, contract.views(as_frames(SORTING.film(of, held, SMALL))), "solve", SMALL)
+    return SORTING.verify(of, contract.views(as_frames(SORTING.render(of, held, SMALL))), "solve", SMALL)
 
 
 def fewest(of: Puzzle) -> int:
@@ -57,12 +57,12 @@ def test_each_step_swaps_two_discs_and_the_last_sorts_them(difficulty: int) -> N
 
 
 def test_other_swaps_that_sort_pass() -> None:
-    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2)))
+    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2)))
     assert found.reason == "solved"
 
 
 def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
-    found = film_of(
+    found = video_of(
         ((0, 2), (0, 0), (0, 1)), ((0, 2), (-1, 0), (1, 1)), ((0, 2), (0, 1), (1, 1)), ((0, 2), (0, 1), (0, 0)),
         ((0, 0), (0, 1), (0, 2)),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
 
 
 def test_three_that_take_turns_are_no_swap() -> None:
-    found = film_of(
+    found = video_of(
         ((0, 2), (0, 0), (0, 1)), ((1, 2), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (-1, 2)),
         ((0, 0), (0, 1), (-1, 2)), ((0, 0), (0, 1), (0, 2)),
     )  # fmt: skip
@@ -78,17 +78,17 @@ def test_three_that_take_turns_are_no_swap() -> None:
 
 
 def test_three_at_once_fail() -> None:
-    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 0), (0, 1), (0, 2)))
+    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 0), (0, 1), (0, 2)))
     assert not found.passed
 
 
 def test_a_disc_that_comes_to_rest_on_another_fails() -> None:
-    found = film_of(
+    found = video_of(
         ((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2))
     )
     assert not found.passed
 
 
 def test_the_wrong_direction_is_not_the_answer() -> None:
-    found = film_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)))
+    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)))
     assert not found.passed

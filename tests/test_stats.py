@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmevalkit.stats import (
+from vmevalkit.reporting.stats import (
     NOT_SCORED,
     Z95,
     Bootstrap,
@@ -145,7 +145,7 @@ def _rate(passed: int, asked: int) -> Tally:
     return tally([_score(value=float(i < passed), passed=i < passed) for i in range(asked)])
 
 
-def test_the_floor_is_the_best_baseline_that_is_not_the_right_film() -> None:
+def test_the_floor_is_the_best_baseline_that_is_not_the_right_video() -> None:
     baselines = {"replay": _rate(4, 4), "still": _rate(0, 4), "noise": _rate(0, 4), "jumpcut": _rate(1, 4)}
     assert floor(baselines, "solve") == Floor(model="jumpcut", rate=0.25)
     assert floor(baselines, "guided") == Floor(model="jumpcut", rate=0.25)
@@ -220,7 +220,7 @@ def test_seeds_are_drawn_within_their_question() -> None:
     assert np.all(draws[:, 1] == 200)
     share = draws[:, 0] / draws[:, 1]
     assert share.mean() == pytest.approx(0.25, abs=0.005)
-    assert share.std() == pytest.approx(math.sqrt(0.25 * 0.75 / 200), rel=0.06), "200 independent films"
+    assert share.std() == pytest.approx(math.sqrt(0.25 * 0.75 / 200), rel=0.06), "200 independent videos"
 
 
 def test_the_interval_of_a_mean_holds_its_coverage() -> None:
@@ -307,7 +307,7 @@ def test_the_curve_agrees_with_the_literature() -> None:
     assert all(p.rate.low < p.rate.value < p.rate.high for p in curve.points)
 
 
-def test_films_of_one_question_are_no_further_evidence() -> None:
+def test_videos_of_one_question_are_no_further_evidence() -> None:
     once = fit_curve([t for t, _ in FLIGHTS], [bool(d) for _, d in FLIGHTS], range(23))
     thrice = fit_curve([t for t, _ in FLIGHTS] * 3, [bool(d) for _, d in FLIGHTS] * 3, [*range(23)] * 3)
     assert once is not None
@@ -345,8 +345,8 @@ GAPS = (
 
 def _agreement(raters: object, level: str = "nominal") -> dict[str, object]:
     labels = np.asarray(raters, dtype=float).T
-    films = len(labels)
-    found = agreement(labels, range(films), Bootstrap(["one"] * films), level)  # type: ignore[arg-type]
+    videos = len(labels)
+    found = agreement(labels, range(videos), Bootstrap(["one"] * videos), level)  # type: ignore[arg-type]
     assert found is not None
     return found.model_dump()
 
@@ -374,7 +374,7 @@ def test_kappa_agrees_with_the_literature() -> None:
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal"])
-def test_each_draw_of_alpha_is_the_alpha_of_the_films_drawn(level: str) -> None:
+def test_each_draw_of_alpha_is_the_alpha_of_the_videos_drawn(level: str) -> None:
     """The quick formula over all draws against the package, one draw at a time."""
     labels = np.asarray(GAPS, dtype=float).T
     bootstrap = Bootstrap(["one"] * 12, draws=40)
@@ -388,7 +388,7 @@ def test_each_draw_of_alpha_is_the_alpha_of_the_films_drawn(level: str) -> None:
     assert (found.alpha.low, found.alpha.high) == pytest.approx((low, high))
 
 
-def test_perfect_agreement_about_few_films_is_not_certain() -> None:
+def test_perfect_agreement_about_few_videos_is_not_certain() -> None:
     found = _agreement(([0, 1, 0, 1, 1], [0, 1, 0, 1, 1]))
     for name in ("raw", "kappa", "alpha"):
         assert found[name]["value"] == 1.0  # type: ignore[index]
@@ -396,7 +396,7 @@ def test_perfect_agreement_about_few_films_is_not_certain() -> None:
 
 
 def test_agreement_that_is_the_same_for_every_question_is_not_certain() -> None:
-    """Two films of each question: one that both pass, and one about which they differ."""
+    """Two videos of each question: one that both pass, and one about which they differ."""
     labels = np.tile(np.array([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]), (10, 1))
     found = agreement(labels, np.repeat(range(10), 3).tolist(), Bootstrap(["one"] * 10))
     assert found is not None

@@ -1,4 +1,4 @@
-"""Subway: an independent search, other right films, and films that try to get past the verifier."""
+"""Subway: an independent search, other right videos, and videos that try to get past the verifier."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
 
 
 def verdict(of: Puzzle, places: list[tuple[float, float]], frames: int = 49) -> Verdict:
-    film = TASK.film(of, [Moment(place) for place in places], CANVAS, frames)
-    return TASK.verify(of, contract.views(as_frames(film)), canvas=CANVAS)
+    video = TASK.render(of, [Moment(place) for place in places], CANVAS, frames)
+    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
 
 
 def route(of: Puzzle) -> list[Stop]:

@@ -1,4 +1,4 @@
-"""Sudoku: every puzzle has one answer, and only films that write it cell after cell pass."""
+"""Sudoku: every puzzle has one answer, and only videos that write it cell after cell pass."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageFilter
 
 from vmevalkit.contract import views
-from vmevalkit.tasks import _draw as draw
-from vmevalkit.tasks._vision import to_view
+from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku, _board, _fill, _glyph
+from vmevalkit.tasks.toolkit import draw
+from vmevalkit.tasks.toolkit.vision import to_view
 from vmevalkit.types import Verdict
-from vmevalkit.video import Frame, Frames
 
 # The size at which verifiers look at a 720x480 canvas: the same cells, drawn four times as fast.
 CANVAS = (360, 240)
@@ -39,7 +39,7 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
 @lru_cache
 def truth_of(difficulty: int, seed: int = 0) -> Frames:
     puzzle = puzzle_of(difficulty, seed)
-    return as_frames(task().film(puzzle, task().solution(puzzle), CANVAS, COUNT))
+    return as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, COUNT))
 
 
 def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
@@ -134,7 +134,7 @@ def test_plan_in_words() -> None:
     assert task().steps(puzzle)[1] == "write 4 in row 1, column 4"
 
 
-# ------------------------------------------------------------------------------------------------------- the films
+# ------------------------------------------------------------------------------------------------------- the videos
 
 
 def places(puzzle: Puzzle) -> dict[int, tuple[slice, slice]]:
@@ -232,10 +232,10 @@ def test_fading_in_is_a_way_to_write_but_only_one_cell_at_a_time() -> None:
     assert judged(puzzle, staggered(1, 2, 12)).reason == "several_at_once"
 
 
-def fitted(puzzle: Puzzle, value: int, colour: draw.Colour = draw.BLUE) -> tuple[Frame, int]:
+def fitted(puzzle: Puzzle, value: int, color: draw.Color = draw.BLUE) -> tuple[Frame, int]:
     """A digit on white for one cell, and how far it lies inside."""
     cell = _board(puzzle.side, CANVAS)[2]
-    patch = _glyph(value, colour, cell, 1.0)
+    patch = _glyph(value, color, cell, 1.0)
     return patch, (cell - patch.shape[0]) // 2
 
 
@@ -269,9 +269,9 @@ def without_lines(difficulty: int) -> Frames:
     return frames
 
 
-def without_grey(difficulty: int) -> Frames:
+def without_gray(difficulty: int) -> Frames:
     frames = truth_of(difficulty).copy()
-    frames[np.abs(frames.astype(np.int16) - draw.GREY).max(-1) < 30] = 255
+    frames[np.abs(frames.astype(np.int16) - draw.GRAY).max(-1) < 30] = 255
     return frames
 
 
@@ -281,7 +281,7 @@ def other_puzzle_on_same_start(difficulty: int) -> Frames:
     goal, cells = list(puzzle.goal()), puzzle.missing()
     for cell, source in zip(cells, [*cells[1:], cells[0]], strict=True):
         goal[cell] = puzzle.goal()[source]
-    return as_frames(task().film(puzzle, _fill(puzzle, cells, tuple(goal)), CANVAS, COUNT))
+    return as_frames(task().render(puzzle, _fill(puzzle, cells, tuple(goal)), CANVAS, COUNT))
 
 
 def pairs(difficulty: int) -> Frames:
@@ -308,7 +308,7 @@ def disc(difficulty: int) -> Frames:
 
 
 CHEATS: dict[str, tuple[Callable[[int], Frames], tuple[str, ...]]] = {
-    "given digit in another colour": (
+    "given digit in another color": (
         lambda d: in_a_given_cell(d, lambda p, v: fitted(p, v, draw.VERMILION)), ("extra_object",)),
     "given digit rubbed out": (lambda d: in_a_given_cell(d, lambda p, v: fitted(p, 0)), ("given_changed",)),
     "given digit replaced": (
@@ -322,7 +322,7 @@ CHEATS: dict[str, tuple[Callable[[int], Frames], tuple[str, ...]]] = {
         lambda d: pasted(truth_of(d), fitted(puzzle_of(1), 3)[0], 100, 10, COUNT - 1), ("extra_object",)),
     "a disc passes by": (disc, ("extra_object",)),
     "a box border vanishes": (without_lines, ("extra_object", "given_changed")),
-    "the grey lines vanish": (without_grey, ("scene_lost",)),
+    "the gray lines vanish": (without_gray, ("scene_lost",)),
     "the right digits in each other's cells": (other_puzzle_on_same_start, ("wrong_digit",)),
     "two at a time": (pairs, ("several_at_once",)),
     "mirrored": (lambda d: np.ascontiguousarray(truth_of(d)[:, :, ::-1]), ()),
@@ -370,7 +370,7 @@ def moving_camera(frames: Frames) -> Frames:
 
 
 HONEST: dict[str, Callable[[int], Frames]] = {
-    "blend of two neighbouring frames": lambda d: (truth_of(d)[1:] // 2 + truth_of(d)[:-1] // 2),
+    "blend of two neighboring frames": lambda d: (truth_of(d)[1:] // 2 + truth_of(d)[:-1] // 2),
     "blur": lambda d: np.stack([np.asarray(Image.fromarray(f).filter(ImageFilter.GaussianBlur(1.1)))
                                 for f in truth_of(d)]),
     "a pause in the middle of a digit": lambda d: np.concatenate(
@@ -380,7 +380,7 @@ HONEST: dict[str, Callable[[int], Frames]] = {
     "smaller digits": lambda d: resized(d, 0.9),
     "larger digits": lambda d: resized(d, 1.1),
     "camera drift": lambda d: moving_camera(truth_of(d)),
-    "colour drift": lambda d: np.clip(
+    "color drift": lambda d: np.clip(
         truth_of(d) * (1 + np.linspace(0, 0.05, COUNT)[:, None, None, None] * [1, 0, -1]).astype(np.float32), 0, 255
     ).astype(np.uint8),
 }  # fmt: skip
@@ -388,7 +388,7 @@ HONEST: dict[str, Callable[[int], Frames]] = {
 
 @pytest.mark.parametrize("difficulty", [1, 5])
 @pytest.mark.parametrize("name", HONEST)
-def test_other_honest_films_pass(name: str, difficulty: int) -> None:
+def test_other_honest_videos_pass(name: str, difficulty: int) -> None:
     verdict = judged(puzzle_of(difficulty), HONEST[name](difficulty))
     assert verdict.passed, verdict
 
@@ -411,7 +411,7 @@ def test_canvases_of_any_size(canvas: tuple[int, int], difficulty: int) -> None:
     states = task().solution(puzzle)
 
     def passes(states: list[Board]) -> bool:
-        frames = np.stack([to_view(frame) for frame in task().film(puzzle, states, canvas, 25)])
+        frames = np.stack([to_view(frame) for frame in task().render(puzzle, states, canvas, 25)])
         return task().verify(puzzle, frames, "solve", canvas).passed
 
     assert passes(states)
@@ -423,7 +423,7 @@ def test_canvases_of_any_size(canvas: tuple[int, int], difficulty: int) -> None:
 def test_every_step_is_seen_in_two_frames(difficulty: int) -> None:
     for count in (49, 17) if difficulty <= 2 else (49,):
         puzzle = puzzle_of(difficulty, 3)
-        frames = as_frames(task().film(puzzle, task().solution(puzzle), CANVAS, count))
+        frames = as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, count))
         for cell in puzzle.missing():
             shown = frames[(slice(None), *places(puzzle)[cell])]
             assert 1 + sum(not np.array_equal(a, b) for a, b in itertools.pairwise(shown)) >= 3

@@ -1,4 +1,4 @@
-"""Tic-tac-toe: a plain search of the whole game finds the same cells, and films of lazy or cheating moves fail."""
+"""Tic-tac-toe: a plain search of the whole game finds the same cells, and videos of lazy or cheating moves fail."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks._pieces import Board
+from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.tic_tac_toe import Puzzle, TicTacToe
+from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Verdict
-from vmevalkit.video import Frames
 
 CANVAS = (360, 240)
 LEVELS = range(1, 6)
@@ -26,8 +26,8 @@ def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test tic-tac-toe", difficulty, seed), difficulty)
 
 
-def film(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Frames:
-    return as_frames(task().film(puzzle, boards, CANVAS, count))
+def video(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Frames:
+    return as_frames(task().render(puzzle, boards, CANVAS, count))
 
 
 def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
@@ -94,23 +94,23 @@ def test_the_same_move_with_the_other_mark_fails() -> None:
     puzzle = puzzle_of(3, 1)
     other = puzzle.model_copy(update={"mover": "ring" if puzzle.mover == "cross" else "cross"})
     boards = task().solution(puzzle)
-    frames = film(puzzle, boards, 25)
+    frames = video(puzzle, boards, 25)
     assert judged(puzzle, frames).passed
-    frames[6:] = film(other, boards, 25)[6:]
+    frames[6:] = video(other, boards, 25)[6:]
     assert not judged(puzzle, frames).passed
 
 
 @pytest.mark.parametrize("difficulty", [1, 5])
 def test_marks_on_the_board_must_stay(difficulty: int) -> None:
     puzzle = puzzle_of(difficulty, 2)
-    right = film(puzzle, task().solution(puzzle), 25)
+    right = video(puzzle, task().solution(puzzle), 25)
     assert judged(puzzle, right).passed
     for at, letter in enumerate(puzzle.cells):
         new = {"x": "o", "o": ".", ".": "x"}[letter]
         if at == puzzle.best()[0]:
             continue
-        changed = film(puzzle.model_copy(update={"cells": after(puzzle.cells, at, new)}), [Board((None,))] * 2, 5)[0]
-        kept = film(puzzle, [Board((None,))] * 2, 5)[0]
+        changed = video(puzzle.model_copy(update={"cells": after(puzzle.cells, at, new)}), [Board((None,))] * 2, 5)[0]
+        kept = video(puzzle, [Board((None,))] * 2, 5)[0]
         frames = right.copy()
         there = (changed != kept).any(2)
         frames[18:, there] = changed[there]
@@ -119,8 +119,8 @@ def test_marks_on_the_board_must_stay(difficulty: int) -> None:
 
 def test_a_mark_that_stays_in_the_tray_too_or_turns_dark_fails() -> None:
     puzzle = puzzle_of(2, 3)
-    right = film(puzzle, task().solution(puzzle))
-    first, kept = right[0], film(puzzle, [Board((None,))] * 2, 5)[0]
+    right = video(puzzle, task().solution(puzzle))
+    first, kept = right[0], video(puzzle, [Board((None,))] * 2, 5)[0]
     copied = right.copy()
     tray = (first != kept).any(2)
     copied[:, tray] = first[tray]
@@ -128,7 +128,7 @@ def test_a_mark_that_stays_in_the_tray_too_or_turns_dark_fails() -> None:
     letter = "x" if puzzle.mover == "cross" else "o"
     dark = puzzle.model_copy(update={"cells": after(puzzle.cells, puzzle.best()[0], letter)})
     frames = right.copy()
-    frames[30:] = film(dark, [Board((None,))] * 2, 5)[:1]
+    frames[30:] = video(dark, [Board((None,))] * 2, 5)[:1]
     assert not judged(puzzle, frames).passed
 
 
@@ -136,8 +136,8 @@ def test_a_pause_over_a_wrong_cell_passes_but_a_move_taken_back_fails() -> None:
     puzzle = puzzle_of(1, 4)
     start, end = task().solution(puzzle)
     wrong = task().cheats(puzzle)["nearly_the_next_free_cell"][1]
-    frames = film(puzzle, [start, wrong, end])
-    there = film(puzzle, [wrong] * 2, 5)[0]
+    frames = video(puzzle, [start, wrong, end])
+    there = video(puzzle, [wrong] * 2, 5)[0]
     over = int(np.abs(frames.astype(int) - there).sum((1, 2, 3)).argmin())
     for pause, passes in ((5, True), (30, False)):
         paused = frames[[*range(over), *[over] * pause, *range(over, len(frames))]]

@@ -1,4 +1,4 @@
-"""The small CogVideoX that comes with the kit: its files, what it can do, and films of it with their verdicts."""
+"""The small CogVideoX that comes with the kit: its files, what it can do, and videos of it with their verdicts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 import vmevalkit
-from vmevalkit import store, video
-from vmevalkit.models import _weights
+from vmevalkit import media, store
 from vmevalkit.models.base import MODELS
+from vmevalkit.models.diffusers import checkpoint as _weights
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import Geometry
 
 ROOT = Path(__file__).parents[1]
 NAME = "cogvideox-tiny-i2v"
 WEIGHTS = ROOT / "weights" / NAME
-FILMS = ROOT / "tests" / "films"
+VIDEOS = ROOT / "tests" / "videos"
 
 
 def test_its_files_are_those_of_the_manifest() -> None:
@@ -44,10 +44,10 @@ def test_it_solves_a_maze_and_holds_still_when_asked(tmp_path: Path) -> None:
         assert score.passed, score.explanation
 
 
-@pytest.mark.parametrize("case", json.loads((FILMS / "films.json").read_text()), ids=lambda case: case["film"])
+@pytest.mark.parametrize("case", json.loads((VIDEOS / "videos.json").read_text()), ids=lambda case: case["video"])
 def test_verdicts_that_a_person_agrees_with(case: dict[str, object]) -> None:
     task = TASKS[str(case["task"])]
     whole = Geometry.place((96, 96), (96, 96))
-    frames, _ = video.read_canvas(FILMS / f"{case['film']}.mp4", lambda size, first: whole, (96, 96))
+    frames, _ = media.read_canvas(VIDEOS / f"{case['video']}.mp4", lambda size, first: whole, (96, 96))
     puzzle = task.puzzle_type.model_validate(case["puzzle"])
     assert task.verify(puzzle, frames, case["mode"], (96, 96)).reason == case["reason"]  # type: ignore[arg-type]

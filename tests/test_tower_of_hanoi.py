@@ -1,4 +1,4 @@
-"""Tower of Hanoi: plan lengths by another search, rules as films, and the words of the plan."""
+"""Tower of Hanoi: plan lengths by another search, rules as videos, and the words of the plan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import deque
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks._pieces import Board
 from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.tasks.tower_of_hanoi import Puzzle
 from vmevalkit.types import Size, Verdict
 
@@ -19,10 +19,10 @@ TWO = Puzzle(pegs=(0, 0), hues=("blue", "red"), goal=2)
 THIRD = 2.4
 
 
-def film_of(*places: tuple[tuple[float, float], ...], of: Puzzle = TWO) -> Verdict:
-    """The verdict on a film in which discs go from places to places, each pause twice as long as a move."""
+def video_of(*places: tuple[tuple[float, float], ...], of: Puzzle = TWO) -> Verdict:
+    """The verdict on a video in which discs go from places to places, each pause twice as long as a move."""
     held = [Board(moment) for moment in places for _ in range(2)]
-    return HANOI.verify(of, contract.views(as_frames(HANOI.film(of, held, SMALL))), "solve", SMALL)
+    return HANOI.verify(of, contract.views(as_frames(HANOI.render(of, held, SMALL))), "solve", SMALL)
 
 
 def fewest(of: Puzzle) -> int:
@@ -63,7 +63,7 @@ def test_the_plan_names_disc_and_peg() -> None:
 
 def test_a_longer_legal_way_passes() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = film_of(
+    found = video_of(
         ((-1, left), (0, left)), ((0, right), (0, left)), ((0, middle), (0, left)),
         ((0, middle), (0, right)), ((-1, right), (0, right)),
     )  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_longer_legal_way_passes() -> None:
 
 def test_a_larger_disc_on_a_smaller_one_fails() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = film_of(
+    found = video_of(
         ((-1, left), (0, left)), ((0, middle), (0, left)), ((0, middle), (-1, middle)), ((0, middle), (0, right)),
         ((-1, right), (0, right)),
     )  # fmt: skip
@@ -81,13 +81,13 @@ def test_a_larger_disc_on_a_smaller_one_fails() -> None:
 
 def test_a_disc_from_below_another_fails() -> None:
     left, right = 0.0, 2 * THIRD
-    found = film_of(((-1, left), (0, left)), ((-1, left), (0, right)), ((-1, right), (0, right)))
+    found = video_of(((-1, left), (0, left)), ((-1, left), (0, right)), ((-1, right), (0, right)))
     assert found.reason == "from_below"
 
 
 def test_a_disc_through_a_peg_fails() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = film_of(
+    found = video_of(
         ((-1, left), (0, left)), ((-0.5, 0.5 * THIRD), (0, left)), ((0, middle), (0, left)),
         ((0, middle), (0, right)), ((-1, right), (0, right)),
     )  # fmt: skip
@@ -96,7 +96,7 @@ def test_a_disc_through_a_peg_fails() -> None:
 
 def test_the_wrong_peg_is_not_the_answer() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = film_of(
+    found = video_of(
         ((-1, left), (0, left)), ((0, right), (0, left)), ((0, right), (0, middle)), ((-1, middle), (0, middle))
     )
     assert not found.passed

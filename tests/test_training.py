@@ -1,4 +1,4 @@
-"""The training folder: films that are no evaluation question's, the model card, and an adapter from end to end."""
+"""The training folder: videos that are no evaluation question's, the model card, and an adapter from end to end."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ import numpy as np
 import pytest
 
 import vmevalkit
-from vmevalkit import stats, store, video
+from vmevalkit import media, store
 from vmevalkit.errors import QuestionError
 from vmevalkit.models.cogvideox_inference import VARIANTS
+from vmevalkit.reporting import stats
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 import evaluate  # noqa: E402
-import films  # noqa: E402
+import videos  # noqa: E402
 
 
-def test_a_film_depends_on_its_number_alone() -> None:
-    frames, prompt = films.film("transformer", 5, frozenset())
-    again, same = films.film("transformer", 5, frozenset())
-    assert frames.shape == (films.FRAMES, films.SIDE, films.SIDE, 3)
+def test_a_video_depends_on_its_number_alone() -> None:
+    frames, prompt = videos.video("transformer", 5, frozenset())
+    again, same = videos.video("transformer", 5, frozenset())
+    assert frames.shape == (videos.FRAMES, videos.SIDE, videos.SIDE, 3)
     assert np.array_equal(frames, again)
     assert prompt == same
-    assert not np.array_equal(frames, films.film("transformer", 6, frozenset())[0])
+    assert not np.array_equal(frames, videos.video("transformer", 6, frozenset())[0])
 
 
-def test_no_film_is_of_an_evaluation_question(tmp_path: Path) -> None:
+def test_no_video_is_of_an_evaluation_question(tmp_path: Path) -> None:
     folders = vmevalkit.make("maze", count=3, difficulty=1, size=(96, 96), questions=tmp_path / "questions" / "d1")
     puzzles = [json.loads((folder / "question_metadata.json").read_text())["puzzle"] for folder in folders]
-    held_out = films.evaluated(tmp_path)
-    assert held_out == {films.signature(puzzle) for puzzle in puzzles}
+    held_out = videos.evaluated(tmp_path)
+    assert held_out == {videos.signature(puzzle) for puzzle in puzzles}
 
 
 def test_a_puzzle_that_is_held_out_is_replaced() -> None:
-    task, puzzle, _, _ = films.asked("transformer", 5, frozenset())
-    held_out = films.signature(puzzle.model_dump(mode="json"))
-    same_task, other, _, _ = films.asked("transformer", 5, frozenset([held_out]))
+    task, puzzle, _, _ = videos.asked("transformer", 5, frozenset())
+    held_out = videos.signature(puzzle.model_dump(mode="json"))
+    same_task, other, _, _ = videos.asked("transformer", 5, frozenset([held_out]))
     assert same_task is task
     assert other != puzzle
 
 
 def test_both_stages_go_on_and_end_in_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With smaller networks and few films, on the CPU; the model is then asked through the kit."""
+    """With smaller networks and few videos, on the CPU; the model is then asked through the kit."""
     pytest.importorskip("torch")
     import shapes
     import train
@@ -56,12 +57,12 @@ def test_both_stages_go_on_and_end_in_a_model(tmp_path: Path, monkeypatch: pytes
     small = {**shapes.new_transformer().config, "num_layers": 1, "num_attention_heads": 1}
     monkeypatch.setattr(shapes, "new_vae", lambda: AutoencoderKLCogVideoX.from_config(small_vae))
     monkeypatch.setattr(shapes, "new_transformer", lambda: CogVideoXTransformer3DModel.from_config(small))
-    monkeypatch.setattr(films, "SHARD", 12)
+    monkeypatch.setattr(videos, "SHARD", 12)
     monkeypatch.setattr(train, "HELD_OUT", 1)
     monkeypatch.setattr(train, "_CLOCK_EVERY", 1)
-    for kind in films.KINDS:
-        (tmp_path / "films" / kind).mkdir(parents=True)
-        films._shard(tmp_path, kind, 0)
+    for kind in videos.KINDS:
+        (tmp_path / "videos" / kind).mkdir(parents=True)
+        videos._shard(tmp_path, kind, 0)
     train.train_vae(train.Run(tmp_path, "vae", batch=1, minutes=0.02, part=1))
     for part in (1e-9, 1):
         train.train_transformer(train.Run(tmp_path, "transformer", batch=2, minutes=0.05, part=part))
@@ -72,7 +73,7 @@ def test_both_stages_go_on_and_end_in_a_model(tmp_path: Path, monkeypatch: pytes
     assert last["step"] > first["step"]
     assert {path.name for path in (tmp_path / "strips").iterdir()} == {"vae.png", "transformer.png"}
 
-    vmevalkit.make("maze", count=1, size=(films.SIDE, films.SIDE), questions=tmp_path / "questions")
+    vmevalkit.make("maze", count=1, size=(videos.SIDE, videos.SIDE), questions=tmp_path / "questions")
     done = vmevalkit.generate(
         "cogvideox-tiny-i2v", questions=tmp_path / "questions", outputs=tmp_path / "outputs", baselines=False,
         settings={"weights": str(tmp_path / "model"), "num_inference_steps": 2},
@@ -86,8 +87,8 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     parts = {name: {evaluate.NAME: solved, **dict.fromkeys(evaluate.BASELINES, nothing)} for name in evaluate.COLUMNS}
     (tmp_path / "pass_rates.json").write_text(json.dumps({"maze": parts}))
     lines = [
-        {"stage": "vae", "step": 3600, "seconds": 385, "gpus": 1, "films": 16, "psnr": 33.0, "psnr_moving": 25.8},
-        {"stage": "transformer", "step": 9000, "seconds": 900, "gpus": 2, "films": 256, "loss": 0.01},
+        {"stage": "vae", "step": 3600, "seconds": 385, "gpus": 1, "videos": 16, "psnr": 33.0, "psnr_moving": 25.8},
+        {"stage": "transformer", "step": 9000, "seconds": 900, "gpus": 2, "videos": 256, "loss": 0.01},
     ]
     (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "model" / "vae").mkdir(parents=True)
@@ -97,12 +98,12 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     low, high = stats.wilson(80, 100)
     assert f"| maze | 80% ({low:.0%} to {high:.0%}) | 0% | 0% | 0% |" in card
     assert "- maze: teleport 18, unfinished 2" in card
-    assert "| VAE | 1 | 3600 | 16 | 385 | 33.0 dB on films it was not trained on, 25.8 dB where" in card
+    assert "| VAE | 1 | 3600 | 16 | 385 | 33.0 dB on videos it was not trained on, 25.8 dB where" in card
     run = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
     assert run.returncode == 0
 
 
-def test_an_adapter_from_questions_to_a_film(tmp_path: Path) -> None:
+def test_an_adapter_from_questions_to_a_video(tmp_path: Path) -> None:
     pytest.importorskip("peft")
     weights, questions = tmp_path / "weights", tmp_path / "questions"
     make = [sys.executable, str(ROOT / "setup" / "make_checkpoint.py"), "--like", "5b", "--output", str(weights)]
@@ -115,7 +116,7 @@ def test_an_adapter_from_questions_to_a_film(tmp_path: Path) -> None:
     assert json.loads(run.stdout.splitlines()[1])["step"] == 2
     settings = {"weights": str(weights), "lora": str(tmp_path / "adapter"), "num_inference_steps": 1}
     done = vmevalkit.generate(
-        "cogvideox-tiny-random", questions=questions, outputs=tmp_path / "films", settings=settings, baselines=False,
+        "cogvideox-tiny-random", questions=questions, outputs=tmp_path / "videos", settings=settings, baselines=False,
         task_id="maze_0000",
     )  # fmt: skip
     assert done.made == 1
@@ -129,8 +130,8 @@ def test_questions_of_another_size_are_refused(tmp_path: Path) -> None:
     vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path)
     (question,) = store.iter_questions(tmp_path)
     with pytest.raises(QuestionError, match="is 96x96; cogvideox-5b-i2v makes 720x480"):
-        lora.read_film(question, VARIANTS["THUDM/CogVideoX-5b-I2V"])
-    film = lora.read_film(question, VARIANTS["cogvideox-tiny-i2v"])
-    assert film.shape == (1, 3, 17, 96, 96)
-    last = video.read_frames(question.folder / "ground_truth.mp4")[-1]
-    assert np.array_equal(((film[0, :, -1].permute(1, 2, 0).numpy() + 1) * 127.5).round(), last)
+        lora.read_video(question, VARIANTS["THUDM/CogVideoX-5b-I2V"])
+    video = lora.read_video(question, VARIANTS["cogvideox-tiny-i2v"])
+    assert video.shape == (1, 3, 17, 96, 96)
+    last = media.read_frames(question.folder / "ground_truth.mp4")[-1]
+    assert np.array_equal(((video[0, :, -1].permute(1, 2, 0).numpy() + 1) * 127.5).round(), last)

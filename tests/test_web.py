@@ -23,11 +23,11 @@ import vmevalkit
 from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
-from vmevalkit.report.tables import Summary
+from vmevalkit.reporting.tables import Summary
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
-from vmevalkit.web.index import Index, Wanted
+from vmevalkit.web.index import Index, SampleFilter
 from vmevalkit.web.ratings import Rating, Ratings, next_for
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -43,10 +43,10 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vmevalkit.make("maze", count=2, difficulty=1, questions=questions)
     vmevalkit.generate(["replay", "still"], questions=questions, outputs=outputs, baselines=False)
     for name, source in (("good", "replay"), ("lazy", "still")):
-        for film in (outputs / source).glob("*/*/video/video.mp4"):
-            target = outputs / name / film.relative_to(outputs / source)
+        for video in (outputs / source).glob("*/*/video/video.mp4"):
+            target = outputs / name / video.relative_to(outputs / source)
             target.parent.mkdir(parents=True)
-            shutil.copy(film, target)
+            shutil.copy(video, target)
     vmevalkit.score(questions=questions, outputs=outputs, scores=scores)
     (questions / "maze_task/maze_0001/prompt.txt").write_text(f"Solve it. {EVIL}")
     path = scores / "good/maze_task/maze_0001/rule.json"
@@ -59,7 +59,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(experiment: Path) -> Path:
     """The report about the same experiment."""
-    return vmevalkit.report(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
+    return vmevalkit.reporting(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
 
 
 class Server:
@@ -117,22 +117,22 @@ def test_the_index_follows_the_folders(experiment: Path, tmp_path: Path) -> None
     index = Index(folder / "questions", folder / "outputs", folder / "scores", tmp_path / "index.sqlite")
     assert index.refresh() == 8
     assert index.refresh() == 0
-    assert index.count(Wanted(verdict="pass")) == 4
-    assert [row.agreement for row in index.page(Wanted(model="good"), 0)] == ["", "disagree"]
+    assert index.count(SampleFilter(verdict="pass")) == 4
+    assert [row.agreement for row in index.page(SampleFilter(model="good"), 0)] == ["", "disagree"]
     (folder / "scores/good/maze_task/maze_0000/rule.json").unlink()
     assert index.refresh() == 1
-    assert [row.verdict for row in index.page(Wanted(model="good", question="maze_0000"), 0)] == ["not scored"]
+    assert [row.verdict for row in index.page(SampleFilter(model="good", question="maze_0000"), 0)] == ["not scored"]
     shutil.rmtree(folder / "outputs/lazy")
     shutil.rmtree(folder / "scores/lazy")
     assert index.refresh() == 2
-    assert index.count(Wanted(model="lazy")) == 0
+    assert index.count(SampleFilter(model="lazy")) == 0
 
 
 def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment: Path, tmp_path: Path) -> None:
     index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
     index.refresh()
-    assert index.count(Wanted(q="solve script")) == 4
-    assert index.count(Wanted(q="100%")) == index.count(Wanted(q="_x_")) == 0
+    assert index.count(SampleFilter(q="solve script")) == 4
+    assert index.count(SampleFilter(q="100%")) == index.count(SampleFilter(q="_x_")) == 0
 
 
 def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
-    """Two models, two films a question of three tasks in two modes, judged twice; a baseline judged once."""
+    """Two models, two videos a question of three tasks in two modes, judged twice; a baseline judged once."""
     folders = questions, outputs, scores = [tmp_path / name for name in ("questions", "outputs", "scores")]
     outputs.mkdir()
     for n in range(30):
@@ -162,7 +162,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
                     model=model, task=task, question_id=name, seed=seed, scorer=scorer, scorer_version="1",
                     status="scored", passed=says, value=float(says), outcome=float(says), process=1.0,
                     preservation=1.0, reason="solved" if says else "no_change", explanation=""))  # fmt: skip
-    vmevalkit.report(questions, outputs, scores, tmp_path / "report")
+    vmevalkit.reporting(questions, outputs, scores, tmp_path / "report")
     said = store.read_record(tmp_path / "report/summary.json", Summary).analysis
     index = Index(*folders)
     index.refresh()
@@ -185,7 +185,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     assert kappa is not None
     shown = page.get("/disagreements").text
     assert f"{kappa.value:.2f} <" in shown
-    assert f"{len(said.disagreements)} films about which scorers disagree" in shown
+    assert f"{len(said.disagreements)} videos about which scorers disagree" in shown
     assert shown.count("<li>rule: ") == shown.count("<li>judge: ") == len(said.disagreements)
 
     (scores / "one/task1_task/task1_0001/judge_seed1.json").unlink()
@@ -200,10 +200,10 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     ("address", "text"),
     [
         ("/", "Pass rates"),
-        ("/samples?verdict=pass&sort=-value", "4 films"),
+        ("/samples?verdict=pass&sort=-value", "4 videos"),
         ("/samples/0?model=good", "maze_0000"),
         ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
-        ("/question/maze/maze_0000", "All films run together"),
+        ("/question/maze/maze_0000", "All videos run together"),
         ("/compare?a=good&b=lazy", "2 questions asked of both"),
         ("/disagreements", "rule, judge"),
         ("/tasks", "tower of hanoi"),
@@ -234,12 +234,12 @@ def test_baselines_alone_have_no_curves(experiment: Path, tmp_path: Path) -> Non
         server.kill()
 
 
-def test_films_that_were_made_elsewhere_count_as_made_and_those_that_do_not_decode_are_named(
+def test_videos_that_were_made_elsewhere_count_as_made_and_those_that_do_not_decode_are_named(
     experiment: Path, tmp_path: Path
 ) -> None:
     root = shutil.copytree(experiment, tmp_path / "copy")
     folders = [root / name for name in ("questions", "outputs", "scores")]
-    (root / "outputs/lazy/maze_task/maze_0000/video/video.mp4").write_bytes(b"no film")
+    (root / "outputs/lazy/maze_task/maze_0000/video/video.mp4").write_bytes(b"no video")
     vmevalkit.score(model="lazy", questions=folders[0], outputs=folders[1], scores=folders[2])
     index = Index(*folders)
     index.refresh()
@@ -258,7 +258,7 @@ def test_what_comes_from_outside_is_text(client: httpx.Client) -> None:
         assert "&lt;script&gt;" in page
 
 
-def test_pictures_and_films_are_served_in_parts_too(client: httpx.Client) -> None:
+def test_pictures_and_videos_are_served_in_parts_too(client: httpx.Client) -> None:
     for address, kind in (
         ("/poster/good/maze/maze_0000/42", "image/webp"),
         ("/strip/good/maze/maze_0000/42", "image/webp"),
@@ -269,7 +269,7 @@ def test_pictures_and_films_are_served_in_parts_too(client: httpx.Client) -> Non
     ):
         answer = client.get(address)
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind), address
-    part = client.get("/film/good/maze/maze_0000/42", headers={"Range": "bytes=0-99"})
+    part = client.get("/video/good/maze/maze_0000/42", headers={"Range": "bytes=0-99"})
     assert (part.status_code, len(part.content)) == (206, 100)
 
 
@@ -283,7 +283,7 @@ def test_the_list_is_a_table_for_programs(client: httpx.Client) -> None:
     "address",
     [
         "/sample/none/maze/maze_0000/42",
-        "/film/good/maze/..%2F..%2Fsecret/42",
+        "/video/good/maze/..%2F..%2Fsecret/42",
         "/frame/maze/maze_0000/prompt",
         "/frame/..%2F..%2Fetc/passwd/first",
         "/blind/0123",
@@ -294,15 +294,15 @@ def test_what_is_not_in_the_experiment_is_not_there(client: httpx.Client, addres
     assert client.get(address).status_code == 404
 
 
-def test_a_film_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_path: Path) -> None:
+def test_a_video_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
-    film = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
-    (tmp_path / "secret.mp4").write_bytes(film.read_bytes())
-    film.unlink()
-    film.symlink_to(tmp_path / "secret.mp4")
+    video = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
+    (tmp_path / "secret.mp4").write_bytes(video.read_bytes())
+    video.unlink()
+    video.symlink_to(tmp_path / "secret.mp4")
     server = Server(folder)
     try:
-        assert httpx.get(f"{server.url}/film/good/maze/maze_0000/42").status_code == 404
+        assert httpx.get(f"{server.url}/video/good/maze/maze_0000/42").status_code == 404
     finally:
         server.kill()
 
@@ -334,25 +334,25 @@ def test_other_machines_need_the_token(experiment: Path) -> None:
 # -------------------------------------------------------------------------------------------------------- the ratings
 
 
-def _rate(url: str, rater: str, film: str, passed: bool, token: str) -> httpx.Response:
-    said = {"film": film, "token": token, "passed": str(passed).lower(), "stars": "3", "rater": rater}
+def _rate(url: str, rater: str, video: str, passed: bool, token: str) -> httpx.Response:
+    said = {"video": video, "token": token, "passed": str(passed).lower(), "stars": "3", "rater": rater}
     return httpx.post(f"{url}/rate", data=said, cookies={"vmevalkit_rater": rater}, follow_redirects=True)
 
 
-def _film_for(url: str, rater: str) -> str | None:
+def _video_for(url: str, rater: str) -> str | None:
     page = httpx.get(f"{url}/rate", cookies={"vmevalkit_rater": rater}).text
-    return page.split('name="film" value="')[1].split('"')[0] if 'name="film"' in page else None
+    return page.split('name="video" value="')[1].split('"')[0] if 'name="video"' in page else None
 
 
-def test_three_raters_at_once_see_every_film_blind_and_none_too_often(experiment: Path, tmp_path: Path) -> None:
+def test_three_raters_at_once_see_every_video_blind_and_none_too_often(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     server = Server(folder, "--raters", "2")
 
     def work(rater: str) -> int:
         done = 0
-        while film := _film_for(server.url, rater):
-            assert not any(name in film for name in ("good", "lazy"))
-            assert _rate(server.url, rater, film, True, f"{rater}-token-{done}").status_code == 200
+        while video := _video_for(server.url, rater):
+            assert not any(name in video for name in ("good", "lazy"))
+            assert _rate(server.url, rater, video, True, f"{rater}-token-{done}").status_code == 200
             done += 1
         return done
 
@@ -365,7 +365,7 @@ def test_three_raters_at_once_see_every_film_blind_and_none_too_often(experiment
     current = ratings.current()
     assert len(current) == 4
     assert done == sum(map(len, current.values()))
-    # Two raters may be shown the last film at the same moment; more than all three is impossible, fewer than two too.
+    # Two raters may be shown the last video at the same moment; more than all three is impossible, fewer than two too.
     assert all(2 <= len(by_rater) <= 3 for by_rater in current.values())
     scores = vmevalkit.score("human", questions=folder / "questions", outputs=folder / "outputs",
                              scores=folder / "scores")  # fmt: skip
@@ -373,7 +373,7 @@ def test_three_raters_at_once_see_every_film_blind_and_none_too_often(experiment
         ("good", "scored", True), ("still", "unscorable", None)}  # fmt: skip
 
 
-def test_two_films_of_a_question_are_preferred_blind(experiment: Path, tmp_path: Path) -> None:
+def test_two_videos_of_a_question_are_preferred_blind(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     server = Server(folder)
     try:
@@ -394,9 +394,9 @@ def test_two_films_of_a_question_are_preferred_blind(experiment: Path, tmp_path:
 def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     ratings = Ratings(folder / "outputs")
-    film = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
+    video = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"
     fields: dict[str, Any] = {"rater": "anna", "model": "good", "task": "maze", "question_id": "maze_0000", "seed": 42,
-                              "video_sha256": store.sha256(film), "stars": 4}  # fmt: skip
+                              "video_sha256": store.sha256(video), "stars": 4}  # fmt: skip
     ratings.add(Rating(token="first-token", passed=True, **fields))
     ratings.add(Rating(token="first-token", passed=True, **fields))
 
@@ -412,29 +412,29 @@ def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, t
     assert scored().reason == "raters_disagree"
     each = {s.scorer: s.passed for s in store.iter_scores(folder / "scores") if s.scorer.startswith("human.")}
     assert each == {"human.anna": False, "human.bob": True}
-    film.write_bytes(film.read_bytes() + b"\0")
+    video.write_bytes(video.read_bytes() + b"\0")
     assert scored().reason == "not_rated"
 
 
-def test_each_rater_has_an_order_of_her_own_and_disputed_films_come_first_on_request() -> None:
-    films = [("m", "t", f"q{i}", 42) for i in range(20)]
-    first = {next_for(rater, films, {}, 2) for rater in ("anna", "bob", "cleo", "dora")}
+def test_each_rater_has_an_order_of_her_own_and_disputed_videos_come_first_on_request() -> None:
+    videos = [("m", "t", f"q{i}", 42) for i in range(20)]
+    first = {next_for(rater, videos, {}, 2) for rater in ("anna", "bob", "cleo", "dora")}
     assert len(first) > 1
-    assert next_for("anna", films, {}, 2) == next_for("anna", films[::-1], {}, 2)
-    assert next_for("anna", films, {}, 2, disputed=[films[7]]) == films[7]
+    assert next_for("anna", videos, {}, 2) == next_for("anna", videos[::-1], {}, 2)
+    assert next_for("anna", videos, {}, 2, disputed=[videos[7]]) == videos[7]
 
 
-def test_films_that_others_have_begun_come_first() -> None:
-    """Among thousands of films, raters who draw at random never see the same one."""
-    films = [("m", "t", f"q{i}", 42) for i in range(1000)]
+def test_videos_that_others_have_begun_come_first() -> None:
+    """Among thousands of videos, raters who draw at random never see the same one."""
+    videos = [("m", "t", f"q{i}", 42) for i in range(1000)]
     said = Rating(
         token="a-token-of-its-own", rater="anna", model="m", task="t", question_id="q7", seed=42,
         video_sha256="0" * 64, passed=True, stars=3,
     )  # fmt: skip
-    rated = {films[7]: {"anna": said}}
-    assert next_for("bob", films, rated, 2) == films[7]
-    assert next_for("anna", films, rated, 2) != films[7]
-    assert next_for("bob", films, rated, 1) != films[7]
+    rated = {videos[7]: {"anna": said}}
+    assert next_for("bob", videos, rated, 2) == videos[7]
+    assert next_for("anna", videos, rated, 2) != videos[7]
+    assert next_for("bob", videos, rated, 1) != videos[7]
 
 
 # -------------------------------------------------------------------------------------------------------- the browser
@@ -533,8 +533,8 @@ def test_what_is_faint_wide_or_out_of_reach_is_found(browser: Any) -> None:
     """The measures themselves, on contrasts worked out elsewhere: #767676 on white is 4.54, #777777 is 4.48."""
     page = browser.new_page()
     page.set_content(
-        "<p>One</p><p>Two</p><p style='color: #767676'>enough</p><p style='color: #777'>grey</p>"
-        "<p style='color: #949494; font-size: 24px'>large</p><p style='color: #969696; font-size: 24px'>large grey</p>"
+        "<p>One</p><p>Two</p><p style='color: #767676'>enough</p><p style='color: #777'>gray</p>"
+        "<p style='color: #949494; font-size: 24px'>large</p><p style='color: #969696; font-size: 24px'>large gray</p>"
         "<p style='color: color-mix(in srgb, #777 100%, #000)'>mixed</p>"
         "<div style='background: #000'><p style='color: #fff; opacity: .4'>through</p>"
         "<p style='background: rgb(255 255 255 / 50%); color: #888'>half</p></div>"
@@ -542,7 +542,7 @@ def test_what_is_faint_wide_or_out_of_reach_is_found(browser: Any) -> None:
         "<p style='width: 50rem'>wide</p>"
     )
     said = [text.split(": ")[-1] for text in accessibility.faint_text(page) if text.startswith("light")]
-    assert said == ["grey", "large grey", "mixed", "through", "half"]
+    assert said == ["gray", "large gray", "mixed", "through", "half"]
     assert sorted(accessibility.nameless(page)) == ["image", "textbox"]
     assert [text.split(":")[0] for text in accessibility.out_of_reach(page)] == ["focus does not show", "not reached"]
     assert accessibility.too_wide(page)
@@ -562,7 +562,7 @@ def test_filters_change_the_list_and_the_address(tab: Callable[[str], Any]) -> N
 
 
 @browser_only
-def test_films_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str], Any]) -> None:
+def test_videos_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str], Any]) -> None:
     page = tab("/sample/good/maze/maze_0001/42")
     assert page.title() != "broken"
     until(lambda: page.evaluate("document.querySelector('video').readyState > 0"))
@@ -579,7 +579,7 @@ def test_films_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str],
 
 
 @browser_only
-def test_a_film_is_rated_by_keyboard_also_when_the_viewer_is_killed_meanwhile(
+def test_a_video_is_rated_by_keyboard_also_when_the_viewer_is_killed_meanwhile(
     experiment: Path, tmp_path: Path, browser: Any
 ) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")

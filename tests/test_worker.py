@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vmevalkit import video
+from vmevalkit import media
 from vmevalkit.errors import ConfigError, EnvironmentMissing
 from vmevalkit.models.base import MODELS
 from vmevalkit.runner.remote import RemoteModel
@@ -48,7 +48,7 @@ def test_the_end_of_the_input_ends_the_worker() -> None:
     assert talk([]) == []
 
 
-def test_a_film_comes_out(tmp_path: Path, image: Path) -> None:
+def test_a_video_comes_out(tmp_path: Path, image: Path) -> None:
     loaded, announced, answer = talk(
         [
             {"load": {"name": "still", "output_dir": str(tmp_path)}},
@@ -60,7 +60,7 @@ def test_a_film_comes_out(tmp_path: Path, image: Path) -> None:
     assert announced == {"announced": 2}
     assert set(answer["result"]) == FIELDS
     assert answer["result"]["success"]
-    assert video.probe(tmp_path / "a.mp4").frames == 49
+    assert media.probe(tmp_path / "a.mp4").frames == 49
 
 
 def test_a_broken_line_gets_an_error_and_the_next_is_served() -> None:
@@ -186,13 +186,13 @@ def test_a_death_is_a_failed_result_and_the_next_request_starts_anew(fragile: Re
     assert fragile.generate("a", "fine")["success"]
 
 
-def test_films_can_be_asked_for_ahead(still: RemoteModel, image: Path) -> None:
+def test_videos_can_be_asked_for_ahead(still: RemoteModel, image: Path) -> None:
     finish = [still.begin(image, "stay", output_filename=f"{i}.mp4", seed=i) for i in range(3)]
     results = {i: finish[i]() for i in (1, 0, 2)}
     assert [results[i]["metadata"]["seed"] for i in range(3)] == [0, 1, 2]
 
 
-def test_a_death_costs_no_other_film_that_was_under_way(fragile: RemoteModel) -> None:
+def test_a_death_costs_no_other_video_that_was_under_way(fragile: RemoteModel) -> None:
     finish = [fragile.begin("a", prompt) for prompt in ("fine", "exit", "fine")]
     first, second, third = (f() for f in finish)
     assert first["success"]
@@ -225,14 +225,14 @@ from vmevalkit.runner.remote import RemoteModel
 model = RemoteModel("fragile", sys.argv[1], sys.argv[2])
 print(model._process._popen.pid, flush=True)
 try:
-    model.generate(sys.argv[2] + "/film", "sleep")
+    model.generate(sys.argv[2] + "/video", "sleep")
 except KeyboardInterrupt:
     sys.exit(130)
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_orphan_stays_and_the_film_is_cleaned_up(how: signal.Signals, fragile_python: Path, tmp_path: Path) -> None:
+def test_no_orphan_stays_and_the_video_is_cleaned_up(how: signal.Signals, fragile_python: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
         [str(PYTHON), "-c", DRIVER, str(fragile_python), str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -249,7 +249,7 @@ def test_no_orphan_stays_and_the_film_is_cleaned_up(how: signal.Signals, fragile
     while alive(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(worker)
-    assert (tmp_path / "film.cleaned").is_file()
+    assert (tmp_path / "video.cleaned").is_file()
 
 
 def alive(pid: int) -> bool:

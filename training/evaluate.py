@@ -1,7 +1,7 @@
 """Evaluate `cogvideox-tiny-i2v` with the kit, on questions whose puzzles it was never trained on, and write its card.
 
-    python training/evaluate.py make WORK                                the questions; before the training films
-    python training/evaluate.py run WORK [--weights DIR] [--workers 8]   films, verdicts, the card's tables
+    python training/evaluate.py make WORK                                the questions; before the training videos
+    python training/evaluate.py run WORK [--weights DIR] [--workers 8]   videos, verdicts, the card's tables
     python training/evaluate.py export WORK weights/cogvideox-tiny-i2v   the folder with weights, card and checksums
 
 `run` makes what is missing and goes on where it was stopped.
@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from films import FAMILIES, SIDE
+from videos import FAMILIES, SIDE
 
 import vmevalkit
-from vmevalkit import stats, store
-from vmevalkit.models._weights import MANIFEST
+from vmevalkit import store
+from vmevalkit.models.diffusers.checkpoint import MANIFEST
+from vmevalkit.reporting import stats
 from vmevalkit.tasks.base import PASSING
 from vmevalkit.types import Mode
 
@@ -50,7 +51,7 @@ def make(work: Path, workers: int) -> None:
 
 
 def run(work: Path, weights: Path, workers: int) -> None:
-    """Films, verdicts, and WORK/pass_rates.json: by family, column and model, how often each reason was given."""
+    """Videos, verdicts, and WORK/pass_rates.json: by family, column and model, how often each reason was given."""
     make(work, workers)
     rates: Rates = {}
     for mode in MADE:
@@ -140,14 +141,14 @@ _TABLES = """\
 ## Pass rates
 
 By the kit's rule scorer, on {measured} questions a family of difficulty 1 and 2, mode solve, with 95 % Wilson
-intervals. No puzzle of these questions is among the films that it was trained on.
+intervals. No puzzle of these questions is among the videos that it was trained on.
 
 | family | cogvideox-tiny-i2v | {baselines} |
 | --- | --- | {baseline_lines} |
 {rows}
 
 By difficulty, and `hold`: the prompt asks that nothing move (questions a family, {asked}).
-Behind the stroke, the same of right films: at this size, the scorer cannot read all pieces of the harder puzzles.
+Behind the stroke, the same of right videos: at this size, the scorer cannot read all pieces of the harder puzzles.
 
 | family | {curve_names} |
 | --- | {curve_lines} |
@@ -155,7 +156,7 @@ Behind the stroke, the same of right films: at this size, the scorer cannot read
 
 ## Known failures
 
-The reasons of the films that did not pass, at difficulty 1 and 2:
+The reasons of the videos that did not pass, at difficulty 1 and 2:
 
 {failures}
 """
@@ -169,8 +170,8 @@ pipeline_tag: image-to-video
 
 A CogVideoX small enough to come with vmevalkit and to run on a laptop: the classes of CogVideoX-5B-I2V
 (`CogVideoXTransformer3DModel` with 8 layers of 5 heads x 64, `AutoencoderKLCogVideoX` of 4x4x4 with 16 channels, a T5
-encoder of 3 layers), trained from scratch on films of the kit's own task families. It makes films of 96x96 pixels and
-17 frames. It knows those families and nothing else: with another picture or prompt its films show nothing.
+encoder of 3 layers), trained from scratch on videos of the kit's own task families. It makes videos of 96x96 pixels and
+17 frames. It knows those families and nothing else: with another picture or prompt its videos show nothing.
 
 ```bash
 vmevalkit make --size 96x96 --task maze --difficulty 1 --questions my/questions
@@ -183,15 +184,15 @@ weights/cogvideox-tiny-i2v --workers 2` (minutes on a GPU, hours on a CPU). The 
 
 ## Training
 
-Data: films of right answers drawn by the kit (no other data), difficulty 1 and 2 mostly, in modes solve, guided and
-hold. The VAE saw every task family, the transformer and its text encoder the families above; one film in ten came
+Data: videos of right answers drawn by the kit (no other data), difficulty 1 and 2 mostly, in modes solve, guided and
+hold. The VAE saw every task family, the transformer and its text encoder the families above; one video in ten came
 without its prompt, for classifier-free guidance; the default is none. Seed 0.
 
-| stage | GPUs | steps | films a step | seconds | result |
+| stage | GPUs | steps | videos a step | seconds | result |
 | --- | --- | --- | --- | --- | --- |
-| VAE | {vae[gpus]} | {vae[step]} | {vae[films]} | {vae[seconds]} | {vae[psnr]} dB on films it was not trained on, \
+| VAE | {vae[gpus]} | {vae[step]} | {vae[videos]} | {vae[seconds]} | {vae[psnr]} dB on videos it was not trained on, \
 {vae[psnr_moving]} dB where something moves |
-| transformer | {transformer[gpus]} | {transformer[step]} | {transformer[films]} | {transformer[seconds]} | \
+| transformer | {transformer[gpus]} | {transformer[step]} | {transformer[videos]} | {transformer[seconds]} | \
 loss {transformer[loss]} |
 
 `bash training/train.sh` does all of it again, this page included.

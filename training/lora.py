@@ -4,7 +4,7 @@
     accelerate launch training/lora.py data/key_door adapters/key_door --model cogvideox-tiny-i2v --batch 32
     vmevalkit generate --model cogvideox-tiny-i2v --lora adapters/key_door ...
 
-The questions' right answers are the films to learn from; the canvas must be the model's. For the large model:
+The questions' right answers are the videos to learn from; the canvas must be the model's. For the large model:
 
     vmevalkit make --task maze --count 500 --seed 7 --questions data/mazes
     accelerate launch training/lora.py data/mazes adapters/mazes --model cogvideox-5b-i2v --steps 1000
@@ -31,10 +31,10 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
-from vmevalkit import store, video
-from vmevalkit.errors import KitError, QuestionError
-from vmevalkit.models._diffusers import dtype_argument
+from vmevalkit import media, store
+from vmevalkit.errors import QuestionError, VMEvalError
 from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, Variant, locate
+from vmevalkit.models.diffusers.pipeline import dtype_argument
 
 # Attention and feed-forward layers of every block.
 _LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
@@ -58,7 +58,7 @@ def main() -> None:
     try:
         pipe = load(five[given.model], given.weights, accelerator)
         data = prepare(pipe, five[given.model], given.questions, accelerator)
-    except KitError as error:
+    except VMEvalError as error:
         sys.exit(f"lora.py: {error}")
     train(pipe, data, given, accelerator)
     if accelerator.is_main_process:
@@ -74,17 +74,17 @@ def load(variant: Variant, weights: Path | None, accelerator: Accelerator) -> Co
     return CogVideoXImageToVideoPipeline.from_pretrained(folder, local_files_only=True, **dtype_argument(dtype))
 
 
-# ------------------------------------------------------------------------------------------------------------ films
+# ------------------------------------------------------------------------------------------------------------ videos
 
 
 @torch.no_grad()
 def prepare(
     pipe: CogVideoXImageToVideoPipeline, variant: Variant, questions: Path, accelerator: Accelerator
 ) -> dict[str, Tensor]:
-    """Latents of films (films, latents, channels, height, width), of first frames, and prompts, as the model sees them.
+    """Latents of videos (videos, latents, channels, height, width), first frames, and prompts, as the model sees them.
 
     Raises:
-        QuestionError: a question's canvas is not the model's size, or it has no film.
+        QuestionError: a question's canvas is not the model's size, or it has no video.
     """
     device, tokens = accelerator.device, variant.prompt_tokens
     asked = store.iter_questions(questions)
@@ -92,27 +92,27 @@ def prepare(
     pipe.text_encoder.to(device)
     different = {text: pipe.encode_prompt(text, do_classifier_free_guidance=False, max_sequence_length=tokens)[0].cpu()
                  for text in dict.fromkeys(prompts)}  # fmt: skip
-    # Gone before the films come: in the large model it is as large as the transformer.
+    # Gone before the videos come: in the large model it is as large as the transformer.
     pipe.text_encoder = None
     release()
     pipe.vae.to(device)
     pipe.vae.enable_slicing()
-    films = [encode(pipe, read_film(question, variant), device) for question in asked]
+    videos = [encode(pipe, read_video(question, variant), device) for question in asked]
     pipe.vae.cpu()
     release()
     return {
-        "films": torch.cat([film for film, _ in films]),
-        "images": torch.cat([image for _, image in films]),
+        "videos": torch.cat([video for video, _ in videos]),
+        "images": torch.cat([image for _, image in videos]),
         "texts": torch.cat([different[text] for text in prompts]),
     }
 
 
-def read_film(question: Any, variant: Variant) -> Tensor:
-    """The film of a question's right answer, (1, 3, frames, height, width) from -1 to 1, in the model's frame count."""
+def read_video(question: Any, variant: Variant) -> Tensor:
+    """The ground-truth video, (1, 3, frames, height, width) from -1 to 1, in the model's frame count."""
     path = question.folder / "ground_truth.mp4"
     if not path.is_file():
-        raise QuestionError(f"{path} is not there", "make the questions with films")
-    frames = video.read_frames(path)
+        raise QuestionError(f"{path} is not there", "make the questions with videos")
+    frames = media.read_frames(path)
     size, wanted = (f"{width}x{height}" for width, height in ((frames.shape[2], frames.shape[1]), variant.card.size))
     if size != wanted:
         raise QuestionError(f"{question.folder} is {size}; {variant.card.name} makes {wanted}", f"make --size {wanted}")
@@ -120,9 +120,9 @@ def read_film(question: Any, variant: Variant) -> Tensor:
     return torch.from_numpy(frames[chosen]).permute(3, 0, 1, 2)[None].float().div(127.5).sub(1)
 
 
-def encode(pipe: CogVideoXImageToVideoPipeline, film: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    film = film.to(device, pipe.vae.dtype)
-    means = (pipe.vae.encode(seen).latent_dist.mean.transpose(1, 2) for seen in (film, film[:, :, :1]))
+def encode(pipe: CogVideoXImageToVideoPipeline, video: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    video = video.to(device, pipe.vae.dtype)
+    means = (pipe.vae.encode(seen).latent_dist.mean.transpose(1, 2) for seen in (video, video[:, :, :1]))
     latents, image = ((mean * pipe.vae.config.scaling_factor).cpu() for mean in means)
     return latents, image
 
@@ -152,14 +152,14 @@ def train(
     # Not the schedule, which would go on by a step for each GPU.
     model, optimizer = accelerator.prepare(transformer, optimizer)
     torch.manual_seed(given.seed + accelerator.process_index)
-    height, width = (side * pipe.vae_scale_factor_spatial for side in data["films"].shape[-2:])
+    height, width = (side * pipe.vae_scale_factor_spatial for side in data["videos"].shape[-2:])
     rope = None
     if transformer.config.use_rotary_positional_embeddings:
-        rope = pipe._prepare_rotary_positional_embeddings(height, width, data["films"].shape[1], device)
+        rope = pipe._prepare_rotary_positional_embeddings(height, width, data["videos"].shape[1], device)
     began = time.monotonic()
     for step in range(1, given.steps + 1):
-        chosen = torch.randint(len(data["films"]), (given.batch,))
-        clean, image, text = (data[name][chosen].to(device) for name in ("films", "images", "texts"))
+        chosen = torch.randint(len(data["videos"]), (given.batch,))
+        clean, image, text = (data[name][chosen].to(device) for name in ("videos", "images", "texts"))
         clean = clean.float()
         noise = torch.randn_like(clean)
         moment = shapes.noise_levels(given.batch, device)

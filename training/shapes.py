@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXTransformer3DModel
-from films import FRAMES, SIDE
 from transformers import T5Config, T5EncoderModel
+from videos import FRAMES, SIDE
 
 LATENT_SIDE, LATENTS, CHANNELS = SIDE // 4, (FRAMES - 1) // 4 + 1, 16
 PROMPT_TOKENS = 128
@@ -80,7 +80,8 @@ def new_scheduler() -> CogVideoXDDIMScheduler:
     )
 
 
-# Of 1000 steps of noise: above this a film is hardly seen in it. There it is decided what happens; below, how it looks.
+# Of 1000 steps of noise: above this a video is hardly seen in it. There it is decided what happens; below, how it
+# looks.
 _DECIDED = 800
 
 

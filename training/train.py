@@ -3,9 +3,9 @@
     accelerate launch training/train.py vae WORK --minutes 7
     accelerate launch training/train.py transformer WORK --minutes 25
 
-The films are in WORK (`films.py`). Any number of GPUs works on a stage; the rate falls with the stage's minutes, and a
-stage that was stopped goes on from its last checkpoint. `--part 5` stops after five minutes, where machines are lent.
-Losses go to WORK/losses.jsonl, strips of films that no stage has seen to WORK/strips.
+The videos are in WORK (`videos.py`). Any number of GPUs works on a stage; the rate falls with the stage's minutes, and
+a stage that was stopped goes on from its last checkpoint. `--part 5` stops after five minutes, where machines are lent.
+Losses go to WORK/losses.jsonl, strips of videos that no stage has seen to WORK/strips.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import films
 import shapes
 import torch
+import videos
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from diffusers import AutoencoderKLCogVideoX, CogVideoXImageToVideoPipeline, CogVideoXTransformer3DModel
@@ -29,16 +29,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import T5EncoderModel, T5Tokenizer
 
-from vmevalkit.models._tokenizer import train_tokenizer
+from vmevalkit.models.diffusers.tokenizer import train_tokenizer
 
-# The last films of a stage's data are not trained on.
+# The last videos of a stage's data are not trained on.
 HELD_OUT = 256
 _VAE_RATE, _RATE = 1.5e-3, 1e-3
 # Of the VAE's time, with parts of pictures; then with whole ones, which the group norms see differently.
 _CROPPED = 0.7
-# Films without a prompt, for classifier-free guidance.
+# Videos without a prompt, for classifier-free guidance.
 _UNASKED = 0.1
-# Seconds from one checkpoint and look at held-out films to the next; steps from one look at the clock to the next.
+# Seconds from one checkpoint and look at held-out videos to the next; steps from one look at the clock to the next.
 _CHECK_EVERY, _CLOCK_EVERY = 120.0, 20
 
 
@@ -93,7 +93,7 @@ class Run:
         return self.share >= 1
 
     def due(self) -> bool:
-        """Whether this process is to save, and to look at held-out films, now."""
+        """Whether this process is to save, and to look at held-out videos, now."""
         if not self.accelerator.is_main_process or time.monotonic() - self._checked < _CHECK_EVERY:
             return False
         self._checked = time.monotonic()
@@ -103,7 +103,7 @@ class Run:
         seconds = round(self.share * self.seconds)
         gpus = self.accelerator.num_processes
         gib = round(torch.cuda.max_memory_allocated() / 2**30, 1) if torch.cuda.is_available() else 0.0
-        where = {"stage": self.stage, "step": self.step, "films": gpus * self.batch, "gpus": gpus, "seconds": seconds,
+        where = {"stage": self.stage, "step": self.step, "videos": gpus * self.batch, "gpus": gpus, "seconds": seconds,
                  "gib": gib, "loss": self.loss}  # fmt: skip
         line = json.dumps({**where, **what})
         print(line, flush=True)
@@ -130,7 +130,7 @@ def to_unit(frames: Tensor) -> Tensor:
 
 
 def moving(x: Tensor) -> Tensor:
-    """Where a film ever differs from its first frame: what must not be smeared."""
+    """Where a video ever differs from its first frame: what must not be smeared."""
     return ((x - x[:, :, :1]).abs().amax((1, 2), keepdim=True) > 0.08).float()
 
 
@@ -146,7 +146,7 @@ def psnr(x: Tensor, y: Tensor) -> float:
 
 
 def strip(rows: list[Tensor], path: Path) -> None:
-    """Films (3, frames, height, width) below one another, every second frame."""
+    """Videos (3, frames, height, width) below one another, every second frame."""
     picture = torch.cat([torch.cat(list(row[:, ::2].unbind(1)), 2) for row in rows], 1)
     data = ((picture.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ class Autoencoder(nn.Module):
 
 
 def train_vae(run: Run) -> None:
-    data = torch.cat([torch.from_numpy(frames) for frames in films.load(films.shards(run.work, "vae"))])
+    data = torch.cat([torch.from_numpy(frames) for frames in videos.load(videos.shards(run.work, "vae"))])
     data, held_out = data[:-HELD_OUT].to(run.device), data[-HELD_OUT:]
     vae = shapes.new_vae().to(run.device)
     optimizer = torch.optim.AdamW(vae.parameters(), _VAE_RATE, betas=(0.9, 0.99), weight_decay=0)
@@ -199,10 +199,10 @@ def train_vae(run: Run) -> None:
 
 @torch.no_grad()
 def look_at_vae(run: Run, vae: AutoencoderKLCogVideoX, held_out: Tensor) -> dict[str, float]:
-    """PSNR in dB of all pixels and of those where something moves; and a strip, each film above its reconstruction."""
+    """PSNR in dB of all pixels and of those where something moves; and a strip, each video above its reconstruction."""
     x = to_unit(held_out[:96].to(run.device))
     y = torch.cat([vae.decode(vae.encode(part).latent_dist.mean).sample for part in x.split(32)])
-    strip([film for pair in zip(x[:10], y[:10], strict=True) for film in pair], run.work / "strips" / "vae.png")
+    strip([video for pair in zip(x[:10], y[:10], strict=True) for video in pair], run.work / "strips" / "vae.png")
     where = moving(x).expand_as(x).bool()
     return {"psnr": psnr(x, y), "psnr_moving": psnr(x[where], y[where])}
 
@@ -225,14 +225,14 @@ class Denoiser(nn.Module):
 
 
 def encoded(run: Run, vae: AutoencoderKLCogVideoX) -> tuple[Tensor, Tensor, list[str]]:
-    """Latents of all films (films, latents, channels, height, width), of their first frames alone, and the prompts."""
+    """Latents of all videos (videos, latents, channels, height, width), their first frames alone, and the prompts."""
     accelerator, folder = run.accelerator, run.work / "latents"
     folder.mkdir(exist_ok=True)
-    shards = films.shards(run.work, "transformer")
-    prompts = [prompt for shard in shards for prompt in films.read_prompts(shard)]
+    shards = videos.shards(run.work, "transformer")
+    prompts = [prompt for shard in shards for prompt in videos.read_prompts(shard)]
     mine = shards[accelerator.process_index :: accelerator.num_processes]
     missing = [shard for shard in mine if not (folder / f"{shard.stem}.pt").is_file()]
-    for shard, frames in zip(missing, films.load(missing), strict=True):
+    for shard, frames in zip(missing, videos.load(missing), strict=True):
         building = folder / f"{shard.stem}.building"
         torch.save(_encode(run, vae, torch.from_numpy(frames)), building)
         building.rename(folder / f"{shard.stem}.pt")
@@ -273,7 +273,7 @@ def train_transformer(run: Run) -> None:
         text_encoder=average.module.text_encoder, transformer=average.module.transformer,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
-    rope = pipe._prepare_rotary_positional_embeddings(films.SIDE, films.SIDE, shapes.LATENTS, run.device)
+    rope = pipe._prepare_rotary_positional_embeddings(videos.SIDE, videos.SIDE, shapes.LATENTS, run.device)
     parts = {"denoiser": denoiser, "average": average, "optimizer": optimizer}
     chance = run.start(**parts)
     if run.device.type == "cuda":
@@ -300,11 +300,11 @@ def train_transformer(run: Run) -> None:
         if run.due():
             run.save(**parts)
             run.say()
-            look_at_films(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
+            look_at_videos(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
     run.save(**parts)
     if run.accelerator.is_main_process:
         run.say(finished=run.finished)
-        look_at_films(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
+        look_at_videos(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
         pipe.to(torch.float16).save_pretrained(run.work / "model")
         # In the form that every release of transformers reads.
         shutil.rmtree(run.work / "model" / "tokenizer")
@@ -317,18 +317,18 @@ def tokenize(tokenizer: T5Tokenizer, prompts: list[str]) -> Tensor:
 
 
 @torch.no_grad()
-def look_at_films(run: Run, pipe: CogVideoXImageToVideoPipeline, latents: Tensor, prompts: list[str]) -> None:
-    """A strip, each film above what the model makes of its first frame and prompt."""
+def look_at_videos(run: Run, pipe: CogVideoXImageToVideoPipeline, latents: Tensor, prompts: list[str]) -> None:
+    """A strip, each video above what the model makes of its first frame and prompt."""
     with run.accelerator.autocast():
         shown = pipe.decode_latents(latents.float()).clamp(-1, 1)
-        first = [Image.fromarray(((film[:, 0] + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy()) for film in shown]
+        first = [Image.fromarray(((video[:, 0] + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy()) for video in shown]
         made = [
-            pipe(image, prompt, height=films.SIDE, width=films.SIDE, num_frames=films.FRAMES, num_inference_steps=12,
+            pipe(image, prompt, height=videos.SIDE, width=videos.SIDE, num_frames=videos.FRAMES, num_inference_steps=12,
                  guidance_scale=1.0, max_sequence_length=shapes.PROMPT_TOKENS, output_type="pt",
                  generator=torch.Generator().manual_seed(42)).frames[0]
             for image, prompt in zip(first, prompts, strict=True)
         ]  # fmt: skip
-    rows = [film for a, b in zip(shown, made, strict=True) for film in (a, b.permute(1, 0, 2, 3) * 2 - 1)]
+    rows = [video for a, b in zip(shown, made, strict=True) for video in (a, b.permute(1, 0, 2, 3) * 2 - 1)]
     strip([row.cpu() for row in rows], run.work / "strips" / "transformer.png")
 
 
@@ -339,7 +339,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--minutes", type=float, help="of the whole stage")
     parser.add_argument("--part", type=float, default=math.inf, help="minutes after which this run stops")
-    parser.add_argument("--batch", type=int, help="films a step and GPU")
+    parser.add_argument("--batch", type=int, help="videos a step and GPU")
     given = parser.parse_args()
     train, batch, minutes = stages[given.stage]
     torch.manual_seed(0)

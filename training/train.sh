@@ -7,7 +7,7 @@ python=.venv/bin/python
 launch=.venv/bin/accelerate
 
 "$python" training/evaluate.py make "$work" --workers "$(nproc)"
-"$python" training/films.py "$work" --vae 6000 --transformer 90000
+"$python" training/videos.py "$work" --vae 6000 --transformer 90000
 "$launch" launch training/train.py vae "$work"
 "$launch" launch training/train.py transformer "$work"
 "$python" training/evaluate.py run "$work" --workers 4

@@ -1,6 +1,6 @@
 """vmevalkit: find out whether image-to-video models can reason.
 
-Every verb of the command line is a function here, with the same words: `make` questions, let models `generate` films,
+Every verb of the command line is a function here, with the same words: `make` questions, let models `generate` videos,
 `score` them, `report`, `view`; `list`, `check` and `doctor` help. They load when they are first used.
 """
 
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vmevalkit.catalogue import list_names as list
+    from vmevalkit.catalog import list_names as list
     from vmevalkit.contract import check
-    from vmevalkit.errors import KitError
+    from vmevalkit.errors import VMEvalError
     from vmevalkit.models.base import ModelWrapper, register_model
-    from vmevalkit.report import report
+    from vmevalkit.reporting import report
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
-    from vmevalkit.runner.questions import make
-    from vmevalkit.runner.scoring import score
+    from vmevalkit.runner.make import make
+    from vmevalkit.runner.score import score
     from vmevalkit.tasks.base import Task, register_task
     from vmevalkit.web import view
 
 __all__ = [
-    "KitError",
     "ModelWrapper",
     "Task",
+    "VMEvalError",
     "check",
     "doctor",
     "generate",
@@ -41,18 +41,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "KitError": "errors:KitError",
+    "VMEvalError": "errors:VMEvalError",
     "ModelWrapper": "models.base:ModelWrapper",
     "Task": "tasks.base:Task",
     "check": "contract:check",
     "doctor": "runner.doctor:examine",
     "generate": "runner.inference:generate",
-    "list": "catalogue:list_names",
-    "make": "runner.questions:make",
+    "list": "catalog:list_names",
+    "make": "runner.make:make",
     "register_model": "models.base:register_model",
     "register_task": "tasks.base:register_task",
-    "report": "report:report",
-    "score": "runner.scoring:score",
+    "report": "reporting:report",
+    "score": "runner.score:score",
     "view": "web:view",
 }
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from vmevalkit import __version__, defaults
-from vmevalkit.errors import KitError, UsageError
+from vmevalkit.errors import UsageError, VMEvalError
 
 app = typer.Typer(
     name="vmevalkit",
@@ -37,10 +37,10 @@ _STOPPED = 130
 # These take several values after one flag: --task maze chess.
 _SEVERAL = frozenset({"--model", "--mode", "--task", "--task-id", "--scorer", "--set"})
 
-Models = Annotated[list[str], typer.Option("--model", help="Model of the catalogue, or my_file.py:my_function.")]
+Models = Annotated[list[str], typer.Option("--model", help="Model of the catalog, or my_file.py:my_function.")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task.")]
 Questions = Annotated[Path, typer.Option(help="Folder of the question set.")]
-Outputs = Annotated[Path, typer.Option(help="Folder of the experiment's films.")]
+Outputs = Annotated[Path, typer.Option(help="Folder of the experiment's videos.")]
 Scores = Annotated[Path, typer.Option(help="Folder of the experiment's scores.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes side by side; one a core where left out.")]
 
@@ -73,15 +73,17 @@ def make(
     ] = None,
     size: Annotated[str, typer.Option(help="Width x height of the canvas.")] = "720x480",
     questions: Questions = defaults.QUESTIONS,
-    films: Annotated[bool, typer.Option("--films/--no-films", help="Write the film of the right answer, too.")] = True,
+    videos: Annotated[
+        bool, typer.Option("--videos/--no-videos", help="Write the video of the right answer, too.")
+    ] = True,
     workers: Workers = None,
 ) -> None:
-    """Make questions: first frame, prompt, and the film of the answer."""
-    from vmevalkit.runner.questions import make as run
+    """Make questions: first frame, prompt, and the video of the answer."""
+    from vmevalkit.runner.make import make as run
 
     folders = run(
         task, count=count, seed=seed, difficulty=difficulty, mode=mode or "solve",  # type: ignore[arg-type]
-        size=_size(size), questions=questions, films=films, workers=workers or _cores(),
+        size=_size(size), questions=questions, videos=videos, workers=workers or _cores(),
     )  # fmt: skip
     typer.echo(f"{len(folders)} questions in {questions}")
 
@@ -91,8 +93,8 @@ def generate(
     model: Models,
     task: Tasks = None,
     task_id: Annotated[list[str] | None, typer.Option("--task-id", help="Only this question.")] = None,
-    samples: Annotated[int, typer.Option(help="Films a question, with seeds SEED, SEED+1, ...")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the first film.")] = defaults.DEFAULT_SEED,
+    samples: Annotated[int, typer.Option(help="Videos a question, with seeds SEED, SEED+1, ...")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with its own copy of the model.")] = 1,
@@ -101,11 +103,11 @@ def generate(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Let the baselines answer the same questions.")
     ] = True,
-    duration: Annotated[float | None, typer.Option(help="Seconds of film, for models that can choose.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of video, for models that can choose.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder with the weights, instead of the hub.")] = None,
     lora: Annotated[Path | None, typer.Option(help="Folder with an adapter for the model's weights.")] = None,
     latency: Annotated[
-        bool, typer.Option("--latency", help="Make each film on two GPUs, for models that can.")
+        bool, typer.Option("--latency", help="Make each video on two GPUs, for models that can.")
     ] = False,
     speed: Annotated[
         str | None, typer.Option(help="exact, reference, or fast: float8, which shows; for models that can choose.")
@@ -114,7 +116,7 @@ def generate(
         list[str] | None, typer.Option("--set", help="A setting of the model: num_inference_steps=20.")
     ] = None,
 ) -> None:
-    """Let models answer questions with films. Run it again and it goes on where it stopped."""
+    """Let models answer questions with videos. Run it again and it goes on where it stopped."""
     from vmevalkit.runner.inference import generate as run
     from vmevalkit.runner.inference import plan
 
@@ -131,7 +133,7 @@ def generate(
         _show_plans(plan(model, **wanted)[0])
         return
     done = run(model, workers=workers, **wanted)
-    typer.echo(f"{done.made} films made, {done.complete_before} were there, {len(done.failed)} failed, in {outputs}")
+    typer.echo(f"{done.made} videos made, {done.complete_before} were there, {len(done.failed)} failed, in {outputs}")
     if done.failed:
         _list_failures(done.failed, "--retry-failed")
         raise typer.Exit(1)
@@ -153,8 +155,8 @@ def score(
         list[str] | None, typer.Option("--set", help="A setting of the judge: votes=5 layout=images.")
     ] = None,
 ) -> None:
-    """Decide about every film, also about films made elsewhere."""
-    from vmevalkit.runner.scoring import iter_score
+    """Decide about every video, also about videos made elsewhere."""
+    from vmevalkit.runner.score import iter_score
     from vmevalkit.scorers.base import WORTH_ANOTHER_TRY
     from vmevalkit.store import write_text
 
@@ -196,7 +198,7 @@ def report(
     report: Annotated[Path, typer.Option(help="Folder of the page and tables.")] = defaults.REPORT,
 ) -> None:
     """Write index.html, scores.csv, scores.parquet, summary.json and table.tex."""
-    from vmevalkit.report import report as run
+    from vmevalkit.reporting import report as run
 
     typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
 
@@ -208,9 +210,9 @@ def view(
     scores: Scores = defaults.SCORES,
     host: Annotated[str, typer.Option(help="Another than 127.0.0.1 asks visitors for a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    raters: Annotated[int, typer.Option(min=1, help="How many people rate each film.")] = 2,
+    raters: Annotated[int, typer.Option(min=1, help="How many people rate each video.")] = 2,
 ) -> None:
-    """Look at everything in a browser, compare models, rate films."""
+    """Look at everything in a browser, compare models, rate videos."""
     from vmevalkit.web import view as run
 
     run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
@@ -222,7 +224,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """What there is."""
-    from vmevalkit.catalogue import list_names
+    from vmevalkit.catalog import list_names
 
     found = list_names(shelf)  # type: ignore[arg-type]
     if as_json:
@@ -238,7 +240,7 @@ def check(
     kind: Annotated[str, typer.Argument(help="task, model or scorer")],
     name: Annotated[str, typer.Argument(help="Its name, or a Python file that defines a task.")],
     seeds: Annotated[int, typer.Option(min=1, help="Puzzles a difficulty and mode, for a task.")] = 2,
-    pictures: Annotated[Path, typer.Option(help="Folder for frames of films that break it.")] = defaults.CHECKS,
+    pictures: Annotated[Path, typer.Option(help="Folder for frames of videos that break it.")] = defaults.CHECKS,
 ) -> None:
     """Run the contract on one thing, for the person adding it."""
     from vmevalkit.contract import check as run
@@ -356,7 +358,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         status = _STOPPED
-    except KitError as error:
+    except VMEvalError as error:
         print(f"vmevalkit: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     if status == _STOPPED:

@@ -1,6 +1,6 @@
 """Errors that a user can mend. Everything else that is raised is a bug and shows its traceback.
 
-KitError                    one line: what is wrong, with which value, and what mends it
+VMEvalError                    one line: what is wrong, with which value, and what mends it
 ├── UsageError              a wrong name, option or combination; nothing has been touched (exit status 2)
 │   ├── UnknownName         a model, task, scorer or id that does not exist, with "did you mean"
 │   └── ConfigError         a model's setting is outside what the model can do
@@ -8,7 +8,7 @@ KitError                    one line: what is wrong, with which value, and what 
 ├── VideoError              a video cannot be decoded or written
 ├── WeightsError            weights are missing or incomplete
 ├── EnvironmentMissing      a model's Python environment is missing or broken
-├── GenerationError         a model ran and did not produce a film
+├── GenerationError         a model ran and did not produce a video
 ├── WorkerKilled            a process of several ended without a word, as happens when memory runs out
 └── StorageError            a folder cannot be written, or the disk is full
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
-class KitError(Exception):
+class VMEvalError(Exception):
     """A problem the user can mend: `what` happened and, where one is known, the `fix`."""
 
     def __init__(self, what: str, fix: str | None = None) -> None:
@@ -36,7 +36,7 @@ class KitError(Exception):
         return f"{self.what} ({self.fix})" if self.fix else self.what
 
 
-class UsageError(KitError):
+class UsageError(VMEvalError):
     """The request cannot be carried out as it was put; nothing was touched."""
 
 
@@ -56,11 +56,11 @@ class UnknownName(UsageError):
         self.name = name
 
 
-class QuestionError(KitError):
+class QuestionError(VMEvalError):
     """A question on disk cannot be used."""
 
 
-class VideoError(KitError):
+class VideoError(VMEvalError):
     """A video cannot be decoded or written."""
 
 
@@ -68,19 +68,19 @@ class ConfigError(UsageError):
     """A setting is outside what the model can do."""
 
 
-class WeightsError(KitError):
+class WeightsError(VMEvalError):
     """Weights are missing or incomplete."""
 
 
-class EnvironmentMissing(KitError):
+class EnvironmentMissing(VMEvalError):
     """A model's Python environment is missing or broken."""
 
 
-class GenerationError(KitError):
-    """A model ran and did not produce a film."""
+class GenerationError(VMEvalError):
+    """A model ran and did not produce a video."""
 
 
-class WorkerKilled(KitError):
+class WorkerKilled(VMEvalError):
     """A process of several ended without a word, as happens when memory runs out."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class WorkerKilled(KitError):
         )
 
 
-class StorageError(KitError):
+class StorageError(VMEvalError):
     """A folder cannot be written, or the disk is full."""
 
     @classmethod

@@ -45,7 +45,7 @@ class Geometry(Record):
 
     @classmethod
     def place(cls, canvas: Size, frame: Size, fit: Fit = "letterbox") -> Geometry:
-        """Place a canvas centred in a frame."""
+        """Place a canvas centered in a frame."""
         if fit == "stretch":
             return cls(canvas=canvas, frame=frame, fit=fit, x=0, y=0, width=frame[0], height=frame[1])
         scales = (frame[0] / canvas[0], frame[1] / canvas[1])
@@ -101,10 +101,10 @@ class Question(Record):
 
 
 class Verdict(Record):
-    """What a verifier says about one film.
+    """What a verifier says about one video.
 
     `outcome`, `process` and `preservation` are dense credit in [0, 1]; `evidence_frame` is the index of the first frame
-    that shows the reason. A film passes exactly when all three are 1 and `reason` is a passing one.
+    that shows the reason. A video passes exactly when all three are 1 and `reason` is a passing one.
     """
 
     passed: bool
@@ -117,7 +117,7 @@ class Verdict(Record):
 
     @property
     def value(self) -> float:
-        """Dense credit of the whole film: 1.0 exactly for a perfect film, near 0 for one that does nothing."""
+        """Dense credit of the whole video: 1.0 exactly for a perfect video, near 0 for one that does nothing."""
         return self.outcome * self.process * self.preservation
 
     @model_validator(mode="after")
@@ -145,6 +145,9 @@ class Score(Record):
     reason: str
     explanation: str
     evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    notes: tuple[str, ...] = ()
+    video_sha256: str | None = None
+    question_sha256: str | None = None
 
     @model_validator(mode="after")
     def _only_scored_has_a_value(self) -> Score:
@@ -183,8 +186,8 @@ class Provenance(Record):
 class GenerationResult(Record):
     """What a model's `generate` answers, and what result.json holds.
 
-    `duration_seconds` is the wall time of the generation; the film's own length is `metadata["video_seconds"]`.
-    `metadata` is a `Provenance` for a film that was made.
+    `duration_seconds` is the wall time of the generation; the video's own length is `metadata["video_seconds"]`.
+    `metadata` is a `Provenance` for a video that was made.
     """
 
     success: bool
@@ -204,5 +207,5 @@ class GenerationResult(Record):
 
     @property
     def provenance(self) -> Provenance | None:
-        """The typed metadata of a film that was made."""
+        """The typed metadata of a video that was made."""
         return Provenance.model_validate(self.metadata) if self.success and self.metadata else None

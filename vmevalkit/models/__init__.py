@@ -1,4 +1,4 @@
-"""Models: one file a family. The public classes load lazily, so that listing the catalogue imports nothing heavy."""
+"""Models: one file a family. The public classes load lazily, so that listing the catalog imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Protocol, cast
 from PIL import Image
 from pydantic import ValidationError
 
-from vmevalkit import __version__, video
+from vmevalkit import __version__, media
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import ConfigError, KitError, QuestionError, explain_validation
+from vmevalkit.errors import ConfigError, QuestionError, VMEvalError, explain_validation
 from vmevalkit.registry import Registry
 from vmevalkit.types import GenerationResult, Geometry, Provenance, Record, Size
 
@@ -31,16 +31,16 @@ log = logging.getLogger(__name__)
 
 
 class ModelCard(Record):
-    """What is known of a model before it is loaded. The catalogue, the docs, `doctor` and `--dry-run` read it.
+    """What is known of a model before it is loaded. The catalog, the docs, `doctor` and `--dry-run` read it.
 
     Attributes:
-        name: the name in the catalogue.
+        name: the name in the catalog.
         wrapper: dotted module and class, `package.module:Class`.
         service: name of the service class in the same module.
         model: what the service is told to load, for example a hub repository.
         args: settings that the service gets.
         about: a sentence; size, frames and length are added to it by `description`.
-        size, frames, fps: of the films, where they do not depend on the question.
+        size, frames, fps: of the videos, where they do not depend on the question.
         packages: what must be importable for the service to run.
         environment: folder under `setup/models/` that installs it.
         needs: files of a question without which the model has no answer.
@@ -69,7 +69,7 @@ class ModelCard(Record):
     download_gb: float | None = None
     memory_gib: dict[str, float] = {}
     seconds_a_video: float | None = None
-    licence: str = "Apache-2.0"
+    license: str = "Apache-2.0"
     when: str = ""
 
     @property
@@ -85,7 +85,7 @@ class ModelCard(Record):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The catalogue's dict for this model."""
+        """The catalog's dict for this model."""
         module, wrapper = self.wrapper.split(":")
         return {
             "wrapper_module": module,
@@ -102,13 +102,13 @@ MODELS: Registry[ModelCard] = Registry("model", "vmevalkit.models", suffix="_inf
 
 
 def register_model(card: ModelCard) -> ModelCard:
-    """Put a model into the catalogue."""
+    """Put a model into the catalog."""
     return MODELS.add(card.name, card)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One film to be made. The image is RGB, upright and checked; `duration` None means the model's own length."""
+    """One video to be made. The image is RGB, upright and checked; `duration` None means the model's own length."""
 
     image: Image.Image
     image_path: Path
@@ -118,10 +118,10 @@ class Request:
 
 
 @dataclass
-class Film:
+class Video:
     """What a service returns. `frames` may be a generator; what it notes while being read ends up in the result."""
 
-    frames: Iterable[video.Frame]
+    frames: Iterable[media.Frame]
     fps: float
     geometry: Geometry
     settings: dict[str, Any] = field(default_factory=dict)
@@ -135,18 +135,18 @@ class Film:
 
 @dataclass(frozen=True)
 class _Made:
-    """A film that is yet to be written, and what it answers."""
+    """A video that is yet to be written, and what it answers."""
 
     request: Request
-    film: Film
+    video: Video
 
 
 class Service(Protocol):
     """Loads a model and runs it. Errors propagate."""
 
-    def generate(self, request: Request, **options: Any) -> Film: ...
+    def generate(self, request: Request, **options: Any) -> Video: ...
 
-    # Optional: `obstacle() -> KitError | None` says without loading anything why it could not run, e.g. no weights.
+    # Optional: `obstacle() -> VMEvalError | None` says without loading anything why it could not run, e.g. no weights.
     # Optional: `announce(prompts) -> None` says what will be asked for.
 
 
@@ -158,8 +158,8 @@ class ModelWrapper:
 
     Args:
         model: what the service is told to load.
-        output_dir: films are written below it.
-        name: the catalogue's name; `model` where there is none.
+        output_dir: videos are written below it.
+        name: the catalog's name; `model` where there is none.
         args: settings of the service.
 
     Raises:
@@ -180,13 +180,13 @@ class ModelWrapper:
         except ValidationError as error:
             raise ConfigError(f"{self.name}: {explain_validation(error)}") from None
 
-    def obstacle(self) -> KitError | None:
+    def obstacle(self) -> VMEvalError | None:
         """Why the model could not run now (missing weights, say), found without loading it."""
         ask = getattr(self.service, "obstacle", None)
         return ask() if ask is not None else None
 
     def announce(self, prompts: Sequence[str]) -> None:
-        """Say which prompts films will be asked for, so that what they have in common is done once."""
+        """Say which prompts videos will be asked for, so that what they have in common is done once."""
         tell = getattr(self.service, "announce", None)
         if tell is not None:
             tell(prompts)
@@ -199,7 +199,7 @@ class ModelWrapper:
         output_filename: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Make one film. Never raises, except for KeyboardInterrupt and its like.
+        """Make one video. Never raises, except for KeyboardInterrupt and its like.
 
         Args:
             image_path: the first frame.
@@ -221,11 +221,11 @@ class ModelWrapper:
         output_filename: str | None = None,
         **options: Any,
     ) -> Callable[[], dict[str, Any]]:
-        """Make one film, but leave the writing for later. Arguments as for `generate`; never raises either.
+        """Make one video, but leave the writing for later. Arguments as for `generate`; never raises either.
 
         Returns:
-            What writes the film and answers as `generate` does. It may be called in another thread, while this one
-            makes the next film.
+            What writes the video and answers as `generate` does. It may be called in another thread, while this one
+            makes the next video.
         """
         started = time.monotonic()
         seed = options.pop("seed", None)
@@ -258,9 +258,9 @@ class ModelWrapper:
             return result.model_dump(mode="json")
 
         made = caught(lambda: self._make(Path(image_path), text_prompt, duration, seed, options))
-        if isinstance(made, dict) or isinstance(made.film.frames, list):
+        if isinstance(made, dict) or isinstance(made.video.frames, list):
             return finish
-        # Frames that are still to be made are part of making the film.
+        # Frames that are still to be made are part of making the video.
         result = finish()
         return lambda: result
 
@@ -271,19 +271,19 @@ class ModelWrapper:
             raise ConfigError(f"seed = {seed!r}: must be a whole number")
         if duration is not None and not (isinstance(duration, (int, float)) and duration > 0):
             raise ConfigError(f"duration = {duration!r}: must be a positive number of seconds")
-        image = video.load_image(image_path)
+        image = media.load_image(image_path)
         request = Request(image=image, image_path=image_path, prompt=prompt, seed=seed, duration=duration)
         return _Made(request, self.service.generate(request, **options))
 
     def _write(self, made: _Made, path: Path) -> Provenance:
-        request, film = made.request, made.film
-        before = sum(film.seconds.values())
+        request, video = made.request, made.video
+        before = sum(video.seconds.values())
         started = time.monotonic()
-        video.write_video(path, film.frames, film.fps)
-        # A film's frames may be made while they are written; what the service noted meanwhile is not writing.
-        during = sum(film.seconds.values()) - before
-        film.seconds["write"] = round(time.monotonic() - started - during, 3)
-        info = video.probe(path)
+        media.write_video(path, video.frames, video.fps)
+        # A video's frames may be made while they are written; what the service noted meanwhile is not writing.
+        during = sum(video.seconds.values()) - before
+        video.seconds["write"] = round(time.monotonic() - started - during, 3)
+        info = media.probe(path)
         return Provenance(
             model=self.model,
             kit_version=__version__,
@@ -291,22 +291,22 @@ class ModelWrapper:
             prompt_sha256=hashlib.sha256(request.prompt.encode()).hexdigest(),
             image_sha256=hashlib.sha256(request.image_path.read_bytes()).hexdigest(),
             frames=info.frames,
-            fps=film.fps,
-            video_seconds=info.frames / film.fps,
+            fps=video.fps,
+            video_seconds=info.frames / video.fps,
             size=info.size,
-            geometry=film.geometry,
-            settings=film.settings,
-            notes=tuple(film.notes),
-            weights=film.weights,
-            device=film.device,
-            memory_plan=film.memory_plan,
+            geometry=video.geometry,
+            settings=video.settings,
+            notes=tuple(video.notes),
+            weights=video.weights,
+            device=video.device,
+            memory_plan=video.memory_plan,
             libraries=library_versions(self.packages),
-            seconds=film.seconds,
-            peak_memory_bytes={**film.peak_memory_bytes, "host": peak_host_memory()},
+            seconds=video.seconds,
+            peak_memory_bytes={**video.peak_memory_bytes, "host": peak_host_memory()},
         )
 
     def _failure(self, error: Exception, generation_id: str, seconds: float) -> dict[str, Any]:
-        if isinstance(error, KitError):
+        if isinstance(error, VMEvalError):
             message, trace = str(error), None
         elif isinstance(error, ValidationError):
             message, trace = explain_validation(error), None
@@ -338,7 +338,7 @@ def begin(model: Any, *arguments: Any, **options: Any) -> Callable[[], dict[str,
 
 
 def library_versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of packages, with Python's own and those that every film goes through."""
+    """Installed versions of packages, with Python's own and those that every video goes through."""
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("numpy", "pillow", "av", *packages):
         try:

@@ -1,7 +1,7 @@
 """CogVideoX image-to-video: CogVideoX-5B-I2V and CogVideoX1.5-5B-I2V through Diffusers.
 
 Sizes, frame counts and rates are those the models were trained with; the pipeline itself takes others and answers with
-garbage. The catalogue also has a small checkpoint of each architecture with random weights, for tests and the demo, and
+garbage. The catalog also has a small checkpoint of each architecture with random weights, for tests and the demo, and
 a small model to be trained on the kit's own tasks (training/).
 """
 
@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from vmevalkit import video
+from vmevalkit import media
 from vmevalkit.errors import ConfigError, QuestionError, UnknownName, WeightsError
-from vmevalkit.models import _weights
-from vmevalkit.models._diffusers import (
+from vmevalkit.models.base import ModelCard, ModelWrapper, Request, Video, register_model
+from vmevalkit.models.diffusers import checkpoint as _weights
+from vmevalkit.models.diffusers.pipeline import (
     GIB,
     Attention,
     Memory,
@@ -48,7 +49,6 @@ from vmevalkit.models._diffusers import (
     to_frames,
     within_memory,
 )
-from vmevalkit.models.base import Film, ModelCard, ModelWrapper, Request, register_model
 from vmevalkit.types import Fit, GenerationResult, Record
 
 __all__ = ["CogVideoXConfig", "CogVideoXService", "CogVideoXWrapper", "GenerationResult", "weights_status"]
@@ -59,10 +59,10 @@ LATENT_FRAMES = 4
 
 
 class Variant(Record):
-    """One catalogue entry: its card, and what its model can make.
+    """One catalog entry: its card, and what its model can make.
 
     Attributes:
-        card: as the catalogue shows it; `card.args` are the defaults of the configuration.
+        card: as the catalog shows it; `card.args` are the defaults of the configuration.
         widths, heights: smallest and largest, in pixels; both must be divisible by `multiple`.
         shorter: what the shorter side must be.
         frames: the frame counts that the model can make.
@@ -132,7 +132,7 @@ def _card(
 
 # Frame counts 16N+1 with N up to 10: the model card of CogVideoX1.5.
 _COUNTS_15 = tuple(range(17, 162, 16))
-_LICENCE = "CogVideoX License: free for research, commercial use must register"
+_LICENSE = "CogVideoX License: free for research, commercial use must register"
 
 # Memory: peaks measured on one H200 (docs/measurements.md), except `model`, `group` and `sequential` of 1.5: estimates.
 _VARIANTS = (
@@ -149,7 +149,7 @@ _VARIANTS = (
             download_gb=21.6,
             memory_gib={"resident": 34.6, "model": 25.7, "group": 15.2, "tiled": 4.3, "sequential": 4.0},
             seconds_a_video=94.6,
-            licence=_LICENCE,
+            license=_LICENSE,
             when="the usual choice: a quarter of the time of 1.5",
         ),
         widths=(720, 720),
@@ -171,8 +171,8 @@ _VARIANTS = (
             download_gb=31.0,
             memory_gib={"resident": 64.3, "model": 55.5, "group": 45.0, "tiled": 4.9, "sequential": 10.0},
             seconds_a_video=416.0,
-            licence=_LICENCE,
-            when="fine detail, other aspect ratios, smooth motion, or films of ten seconds",
+            license=_LICENSE,
+            when="fine detail, other aspect ratios, smooth motion, or videos of ten seconds",
         ),
         widths=(768, 1360),
         heights=(768, 1360),
@@ -194,7 +194,7 @@ _VARIANTS = (
             about="CogVideoX-5B's architecture, small, trained on eight families of the kit, with which it comes.",
             environment="cogvideox-5b-i2v",
             memory_gib={"resident": 1.0},
-            when="to see a real model's films without a GPU or a download; ask with questions of `make --size 96x96`",
+            when="to see a real model's videos without a GPU or a download; ask with questions of `make --size 96x96`",
         ),
         widths=(96, 96),
         heights=(96, 96),
@@ -213,7 +213,7 @@ _VARIANTS = (
             steps=4,
             name="cogvideox-tiny-random",
             model="cogvideox-tiny-random",
-            about="CogVideoX-5B's architecture, very small, with random weights: its films show nothing.",
+            about="CogVideoX-5B's architecture, very small, with random weights: its videos show nothing.",
             environment="cogvideox-5b-i2v",
             memory_gib={"resident": 1.0},
             seconds_a_video=2.0,
@@ -234,7 +234,7 @@ _VARIANTS = (
             steps=4,
             name="cogvideox1.5-tiny-random",
             model="cogvideox1.5-tiny-random",
-            about="CogVideoX1.5-5B's architecture, very small, with random weights: its films show nothing.",
+            about="CogVideoX1.5-5B's architecture, very small, with random weights: its videos show nothing.",
             environment="cogvideox1.5-5b-i2v",
             memory_gib={"resident": 1.0},
             seconds_a_video=3.0,
@@ -253,29 +253,29 @@ _VARIANTS = (
 VARIANTS: dict[str, Variant] = {variant.card.model: variant for variant in _VARIANTS}
 
 
-# Settings that hold for all films of a service.
+# Settings that hold for all videos of a service.
 _OF_THE_MODEL = ("model", "memory", "speed", "cache", "attention", "weights", "lora", "latency", "device")
 
 
 class CogVideoXConfig(Record):
-    """What a film is made with. Whatever is not given comes from the model's catalogue entry.
+    """What a video is made with. Whatever is not given comes from the model's catalog entry.
 
     Attributes:
         model: repository on the hub, or name of a tiny checkpoint.
-        width, height, num_frames: of the film; what is possible depends on the model.
-        fps: frames a second that the film is written with.
+        width, height, num_frames: of the video; what is possible depends on the model.
+        fps: frames a second that the video is written with.
         num_inference_steps: denoising steps.
         guidance_scale: of classifier-free guidance; 1.0 turns it off.
         fit: how the question's canvas is placed in the frame.
         memory: plan for GPU memory; `auto` takes the fastest that fits.
         speed: `reference` runs the modules of Diffusers, `exact` the same mathematics in fewer passes over memory,
-            `fast` also in float8, which shows in the film; `auto` is `exact` on a GPU that can.
+            `fast` also in float8, which shows in the video; `auto` is `exact` on a GPU that can.
         cache: with speed `fast`, pass over all blocks but the first while what it adds has changed by less than this
             share since they last computed; 0 computes all.
         attention: the attention kernel; `auto` tries those that are there and takes the fastest.
         weights: folder with the checkpoint, or with a folder called like the model.
         lora: folder with an adapter for the transformer (`pytorch_lora_weights.safetensors`), merged into it.
-        latency: make each film on two GPUs, this one and the next, one for each branch of guidance.
+        latency: make each video on two GPUs, this one and the next, one for each branch of guidance.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
@@ -339,7 +339,7 @@ class CogVideoXConfig(Record):
         if self.latency and self.guidance_scale == 1:
             raise ValueError("latency: without guidance (guidance_scale above 1) there is nothing to divide")
         if self.cache and self.speed != "fast":
-            raise ValueError(f"cache = {self.cache:g}: it shows in the film, so it takes --speed fast as well")
+            raise ValueError(f"cache = {self.cache:g}: it shows in the video, so it takes --speed fast as well")
         return self
 
     @property
@@ -348,7 +348,7 @@ class CogVideoXConfig(Record):
 
     @property
     def seconds(self) -> float:
-        """Length of the film."""
+        """Length of the video."""
         return self.num_frames / self.fps
 
     @property
@@ -360,7 +360,7 @@ class CogVideoXConfig(Record):
         return self.variant.prompt_tokens + times * (self.height // patch) * (self.width // patch)
 
     def override(self, duration: float | None, options: dict[str, Any]) -> CogVideoXConfig:
-        """This configuration with the options of one film.
+        """This configuration with the options of one video.
 
         Args:
             duration: seconds; chooses the nearest frame count, unless `num_frames` is among the options.
@@ -371,7 +371,9 @@ class CogVideoXConfig(Record):
         """
         for name in _OF_THE_MODEL:
             if name in options:
-                raise ConfigError(f"{name} = {str(options[name])!r}: it is chosen when the model is made, not per film")
+                raise ConfigError(
+                    f"{name} = {str(options[name])!r}: it is chosen when the model is made, not per video"
+                )
         config = CogVideoXConfig.model_validate({**self.model_dump(), **options})
         if duration is None or "num_frames" in options:
             return config
@@ -393,7 +395,7 @@ class Loaded:
 
 
 class CogVideoXService:
-    """Loads a checkpoint with the first film and makes films with it, one at a time.
+    """Loads a checkpoint with the first video and makes videos with it, one at a time.
 
     Args:
         model: repository on the hub, or name of a tiny checkpoint.
@@ -412,16 +414,16 @@ class CogVideoXService:
         self._announced: list[str] = [""]
         self._checkpoint: _weights.Checkpoint | None = None
         self._tokenizer: Any = None
-        # Chosen with the first film; and the one before, if that ran out of memory.
+        # Chosen with the first video; and the one before, if that ran out of memory.
         self._plan: Memory | None = None
         self._too_large: Memory | None = None
 
     def announce(self, prompts: Sequence[str]) -> None:
-        """Prompts that films will be asked for. They are encoded together, and the text encoder can leave the GPU."""
+        """Prompts that videos will be asked for. They are encoded together, and the text encoder can leave the GPU."""
         self._announced += prompts
 
-    def generate(self, request: Request, **options: Any) -> Film:
-        """Make one film. The same request gives the same film as a plain call of the stock pipeline.
+    def generate(self, request: Request, **options: Any) -> Video:
+        """Make one video. The same request gives the same video as a plain call of the stock pipeline.
 
         Raises:
             ConfigError, ValidationError: an option that does not exist or is not possible.
@@ -437,14 +439,16 @@ class CogVideoXService:
             possible = tuple(plan for plan in possible if plan in ("resident", "model"))
         needs = config.variant.card.memory_gib
         plan = self._plan or pick_plan(config.memory, possible, needs, free_memory_gib(device))
-        film, self._plan = within_memory(lambda plan: self._film(config, request, device, speed, plan), plan, possible)
+        video, self._plan = within_memory(
+            lambda plan: self._video(config, request, device, speed, plan), plan, possible
+        )
         if self._plan != plan:
             self._too_large = plan
         if self._too_large is not None:
-            film.notes.append(f"memory plan '{self._too_large}' ran out of memory; '{self._plan}' was taken")
-        return film
+            video.notes.append(f"memory plan '{self._too_large}' ran out of memory; '{self._plan}' was taken")
+        return video
 
-    def _film(self, config: CogVideoXConfig, request: Request, device: str, speed: Speed, plan: Memory) -> Film:
+    def _video(self, config: CogVideoXConfig, request: Request, device: str, speed: Speed, plan: Memory) -> Video:
         import torch
 
         random = generator(request.seed)
@@ -460,7 +464,7 @@ class CogVideoXService:
             watch.lap("load")
 
             pipe = loaded.pipe
-            image, geometry = video.place(request.image, (config.width, config.height), config.fit)
+            image, geometry = media.place(request.image, (config.width, config.height), config.fit)
             for cache in loaded.caches:
                 cache.forget()
             with running(pipe, watch):
@@ -480,11 +484,11 @@ class CogVideoXService:
                     output_type="latent",
                 ).frames
                 watch.lap("denoise")
-                # CogVideoX1.5 takes latents in pairs: an odd count is padded in front, with what is not of the film.
+                # CogVideoX1.5 takes latents in pairs: an odd count is padded in front, with what is not of the video.
                 padding = latents.shape[1] - ((config.num_frames - 1) // LATENT_FRAMES + 1)
                 frames = to_frames(pipe.decode_latents(latents[:, padding:]))
         watch.lap("decode")
-        return Film(
+        return Video(
             frames=frames,
             fps=config.fps,
             geometry=geometry,
@@ -532,7 +536,7 @@ class CogVideoXService:
                 place_encoder(encoder, device, fits)
                 self._encoder = encoder
             watch.lap("load")
-            # One by one: a batch is computed in another order, and the film must not depend on what else was asked.
+            # One by one: a batch is computed in another order, and the video must not depend on what else was asked.
             for text in dict.fromkeys((*self._announced, prompt)):
                 if text not in self._embeddings and _length(self._tokenizer, text) <= longest:
                     embedding, _ = self._encoder.encode_prompt(
@@ -560,7 +564,7 @@ class CogVideoXService:
             ]
             pipe, adapter = placed[0]
             if self.config.latency:
-                from vmevalkit.models._halves import Halves
+                from vmevalkit.models.diffusers.cogvideox.two_gpus import Halves
 
                 Halves(pipe.transformer, placed[1][0].transformer, devices[1])
             weights = {**checkpoint.describe(), **adapter}
@@ -581,7 +585,7 @@ class CogVideoXService:
     def _caches(self, count: int) -> Sequence[Any]:
         if not self.config.cache:
             return ()
-        from vmevalkit.models._cache import FirstBlockCache
+        from vmevalkit.models.diffusers.cache import FirstBlockCache
 
         return [FirstBlockCache(self.config.cache) for _ in range(count)]
 
@@ -627,8 +631,8 @@ def _fuse(pipe: Any, plan: Memory, device: str, attention: str, fp8: bool, cache
     """Put this kit's blocks and decoder into a pipeline, and it where its plan wants it."""
     import torch
 
-    from vmevalkit.models._blocks import Blocks
-    from vmevalkit.models._decoder import fuse_decoder
+    from vmevalkit.models.diffusers.cogvideox.blocks import Blocks
+    from vmevalkit.models.diffusers.cogvideox.decoder import fuse_decoder
 
     streamed = plan not in ("resident", "model") and device != "cpu"
     with on_device(device):
@@ -674,7 +678,7 @@ def weights_problem(variant: Variant, config: CogVideoXConfig) -> WeightsError |
 
 
 def weights_status(name: str, weights: Path | None = None) -> tuple[bool, str]:
-    """Whether a catalogue entry's weights are on this machine, and where; or what to do. Imports nothing heavy."""
+    """Whether a catalog entry's weights are on this machine, and where; or what to do. Imports nothing heavy."""
     variant = next((v for v in _VARIANTS if v.card.name == name), None)
     if variant is None:
         raise UnknownName("CogVideoX model", name, [v.card.name for v in _VARIANTS])
@@ -705,15 +709,15 @@ def _notes(config: CogVideoXConfig, request: Request, loaded: Loaded, tiled: boo
             f"{config.num_frames} frames at {config.fps:g} fps, {config.seconds:.4g} s"
         )
     if loaded.weights["random"]:
-        notes.append("the weights are random: the film shows nothing")
+        notes.append("the weights are random: the video shows nothing")
     if loaded.speed == "fast":
         what = "linear layers, queries and keys" if loaded.attention == "hopper" else "linear layers"
-        notes.append(f"speed 'fast': {what} in float8; the film differs from an exact one")
+        notes.append(f"speed 'fast': {what} in float8; the video differs from an exact one")
     if loaded.caches:
         kept = f"{loaded.caches[0].kept} of {config.num_inference_steps}"
         notes.append(f"cache {config.cache:g}: {kept} steps passed over all blocks but the first")
     if tiled:
-        notes.append("encoded and decoded in tiles to save memory: the film differs slightly from an undivided one")
+        notes.append("encoded and decoded in tiles to save memory: the video differs slightly from an undivided one")
     return notes
 
 

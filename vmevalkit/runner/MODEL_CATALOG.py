@@ -1,4 +1,4 @@
-"""The catalogue of models, as plain dicts: a view of what the files in `vmevalkit/models/` declare.
+"""The catalog of models, as plain dicts: a view of what the files in `vmevalkit/models/` declare.
 
 An entry has `wrapper_module, wrapper_class, service_class, model, args, description, family`. Reading it loads no
 model and none of the heavy libraries.

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vmevalkit import __version__, video
-from vmevalkit.errors import KitError
+from vmevalkit import __version__, media
+from vmevalkit.errors import VMEvalError
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.runner.environment import (
     environment_folder,
@@ -29,7 +29,7 @@ from vmevalkit.types import Record
 
 # What an environment takes on disk with the NVIDIA libraries, in 10^9 bytes.
 ENVIRONMENT_GB = 6.0
-# For films, questions and scores.
+# For videos, questions and scores.
 WORKING_GB = 2.0
 KEYS = ("HF_TOKEN", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 _SECONDS = 4.0
@@ -107,21 +107,21 @@ def _disk(free: float) -> Finding:
     what = f"{free:.0f} GB free in {Path.cwd()}"
     if free >= WORKING_GB:
         return Finding(topic="disk", ok=True, what=what)
-    return Finding(topic="disk", ok=False, what=what, fix=f"free some space: films need about {WORKING_GB:.0f} GB")
+    return Finding(topic="disk", ok=False, what=what, fix=f"free some space: videos need about {WORKING_GB:.0f} GB")
 
 
 def _video() -> Finding:
-    """Write and read a real film; no ffmpeg program is needed."""
+    """Write and read a real video; no ffmpeg program is needed."""
     frames = np.zeros((4, 64, 96, 3), dtype=np.uint8)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "film.mp4"
-            video.write_video(path, frames, 8.0)
-            info = video.probe(path)
-    except (KitError, OSError) as error:
+            path = Path(folder) / "video.mp4"
+            media.write_video(path, frames, 8.0)
+            info = media.probe(path)
+    except (VMEvalError, OSError) as error:
         fix = f"{sys.executable} -m pip install --force-reinstall av"
-        return Finding(topic="video", ok=False, what=f"a film cannot be written: {error}", fix=fix)
-    return Finding(topic="video", ok=True, what=f"films are written and read ({info.codec}, {info.pixel_format})")
+        return Finding(topic="video", ok=False, what=f"a video cannot be written: {error}", fix=fix)
+    return Finding(topic="video", ok=True, what=f"videos are written and read ({info.codec}, {info.pixel_format})")
 
 
 def _hub() -> Finding:
@@ -195,7 +195,7 @@ def _weights(card: ModelCard) -> Finding | None:
     there, what = module.weights_status(card.name)
     fix = None
     if not there and what.endswith(")"):
-        # The text of a KitError: what, then the fix in parentheses.
+        # The text of a VMEvalError: what, then the fix in parentheses.
         what, _, fix = what.removesuffix(")").rpartition(" (")
     what = what.removeprefix(f"{card.name}: ")
     return Finding(topic=f"weights {card.name}", ok=bool(there), what=what, fix=fix)
@@ -223,7 +223,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
         reasons.append((what, "free some space, or set HF_HOME to a larger disk"))
     reasons += _memory(card, machine)
     if machine.gpu_gib is None and card.memory_gib and not reasons:
-        notes.append("on the CPU, hours a film" if card.download_gb else "on the CPU")
+        notes.append("on the CPU, hours a video" if card.download_gb else "on the CPU")
     topic = f"model {card.name}"
     if not reasons:
         return Finding(topic=topic, ok=True, what=", ".join(["can run", *notes]))

@@ -11,13 +11,13 @@ from typing import Any
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-from vmevalkit.errors import EnvironmentMissing, KitError, StorageError, UsageError
+from vmevalkit.errors import EnvironmentMissing, StorageError, UsageError, VMEvalError
 from vmevalkit.models import base
-from vmevalkit.models._function import FunctionWrapper, load_function
 from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
+from vmevalkit.models.function import FunctionWrapper, load_function
+from vmevalkit.progress import track
 from vmevalkit.runner.environment import needs_environment, require_python
 from vmevalkit.runner.executors.local import run_local
-from vmevalkit.runner.progress import track
 from vmevalkit.runner.remote import RemoteModel
 from vmevalkit.types import GenerationResult, Question, Record
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def _load_model_wrapper(name: str) -> type[ModelWrapper]:
-    """The wrapper class of a model in the catalogue, imported when asked for.
+    """The wrapper class of a model in the catalog, imported when asked for.
 
     Raises:
         UnknownName: with "did you mean".
@@ -42,8 +42,8 @@ class Job(Record):
     duration: float | None = None
 
 
-class Contender:
-    """A model of this run, before it is loaded: a catalogue entry with settings, or a user's function.
+class ModelRun:
+    """A model of this run, before it is loaded: a catalog entry with settings, or a user's function.
 
     It can be sent to a worker process, which calls `load`.
     """
@@ -93,7 +93,7 @@ class Contender:
         wrapper = _load_model_wrapper(self.name)
         return wrapper(self.card.model, self.outputs, name=self.name, **{**self.card.args, **self.settings})
 
-    def obstacle(self) -> KitError | None:
+    def obstacle(self) -> VMEvalError | None:
         """Why the model cannot run on this machine as it is, found without loading it."""
         if self.card is None:
             return None
@@ -134,7 +134,7 @@ class Summary(Record):
         return not self.failed
 
 
-# Bytes a pixel and frame of the least compressible film seen, 5B with random weights at crf 18 (docs/measurements.md).
+# Bytes a pixel and frame of the least compressible video seen, 5B with random weights at crf 18 (docs/measurements.md).
 _BYTES_A_PIXEL = 0.35
 
 
@@ -153,32 +153,32 @@ def generate(
     duration: float | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Summary:
-    """Let models answer questions with films. Run it again and it goes on where it stopped.
+    """Let models answer questions with videos. Run it again and it goes on where it stopped.
 
     Args:
-        model: names in the catalogue, `file.py:function`, or functions `(image, prompt, seed) -> frames or path`.
+        model: names in the catalog, `file.py:function`, or functions `(image, prompt, seed) -> frames or path`.
         task, task_id: only these; all where empty.
-        samples: films a question, with seeds `seed`, `seed + 1`, ...
+        samples: videos a question, with seeds `seed`, `seed + 1`, ...
         workers: processes side by side, each with its own copy of the model.
         retry_failed: also try again what failed before.
         baselines: let replay, still, noise, crossfade and jumpcut answer the same questions.
-        duration: seconds of film, for models that can choose.
+        duration: seconds of video, for models that can choose.
         settings: of the models named (not of the baselines), for example `{"num_inference_steps": 20}`.
 
     Raises:
         UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
     """
-    plans, contenders = plan(
+    plans, model_runs = plan(
         model, task=task, task_id=task_id, samples=samples, seed=seed, questions=questions, outputs=outputs,
         retry_failed=retry_failed, baselines=baselines, duration=duration, settings=settings,
     )  # fmt: skip
-    for p, contender in zip(plans, contenders, strict=True):
+    for p, model_run in zip(plans, model_runs, strict=True):
         if p.todo and p.obstacle:
-            raise contender.obstacle() or UsageError(p.obstacle)
+            raise model_run.obstacle() or UsageError(p.obstacle)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
     made = 0
-    for p, contender in zip(plans, contenders, strict=True):
-        for job, result in track(_run(contender, p.todo, workers), len(p.todo), contender.name):
+    for p, model_run in zip(plans, model_runs, strict=True):
+        for job, result in track(_run(model_run, p.todo, workers), len(p.todo), model_run.name):
             made += result.success
             if not result.success:
                 log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
@@ -199,7 +199,7 @@ def plan(
     baselines: bool = True,
     duration: float | None = None,
     settings: dict[str, Any] | None = None,
-) -> tuple[list[Plan], list[Contender]]:
+) -> tuple[list[Plan], list[ModelRun]]:
     """What `generate` with the same arguments would do. Touches nothing; raises what `generate` raises."""
     if samples < 1:
         raise UsageError(f"samples = {samples}: at least 1")
@@ -207,56 +207,56 @@ def plan(
         raise UsageError(f"duration = {duration}: a positive number of seconds")
     outputs = Path(outputs)
     models = [model] if isinstance(model, str) or callable(model) else list(model)
-    contenders = [Contender(m, outputs, settings, duration) for m in dict.fromkeys(models)]
-    named = {c.name for c in contenders}
+    model_runs = [ModelRun(m, outputs, settings, duration) for m in dict.fromkeys(models)]
+    named = {c.name for c in model_runs}
     if baselines:
-        contenders += [Contender(name, outputs) for name in MODELS if MODELS[name].baseline and name not in named]
+        model_runs += [ModelRun(name, outputs) for name in MODELS if MODELS[name].baseline and name not in named]
     asked = store.iter_questions(
         Path(questions), [task] if isinstance(task, str) else task, [task_id] if isinstance(task_id, str) else task_id
     )
-    for contender in contenders:
-        contender.configured()
-    return [_plan(c, asked, range(seed, seed + samples), retry_failed) for c in contenders], contenders
+    for model_run in model_runs:
+        model_run.configured()
+    return [_plan(c, asked, range(seed, seed + samples), retry_failed) for c in model_runs], model_runs
 
 
-def _plan(contender: Contender, questions: Sequence[Question], seeds: range, retry_failed: bool) -> Plan:
+def _plan(model_run: ModelRun, questions: Sequence[Question], seeds: range, retry_failed: bool) -> Plan:
     todo, complete, failed, unanswerable = [], 0, [], 0
     for question in questions:
-        if not contender.can_answer(question):
+        if not model_run.can_answer(question):
             unanswerable += 1
             continue
         for seed in seeds:
-            sample = store.Sample(outputs=contender.outputs, model=contender.name, task=question.task,
+            sample = store.Sample(outputs=model_run.outputs, model=model_run.name, task=question.task,
                                   question_id=question.id, seed=seed)  # fmt: skip
             if store.is_complete(sample):
-                _check_same(contender, question, sample)
+                _check_same(model_run, question, sample)
                 complete += 1
             elif store.has_failed(sample) and not retry_failed:
                 failed.append(sample)
             else:
-                todo.append(Job(sample=sample, question=question, duration=contender.duration))
-    each = contender.card.seconds_a_video if contender.card is not None else None
+                todo.append(Job(sample=sample, question=question, duration=model_run.duration))
+    each = model_run.card.seconds_a_video if model_run.card is not None else None
     return Plan(
-        model=contender.name,
+        model=model_run.name,
         todo=tuple(todo),
         complete=complete,
         failed_before=tuple(failed),
         unanswerable=unanswerable,
         seconds=each * len(todo) if each is not None else None,
-        bytes=len(todo) * _film_bytes(contender.card),
-        obstacle=str(obstacle) if (obstacle := contender.obstacle()) else None,
+        bytes=len(todo) * _video_bytes(model_run.card),
+        obstacle=str(obstacle) if (obstacle := model_run.obstacle()) else None,
     )
 
 
-def _film_bytes(card: ModelCard | None) -> int:
-    """Disk that a film takes at most."""
+def _video_bytes(card: ModelCard | None) -> int:
+    """Disk that a video takes at most."""
     width, height = (card.size if card is not None else None) or DEFAULT_CANVAS
     frames = (card.frames if card is not None else None) or 49
     return round(_BYTES_A_PIXEL * width * height * frames)
 
 
-def _check_same(contender: Contender, question: Question, sample: store.Sample) -> None:
-    """Refuse to mix films of other questions or settings into one experiment."""
+def _check_same(model_run: ModelRun, question: Question, sample: store.Sample) -> None:
+    """Refuse to mix videos of other questions or settings into one experiment."""
     result = store.read_result(sample)
     provenance = result.provenance if result is not None else None
     if provenance is None:
@@ -266,7 +266,7 @@ def _check_same(contender: Contender, question: Question, sample: store.Sample) 
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
             "choose another --outputs folder for this question set",
         )
-    asked = _requested(contender)
+    asked = _requested(model_run)
     if provenance.requested != asked:
         raise UsageError(
             f"{sample.folder} was made with settings {provenance.requested}, now asked are {asked}",
@@ -274,17 +274,17 @@ def _check_same(contender: Contender, question: Question, sample: store.Sample) 
         )
 
 
-def _requested(contender: Contender) -> dict[str, Any]:
-    asked = {name: str(value) if isinstance(value, Path) else value for name, value in contender.settings.items()}
-    return {**asked, "duration": contender.duration} if contender.duration is not None else asked
+def _requested(model_run: ModelRun) -> dict[str, Any]:
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in model_run.settings.items()}
+    return {**asked, "duration": model_run.duration} if model_run.duration is not None else asked
 
 
-def _run(contender: Contender, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, GenerationResult]]:
+def _run(model_run: ModelRun, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, GenerationResult]]:
     if not jobs:
         return iter(())
     prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job)) is not None))
     return run_local(
-        partial(contender.load, prompts), begin, [(job, _requested(contender)) for job in jobs], workers, _lost
+        partial(model_run.load, prompts), begin, [(job, _requested(model_run)) for job in jobs], workers, _lost
     )  # fmt: skip
 
 
@@ -292,19 +292,19 @@ def _prompt(job: Job) -> str | None:
     """A question's prompt, or None where it cannot be read, which `begin` says."""
     try:
         return store.read_prompt(job.question)
-    except KitError:
+    except VMEvalError:
         return None
 
 
 def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Job, GenerationResult]]:
-    """Make one sample: copy the question and generate. What is returned writes the film, and result.json last."""
+    """Make one sample: copy the question and generate. What is returned writes the video, and result.json last."""
     job, requested = item
     sample = job.sample
     path = sample.video.relative_to(sample.outputs)
     try:
         prompt = store.read_prompt(job.question)
         store.copy_question(job.question, sample)
-    except KitError as error:
+    except VMEvalError as error:
         failed = _failed(sample, str(error))
         return lambda: _keep(job, failed, requested)
     finish = base.begin(model, job.question.first_frame, prompt, job.duration, str(path), seed=sample.seed)
@@ -312,7 +312,7 @@ def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Jo
 
 
 def _lost(item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:
-    """A sample whose worker was killed; the film may have been there already."""
+    """A sample whose worker was killed; the video may have been there already."""
     job, requested = item
     result = store.read_result(job.sample) if store.is_complete(job.sample) else None
     if result is not None:

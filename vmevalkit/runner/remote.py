@@ -36,16 +36,16 @@ _Asked = tuple["_Process", int]
 
 
 class RemoteModel:
-    """A catalogue model served by `vmevalkit.runner.worker` under another Python.
+    """A catalog model served by `vmevalkit.runner.worker` under another Python.
 
     The process starts with this object, so that settings are checked before the first question. One that dies fails
     the request it was serving; the next request starts a new one.
 
     Args:
-        name: the name in the catalogue.
+        name: the name in the catalog.
         python: interpreter of the model's environment.
-        output_dir: films are written below it.
-        args: settings on top of the catalogue entry's.
+        output_dir: videos are written below it.
+        args: settings on top of the catalog entry's.
 
     Raises:
         ConfigError: a setting that the model does not have or cannot take.
@@ -61,12 +61,12 @@ class RemoteModel:
         self.args = dict(args or {})
         self._prompts: list[str] = []
         self._under_way: list[dict[str, Any]] = []
-        # Films are asked for in one thread and waited for in another.
+        # Videos are asked for in one thread and waited for in another.
         self._lock = threading.Lock()
         self._process: _Process | None = self._start()
 
     def announce(self, prompts: Sequence[str]) -> None:
-        """Say which prompts films will be asked for, as `ModelWrapper.announce` does."""
+        """Say which prompts videos will be asked for, as `ModelWrapper.announce` does."""
         self._prompts += prompts
         if self._process is not None:
             self._tell(self._process)
@@ -79,7 +79,7 @@ class RemoteModel:
         output_filename: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Make one film, as `ModelWrapper.generate` does. Never raises, except for KeyboardInterrupt and its like.
+        """Make one video, as `ModelWrapper.generate` does. Never raises, except for KeyboardInterrupt and its like.
 
         Returns:
             The eight fields of `GenerationResult`.
@@ -99,9 +99,9 @@ class RemoteModel:
         output_filename: str | None = None,
         **options: Any,
     ) -> Callable[[], dict[str, Any]]:
-        """Ask for one film, as `ModelWrapper.begin` does; what is returned waits for it, maybe in another thread.
+        """Ask for one video, as `ModelWrapper.begin` does; what is returned waits for it, maybe in another thread.
 
-        A process that dies while it was asked for several films may have died of any: each is asked for once more.
+        A process that dies while it was asked for several videos may have died of any: each is asked for once more.
         """
         started = time.monotonic()
         body = {
@@ -125,7 +125,7 @@ class RemoteModel:
         return finish
 
     def _ask(self, body: dict[str, Any]) -> _Asked:
-        """Ask for a film, of a new process where there is none."""
+        """Ask for a video, of a new process where there is none."""
         with self._lock:
             if self._process is None:
                 self._process = self._start()
@@ -133,7 +133,7 @@ class RemoteModel:
             return self._process, self._process.send({"generate": body})
 
     def _answer(self, body: dict[str, Any], asked: _Asked | None, beside: bool, started: float) -> dict[str, Any]:
-        """Wait for a film, and ask once more if its process died and was asked for others as well."""
+        """Wait for a video, and ask once more if its process died and was asked for others as well."""
         metadata: dict[str, Any] = {}
         answer: dict[str, Any] | None = None
         try:
@@ -160,7 +160,7 @@ class RemoteModel:
         return result.model_dump(mode="json")
 
     def _read(self, asked: _Asked, beside: bool | None) -> dict[str, Any] | None:
-        """An answer; None if the process died and another film was under way: `beside` at first, or by now."""
+        """An answer; None if the process died and another video was under way: `beside` at first, or by now."""
         process, number = asked
         try:
             return process.read(number)

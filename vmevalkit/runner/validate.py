@@ -1,4 +1,4 @@
-"""Check films of a fresh installation against the catalogue: do they decode, with the right size, frames and rate?
+"""Check videos of a fresh installation against the catalog: do they decode, with the right size, frames and rate?
 
     python -m vmevalkit.runner.validate MODEL OUTPUTS ID...
 
@@ -10,19 +10,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vmevalkit import store, video
-from vmevalkit.errors import KitError
+from vmevalkit import media, store
+from vmevalkit.errors import VMEvalError
 from vmevalkit.models.base import MODELS, ModelCard
 
 TASK = "tests"
 
 
 def problem(card: ModelCard, outputs: Path, question_id: str) -> str | None:
-    """What is wrong with a model's film of a question, or None."""
+    """What is wrong with a model's video of a question, or None."""
     sample = store.Sample(outputs=outputs, model=card.name, task=TASK, question_id=question_id)
     try:
-        info = video.probe(sample.video)
-    except KitError as error:
+        info = media.probe(sample.video)
+    except VMEvalError as error:
         result = store.read_result(sample)
         return result.error if result and result.error else str(error)
     seen = {"size": info.size, "frames": info.frames, "fps": info.fps}
@@ -32,7 +32,7 @@ def problem(card: ModelCard, outputs: Path, question_id: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each film; 1 if any is not as it should be."""
+    """Print a line for each video; 1 if any is not as it should be."""
     model, outputs, *questions = arguments
     status = 0
     for question in questions:
@@ -45,5 +45,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except KitError as error:
+    except VMEvalError as error:
         sys.exit(str(error))

@@ -14,7 +14,7 @@ It runs inside a model's environment, whose pins may contradict the kit's own:
     worker   {"error": "what is wrong with the request", "kind": "ConfigError"}
 
 A request that cannot be served gets an error, and the next one is read. Answers come in the order of the requests; a
-request that is sent before the last answer has come is worked at while the last film is written. The end of the input
+request that is sent before the last answer has come is worked at while the last video is written. The end of the input
 ends the process.
 """
 
@@ -33,14 +33,14 @@ from typing import IO, Any
 from pydantic import Field, ValidationError
 
 from vmevalkit import __version__
-from vmevalkit.errors import ConfigError, KitError, UsageError, explain_validation
+from vmevalkit.errors import ConfigError, UsageError, VMEvalError, explain_validation
 from vmevalkit.types import Record
 
 PROTOCOL = 1
 
 
 class LoadRequest(Record):
-    """Which model to build, with which settings on top of its catalogue entry's."""
+    """Which model to build, with which settings on top of its catalog entry's."""
 
     name: str
     output_dir: str = "data/outputs"
@@ -48,7 +48,7 @@ class LoadRequest(Record):
 
 
 class AnnounceRequest(Record):
-    """Prompts that films will be asked for."""
+    """Prompts that videos will be asked for."""
 
     prompts: list[str]
 
@@ -128,7 +128,7 @@ def _caught(work: Callable[[], Any]) -> Any:
         return work()
     except ValidationError as error:
         return _error(explain_validation(error), error)
-    except KitError as error:
+    except VMEvalError as error:
         return _error(str(error), error)
     except Exception as error:  # noqa: BLE001 - the next request must still find a worker
         return _error(f"{type(error).__name__}: {error}", error)
@@ -173,7 +173,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _terminate(number: int, frame: object) -> None:
-    # An exception, so that a film that is being written removes its temporary file.
+    # An exception, so that a video that is being written removes its temporary file.
     sys.exit(128 + number)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vmevalkit import store
-from vmevalkit.errors import KitError, UsageError, VideoError
+from vmevalkit.errors import UsageError, VideoError, VMEvalError
 from vmevalkit.registry import Registry
 from vmevalkit.types import Question, Record, Score, Status, Verdict
 
@@ -23,7 +23,7 @@ WORTH_ANOTHER_TRY = frozenset({"scorer_error", "call_failed", STOPPED})
 """Reasons that lie in the scorer and not in the sample: the same command may well decide."""
 
 
-class Unscorable(KitError):
+class Unscorable(VMEvalError):
     """The scorer cannot decide about this sample.
 
     `reason` is a short stable code; `details`, if any, are kept beside the score.
@@ -87,7 +87,7 @@ class Scorer(ABC):
         """
 
     def sources(self, sample: store.Sample) -> tuple[Path, ...]:
-        """Files that a score depends on, beside film, result and question: when one changes, it is made anew."""
+        """Files that a score depends on, beside video, result and question: when one changes, it is made anew."""
         return ()
 
     def others(self, question: Question, sample: store.Sample) -> list[Score]:
@@ -95,7 +95,7 @@ class Scorer(ABC):
         return []
 
     def rehearse(self, sample: store.Sample, right: bool) -> None:  # noqa: B027 - most need nothing
-        """For the contract: provide what the scorer needs before it can decide about a film that is right or not."""
+        """For the contract: provide what the scorer needs before it can decide about a video that is right or not."""
 
     def score(self, question: Question, sample: store.Sample) -> Score:
         """The score of one sample, whatever state it is in."""
@@ -115,7 +115,7 @@ class Scorer(ABC):
             return self._without(question, sample, "broken", "not_decodable", str(error)), None
         except Unscorable as error:
             return self._without(question, sample, "unscorable", error.reason, str(error)), error.details
-        except KitError as error:
+        except VMEvalError as error:
             return self._without(question, sample, "unscorable", "question_broken", str(error)), None
         except Exception as error:
             log.exception("scorer %s failed on %s", self.name, sample.folder)

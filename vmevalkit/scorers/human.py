@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import UsageError
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.types import Question, Score, Verdict
@@ -19,7 +19,7 @@ VERSION = 1
 
 @register_scorer
 class Human(Scorer):
-    """The majority of those who rated the film as it is now, each by the newest rating."""
+    """The majority of those who rated the video as it is now, each by the newest rating."""
 
     name = "human"
     about = "Counts people's ratings: the majority decides; who changed a rating counts with the newest."
@@ -35,18 +35,18 @@ class Human(Scorer):
     def rehearse(self, sample: store.Sample, right: bool) -> None:
         from vmevalkit.web.ratings import Rating
 
-        film = store.find_video(sample) or sample.video
+        video = store.find_video(sample) or sample.video
         fields = sample.model_dump(exclude={"outputs"})
         token = f"{sample.model}-{sample.question_id}-{sample.seed}"
-        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(film), passed=right, stars=5, **fields)
+        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(video), passed=right, stars=5, **fields)
         _ratings(sample.outputs).add(said)
 
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
-        film = store.find_video(sample) or sample.video
-        video.first_frame(film)
+        video = store.find_video(sample) or sample.video
+        media.first_frame(video)
         votes = self._votes(sample)
         if not votes:
-            raise Unscorable("not_rated", "Nobody has rated this film as it is now: vmevalkit view, tab Rate.")
+            raise Unscorable("not_rated", "Nobody has rated this video as it is now: vmevalkit view, tab Rate.")
         passes = sum(rating.passed for rating in votes)
         if 2 * passes == len(votes):
             raise Unscorable("raters_disagree", f"{passes} of {len(votes)} raters say that it is right.")
@@ -67,11 +67,11 @@ class Human(Scorer):
         ]
 
     def _votes(self, sample: store.Sample) -> list[Rating]:
-        """The newest rating of everybody who rated the film as it is now."""
-        film = store.find_video(sample)
-        if film is None or not (sample.outputs / store.RATINGS).is_file():
+        """The newest rating of everybody who rated the video as it is now."""
+        video = store.find_video(sample)
+        if video is None or not (sample.outputs / store.RATINGS).is_file():
             return []
-        digest = store.sha256(film)
+        digest = store.sha256(video)
         newest = {rating.rater: rating for rating in _ratings(sample.outputs).history(sample=sample)}
         return [rating for rating in newest.values() if rating.video_sha256 == digest]
 

@@ -1,4 +1,4 @@
-"""The rule scorer: bring the film back to the question's canvas and let the task's own verifier decide."""
+"""The rule scorer: bring the video back to the question's canvas and let the task's own verifier decide."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from PIL import Image
 from pydantic import ValidationError
 
-from vmevalkit import store, video
+from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, explain_validation
+from vmevalkit.media import Views
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
-from vmevalkit.tasks._vision import view_size
 from vmevalkit.tasks.base import TASKS, Reader
+from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
-from vmevalkit.video import Views
 
 # Raised when geometry, decoding or the shared judging change what a video is worth.
 VERSION = 2
@@ -58,17 +58,17 @@ class Rule(Scorer):
 
 @lru_cache(maxsize=1)
 def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
-    """A question's reader, kept while its films are scored: they share what it has drawn."""
+    """A question's reader, kept while its videos are scored: they share what it has drawn."""
     family = TASKS[task]
     return family.reader(family.puzzle_type.model_validate_json(puzzle), canvas)
 
 
 def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:
-    """A sample's film as verifiers see it, and where the question's canvas lies in it.
+    """A sample's video as verifiers see it, and where the question's canvas lies in it.
 
     Raises:
-        Unscorable: the film was made for another first frame than the question has now.
-        VideoError: the film does not decode.
+        Unscorable: the video was made for another first frame than the question has now.
+        VideoError: the video does not decode.
     """
     path = store.find_video(sample) or sample.video
     known = _known_geometry(question, metadata, sample)
@@ -76,21 +76,21 @@ def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
     def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
         if known is not None and known.frame == size:
             return known
-        return video.register(first(), video.load_image(question.first_frame))
+        return media.register(first(), media.load_image(question.first_frame))
 
-    return video.read_canvas(path, locate, view_size(metadata.canvas))
+    return media.read_canvas(path, locate, view_size(metadata.canvas))
 
 
 def _known_geometry(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> Geometry | None:
     """Where the canvas lies, if the sample was made here.
 
     Raises:
-        Unscorable: the film was made for another first frame than the question has now.
+        Unscorable: the video was made for another first frame than the question has now.
     """
     result = store.read_result(sample)
     provenance = result.provenance if result is not None else None
     if provenance is None:
         return None
     if provenance.image_sha256 != metadata.sha256.get("first_frame.png", provenance.image_sha256):
-        raise Unscorable("other_question", f"The film was made for another first frame than {question.first_frame}.")
+        raise Unscorable("other_question", f"The video was made for another first frame than {question.first_frame}.")
     return provenance.geometry if provenance.geometry.canvas == metadata.canvas else None

@@ -1,12 +1,12 @@
 """Arc: find the rule that turns each left grid into its right one, and fill the empty grid by the same rule.
 
-    |#..|   |..#|      |.#.|   |.#.|      A film passes when the cells of the large empty grid get the colours that
+    |#..|   |..#|      |.#.|   |.#.|      A video passes when the cells of the large empty grid get the colors that
     |.o.| > |.o.|      |##.| > |.##|      the rule gives them (here: mirrored), one cell after another and in any
                                           order, and the finished grid is held. The worked examples and the given grid
     |o#.|   |...|                         stay. A cell that must stay empty, or one that is filled wrongly, does not
     |..#| > |...|                         pass.
 
-Rules mirror, turn, shift, let fall, exchange colours, and at difficulties 4 and 5 do two of these in turn. The worked
+Rules mirror, turn, shift, let fall, exchange colors, and at difficulties 4 and 5 do two of these in turn. The worked
 examples leave no choice: every rule of the family that explains them gives the same answer. The plan length is the
 number of cells to be filled. There are far more than 10,000 questions at every difficulty.
 """
@@ -17,9 +17,9 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 
-from vmevalkit.tasks._cells import CELL_REASONS, CellsTask, Looks, swept
-from vmevalkit.tasks._draw import GREY, HUES, INK, WHITE, Box, Sketch
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, CellsTask, Looks, swept
+from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, WHITE, Box, Sketch
 from vmevalkit.types import Record, Size
 
 Grid = tuple[tuple[int, ...], ...]
@@ -27,11 +27,11 @@ Rule = Callable[[Grid], Grid]
 
 # Difficulty: side of the grids, worked examples, fewest and most cells to fill.
 _LEVELS = {1: (3, 2, 4, 5), 2: (4, 2, 5, 7), 3: (5, 2, 8, 11), 4: (5, 3, 10, 14), 5: (6, 3, 14, 20)}
-_COLOURS = ("blue", "orange", "green")
+_COLORS = ("blue", "orange", "green")
 
 
 def _fallen(line: Sequence[int]) -> tuple[int, ...]:
-    """A line whose coloured cells have fallen to its end."""
+    """A line whose colored cells have fallen to its end."""
     return (*(look for look in line if not look), *(look for look in line if look))
 
 
@@ -78,7 +78,7 @@ _TURNS: dict[str, Rule] = {
     "fall left": _FALL_LEFT,
 }
 _SWAPS: dict[str, Rule] = {
-    f"exchange {_COLOURS[a - 1]} and {_COLOURS[b - 1]}": _swapped(a, b) for a, b in ((1, 2), (1, 3), (2, 3))
+    f"exchange {_COLORS[a - 1]} and {_COLORS[b - 1]}": _swapped(a, b) for a, b in ((1, 2), (1, 3), (2, 3))
 }
 
 
@@ -102,7 +102,7 @@ def _then(first: Rule, second: Rule) -> Rule:
 
 
 class Puzzle(Record):
-    """Worked examples (before, after), the given grid and its answer. A cell is a colour's number from 1, or 0."""
+    """Worked examples (before, after), the given grid and its answer. A cell is a color's number from 1, or 0."""
 
     side: int
     examples: tuple[tuple[Grid, Grid], ...]
@@ -113,7 +113,7 @@ class Puzzle(Record):
 
 @register_task
 class Arc(CellsTask[Puzzle]):
-    """The cells of the empty grid are the places; a look is a colour."""
+    """The cells of the empty grid are the places; a look is a color."""
 
     name = "arc"
     puzzle_type = Puzzle
@@ -152,12 +152,12 @@ class Arc(CellsTask[Puzzle]):
         return tuple(itertools.chain(*puzzle.answer))
 
     def looks(self, puzzle: Puzzle) -> int:
-        return len(_COLOURS) + 1
+        return len(_COLORS) + 1
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         goal = self.goal(puzzle)
         return [
-            f"fill row {place // puzzle.side + 1}, column {place % puzzle.side + 1} {_COLOURS[goal[place] - 1]}"
+            f"fill row {place // puzzle.side + 1}, column {place % puzzle.side + 1} {_COLORS[goal[place] - 1]}"
             for place in self.order(puzzle)
         ]
 
@@ -176,10 +176,10 @@ class Arc(CellsTask[Puzzle]):
             "cell by cell, in the right colours. Nothing else in the picture changes and the camera does not move.",
         )
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         unit = min(canvas[1], canvas[0] / 1.5)
         left, top = (canvas[0] - 1.5 * unit) / 2, (canvas[1] - unit) / 2
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         small, large = 0.26 if len(puzzle.examples) == 2 else 0.172, 0.46
         gap = small * 0.36
         wide = 2 * small + gap
@@ -205,7 +205,7 @@ class Arc(CellsTask[Puzzle]):
                     [(left, top + i * cell), (left + size, top + i * cell)],
                     [(left + i * cell, top), (left + i * cell, top + size)],
                 ):
-                    sketch.line(line, max(cell * 0.07, 0.004 * size), GREY)
+                    sketch.line(line, max(cell * 0.07, 0.004 * size), GRAY)
             boxes = []
             for place in range(puzzle.side**2):
                 row, column = divmod(place, puzzle.side)
@@ -220,11 +220,11 @@ class Arc(CellsTask[Puzzle]):
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
         x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2 * size
-        sketch.rectangle((x - half, y - half, x + half, y + half), HUES[_COLOURS[look - 1]], radius=half * 0.2)
+        sketch.rectangle((x - half, y - half, x + half, y + half), HUES[_COLORS[look - 1]], radius=half * 0.2)
 
 
 def _random(rng: random.Random, side: int, count: int) -> Grid:
-    """A grid with some coloured cells."""
+    """A grid with some colored cells."""
     cells = set(rng.sample(range(side * side), count))
-    looks = [rng.randint(1, len(_COLOURS)) if i in cells else 0 for i in range(side * side)]
+    looks = [rng.randint(1, len(_COLORS)) if i in cells else 0 for i in range(side * side)]
     return tuple(tuple(looks[i : i + side]) for i in range(0, side * side, side))

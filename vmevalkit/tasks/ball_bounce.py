@@ -1,10 +1,10 @@
 """Ball bounce: show how the blue ball goes on bouncing, and where it hits the sticky wall.
 
-     .              |=|      A film passes when the ball follows the path that gravity and its bounces give it: each
+     .              |=|      A video passes when the ball follows the path that gravity and its bounces give it: each
     . .   o         | |      bounce reaches the same share of the height before, as the dotted trail shows, and its
    .   . .  :     . |=|      speed to the right stays. It sticks to the field of the wall where that path ends. Another
         v    :   .  | |      field, a higher or lower bounce, a way through the floor and a jump do not pass. How fast
-    ------------v---|=|      the film runs is free.
+    ------------v---|=|      the video runs is free.
 
 The plan length is the number of bounces to come, and the hit. Lengths are continuous: there are far more than 10,000
 questions at every difficulty.
@@ -21,14 +21,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
-from vmevalkit.tasks._draw import BLUE, INK, SAND, SKY, UMBER, Colour, Point, Sketch
-from vmevalkit.tasks._vision import shrink_of, to_planes
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, INK, SAND, SKY, UMBER, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Planes
 
-# Difficulty: bounces to come, fields of the wall, and the film's moments (states).
+# Difficulty: bounces to come, fields of the wall, and the video's moments (states).
 _LEVELS = {1: (1, 4, 6), 2: (2, 4, 7), 3: (3, 4, 12), 4: (4, 5, 16), 5: (5, 5, 20)}
 # In shares of the picture's height: the ball's radius, the wall's left side and width, a field's height, the floor
 # above the lower edge, the thickness of the floor.
@@ -58,7 +58,7 @@ class Puzzle(Record):
 
     @property
     def start(self) -> float:
-        """When the film begins: at the top after the first bounce. Time is 0 where the ball was let go."""
+        """When the video begins: at the top after the first bounce. Time is 0 where the ball was let go."""
         return math.sqrt(2 * self.height) * (1 + math.sqrt(self.kept))
 
     def _flight(self, time: float) -> tuple[float, float]:
@@ -91,7 +91,7 @@ class Puzzle(Record):
 
 
 class Ball(NamedTuple):
-    """A moment: x and height as in `Puzzle`, and in the right film the time."""
+    """A moment: x and height as in `Puzzle`, and in the right video the time."""
 
     x: float
     height: float
@@ -136,7 +136,7 @@ class BallBounce(Task[Puzzle, Ball]):
                     return puzzle
 
     def solution(self, puzzle: Puzzle) -> list[Ball]:
-        # Moments at equal distances in time, so that the film runs as the ball would.
+        # Moments at equal distances in time, so that the video runs as the ball would.
         times = np.linspace(puzzle.start, puzzle.end, puzzle.moments + 1).tolist()
         return [Ball(*puzzle.place(time), time) for time in times]
 
@@ -159,13 +159,13 @@ class BallBounce(Task[Puzzle, Ball]):
             "height as the trail shows, and it comes to rest on the wall where this path ends. Static side view.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Ball]:
-        sheet, (left, floor, unit) = _sheet(puzzle, canvas, shrink)
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Ball]:
+        sheet, (left, floor, unit) = _sheet(puzzle, canvas, downscale)
 
-        def centre(ball: Ball) -> Point:
+        def center(ball: Ball) -> Point:
             return left + ball.x * unit, floor - (ball.height + _BALL) * unit
 
-        return disc_painter(sheet, BLUE, _BALL * unit * swell, centre)
+        return disc_painter(sheet, BLUE, _BALL * unit * object_scale, center)
 
     def between(self, puzzle: Puzzle, a: Ball, b: Ball, t: float) -> Ball:
         if a.time is None or b.time is None:
@@ -175,7 +175,7 @@ class BallBounce(Task[Puzzle, Ball]):
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Ball]]:
         path = self.solution(puzzle)
-        # Without a time, so that a film goes there in a straight line.
+        # Without a time, so that a video goes there in a straight line.
         end, half = path[-1]._replace(time=None), len(path) // 2
         aside = Ball(end.x, end.height + (_FIELD if end.height < 0.3 else -_FIELD))
         springy = puzzle.model_copy(update={"kept": min(0.98, puzzle.kept + 0.15)})
@@ -191,9 +191,9 @@ class BallBounce(Task[Puzzle, Ball]):
         }
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Ball]:
-        shrink = shrink_of(canvas)
-        sheet, lengths = _sheet(puzzle, canvas, shrink)
-        left, floor, unit = (length / shrink for length in lengths)
+        downscale = downscale_of(canvas)
+        sheet, lengths = _sheet(puzzle, canvas, downscale)
+        left, floor, unit = (length / downscale for length in lengths)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
         find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _BALL * unit, slack=0.09 * unit)
 
@@ -232,14 +232,14 @@ def _curve(puzzle: Puzzle) -> npt.NDArray[np.float64]:
     return places
 
 
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
+def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
     """The scene without the ball; its left edge, the floor's height, and the unit, in pixels."""
     unit = min(canvas[1], canvas[0] / 1.5)
     left, floor = (canvas[0] - 1.5 * unit) / 2, (canvas[1] + unit) / 2 - _FLOOR * unit
-    sketch = Sketch(canvas, shrink=shrink)
+    sketch = Sketch(canvas, downscale=downscale)
 
-    def bar(x: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-        sketch.rectangle((left + x * unit, floor - top * unit, left + right * unit, floor - bottom * unit), colour)
+    def bar(x: float, top: float, right: float, bottom: float, color: Color) -> None:
+        sketch.rectangle((left + x * unit, floor - top * unit, left + right * unit, floor - bottom * unit), color)
 
     bar(0.05, 0, _WALL + _WIDE, -_BOARD, INK)
     for i in range(puzzle.fields):

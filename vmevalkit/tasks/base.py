@@ -1,8 +1,8 @@
-"""What every puzzle family is: a generator, a painter, a film and a verifier, all speaking of states.
+"""What every puzzle family is: a generator, a painter, a video and a verifier, all speaking of states.
 
 A state is a small immutable value that says everything about a moment of the puzzle: where the agent is, which cells
-are filled. The solution is a list of states; a film is a list of states drawn with what lies between them; verifying is
-reading states from frames and judging the sequence. So the same few methods make a question, its ground truth, every
+are filled. The solution is a list of states; a video is a list of states drawn with what lies between them; verifying
+is reading states from frames and judging the sequence. So the same few methods make a question, its ground truth, every
 cheat that the contract test tries, and the verdict.
 """
 
@@ -13,28 +13,31 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
+from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
-from vmevalkit.tasks._vision import is_grainy, looks_like, shows, shrink_of, to_planes
+from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
-from vmevalkit.video import Frame, Frames, Planes, Views
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
 
+# What a task tests. A task may have several tags.
+Tag = Literal["planning", "logic", "physics", "geometry", "counting", "memory", "perception", "navigation"]
+
 FRAMES = 49
 FPS = 8.0
-# A film shows the start for 6 % of its frames and holds the answer for at least 10 %.
+# A video shows the start for 6 % of its frames and holds the answer for at least 10 %.
 _HEAD, _TAIL = 0.06, 0.10
-# One step takes at most a quarter of the film, so that short plans do not crawl.
+# One step takes at most a quarter of the video, so that short plans do not crawl.
 _SLOWEST_STEP = 0.25
-# Frames in which the scene may be damaged before the film fails: one in twenty, for a model's short glitch.
+# Frames in which the scene may be damaged before the video fails: one in twenty, for a model's short glitch.
 _KEPT = 0.95
-# The start must be readable within the first sixth of the film, and the end within the last two frames.
+# The start must be readable within the first sixth of the video, and the end within the last two frames.
 _START_WITHIN = 1 / 6
 
 
@@ -60,6 +63,7 @@ class Task(ABC, Generic[P, S]):
         name: of the family; the module's name.
         version: raised when questions or verdicts change.
         puzzle_type: the record that describes one puzzle.
+        tags: what the task tests.
         reasons: sentences for the family's own reason codes.
         rubric: for who judges by eye, what is right by criterion (see `CRITERIA`). What is left out is made from
             `summary` and `reasons`.
@@ -68,6 +72,7 @@ class Task(ABC, Generic[P, S]):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     puzzle_type: type[P]
+    tags: ClassVar[tuple[Tag, ...]] = ()
     reasons: ClassVar[dict[str, str]] = {}
     rubric: ClassVar[dict[str, str]] = {}
 
@@ -96,7 +101,7 @@ class Task(ABC, Generic[P, S]):
         """Ways to ask for the solution. Each names the scene, the goal and the rules, in plain words."""
 
     @abstractmethod
-    def painter(self, puzzle: P, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[S]:
+    def painter(self, puzzle: P, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[S]:
         """A function that draws any state, legal or not. Called for each frame: keep what stays.
 
         Args:
@@ -114,7 +119,7 @@ class Task(ABC, Generic[P, S]):
         """State lists that must fail, by name: right ends by an illegal step, and `nearly_...` right ends."""
 
     def alternatives(self, puzzle: P) -> dict[str, list[S]]:
-        """Other state lists that are right, by name. Their films must pass."""
+        """Other state lists that are right, by name. Their videos must pass."""
         return {}
 
     # ----------------------------------------------------------------------------------------------------- judging
@@ -225,11 +230,16 @@ class Task(ABC, Generic[P, S]):
         """The whole plan as one phrase, for mode guided."""
         return ", then ".join(self.steps(puzzle))
 
-    def film(
-        self, puzzle: P, states: Sequence[S], canvas: Size = DEFAULT_CANVAS, frames: int = FRAMES, swell: float = 1
+    def render(
+        self,
+        puzzle: P,
+        states: Sequence[S],
+        canvas: Size = DEFAULT_CANVAS,
+        frames: int = FRAMES,
+        object_scale: float = 1,
     ) -> Iterator[Frame]:
-        """Draw a list of states as a film: start shown, each step at an even pace, the last state held."""
-        draw = self.painter(puzzle, canvas, swell=swell)
+        """Draw a list of states as a video: start shown, each step at an even pace, the last state held."""
+        draw = self.painter(puzzle, canvas, object_scale=object_scale)
         head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
         steps = len(states) - 1
         moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
@@ -253,11 +263,11 @@ class Task(ABC, Generic[P, S]):
         canvas: Size = DEFAULT_CANVAS,
         read: Reader[S] | None = None,
     ) -> Verdict:
-        """Decide about a film. Pure: the same puzzle and frames give the same verdict.
+        """Decide about a video. Pure: the same puzzle and frames give the same verdict.
 
         Args:
             frames: uint8 (count, 3, height, width), planes of the canvas at the size of `_vision.view_size(canvas)`.
-            read: a reader of this puzzle and canvas, where many films of it are judged.
+            read: a reader of this puzzle and canvas, where many videos of it are judged.
         """
         read = read or self.reader(puzzle, canvas)
         start = self.solution(puzzle)[0]
@@ -266,7 +276,7 @@ class Task(ABC, Generic[P, S]):
         readings: list[Reading[S]] = []
         seen: Planes | None = None
         for frame in frames:
-            # Films hold still for long; what looks the same has the same reading. The one that was read is compared
+            # Videos hold still for long; what looks the same has the same reading. The one that was read is compared
             # with, so that a slow change is not missed.
             if seen is not None and looks_like(frame, seen):
                 readings.append(readings[-1])
@@ -285,7 +295,7 @@ class Task(ABC, Generic[P, S]):
         return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
 
     def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
-        """Whether a film's beginning decides already: it shows no state in time, or another one than the start."""
+        """Whether a video's beginning decides already: it shows no state in time, or another one than the start."""
         last = readings[-1]
         if any(r.state is not None and r.kept for r in readings[:-1]):
             return False
@@ -295,7 +305,7 @@ class Task(ABC, Generic[P, S]):
 
     def drawing(self, puzzle: P, state: S, canvas: Size) -> Planes:
         """A state drawn at the size of the view, for readers."""
-        return to_planes(self.painter(puzzle, canvas, shrink_of(canvas))(state))
+        return to_planes(self.painter(puzzle, canvas, downscale_of(canvas))(state))
 
 
 def _preservation(readings: Sequence[Reading[S]]) -> float:
@@ -349,7 +359,7 @@ CRITERIA = ("outcome", "process", "preservation")
 
 
 def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
-    """What a film must meet, in words for a person or a model that judges by eye, by criterion.
+    """What a video must meet, in words for a person or a model that judges by eye, by criterion.
 
     Args:
         task: None for a question that was brought along; then the prompt alone says what is right.
@@ -399,5 +409,5 @@ def lerp(a: float, b: float, t: float) -> float:
 
 
 def as_frames(frames: Iterator[Frame]) -> Frames:
-    """A film as one array."""
+    """A video as one array."""
     return np.stack(list(frames))

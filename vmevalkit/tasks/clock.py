@@ -1,6 +1,6 @@
 """Clock: move the clock forward by a time, both hands turning as in a real clock.
 
-        . | .           A film passes when the long hand turns clockwise through all positions in between, the short
+        . | .           A video passes when the long hand turns clockwise through all positions in between, the short
       .   |   .         hand follows at a twelfth of its pace, both stop when the time has passed, and the picture is
      -    o--- -        held, while the face stays. Turning back, a hand that stays behind, runs ahead or jumps, and
       .       .         a hand that ends 20 degrees off do not pass.
@@ -19,13 +19,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
-from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, most, patches, shrink_of, to_planes, tone
+from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.vision import (
+    Envelope,
+    Floats,
+    Mask,
+    Scene,
+    downscale_of,
+    lost,
+    most,
+    patches,
+    to_planes,
+    tone,
+)
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
 
-# Difficulty: fewest and most minutes. At 24 degrees a frame the long hand can be followed in a film of 49 frames.
+# Difficulty: fewest and most minutes. At 24 degrees a frame the long hand can be followed in a video of 49 frames.
 _LEVELS = {1: (30, 45), 2: (46, 75), 3: (76, 105), 4: (106, 130), 5: (131, 150)}
 _QUARTER = 15
 # In shares of the face's radius: the hub, the hands' lengths and widths, and where large and small ticks begin.
@@ -111,27 +122,27 @@ class Clock(Task[Puzzle, Hands]):
             "not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Hands]:
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Hands]:
         (x, y), radius = _face(canvas)
-        base = _sheet(canvas, shrink).pixels()
+        base = _sheet(canvas, downscale).pixels()
         # The hands never reach the ticks, so that white is all that is behind them.
-        blank = Sketch(canvas, WHITE, shrink)
+        blank = Sketch(canvas, WHITE, downscale)
 
         def draw(hands: Hands) -> Frame:
             frame: Frame = base.copy()
             lines = []
-            for angle, length, width, colour in (
+            for angle, length, width, color in (
                 (hands.long, _LONG, _THIN, BLUE), (hands.short, _SHORT, _THICK, ORANGE)
             ):  # fmt: skip
-                turn, pen = math.radians(angle), width * radius * swell
-                far = length * radius * swell - pen / 2
-                lines.append(((x + far * math.sin(turn), y - far * math.cos(turn)), pen, colour))
+                turn, pen = math.radians(angle), width * radius * object_scale
+                far = length * radius * object_scale - pen / 2
+                lines.append(((x + far * math.sin(turn), y - far * math.cos(turn)), pen, color))
             for (tip_x, tip_y), pen, _ in lines:
                 rim = max(pen / 2, _HUB * radius)
                 box = (min(x, tip_x) - rim, min(y, tip_y) - rim, max(x, tip_x) + rim, max(y, tip_y) + rim)
                 part = blank.region(box)
-                for tip, width, colour in lines:
-                    part.line([(x, y), tip], width, colour)
+                for tip, width, color in lines:
+                    part.line([(x, y), tip], width, color)
                 part.circle((x, y), _HUB * radius, INK)
                 part.onto(frame)
             return frame
@@ -174,21 +185,21 @@ class Clock(Task[Puzzle, Hands]):
     # ----------------------------------------------------------------------------------------------------- judging
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Hands]:
-        shrink = shrink_of(canvas)
+        downscale = downscale_of(canvas)
         (x, y), radius = _face(canvas)
-        centre, radius = (x / shrink - 0.5, y / shrink - 0.5), radius / shrink
-        sheet, start = _sheet(canvas, shrink), self.drawing(puzzle, _at(puzzle, 0), canvas)
+        center, radius = (x / downscale - 0.5, y / downscale - 0.5), radius / downscale
+        sheet, start = _sheet(canvas, downscale), self.drawing(puzzle, _at(puzzle, 0), canvas)
         bare = to_planes(sheet.pixels())
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]]
-        inside: Mask = np.hypot(ys - centre[1], xs - centre[0]) < (_TICKS[0] - 0.04) * radius
-        # Where the hands turn, anything between their colours and the face's is left to the eyes below.
+        inside: Mask = np.hypot(ys - center[1], xs - center[0]) < (_TICKS[0] - 0.04) * radius
+        # Where the hands turn, anything between their colors and the face's is left to the eyes below.
         filled = []
-        for colour in (BLUE, ORANGE):
+        for color in (BLUE, ORANGE):
             planes = bare.copy()
-            planes[:, inside] = np.array(tone(colour), np.uint8)[:, None]
+            planes[:, inside] = np.array(tone(color), np.uint8)[:, None]
             filled.append(planes)
         scene, face = Scene(start, [bare, *filled], inside), Envelope(bare)
-        eye = _Eye(bare, centre, radius)
+        eye = _Eye(bare, center, radius)
 
         def read(frame: Planes) -> Reading[Hands]:
             planes, wrong = scene.look(frame)
@@ -260,14 +271,14 @@ def _turn(a: float, b: float) -> float:
 
 
 def _face(canvas: Size) -> tuple[Point, float]:
-    """Centre and radius of the clock in pixels."""
+    """Center and radius of the clock in pixels."""
     return (canvas[0] / 2, canvas[1] / 2), 0.43 * min(canvas)
 
 
-def _sheet(canvas: Size, shrink: float) -> Sketch:
+def _sheet(canvas: Size, downscale: float) -> Sketch:
     """The clock without its hands."""
     (x, y), radius = _face(canvas)
-    sheet = Sketch(canvas, shrink=shrink)
+    sheet = Sketch(canvas, downscale=downscale)
     sheet.circle((x, y), radius, INK)
     sheet.circle((x, y), 0.94 * radius, WHITE)
     for hour in range(12):
@@ -280,18 +291,18 @@ def _sheet(canvas: Size, shrink: float) -> Sketch:
 
 
 class _Eye:
-    """Reads where two hands of different colours point, from the pixels that the bare face does not explain."""
+    """Reads where two hands of different colors point, from the pixels that the bare face does not explain."""
 
     # A hand may be smeared by so many degrees to either side, and weigh so much more than one hand.
     SMEAR, MOST = 20.0, 1.6
     # Share of a hand's ink that must be there in each part of its length.
     LEAST = 0.5
 
-    def __init__(self, bare: Planes, centre: Point, radius: float) -> None:
+    def __init__(self, bare: Planes, center: Point, radius: float) -> None:
         self._pixel = 1 / radius
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]].reshape(2, -1).astype(np.float32)
-        # Of every pixel, in radii from the centre: how far to the right, how far up, and how far in all.
-        self._right, self._up = (xs - centre[0]) / radius, (centre[1] - ys) / radius
+        # Of every pixel, in radii from the center: how far to the right, how far up, and how far in all.
+        self._right, self._up = (xs - center[0]) / radius, (center[1] - ys) / radius
         self._far: Floats = np.hypot(self._right, self._up)
         self._bare = bare.reshape(3, -1).astype(np.float32)
 
@@ -333,10 +344,10 @@ class _Eye:
         return Reading(Hands(short[0], long[0]))
 
     def _opacity(self, pixels: Floats, behind: Floats) -> tuple[Floats, Floats]:
-        """How much of the long and of the short hand's colour each pixel has."""
+        """How much of the long and of the short hand's color each pixel has."""
         shares, errors = [], []
-        for colour in (BLUE, ORANGE):
-            toward = np.asarray(tone(colour), np.float32)[:, None] - behind
+        for color in (BLUE, ORANGE):
+            toward = np.asarray(tone(color), np.float32)[:, None] - behind
             share = ((pixels - behind) * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0)
             shares.append(np.clip(share, 0, 1))
             errors.append(most(np.abs(pixels - behind - shares[-1] * toward)))

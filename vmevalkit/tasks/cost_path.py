@@ -1,7 +1,7 @@
 """Cheapest way: lead the blue disc to the orange square over the cells that have the fewest dots in total.
 
     +---+---+---+---+
-    | o | : | :.| :.|      o  the disc       A film passes when the disc is seen to walk from cell to cell, not
+    | o | : | :.| :.|      o  the disc       A video passes when the disc is seen to walk from cell to cell, not
     +---+---+---+---+      x  the goal       aslant, until it rests on the square, and the dots of all cells that it
     | . | ::| . | . |                        entered are as few as can be. A cell entered twice counts twice. All
     +---+---+---+---+                        cheapest ways are right.
@@ -23,12 +23,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
-from vmevalkit.tasks._draw import BLUE, GREY, INK, ORANGE, UMBER, WHITE, Colour, Point, Sketch, mix
-from vmevalkit.tasks._vision import Floats, Lens, Mask, shrink_of, to_planes, tone
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, UMBER, WHITE, Color, Point, Sketch, mix
+from vmevalkit.tasks.toolkit.vision import Floats, Lens, Mask, downscale_of, to_planes, tone
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Planes
 
 Cell = tuple[int, int]
 Place = tuple[float, float]
@@ -39,7 +39,7 @@ _LEVELS = {
     5: (6, 6, 8, 9, 14, 17, 6),
 }  # fmt: skip
 _WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
-# Where the dots of a cell lie, in cells from its centre.
+# Where the dots of a cell lie, in cells from its center.
 _DOTS = {
     1: [(0.0, 0.0)],
     2: [(-0.19, 0.19), (0.19, -0.19)],
@@ -51,7 +51,7 @@ _DOTS = {
 _DOT = 0.095
 _RADIUS = 0.28
 _GOAL = 0.27
-# A cell is entered when the disc's centre is so far from that of the cell before; farther than this from both middle
+# A cell is entered when the disc's center is so far from that of the cell before; farther than this from both middle
 # lines of a cell it goes aslant.
 _ENTERED, _ASLANT = 0.6, 0.34
 
@@ -136,13 +136,13 @@ class CostPath(Walk[Puzzle]):
             "the dots on its way is as small as possible. Only the disc moves, and the camera does not.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas, shrink)
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
+        sheet, (left, top, cell) = _sheet(puzzle, canvas, downscale)
 
-        def centre(moment: Moment) -> Point:
+        def center(moment: Moment) -> Point:
             return left + (moment.place[1] + 0.5) * cell, top + (moment.place[0] + 0.5) * cell
 
-        return disc_painter(sheet, BLUE, _RADIUS * cell * swell, centre)
+        return disc_painter(sheet, BLUE, _RADIUS * cell * object_scale, center)
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         way = _way(puzzle)
@@ -164,9 +164,9 @@ class CostPath(Walk[Puzzle]):
         return {"as_cheap": _moments(other)} if other != _way(puzzle) else {}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        shrink = shrink_of(canvas)
-        sheet, place = _sheet(puzzle, canvas, shrink)
-        left, top, cell = (length / shrink for length in place)
+        downscale = downscale_of(canvas)
+        sheet, place = _sheet(puzzle, canvas, downscale)
+        left, top, cell = (length / downscale for length in place)
         start, empty = self.drawing(puzzle, self.solution(puzzle)[0], canvas), to_planes(sheet.pixels())
         find = agent_reader(start, empty, BLUE, _RADIUS * cell, slack=0.4 * cell)
         lens, dots = Lens(start), _Dots(puzzle, empty, (left, top, cell))
@@ -230,7 +230,7 @@ class _Dots:
         inside = (np.abs(down - row) < 0.42)[:, None] & (np.abs(right - column) < 0.42)
         number = (row[:, None] * columns + column).astype(np.intp)
         dots = np.array(puzzle.dots).ravel()
-        bare = np.array([tone(_colour(count))[0] for count in dots])[number]
+        bare = np.array([tone(_color(count))[0] for count in dots])[number]
         near = _wider(drawing[0] < bare - 40)
         self._spots = [(number[where], np.flatnonzero(where)) for where in (inside & near, inside & ~near)]
         self._size = rows * columns
@@ -378,21 +378,21 @@ def _weighted(rng: random.Random, rows: int, columns: int, way: Sequence[Cell], 
 # ------------------------------------------------------------------------------------------------------ the drawing
 
 
-def _colour(dots: int) -> Colour:
-    return mix(WHITE, UMBER, 0.16 * dots) if dots else mix(WHITE, GREY, 0.5)
+def _color(dots: int) -> Color:
+    return mix(WHITE, UMBER, 0.16 * dots) if dots else mix(WHITE, GRAY, 0.5)
 
 
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
+def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
     """The board without the disc, and where its cells lie."""
     rows, columns = len(puzzle.dots), len(puzzle.dots[0])
     cell = min(canvas[0] / columns, canvas[1] / rows) * 0.87
     left, top = (canvas[0] - cell * columns) / 2, (canvas[1] - cell * rows) / 2
-    sheet = Sketch(canvas, shrink=shrink)
+    sheet = Sketch(canvas, downscale=downscale)
     half = 0.465 * cell
     for r in range(rows):
         for c in range(columns):
             x, y, dots = left + (c + 0.5) * cell, top + (r + 0.5) * cell, puzzle.dots[r][c]
-            sheet.rectangle((x - half, y - half, x + half, y + half), _colour(dots), radius=0.1 * cell)
+            sheet.rectangle((x - half, y - half, x + half, y + half), _color(dots), radius=0.1 * cell)
             for right, down in _DOTS.get(dots, []):
                 sheet.circle((x + right * cell, y + down * cell), _DOT * cell, INK)
     x, y, half = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell, _GOAL * cell

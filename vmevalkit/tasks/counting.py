@@ -1,6 +1,6 @@
 """Counting: ring every figure of the asked kind, one after another, then write how many there are.
 
-     A   o   A           Asked for A: a film passes when dark rings are drawn round all A, one after another and in
+     A   o   A           Asked for A: a video passes when dark rings are drawn round all A, one after another and in
      o  [ ]  x           any order, and then the number of them (here 3) appears in the box in the middle. No other
      x   A   o           figure gets a ring, and nothing else changes.
 
@@ -14,13 +14,13 @@ import math
 import random
 from collections.abc import Sequence
 
-from vmevalkit.tasks._cells import CELL_REASONS, Board, CellsTask, Looks, changed
-from vmevalkit.tasks._draw import FIGURES, HUES, INK, WHITE, Box, Sketch, digit, figure
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed
+from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Sketch, digit, figure
 from vmevalkit.types import Record, Size
 
 # Difficulty: columns and rows (odd, the box is in the middle), figures, fewest and most to count, kinds beside them,
-# and how many of these have the asked colour or the asked shape.
+# and how many of these have the asked color or the asked shape.
 _LEVELS = {
     1: (3, 3, 7, 2, 4, 2, 0),
     2: (5, 3, 11, 4, 6, 3, 1),
@@ -28,7 +28,7 @@ _LEVELS = {
     4: (7, 5, 22, 6, 8, 5, 4),
     5: (7, 5, 30, 7, 9, 7, 6),
 }
-_COLOURS = ("blue", "orange", "green", "purple", "yellow", "brown")
+_COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
 # Look of a ringed figure; the looks above it are the digits in the box.
 _RINGED = 1
 # In shares of a cell: radius of a figure, half of its place, and of the box inside and outside.
@@ -46,7 +46,7 @@ class Figure(Record):
 
 
 class Puzzle(Record):
-    """Figures on a board of `columns` x `rows`, and the colour and shape that are asked for."""
+    """Figures on a board of `columns` x `rows`, and the color and shape that are asked for."""
 
     columns: int
     rows: int
@@ -74,9 +74,9 @@ class Counting(CellsTask[Puzzle]):
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, many, fewest, most, others, alike = _LEVELS[difficulty]
         middle = (columns // 2, rows // 2)
-        colour, shape = rng.choice(_COLOURS), rng.choice(FIGURES)
-        kinds = [(c, s) for c in _COLOURS for s in FIGURES if (c, s) != (colour, shape)]
-        near = [kind for kind in kinds if kind[0] == colour or kind[1] == shape]
+        color, shape = rng.choice(_COLORS), rng.choice(FIGURES)
+        kinds = [(c, s) for c in _COLORS for s in FIGURES if (c, s) != (color, shape)]
+        near = [kind for kind in kinds if kind[0] == color or kind[1] == shape]
         beside = rng.sample(near, alike)
         beside += rng.sample([kind for kind in kinds if kind not in near], others - alike)
         while True:
@@ -85,10 +85,10 @@ class Counting(CellsTask[Puzzle]):
             if not _around(cells[:count], middle):
                 continue
             # Each kind at least once, the others by chance.
-            chosen = [(colour, shape)] * count + beside + rng.choices(beside, k=many - count - len(beside))
+            chosen = [(color, shape)] * count + beside + rng.choices(beside, k=many - count - len(beside))
             figures = [Figure(shape=s, colour=c, cell=cell) for (c, s), cell in zip(chosen, cells, strict=True)]
             figures.sort(key=lambda it: (it.cell[1], it.cell[0]))
-            puzzle = Puzzle(columns=columns, rows=rows, figures=tuple(figures), colour=colour, shape=shape)
+            puzzle = Puzzle(columns=columns, rows=rows, figures=tuple(figures), colour=color, shape=shape)
             if len(puzzle.asked()) == count:
                 return puzzle
 
@@ -153,10 +153,10 @@ class Counting(CellsTask[Puzzle]):
         return {"rings_backwards": self.filled(puzzle, [*rings[::-1], box]),
                 "rings_in_another_order": self.filled(puzzle, [*rings[1::2], *rings[::2], box])}  # fmt: skip
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         cell = _cell(puzzle, canvas)
         left, top = (canvas[0] - puzzle.columns * cell) / 2, (canvas[1] - puzzle.rows * cell) / 2
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         boxes = []
         for it in (*puzzle.figures, None):
             column, row = it.cell if it else (puzzle.columns // 2, puzzle.rows // 2)
@@ -166,8 +166,8 @@ class Counting(CellsTask[Puzzle]):
                 figure(sketch, it.shape, (x, y), _FIGURE * cell, HUES[it.colour])
             else:
                 half = _INSIDE * cell
-                for side, colour in ((_OUTSIDE * cell, INK), (half, WHITE)):
-                    sketch.rectangle((x - side, y - side, x + side, y + side), colour, radius=0.1 * cell)
+                for side, color in ((_OUTSIDE * cell, INK), (half, WHITE)):
+                    sketch.rectangle((x - side, y - side, x + side, y + side), color, radius=0.1 * cell)
             boxes.append((x - half, y - half, x + half, y + half))
         return sketch, boxes
 

@@ -1,7 +1,7 @@
 """Dot to dot: join the numbered dots in order with one blue line, and close it.
 
-        2                    A film passes when a line grows from dot 1 to 2, 3 and so on, straight from dot to dot, and
-      /   \\                  back to dot 1, and the finished picture is held, while the dots and numbers stay. A line
+        2                    A video passes when a line grows from dot 1 to 2, 3 and so on, straight from dot to dot,
+      /   \\                  and back to dot 1, the finished picture is held, while the dots and numbers stay. A line
     1       3                that appears elsewhere, grows from the wrong end, or comes all at once does not pass.
       \\   /
         4
@@ -16,9 +16,9 @@ import math
 import random
 from collections.abc import Sequence
 
-from vmevalkit.tasks._draw import BLUE, INK, Point, Sketch, digit
-from vmevalkit.tasks._strokes import STROKE_REASONS, Stroke, StrokesTask
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, INK, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Stroke, StrokesTask
 from vmevalkit.types import Record, Size
 
 # Difficulty: fewest and most dots.
@@ -83,8 +83,8 @@ class DotToDot(StrokesTask[Puzzle]):
     def pen(self, puzzle: Puzzle, canvas: Size) -> float:
         return 0.028 * _unit(canvas)
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> Sketch:
-        return Sketch(canvas, shrink=shrink)
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> Sketch:
+        return Sketch(canvas, downscale=downscale)
 
     def draw_above(self, puzzle: Puzzle, sketch: Sketch, canvas: Size) -> None:
         unit = _unit(canvas)

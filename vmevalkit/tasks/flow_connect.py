@@ -1,13 +1,13 @@
 """Flow connect: join each pair of equal discs by a line, until the lines fill the whole grid.
 
-    1 . . 2        1-+ +-2        A film passes when one line after another grows along the cells from a disc to its
-    . . . .        +-+ | +        partner, in the colour of the two, until all pairs are joined and every cell has a
+    1 . . 2        1-+ +-2        A video passes when one line after another grows along the cells from a disc to its
+    . . . .        +-+ | +        partner, in the color of the two, until all pairs are joined and every cell has a
     . 1 3 .        | 1 3 |        line; the finished picture is held, while grid and discs stay. Lines may be drawn in
     2 . . 3        2 . . 3        any order and from either end. Lines that cross, leave a cell empty, come two at a
                                   time or all at once do not pass.
 
 There is one way to join them, which is confirmed by counting. The plan length is the number of straight pieces. With
-their colours, there are far more than 10,000 questions at every difficulty.
+their colors, there are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks._draw import GREY, HUES, INK, SKY, WHITE, YELLOW, Point, Sketch, digit
-from vmevalkit.tasks._strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
+from vmevalkit.media import Frame
 from vmevalkit.tasks.base import FRAMES, register_task
+from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, SKY, WHITE, YELLOW, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Frame
 
 Cell = tuple[int, int]
 Way = list[Cell]
@@ -44,7 +44,7 @@ _LEVELS = {
     4: _Level(((5, 6, 5), (6, 5, 5)), 11, 13),
     5: _Level(((6, 6, 6),), 14, 20),
 }
-_COLOURS = ("blue", "red", "green", "yellow", "purple", "sky blue", "brown")
+_COLORS = ("blue", "red", "green", "yellow", "purple", "sky blue", "brown")
 _WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 # Radius of a disc and width of a line, in cells.
 _DISC, _PEN = 0.35, 0.3
@@ -53,7 +53,7 @@ _EXCHANGES = 180
 
 
 class Puzzle(Record):
-    """A grid, and the colour and the way of each pair's line: cells (row, column) from one disc to the other."""
+    """A grid, and the color and the way of each pair's line: cells (row, column) from one disc to the other."""
 
     rows: int
     columns: int
@@ -89,7 +89,7 @@ class FlowConnect(StrokesTask[Puzzle]):
                 continue
             rng.shuffle(ways)
             if _count(rows, columns, [(way[0], way[-1]) for way in ways]) == 1:
-                return Puzzle(rows=rows, columns=columns, colours=tuple(rng.sample(_COLOURS, pairs)),
+                return Puzzle(rows=rows, columns=columns, colours=tuple(rng.sample(_COLORS, pairs)),
                               ways=tuple(tuple(min(way, way[::-1])) for way in ways))  # fmt: skip
 
     def _runs(self, puzzle: Puzzle) -> list[list[str]]:
@@ -101,14 +101,14 @@ class FlowConnect(StrokesTask[Puzzle]):
         return found
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        return [f"draw the {colour} line {run}"
-                for colour, runs in zip(puzzle.colours, self._runs(puzzle), strict=True) for run in runs]  # fmt: skip
+        return [f"draw the {color} line {run}"
+                for color, runs in zip(puzzle.colours, self._runs(puzzle), strict=True) for run in runs]  # fmt: skip
 
     def plan_text(self, puzzle: Puzzle) -> str:
         lines = []
-        for colour, way, runs in zip(puzzle.colours, puzzle.ways, self._runs(puzzle), strict=True):
+        for color, way, runs in zip(puzzle.colours, puzzle.ways, self._runs(puzzle), strict=True):
             side = "left" if way[0][0] == way[-1][0] else "upper"
-            lines.append(f"{colour} from the {side} disc {', '.join(runs)}")
+            lines.append(f"{color} from the {side} disc {', '.join(runs)}")
         return "; ".join(lines)
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
@@ -131,13 +131,13 @@ class FlowConnect(StrokesTask[Puzzle]):
     def pen(self, puzzle: Puzzle, canvas: Size) -> float:
         return _PEN * _place(puzzle, canvas)[2]
 
-    def film(
+    def render(
         self,
         puzzle: Puzzle,
         states: Sequence[Lines],
         canvas: Size = DEFAULT_CANVAS,
         frames: int = FRAMES,
-        swell: float = 1,
+        object_scale: float = 1,
     ) -> Iterator[Frame]:
         # The pen keeps its pace: a state for each cell, not for each straight piece.
         cells = [len(way) - 1 for way in puzzle.ways]
@@ -146,7 +146,7 @@ class FlowConnect(StrokesTask[Puzzle]):
             grown = (abs(sum(y) - sum(x)) * n for x, y, n in zip(a.drawn, b.drawn, cells, strict=True))
             count = max(1, round(sum(grown)))
             paced += [self.between(puzzle, a, b, i / count) for i in range(1, count)] + [b]
-        return super().film(puzzle, paced, canvas, frames, swell)
+        return super().render(puzzle, paced, canvas, frames, object_scale)
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Lines]]:
         strokes, full = self.strokes(puzzle, (720, 480)), (1.0, 0.0)
@@ -161,14 +161,14 @@ class FlowConnect(StrokesTask[Puzzle]):
             "nearly_wrong_partner": [*others, others[-1]._replace(elsewhere=astray)],
         }
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> Sketch:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> Sketch:
         left, top, cell = _place(puzzle, canvas)
         right, bottom = left + cell * puzzle.columns, top + cell * puzzle.rows
         thin = max(min(canvas) / 120, cell * 0.06)
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         thick = min(canvas) / 36
         sketch.rectangle((left - thick, top - thick, right + thick, bottom + thick), INK, radius=1.5 * thick)
-        sketch.rectangle((left, top, right, bottom), GREY, radius=0.7 * thick)
+        sketch.rectangle((left, top, right, bottom), GRAY, radius=0.7 * thick)
         for row in range(puzzle.rows):
             for column in range(puzzle.columns):
                 x, y, half = left + column * cell, top + row * cell, thin / 2
@@ -179,8 +179,8 @@ class FlowConnect(StrokesTask[Puzzle]):
         cell = _place(puzzle, canvas)[2]
         for number, stroke in enumerate(self.strokes(puzzle, canvas), 1):
             for end in (stroke.points[0], stroke.points[-1]):
-                sketch.circle(end, _DISC * cell, stroke.colour)
-                digit(sketch, number, end, 1.15 * _DISC * cell, INK if stroke.colour in (YELLOW, SKY) else WHITE)
+                sketch.circle(end, _DISC * cell, stroke.color)
+                digit(sketch, number, end, 1.15 * _DISC * cell, INK if stroke.color in (YELLOW, SKY) else WHITE)
 
 
 def _place(puzzle: Puzzle, canvas: Size) -> tuple[float, float, float]:
@@ -193,15 +193,15 @@ def _place(puzzle: Puzzle, canvas: Size) -> tuple[float, float, float]:
 def _strokes(puzzle: Puzzle, canvas: Size) -> list[Stroke]:
     left, top, cell = _place(puzzle, canvas)
     found = []
-    for colour, way in zip(puzzle.colours, puzzle.ways, strict=True):
+    for color, way in zip(puzzle.colours, puzzle.ways, strict=True):
         points = tuple((left + (column + 0.5) * cell, top + (row + 0.5) * cell) for column, row in _bends(way))
-        found.append(Stroke(points, HUES[colour]))
+        found.append(Stroke(points, HUES[color]))
     return found
 
 
 def _bends(way: Sequence[Cell]) -> list[Point]:
     """The ends and corners of a way, as (column, row)."""
-    # A corner is not half-way between its neighbours.
+    # A corner is not half-way between its neighbors.
     inner = [
         b for a, b, c in zip(way, way[1:], way[2:], strict=False) if a[0] + c[0] != 2 * b[0] or a[1] + c[1] != 2 * b[1]
     ]
@@ -219,7 +219,7 @@ def _touches(way: Way) -> bool:
 
 
 def _ways(rng: random.Random, rows: int, columns: int, count: int) -> list[Way]:
-    """A grid cut into ways: a meander in equal pieces, then ends are exchanged between neighbouring ways."""
+    """A grid cut into ways: a meander in equal pieces, then ends are exchanged between neighboring ways."""
     upright = rng.random() < 0.5
     far, wide = (columns, rows) if upright else (rows, columns)
     meander = [(i, j if i % 2 == 0 else wide - 1 - j) for i in range(far) for j in range(wide)]

@@ -1,8 +1,8 @@
-"""Key and door: fetch each key, open the door of its colour with it, and go to the orange square.
+"""Key and door: fetch each key, open the door of its color with it, and go to the orange square.
 
     +---+---+---+
-    | o     | K |      o  the disc          A film passes when the disc is seen to walk through open passages to a key,
-    +   +---+   +      K  a key             which vanishes when touched, to the door of its colour, which vanishes when
+    | o     | K |      o  the disc          A video passes when the disc is seen to walk through open passages to a key,
+    +   +---+   +      K  a key             which vanishes when touched, to the door of its color, which vanishes when
     |           |      D  its door          the disc reaches it, and so on until it rests on the square. Detours are
     +---+   +---+      x  the goal          allowed. Passing a closed door, a door that opens without its key, and keys
     | x   D     |                           and doors that vanish untouched are not.
@@ -24,22 +24,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader
-from vmevalkit.tasks._draw import BLUE, HUES, WHITE, Colour, Point, Sketch
-from vmevalkit.tasks._maze import RADIUS, WORDS, Cell, Place, Walls, around, carve, cell_of
-from vmevalkit.tasks._vision import Floats, Lens, most, shrink_of, to_planes, tone
+from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, HUES, WHITE, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Cell, Place, Walls, around, carve, cell_of
+from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of, most, to_planes, tone
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
 
 Shown = tuple[float, ...]
 
 # Difficulty: smallest and largest grid, keys, shortest and longest plan.
 _LEVELS = {1: (3, 4, 1, 5, 6), 2: (4, 4, 1, 7, 7), 3: (4, 5, 1, 8, 11), 4: (5, 6, 2, 12, 15), 5: (5, 6, 2, 16, 20)}
-_COLOURS = ("green", "purple", "brown")
+_COLORS = ("green", "purple", "brown")
 _SHAPES = ("round", "square", "diamond")
 _DOOR = 0.41
-# So near must the disc's centre come to that of a key to take it, and of a door to open it, in cells.
+# So near must the disc's center come to that of a key to take it, and of a door to open it, in cells.
 _TOUCH, _REACH = 0.85, 1.35
 _NOWHERE = (-5.0, -5.0)
 # Share of a thing up to which it is gone, and from which on it is there; of the rest of it if the disc hides less than
@@ -113,7 +113,7 @@ class KeyDoor(Task[Puzzle, Moment]):
                     return puzzle
 
     def solution(self, puzzle: Puzzle) -> list[Moment]:
-        return [Moment(_centre(cell), shown) for cell, shown in _plan(puzzle)]
+        return [Moment(_center(cell), shown) for cell, shown in _plan(puzzle)]
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         found = []
@@ -132,16 +132,16 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         if len(puzzle.locks) == 1:
-            colour = puzzle.locks[0].colour
+            color = puzzle.locks[0].colour
             return (
-                f"A maze seen from above with a {colour} key and a {colour} door. The blue disc first goes to the "
+                f"A maze seen from above with a {color} key and a {color} door. The blue disc first goes to the "
                 "key, which vanishes as soon as the disc reaches it, then to the door, which vanishes when the disc "
                 "stands before it, and then on to the orange square, where it stops. It never crosses a wall or a "
                 "closed door. Nothing else changes. The camera is fixed.",
-                f"The blue disc must reach the orange square, but a {colour} door blocks the way. It walks through "
-                f"the white corridors to the {colour} key and takes it, so the key is gone; arrived at the door, the "
+                f"The blue disc must reach the orange square, but a {color} door blocks the way. It walks through "
+                f"the white corridors to the {color} key and takes it, so the key is gone; arrived at the door, the "
                 "door disappears, and the disc goes on to the square. No walls are crossed. Static camera.",
-                f"Fetch the {colour} key with the blue disc, open the {colour} door with it, and rest on the orange "
+                f"Fetch the {color} key with the blue disc, open the {color} door with it, and rest on the orange "
                 "square. The disc moves smoothly along the corridors. The key disappears when touched, and the door "
                 "when the disc with the key comes next to it. The walls stay and the camera does not move.",
             )
@@ -158,8 +158,8 @@ class KeyDoor(Task[Puzzle, Moment]):
             "closed doors. The walls stay as they are and the camera does not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = puzzle.sheet(canvas, shrink)
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
+        sheet, (left, top, cell) = puzzle.sheet(canvas, downscale)
         things = puzzle.things()
         empty = sheet.pixels()
         last: tuple[Shown, Frame] = ((0.0,) * len(things), empty)
@@ -169,14 +169,14 @@ class KeyDoor(Task[Puzzle, Moment]):
 
         def draw_thing(sketch: Sketch, thing: int, size: float) -> None:
             kind, i = divmod(thing, len(puzzle.locks))
-            (_draw_door if kind else _draw_key)(sketch, puzzle.locks[i], middle(_centre(things[thing])), cell * size)
+            (_draw_door if kind else _draw_key)(sketch, puzzle.locks[i], middle(_center(things[thing])), cell * size)
 
         def draw(moment: Moment) -> Frame:
             nonlocal last
             background: Frame = last[1].copy()
             for thing, at in enumerate(things):
                 if last[0][thing] != moment.shown[thing]:
-                    x, y = middle(_centre(at))
+                    x, y = middle(_center(at))
                     half = cell * 0.45
                     part = sheet.region((x - half, y - half, x + half, y + half))
                     if moment.shown[thing]:
@@ -185,7 +185,7 @@ class KeyDoor(Task[Puzzle, Moment]):
             last = (moment.shown, background)
             frame: Frame = background.copy()
             x, y = middle(moment.place)
-            radius = RADIUS * cell * swell
+            radius = RADIUS * cell * object_scale
             part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
             for thing, at in enumerate(things):
                 if moment.shown[thing] and math.dist(at, moment.place) < 2:
@@ -227,7 +227,7 @@ class KeyDoor(Task[Puzzle, Moment]):
             if cell in doors:
                 opened = _without(opened, count + doors.index(cell))
                 straight.append(Moment(straight[-1].place, opened))
-            straight.append(Moment(_centre(cell), opened))
+            straight.append(Moment(_center(cell), opened))
         found["without_the_key"] = straight
         for i, moment in enumerate(path[:-1]):
             here = cell_of(moment.place)
@@ -236,7 +236,7 @@ class KeyDoor(Task[Puzzle, Moment]):
                 if inside and not puzzle.open(here, near) and near not in puzzle.things():
                     return {
                         **found,
-                        "through_a_wall": [*path[: i + 1], moment._replace(place=_centre(near)), *path[i:]],
+                        "through_a_wall": [*path[: i + 1], moment._replace(place=_center(near)), *path[i:]],
                     }
         return found
 
@@ -246,26 +246,26 @@ class KeyDoor(Task[Puzzle, Moment]):
         aside = [n for n in puzzle.around(puzzle.start) if n != ahead and n not in puzzle.things()]
         if not aside or len(path) > 18:
             return {}
-        return {"dead_end_first": [path[0], path[0]._replace(place=_centre(aside[0])), *path]}
+        return {"dead_end_first": [path[0], path[0]._replace(place=_center(aside[0])), *path]}
 
     # ---------------------------------------------------------------------------------------------------- the reading
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        shrink = shrink_of(canvas)
-        left, top, cell = (length / shrink for length in puzzle.sheet(canvas, shrink)[1])
+        downscale = downscale_of(canvas)
+        left, top, cell = (length / downscale for length in puzzle.sheet(canvas, downscale)[1])
         first = self.solution(puzzle)[0]
-        paint = self.painter(puzzle, canvas, shrink)
+        paint = self.painter(puzzle, canvas, downscale)
         lens = Lens(to_planes(paint(first)))
         boxes = [(left + c * cell, top + r * cell, cell) for r, c in puzzle.things()]
         everything, nothing = (to_planes(paint(Moment(_NOWHERE, (size,) * len(boxes)))) for size in (1.0, 0.0))
         things = _Things(everything, nothing, boxes)
 
-        # A thing's cell may show anything between its colour and none: whether the thing is there is read separately.
+        # A thing's cell may show anything between its color and none: whether the thing is there is read separately.
         between = nothing.copy()
         for i, (x, y, side) in enumerate(boxes):
             rows, columns = (slice(round(at + 0.1 * side), round(at + 0.9 * side)) for at in (y, x))
-            colour = tone(HUES[puzzle.locks[i % len(puzzle.locks)].colour])
-            between[:, rows, columns] = np.array(colour, np.uint8)[:, None, None]
+            color = tone(HUES[puzzle.locks[i % len(puzzle.locks)].colour])
+            between[:, rows, columns] = np.array(color, np.uint8)[:, None, None]
         start = to_planes(paint(Moment(first.place, (0.0,) * len(boxes))))
         find = agent_reader(start, nothing, BLUE, RADIUS * cell, 0.4 * cell, between)
 
@@ -324,7 +324,7 @@ class _Things:
         """For each thing 1 if it is there, 0 if it is gone, 0.5 if it is hidden or in between."""
         off = self._values(planes) - self._gone
         opacity = (off * self._change).sum(0) / self._power
-        # Where it is neither its colour nor paper's, the disc is.
+        # Where it is neither its color nor paper's, the disc is.
         seen = np.where(most(np.abs(off - opacity * self._change)) < 40, self._power, 0)
         shown = np.add.reduceat(seen, self._first)
         share = np.add.reduceat(seen * np.clip(opacity, 0, 1), self._first) / np.maximum(shown, 1)
@@ -369,7 +369,7 @@ def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[R
         yield Reading(Moment(place, tuple(known), wrong), reading.kept, reading.note)
 
 
-def _centre(cell: Cell) -> Place:
+def _center(cell: Cell) -> Place:
     return float(cell[0]), float(cell[1])
 
 
@@ -474,41 +474,41 @@ def _locked(rng: random.Random, maze: Puzzle, ways: _Ways, locks: int, length: i
         if not fit:
             return None
         doors.append(rng.choice(fit))
-    looks = zip(rng.sample(_COLOURS, locks), rng.sample(_SHAPES, locks), keys, doors, strict=True)
-    made = tuple(Lock(colour=colour, shape=shape, key=key, door=door) for colour, shape, key, door in looks)
+    looks = zip(rng.sample(_COLORS, locks), rng.sample(_SHAPES, locks), keys, doors, strict=True)
+    made = tuple(Lock(colour=color, shape=shape, key=key, door=door) for color, shape, key, door in looks)
     return maze.model_copy(update={"start": start, "goal": goal, "locks": made})
 
 
 # ------------------------------------------------------------------------------------------------------ the drawing
 
 
-def _draw_shape(sketch: Sketch, shape: str, centre: Point, radius: float, colour: Colour) -> None:
-    x, y = centre
+def _draw_shape(sketch: Sketch, shape: str, center: Point, radius: float, color: Color) -> None:
+    x, y = center
     if shape == "round":
-        sketch.circle(centre, radius, colour)
+        sketch.circle(center, radius, color)
     elif shape == "square":
         half = radius * 0.9
-        sketch.rectangle((x - half, y - half, x + half, y + half), colour, radius=half * 0.2)
+        sketch.rectangle((x - half, y - half, x + half, y + half), color, radius=half * 0.2)
     else:
         far = radius * 1.2
-        sketch.polygon([(x, y - far), (x + far, y), (x, y + far), (x - far, y)], colour)
+        sketch.polygon([(x, y - far), (x + far, y), (x, y + far), (x - far, y)], color)
 
 
-def _draw_key(sketch: Sketch, lock: Lock, centre: Point, cell: float) -> None:
+def _draw_key(sketch: Sketch, lock: Lock, center: Point, cell: float) -> None:
     """A key on its side: bow, shaft and two teeth."""
-    x, y = centre
-    colour, pen = HUES[lock.colour], 0.12 * cell
-    sketch.line([(x, y), (x + 0.32 * cell, y)], pen, colour)
+    x, y = center
+    color, pen = HUES[lock.colour], 0.12 * cell
+    sketch.line([(x, y), (x + 0.32 * cell, y)], pen, color)
     for at in (0.14, 0.32):
-        sketch.line([(x + at * cell, y), (x + at * cell, y + 0.15 * cell)], pen, colour)
+        sketch.line([(x + at * cell, y), (x + at * cell, y + 0.15 * cell)], pen, color)
     bow = (x - 0.15 * cell, y)
-    _draw_shape(sketch, lock.shape, bow, 0.23 * cell, colour)
+    _draw_shape(sketch, lock.shape, bow, 0.23 * cell, color)
     _draw_shape(sketch, lock.shape, bow, 0.09 * cell, WHITE)
 
 
-def _draw_door(sketch: Sketch, lock: Lock, centre: Point, cell: float) -> None:
-    """A coloured door that fills its cell, with a white keyhole in the shape of the key's bow."""
-    x, y, half = *centre, _DOOR * cell
+def _draw_door(sketch: Sketch, lock: Lock, center: Point, cell: float) -> None:
+    """A colored door that fills its cell, with a white keyhole in the shape of the key's bow."""
+    x, y, half = *center, _DOOR * cell
     sketch.rectangle((x - half, y - half, x + half, y + half), HUES[lock.colour], radius=half * 0.15)
     sketch.line([(x, y), (x, y + 0.24 * cell)], 0.13 * cell, WHITE)
     _draw_shape(sketch, lock.shape, (x, y - 0.08 * cell), 0.17 * cell, WHITE)

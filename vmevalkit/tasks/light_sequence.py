@@ -1,6 +1,6 @@
 """Light sequence: light one lamp after another, following the arrows to the lamp with the star.
 
-    (>)  (v)  ( )         The first lamp glows. Its arrow names the next: the nearest lamp in that direction. A film
+    (>)  (v)  ( )         The first lamp glows. Its arrow names the next: the nearest lamp in that direction. A video
      -   (/)  (*)         passes when the lamps on this way begin to glow one after another, in their order, up to the
     (^)  (>)  (^)         star, and all of them glow at the end. Lamps beside the way stay dark.
 
@@ -16,9 +16,9 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._cells import CELL_REASONS, Board, CellsTask, Looks, changed
-from vmevalkit.tasks._draw import GREY, INK, WHITE, YELLOW, Box, Point, Sketch, mix, oval
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed
+from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, YELLOW, Box, Point, Sketch, mix, oval
 from vmevalkit.types import Record, Size
 
 # Difficulty: columns, rows, lamps, fewest and most to light, whether arrows may point aslant.
@@ -34,7 +34,7 @@ _WAYS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 _STAR = 8
 # In shares of a cell: a lamp's radius. In shares of that: where its glow begins.
 _LAMP, _PLATE = 0.43, 0.63
-_PANEL, _DARK = mix(INK, GREY, 0.08), mix(INK, GREY, 0.36)
+_PANEL, _DARK = mix(INK, GRAY, 0.08), mix(INK, GRAY, 0.36)
 
 
 class Puzzle(Record):
@@ -129,11 +129,11 @@ class LightSequence(CellsTask[Puzzle]):
         found["lights_go_out"] = [path[0], *(Board(changed(dark, {lamp: 1})) for lamp in order), path[-1]]
         return found
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         rim = 0.065 * min(canvas)
         cell = min((canvas[0] - 2 * rim) / (puzzle.columns + 0.3), (canvas[1] - 2 * rim) / (puzzle.rows + 0.3))
         left, top = (canvas[0] - puzzle.columns * cell) / 2, (canvas[1] - puzzle.rows * cell) / 2
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         edge = 0.15 * cell
         panel = (left - edge, top - edge, canvas[0] - left + edge, canvas[1] - top + edge)
         sketch.rectangle(panel, _PANEL, radius=0.3 * cell)
@@ -154,15 +154,15 @@ class LightSequence(CellsTask[Puzzle]):
         sketch.line(oval(x, y, middle, middle), width, YELLOW)
 
 
-def _sign(arrow: int, centre: Point, radius: float) -> list[Point]:
+def _sign(arrow: int, center: Point, radius: float) -> list[Point]:
     """The outline of an arrow or of a star that fits into a circle."""
     if arrow == _STAR:
-        return [(centre[0] + (r := radius * (0.45 if i % 2 else 1.05)) * math.sin(i * math.pi / 5),
-                 centre[1] - r * math.cos(i * math.pi / 5)) for i in range(10)]  # fmt: skip
+        return [(center[0] + (r := radius * (0.45 if i % 2 else 1.05)) * math.sin(i * math.pi / 5),
+                 center[1] - r * math.cos(i * math.pi / 5)) for i in range(10)]  # fmt: skip
     angle = arrow * math.pi / 4
     along, across = radius * math.cos(angle), radius * math.sin(angle)
     outline = ((-0.95, -0.27), (0.05, -0.27), (0.05, -0.8), (1.0, 0.0), (0.05, 0.8), (0.05, 0.27), (-0.95, 0.27))
-    return [(centre[0] + u * along - v * across, centre[1] + u * across + v * along) for u, v in outline]
+    return [(center[0] + u * along - v * across, center[1] + u * across + v * along) for u, v in outline]
 
 
 # ------------------------------------------------------------------------------------------------------------- the way

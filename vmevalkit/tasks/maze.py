@@ -1,7 +1,7 @@
 """Maze: lead the blue disc along the only way to the orange square.
 
     +---+---+---+
-    | o |       |      o  the disc          A film passes when the disc is seen to move through open passages only,
+    | o |       |      o  the disc          A video passes when the disc is seen to move through open passages only,
     +   +   +   +      x  the goal          from its start to the goal, rests there, and nothing else changes. Walking
     |       |   |                           into a dead end and back is allowed; crossing a wall or jumping is not.
     +---+---+   +
@@ -21,13 +21,13 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._agent import AGENT_REASONS, agent_reader, disc_painter
-from vmevalkit.tasks._draw import BLUE, Point
-from vmevalkit.tasks._maze import RADIUS, WORDS, Cell, Place, Walls, carve, cell_of
-from vmevalkit.tasks._vision import shrink_of, to_planes
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import BLUE, Point
+from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Cell, Place, Walls, carve, cell_of
+from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Size
-from vmevalkit.video import Planes
 
 # Difficulty: smallest and largest grid, shortest and longest way. Twenty steps are two frames each of 49; seven of 17.
 _LEVELS = {1: (3, 4, 3, 4), 2: (4, 5, 5, 7), 3: (5, 7, 8, 11), 4: (7, 9, 12, 15), 5: (8, 10, 16, 20)}
@@ -55,7 +55,7 @@ def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
 
 @register_task
 class Maze(Task[Puzzle, Place]):
-    """The disc's centre is the state: (row, column) in cells, fractions on the way."""
+    """The disc's center is the state: (row, column) in cells, fractions on the way."""
 
     name = "maze"
     version = 2
@@ -108,13 +108,13 @@ class Maze(Task[Puzzle, Place]):
             "staying inside the corridors all the way. The maze does not change. Fixed top-down camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Place]:
-        sheet, (left, top, cell) = puzzle.sheet(canvas, shrink)
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Place]:
+        sheet, (left, top, cell) = puzzle.sheet(canvas, downscale)
 
-        def centre(place: Place) -> Point:
+        def center(place: Place) -> Point:
             return left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
 
-        return disc_painter(sheet, BLUE, RADIUS * cell * swell, centre)
+        return disc_painter(sheet, BLUE, RADIUS * cell * object_scale, center)
 
     def between(self, puzzle: Puzzle, a: Place, b: Place, t: float) -> Place:
         return lerp(a[0], b[0], t), lerp(a[1], b[1], t)
@@ -140,9 +140,9 @@ class Maze(Task[Puzzle, Place]):
         return {"dead_end_first": [path[0], (float(aside[0][0]), float(aside[0][1])), *path]}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
-        shrink = shrink_of(canvas)
-        sheet, place = puzzle.sheet(canvas, shrink)
-        left, top, cell = (length / shrink for length in place)
+        downscale = downscale_of(canvas)
+        sheet, place = puzzle.sheet(canvas, downscale)
+        left, top, cell = (length / downscale for length in place)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
         find = agent_reader(start, to_planes(sheet.pixels()), BLUE, RADIUS * cell, slack=0.4 * cell)
 

@@ -1,6 +1,6 @@
 """Nonogram: fill cells until every row and column holds the runs that its numbers name.
 
-        1  3  1       A film passes when exactly the cells of the answer are filled dark blue, one after another and
+        1  3  1       A video passes when exactly the cells of the answer are filled dark blue, one after another and
      1  .  #  .       in any order, and the finished picture is held, while the numbers and the grid stay as they
      3  #  #  #       are. A cell that must stay empty is never filled, not even for a moment.
      1  .  #  .
@@ -17,14 +17,14 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
-from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Box, Sketch, digit, mix
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
+from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Box, Sketch, digit, mix
 from vmevalkit.types import Record, Size
 
 # Difficulty: the grid's side, fewest and most cells to fill, most numbers at a row or column.
 _LEVELS = {1: (4, 5, 7, 2), 2: (5, 6, 7, 2), 3: (5, 8, 11, 2), 4: (5, 12, 15, 3), 5: (6, 16, 20, 3)}
-# Near to grey, so that the place of a cell explains no thing of another colour.
+# Near to gray, so that the place of a cell explains no thing of another color.
 _DARK = mix(INK, BLUE, 0.35)
 # Room that a number takes and its height, in cells.
 _STEP, _NUMBER = 0.64, 0.5
@@ -114,24 +114,24 @@ class Nonogram(CellsTask[Puzzle]):
         found["nearly_one_beside"] = [*path[:-1], Board(changed(path[-2].looks, {beside: 1}))]
         return found
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         side, (rows, columns) = puzzle.side, puzzle.clues()
         room = _STEP * max(len(clue) for clue in (*rows, *columns))
         cell = min(canvas) * 0.86 / (side + room)
         left, top = ((extent - cell * (side + room)) / 2 + cell * room for extent in canvas)
         end, thin = side * cell, max(min(canvas) / 120, cell * 0.07)
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         sketch.rectangle((left, top, left + end, top + end), WHITE)
         for i in range(side + 1):
-            sketch.line([(left, top + i * cell), (left + end, top + i * cell)], thin, GREY)
-            sketch.line([(left + i * cell, top), (left + i * cell, top + end)], thin, GREY)
+            sketch.line([(left, top + i * cell), (left + end, top + i * cell)], thin, GRAY)
+            sketch.line([(left + i * cell, top), (left + i * cell, top + end)], thin, GRAY)
         for i in range(side):
             for k, number in enumerate(reversed(rows[i] or (0,))):
-                centre = (left - (k + 0.55) * _STEP * cell, top + (i + 0.5) * cell)
-                digit(sketch, number, centre, _NUMBER * cell, INK)
+                center = (left - (k + 0.55) * _STEP * cell, top + (i + 0.5) * cell)
+                digit(sketch, number, center, _NUMBER * cell, INK)
             for k, number in enumerate(reversed(columns[i] or (0,))):
-                centre = (left + (i + 0.5) * cell, top - (k + 0.62) * _STEP * cell)
-                digit(sketch, number, centre, _NUMBER * cell, INK)
+                center = (left + (i + 0.5) * cell, top - (k + 0.62) * _STEP * cell)
+                digit(sketch, number, center, _NUMBER * cell, INK)
         inset = 0.14 * cell
         corners = [(left + column * cell + inset, top + row * cell + inset)
                    for row in range(side) for column in range(side)]  # fmt: skip

@@ -1,10 +1,10 @@
 """Object subtraction: make the named figures vanish, one after another, and leave all others.
 
-    o  A  x  o           Asked for every o: a film passes when all o vanish, one after another and in any order, and
+    o  A  x  o           Asked for every o: a video passes when all o vanish, one after another and in any order, and
     x  o  A  A           all other figures stay as they are. None comes back.
     A  o  x  A
 
-Difficulty 1 names a colour or a shape, 2 both, 3 two kinds, or a colour with an exception, 4 a size with a colour or a
+Difficulty 1 names a color or a shape, 2 both, 3 two kinds, or a color with an exception, 4 a size with a color or a
 shape, 5 two kinds with their sizes or with an exception. The plan length is the number of figures to remove. There are
 far more than 10,000 questions at every difficulty.
 """
@@ -16,18 +16,18 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
-from vmevalkit.tasks._draw import FIGURES, GREY, HUES, PAPER, Box, Sketch, figure, mix
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
+from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, HUES, PAPER, Box, Sketch, figure, mix
 from vmevalkit.types import Record, Size
 
 # Difficulty: columns, rows, fewest and most figures to remove, kinds that are not named.
 _LEVELS = {1: (4, 3, 4, 5, 3), 2: (5, 3, 4, 7, 4), 3: (6, 4, 8, 11, 6), 4: (6, 4, 9, 13, 7), 5: (7, 5, 14, 19, 9)}
-_COLOURS = ("blue", "orange", "green", "purple", "yellow", "brown")
+_COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
 # In shares of a cell: radius of a figure, by its size; half of its tile, which is its place.
 _RADII = {"": 0.36, "large": 0.42, "small": 0.23}
 _TILE = 0.45
-_TILE_COLOUR = mix(PAPER, GREY, 0.42)
+_TILE_COLOR = mix(PAPER, GRAY, 0.42)
 
 
 class Kind(Record):
@@ -93,7 +93,7 @@ class ObjectSubtraction(CellsTask[Puzzle]):
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         columns, rows, fewest, most, others = _LEVELS[difficulty]
         sizes = ("large", "small") if difficulty >= 4 else ("",)
-        every = [Kind(shape=s, colour=c, size=z) for s in FIGURES for c in _COLOURS for z in sizes]
+        every = [Kind(shape=s, colour=c, size=z) for s in FIGURES for c in _COLORS for z in sizes]
         while True:
             names = _names(rng, difficulty)
             named = [[kind for kind in every if name.fits(kind)] for name in names]
@@ -172,29 +172,29 @@ class ObjectSubtraction(CellsTask[Puzzle]):
         found["nearly_one_comes_back"] = [*path, Board(changed(goal, {order[0]: start[order[0]]}))]
         return found
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         rows = len(puzzle.figures) // puzzle.columns
         cell = min(canvas[0] * 0.9 / puzzle.columns, canvas[1] * 0.88 / rows)
         left, top = (canvas[0] - puzzle.columns * cell) / 2, (canvas[1] - rows * cell) / 2
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         boxes = []
         for place in range(len(puzzle.figures)):
             row, column = divmod(place, puzzle.columns)
             x, y, half = left + (column + 0.5) * cell, top + (row + 0.5) * cell, _TILE * cell
             boxes.append((x - half, y - half, x + half, y + half))
-            sketch.rectangle(boxes[-1], _TILE_COLOUR, radius=0.14 * cell)
+            sketch.rectangle(boxes[-1], _TILE_COLOR, radius=0.14 * cell)
         return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
         kind = puzzle.kinds[look - 1]
-        centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
         radius = _RADII[kind.size] / _TILE * (box[2] - box[0]) / 2
-        figure(sketch, kind.shape, centre, radius * size, HUES[kind.colour])
+        figure(sketch, kind.shape, center, radius * size, HUES[kind.colour])
 
 
 def _names(rng: random.Random, difficulty: int) -> tuple[Name, ...]:
     """Names for what is to be removed."""
-    (a, b), (shape, other) = rng.sample(_COLOURS, 2), rng.sample(FIGURES, 2)
+    (a, b), (shape, other) = rng.sample(_COLORS, 2), rng.sample(FIGURES, 2)
     sizes = rng.sample(("large", "small"), 2)
     if difficulty == 1:
         return rng.choice([(Name(colour=a),), (Name(shape=shape),)])

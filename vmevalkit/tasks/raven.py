@@ -1,8 +1,8 @@
 """Raven: slide the card that fits the rules of the rows into the empty place.
 
-    o    oo   ooo       A film passes when the one card that continues the rows slides from the right into the empty
-    #    ##   ###       place at the lower right, and stays there. Its way is free. The grey cards and the other
-    +    ++    ?        coloured cards stay as they are.
+    o    oo   ooo       A video passes when the one card that continues the rows slides from the right into the empty
+    #    ##   ###       place at the lower right, and stays there. Its way is free. The gray cards and the other
+    +    ++    ?        colored cards stay as they are.
 
                         Each feature (shape, number, size, shade, direction) has a rule of its own along the rows: it
     [++]  [+++]         stays the same, goes up or down step by step, takes the same three values in any order, or the
@@ -10,7 +10,7 @@
 
 The plan length is always one; difficulty is how many features change and by which rules. Among the answers, each value
 of a feature appears as often as the other, so that they give nothing away by themselves. There are far more than 10,000
-grids at every difficulty, times the answers' order and colours; at difficulty 1, some 8,000.
+grids at every difficulty, times the answers' order and colors; at difficulty 1, some 8,000.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._draw import FIGURES, GREY, INK, PAPER, WHITE, Colour, Point, Sketch, figure, oval
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
-from vmevalkit.tasks._vision import Floats, Lens, shrink_of
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Reader, Reading, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, INK, PAPER, WHITE, Color, Point, Sketch, figure, oval
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
+from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Planes
 
 # Shape, number of things, size, shade, direction in quarter turns.
 Panel = tuple[int, int, int, int, int]
@@ -42,8 +42,8 @@ _POINTERS: dict[str, list[Point]] = {
     "dart": [(0, -1), (0.9, 0.9), (0, 0.35), (-0.9, 0.9)],
 }
 _SHAPES = (*FIGURES, *_POINTERS)
-# Bluish greys: in any light far from purple, which is as bright as the middle one.
-_SHADES: tuple[Colour, ...] = ((178, 192, 197), (76, 104, 110), INK)
+# Bluish grays: in any light far from purple, which is as bright as the middle one.
+_SHADES: tuple[Color, ...] = ((178, 192, 197), (76, 104, 110), INK)
 _SIZES = (0.14, 0.21, 0.29)
 # Where one to four things lie in a card, in units, and how large they are.
 _SPOTS: tuple[tuple[Point, ...], ...] = (
@@ -71,7 +71,7 @@ _STILL, _LIKER = 0.05, 0.5
 
 
 class Puzzle(Record):
-    """Eight cards of a grid, row by row, and the cards to choose from with the colours of their frames."""
+    """Eight cards of a grid, row by row, and the cards to choose from with the colors of their frames."""
 
     given: tuple[Panel, ...]
     answers: tuple[Panel, ...]
@@ -146,26 +146,26 @@ class Raven(PiecesTask[Puzzle]):
 
     # --------------------------------------------------------------------------------------------------- the drawing
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[puzzle.hues[card]] for card in self._order(puzzle)]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         wide = 5 + 2 * _APART
         unit = min(canvas[0] * 0.88 / wide, canvas[1] * 0.86 / 3)
         left, top = (canvas[0] - unit * wide) / 2, (canvas[1] - unit * 3) / 2
         origin = (left + (1.5 + _APART) * unit, top + unit / 2)
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         for i, panel in enumerate(puzzle.given):
-            _draw_card(sketch, panel, (origin[0] + i % 3 * unit, origin[1] + i // 3 * unit), unit, GREY)
+            _draw_card(sketch, panel, (origin[0] + i % 3 * unit, origin[1] + i // 3 * unit), unit, GRAY)
         x, y, half = origin[0] + 2 * unit, origin[1] + 2 * unit, 0.46 * unit
-        sketch.rectangle((x - half, y - half, x + half, y + half), GREY, radius=0.1 * unit)
+        sketch.rectangle((x - half, y - half, x + half, y + half), GRAY, radius=0.1 * unit)
         half -= 0.07 * unit
         sketch.rectangle((x - half, y - half, x + half, y + half), PAPER, radius=0.05 * unit)
         return sketch, origin, unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
         card = self._order(puzzle)[piece]
-        _draw_card(sketch, puzzle.answers[card], centre, unit, PIECE_HUES[puzzle.hues[card]])
+        _draw_card(sketch, puzzle.answers[card], center, unit, PIECE_HUES[puzzle.hues[card]])
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return 0.46, 0.46
@@ -178,8 +178,10 @@ class Raven(PiecesTask[Puzzle]):
         cells = [divmod(float(i), 3) for i in range(8)]
         panels = [*(puzzle.answers[card] for card in self._order(puzzle)), *puzzle.given]
         _sheet, origin, unit = self.sheet(puzzle, canvas)
-        start, shrink = self.drawing(puzzle, Board(homes), canvas), shrink_of(canvas)
-        pictures = _Pictures(start, panels, [*homes, *cells], (origin[0] / shrink, origin[1] / shrink), unit / shrink)
+        start, downscale = self.drawing(puzzle, Board(homes), canvas), downscale_of(canvas)
+        pictures = _Pictures(
+            start, panels, [*homes, *cells], (origin[0] / downscale, origin[1] / downscale), unit / downscale
+        )
 
         def look(frame: Planes) -> Reading[Board]:
             reading = read(frame)
@@ -239,9 +241,9 @@ def _right(puzzle: Puzzle) -> int:
     return puzzle.right
 
 
-def _draw_card(sketch: Sketch, panel: Panel, centre: Point, unit: float, frame: Colour) -> None:
-    """A card whose frame is broader below, so that its colour can be seen."""
-    x, y, half = *centre, 0.46 * unit
+def _draw_card(sketch: Sketch, panel: Panel, center: Point, unit: float, frame: Color) -> None:
+    """A card whose frame is broader below, so that its color can be seen."""
+    x, y, half = *center, 0.46 * unit
     sketch.rectangle((x - half, y - half, x + half, y + half), frame, radius=0.1 * unit)
     side, bottom = half - 0.08 * unit, half - 0.22 * unit
     sketch.rectangle((x - side, y - side, x + side, y + bottom), WHITE, radius=0.05 * unit)

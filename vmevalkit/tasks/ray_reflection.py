@@ -1,6 +1,6 @@
 """Ray reflection: send the ray from the lamp over the mirrors to the pad that it reaches.
 
-    +--o-----o---+        A film passes when a red line grows from the lamp L straight ahead, turns at every mirror that
+    +--o-----o---+        A video passes when a red line grows from the lamp L straight ahead, turns at each mirror that
     |            |        it meets as light does, and ends at the pad (o) that it reaches; the finished ray is held,
     L----\\   /   o        while lamp, mirrors and pads stay. A ray that grows from the wrong end, goes through a
     |    |       |        mirror or to another pad, or comes all at once does not pass.
@@ -21,9 +21,9 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vmevalkit.tasks._draw import GREEN, GREY, INK, SKY, VERMILION, WHITE, Point, Sketch
-from vmevalkit.tasks._strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import GRAY, GREEN, INK, SKY, VERMILION, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
 from vmevalkit.types import Record, Size
 
 Spot = tuple[int, int]
@@ -53,7 +53,7 @@ _WAYS: tuple[Spot, ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (
 _WORDS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
 # In grid steps: half of a mirror's length, the mirror's width, and the radius of a pad.
 _HALF, _WIDE, _PAD = 0.33, 0.23, 0.23
-# The longest piece may be so many times the mean one, so that no film is too quick there.
+# The longest piece may be so many times the mean one, so that no video is too quick there.
 _LONGEST = 2.2
 
 
@@ -163,11 +163,11 @@ class RayReflection(StrokesTask[Puzzle]):
                 elsewhere=beside(puzzle.lamp, _exit(puzzle, puzzle.lamp, puzzle.ahead())))],
         }  # fmt: skip
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> Sketch:
-        layout, sketch = _Layout(puzzle, canvas), Sketch(canvas, shrink=shrink)
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> Sketch:
+        layout, sketch = _Layout(puzzle, canvas), Sketch(canvas, downscale=downscale)
         (left, top), (right, bottom) = layout.at((0, 0)), layout.at((puzzle.columns, puzzle.rows))
         rim = 0.09 * layout.step
-        sketch.rectangle((left - rim, top - rim, right + rim, bottom + rim), GREY, radius=3 * rim)
+        sketch.rectangle((left - rim, top - rim, right + rim, bottom + rim), GRAY, radius=3 * rim)
         sketch.rectangle((left + rim, top + rim, right - rim, bottom - rim), WHITE, radius=2 * rim)
         return sketch
 
@@ -316,7 +316,7 @@ def _crossings(spots: Sequence[Spot]) -> int:
 
 
 def _tedious(spots: Sequence[Spot]) -> bool:
-    """Whether a piece is so long beside the others that a short film cannot show it grow."""
+    """Whether a piece is so long beside the others that a short video cannot show it grow."""
     lengths = [math.dist(a, b) for a, b in itertools.pairwise(spots)]
     return max(lengths) > _LONGEST * sum(lengths) / len(lengths)
 

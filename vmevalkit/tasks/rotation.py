@@ -1,6 +1,6 @@
-"""Rotation: turn the coloured shape about the marked point by an angle, in the direction that is asked for.
+"""Rotation: turn the colored shape about the marked point by an angle, in the direction that is asked for.
 
-      ##                        A film passes when the shape is seen to turn about the ring, by the angle and in the
+      ##                        A video passes when the shape is seen to turn about the ring, by the angle and in the
       ##                        direction asked for, without changing its form or its distance, and rests there, while
       ####    -->     ####      the ring and other things stay. Turning the other way, jumping, going straight across,
                       ##        a mirrored or second shape, and an end that is 20 degrees off do not pass.
@@ -22,11 +22,22 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._draw import HUES, INK, WHITE, Box, Point, Sketch
-from vmevalkit.tasks._vision import Envelope, Floats, Mask, Scene, lost, most, patches, shrink_of, to_planes, tone
+from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import HUES, INK, WHITE, Box, Point, Sketch
+from vmevalkit.tasks.toolkit.vision import (
+    Envelope,
+    Floats,
+    Mask,
+    Scene,
+    downscale_of,
+    lost,
+    most,
+    patches,
+    to_planes,
+    tone,
+)
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
 
 Cells = tuple[tuple[int, int], ...]
 
@@ -40,7 +51,7 @@ _SHARES = {
     150: "less than half a turn", 180: "half a turn", 210: "more than half a turn", 240: "two thirds of a turn",
     270: "three quarters of a turn", 300: "five sixths of a turn",
 }  # fmt: skip
-_COLOURS = ("blue", "orange", "green", "purple", "red", "brown")
+_COLORS = ("blue", "orange", "green", "purple", "red", "brown")
 # In shares of the picture's height: the ring, how far from the point a shape reaches, and the largest square.
 _RING, _REACH, _SQUARE = 0.036, 0.37, 0.12
 # The board (left, top, right, bottom) in a picture of 1.5 x 1, and the thickness of its edge.
@@ -65,7 +76,7 @@ class Thing(Record):
     colour: str
 
     def middle(self) -> Point:
-        """The shape's centre of gravity, in squares."""
+        """The shape's center of gravity, in squares."""
         return (sum(x for x, _ in self.cells) / len(self.cells) + 0.5,
                 sum(y for _, y in self.cells) / len(self.cells) + 0.5)  # fmt: skip
 
@@ -134,9 +145,9 @@ class Rotation(Task[Puzzle, Pose]):
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
         angles, counts, others = _LEVELS[difficulty]
         while True:
-            colours = rng.sample(_COLOURS, others + 1)
-            thing = _thing(rng, rng.randint(*counts), difficulty, colours[0], bool(others))
-            aside = _others(rng, thing, colours[1:]) if thing else None
+            colors = rng.sample(_COLORS, others + 1)
+            thing = _thing(rng, rng.randint(*counts), difficulty, colors[0], bool(others))
+            aside = _others(rng, thing, colors[1:]) if thing else None
             if thing and aside is not None:
                 return Puzzle(thing=thing, turn=rng.choice(angles) * rng.choice((-1, 1)), others=aside)
 
@@ -156,29 +167,29 @@ class Rotation(Task[Puzzle, Pose]):
         return f"the {puzzle.thing.colour} shape turns {_way(puzzle)} to {angles} degrees from where it was"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
-        colour, angle, way = puzzle.thing.colour, f"{abs(puzzle.turn)} degrees", _way(puzzle)
+        color, angle, way = puzzle.thing.colour, f"{abs(puzzle.turn)} degrees", _way(puzzle)
         share = _SHARES[abs(puzzle.turn)]
         return (
-            f"Turn the {colour} shape by {angle} {way} ({share}) about the dark ring. It turns smoothly like a hand of "
+            f"Turn the {color} shape by {angle} {way} ({share}) about the dark ring. It turns smoothly like a hand of "
             "a clock fixed at the ring, keeps its form and its distance, passes through all positions in between, and "
             "stops. Nothing else moves. The camera is fixed.",
-            f"The {colour} shape swings around the dark ring, {way}, through exactly {angle}, that is {share}, and "
+            f"The {color} shape swings around the dark ring, {way}, through exactly {angle}, that is {share}, and "
             "then rests. It is a rigid flat piece: no mirroring, no bending, no sliding away. The ring and everything "
             "else stay. Static camera.",
-            f"Show a rotation in the plane: the {colour} piece rotates {way} by {angle} with the dark ring as its "
+            f"Show a rotation in the plane: the {color} piece rotates {way} by {angle} with the dark ring as its "
             f"centre ({share}). Size and form do not change, only this piece moves, and the camera does not move.",
         )
 
     # ---------------------------------------------------------------------------------------------------- the states
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Pose]:
-        sheet, thing = _sheet(puzzle, canvas, shrink), puzzle.thing
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Pose]:
+        sheet, thing = _sheet(puzzle, canvas, downscale), puzzle.thing
         base = sheet.pixels()
 
         def draw(pose: Pose) -> Frame:
             frame: Frame = base.copy()
             for pose_ in (pose, *([] if pose.copy is None else [Pose(pose.copy)])):
-                squares = _squares(thing, canvas, pose_, swell)
+                squares = _squares(thing, canvas, pose_, object_scale)
                 xs, ys = zip(*itertools.chain.from_iterable(squares), strict=True)
                 part = sheet.region((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
                 for square in squares:
@@ -223,17 +234,17 @@ class Rotation(Task[Puzzle, Pose]):
     # ----------------------------------------------------------------------------------------------------- judging
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Pose]:
-        shrink = shrink_of(canvas)
+        downscale = downscale_of(canvas)
         start = self.drawing(puzzle, Pose(0.0), canvas)
-        bare = to_planes(_sheet(puzzle, canvas, shrink).pixels())
+        bare = to_planes(_sheet(puzzle, canvas, downscale).pixels())
         (x, y), unit = _place(puzzle.thing.at, canvas)
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]]
-        inside: Mask = np.hypot(ys + 0.5 - y / shrink, xs + 0.5 - x / shrink) < (_REACH + 0.03) * unit / shrink
+        inside: Mask = np.hypot(ys + 0.5 - y / downscale, xs + 0.5 - x / downscale) < (_REACH + 0.03) * unit / downscale
         filled = bare.copy()
         filled[:, inside] = np.array(tone(HUES[puzzle.thing.colour]), np.uint8)[:, None]
         scene, empty = Scene(start, [bare, filled], inside), Envelope(bare)
-        centre = (x / shrink - 0.5, y / shrink - 0.5)
-        eye = _Eye(puzzle.thing, start, empty.unexplained(start), bare, centre, unit / shrink)
+        center = (x / downscale - 0.5, y / downscale - 0.5)
+        eye = _Eye(puzzle.thing, start, empty.unexplained(start), bare, center, unit / downscale)
 
         def read(frame: Planes) -> Reading[Pose]:
             planes, wrong = scene.look(frame)
@@ -292,7 +303,7 @@ def _way(puzzle: Puzzle) -> str:
 # ------------------------------------------------------------------------------------------------------- the puzzle
 
 
-def _thing(rng: random.Random, count: int, difficulty: int, colour: str, aside: bool) -> Thing | None:
+def _thing(rng: random.Random, count: int, difficulty: int, color: str, aside: bool) -> Thing | None:
     """A shape and its point; None if they do not suit each other."""
     cells = _shape(rng, count)
     # In half squares: the middle of a square, a corner, or a place beside the shape.
@@ -309,7 +320,7 @@ def _thing(rng: random.Random, count: int, difficulty: int, colour: str, aside: 
     # To one side, where others need room.
     x = rng.choice((left, right)) if aside else rng.uniform(left, right)
     thing = Thing(cells=cells, point=point, at=(round(1000 * x), round(1000 * rng.uniform(top, bottom))),
-                  square=int(1000 * square), tilt=15 * rng.randrange(24), colour=colour)  # fmt: skip
+                  square=int(1000 * square), tilt=15 * rng.randrange(24), colour=color)  # fmt: skip
     # The middle must lie clearly off the point, for which way the shape points to be unmistakable.
     return thing if math.hypot(*thing.arm()) >= 0.09 and square >= 0.07 else None
 
@@ -339,15 +350,15 @@ def _shape(rng: random.Random, count: int) -> Cells:
             return rng.choice(sorted(looks))
 
 
-def _others(rng: random.Random, thing: Thing, colours: Sequence[str]) -> tuple[Thing, ...] | None:
+def _others(rng: random.Random, thing: Thing, colors: Sequence[str]) -> tuple[Thing, ...] | None:
     """Shapes that stand by, clear of where the other one turns; None if there is no room."""
     corners = itertools.chain.from_iterable(map(thing.corners, thing.cells))
     # Places that are taken, with the room around them.
     taken = [((thing.at[0] / 1000, thing.at[1] / 1000), max(math.hypot(*_added(thing.arm(), c)) for c in corners))]
     found: list[Thing] = []
-    for colour in colours:
+    for color in colors:
         other = Thing(cells=_shape(rng, rng.randint(4, 5)), point=(0, 0), at=(0, 0), square=70,
-                      tilt=15 * rng.randrange(24), colour=colour)  # fmt: skip
+                      tilt=15 * rng.randrange(24), colour=color)  # fmt: skip
         room = max(math.hypot(*c) for cell in other.cells for c in other.corners(cell))
         left, top, right, bottom = _within(room + 0.03)
         for _ in range(60):
@@ -382,24 +393,24 @@ def _added(a: Point, b: Point, times: float = 1.0) -> Point:
     return a[0] + b[0] * times, a[1] + b[1] * times
 
 
-def _squares(thing: Thing, canvas: Size, pose: Pose, swell: float) -> list[list[Point]]:
+def _squares(thing: Thing, canvas: Size, pose: Pose, object_scale: float) -> list[list[Point]]:
     """The squares of a shape in pixels."""
-    centre, unit = _place(thing.at, canvas)
-    middle = _added(centre, _turned(thing.arm(), thing.tilt + pose.turn), (1 + pose.out) * unit)
-    flip, scale = -1 if pose.mirrored else 1, pose.size * swell * unit
+    center, unit = _place(thing.at, canvas)
+    middle = _added(center, _turned(thing.arm(), thing.tilt + pose.turn), (1 + pose.out) * unit)
+    flip, scale = -1 if pose.mirrored else 1, pose.size * object_scale * unit
     return [[_added(middle, _turned((flip * x, y), thing.tilt + pose.turn + pose.lag), scale)
              for x, y in thing.corners(cell)] for cell in thing.cells]  # fmt: skip
 
 
 def _ring(sketch: Sketch, thing: Thing, canvas: Size) -> None:
-    centre, unit = _place(thing.at, canvas)
-    sketch.circle(centre, _RING * unit, INK)
-    sketch.circle(centre, 0.45 * _RING * unit, WHITE)
+    center, unit = _place(thing.at, canvas)
+    sketch.circle(center, _RING * unit, INK)
+    sketch.circle(center, 0.45 * _RING * unit, WHITE)
 
 
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> Sketch:
+def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> Sketch:
     """Everything but the shape that turns."""
-    sheet = Sketch(canvas, shrink=shrink)
+    sheet = Sketch(canvas, downscale=downscale)
     (left, top), unit = _place((round(1000 * _BOARD[0]), round(1000 * _BOARD[1])), canvas)
     right, bottom = left + (_BOARD[2] - _BOARD[0]) * unit, top + (_BOARD[3] - _BOARD[1]) * unit
     edge = _EDGE * unit
@@ -428,10 +439,10 @@ class _Eye:
     # Share of the places inside it that must be inked, clearly or smeared.
     INKED = 0.93
 
-    def __init__(self, thing: Thing, start: Planes, strange: Mask, bare: Planes, centre: Point, unit: float) -> None:
+    def __init__(self, thing: Thing, start: Planes, strange: Mask, bare: Planes, center: Point, unit: float) -> None:
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]].reshape(2, -1)
-        self._centre, self._width, self._shape = centre, bare.shape[2], bare.shape[1:]
-        self._place = (xs - centre[0] + 1j * (ys - centre[1])).astype(np.complex64)
+        self._center, self._width, self._shape = center, bare.shape[2], bare.shape[1:]
+        self._place = (xs - center[0] + 1j * (ys - center[1])).astype(np.complex64)
         self._bare = bare.reshape(3, -1).astype(np.float32)
         self._tone = np.asarray(tone(HUES[thing.colour]), np.float32)[:, None]
         self._ring = _RING * unit + 2
@@ -447,7 +458,7 @@ class _Eye:
             beyond = [np.maximum(np.abs(part) - side / 2, 0) for part in (about.real, about.imag)]
             self._off = np.minimum(self._off, np.hypot(*beyond))
         self._slack = min(3.5, 1.2 + 0.2 * side)
-        # Some places well inside, where the shape's colour must be.
+        # Some places well inside, where the shape's color must be.
         deep, step = self._off == 0, max(1, min(3, round(0.12 * side)))
         for axis, move in itertools.product((0, 1), (-step, step)):
             deep &= np.roll(self._off == 0, move, axis)
@@ -493,7 +504,7 @@ class _Eye:
         inner = middle + self._inner * _spun(turn) * size
         inner = inner[np.abs(inner) > self._ring]
         column, row = (
-            np.rint(part + c).astype(np.intp) for part, c in zip((inner.real, inner.imag), self._centre, strict=True)
+            np.rint(part + c).astype(np.intp) for part, c in zip((inner.real, inner.imag), self._center, strict=True)
         )
         spots = np.clip(row, 0, self._shape[0] - 1) * self._width + np.clip(column, 0, self._width - 1)
         if np.mean(self._opacity(pixels, spots) > (0.6 if len(smears) == 1 else 0.3)) < self.INKED:
@@ -510,7 +521,7 @@ class _Eye:
         return not patches(left)
 
     def _opacity(self, pixels: Planes, at: npt.NDArray[np.intp]) -> Floats:
-        """How much of the shape's colour some pixels have."""
+        """How much of the shape's color some pixels have."""
         behind = self._bare.take(at, 1)
         toward, seen = self._tone - behind, pixels.take(at, 1) - behind
         share = np.clip((seen * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0), 0, 1)

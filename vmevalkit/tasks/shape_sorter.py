@@ -1,7 +1,7 @@
 """Shape sorter: put each shape into the hole of its own form and size, one after another.
 
     +-----------------------+
-    |  [ ]   { }   ( )   /\\  |      A film passes when one shape after another moves from the tray through the free
+    |  [ ]   { }   ( )   /\\  |      A video passes when one shape after another moves from the tray through the free
     +-----------------------+      space in the middle into the hole that it fits, in any order, until all are in, and
                                    stays there. A shape that enters another hole, jumps or runs into another one, a hole
         (#)   [#]   /#\\            that vanishes, or two shapes that move at a time do not pass.
@@ -17,9 +17,9 @@ import math
 import random
 from collections.abc import Sequence
 
-from vmevalkit.tasks._draw import FIGURES, PAPER, SAND, UMBER, Colour, Point, Sketch, figure, oval
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, SAND, UMBER, Color, Point, Sketch, figure, oval
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
 # Difficulty: fewest and most shapes, fewest and most holes too many, how many forms come in two sizes.
@@ -120,23 +120,23 @@ class ShapeSorter(PiecesTask[Puzzle]):
             "moves or changes, and the camera stays still.",
         )
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[hue] for hue in puzzle.hues]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         count, deep = len(puzzle.holes), _deep(puzzle)
         unit = min(canvas[0] * 0.88 / (count + 0.2), canvas[1] * 0.88 / (deep + 2 * _HALF))
         x, y = (canvas[0] - (count - 1) * unit) / 2, (canvas[1] - deep * unit) / 2
-        sketch = Sketch(canvas, shrink=shrink)
-        for down, colour in ((0.0, UMBER), (deep, SAND)):
+        sketch = Sketch(canvas, downscale=downscale)
+        for down, color in ((0.0, UMBER), (deep, SAND)):
             box = (x - 0.6 * unit, y + (down - _HALF) * unit, x + (count - 0.4) * unit, y + (down + _HALF) * unit)
-            sketch.rectangle(box, colour, radius=0.15 * unit)
+            sketch.rectangle(box, color, radius=0.15 * unit)
         for i, kind in enumerate(puzzle.holes):
             _draw(sketch, kind, (x + i * unit, y), unit * _LOOSE, PAPER)
         return sketch, (x, y), unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
-        _draw(sketch, puzzle.shapes[piece], centre, unit, self.colours(puzzle)[piece])
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
+        _draw(sketch, puzzle.shapes[piece], center, unit, self.colors(puzzle)[piece])
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         radius = _RADII[puzzle.shapes[piece][1]]
@@ -197,13 +197,13 @@ def _deep(puzzle: Puzzle) -> float:
     return 2.0 if len(puzzle.holes) < 6 else 2.4
 
 
-def _draw(sketch: Sketch, kind: Kind, centre: Point, unit: float, colour: Colour) -> None:
+def _draw(sketch: Sketch, kind: Kind, center: Point, unit: float, color: Color) -> None:
     """Draw a shape or hole; its radius is a share of the unit."""
     form, radius = _FORMS[kind[0]], _RADII[kind[1]] * unit
     if form in FIGURES:
-        figure(sketch, form, centre, radius, colour)
+        figure(sketch, form, center, radius, color)
     else:
-        sketch.polygon([(centre[0] + x * radius, centre[1] + y * radius) for x, y in _outline(form)], colour)
+        sketch.polygon([(center[0] + x * radius, center[1] + y * radius) for x, y in _outline(form)], color)
 
 
 def _outline(form: str) -> list[Point]:

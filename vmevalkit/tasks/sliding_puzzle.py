@@ -1,7 +1,7 @@
 """Sliding puzzle: slide the numbered tiles, one at a time, until they stand in order.
 
     +---+---+---+
-    | 1 | 2 | 3 |      A film passes when tiles slide into the gap, one after another and straight, until they stand in
+    | 1 | 2 | 3 |      A video passes when tiles slide into the gap, one after another and straight, until they stand in
     | 4 | . | 6 |      reading order with the gap at the lower right, and stay there. A tile that jumps, leaves its row
     | 7 | 5 | 8 |      and column, or passes over another one does not pass. Detours are allowed.
     +---+---+---+
@@ -16,9 +16,9 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._draw import GREY, INK, UMBER, WHITE, YELLOW, Colour, Point, Sketch, digit
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import GRAY, INK, UMBER, WHITE, YELLOW, Color, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 # Difficulty: fewest and most slides.
@@ -94,24 +94,24 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
             "row by row and the gap is in the lower right corner. No tile is lifted, and the camera does not move.",
         )
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return list(PIECE_HUES.values())[: len(puzzle.tiles) - 1]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         unit = min(canvas[0] * 0.86 / puzzle.columns, canvas[1] * 0.86 / puzzle.rows)
         left, top = (canvas[0] - unit * puzzle.columns) / 2, (canvas[1] - unit * puzzle.rows) / 2
         rim = min(canvas) * 0.035
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         right, bottom = canvas[0] - left, canvas[1] - top
         sketch.rectangle((left - rim, top - rim, right + rim, bottom + rim), UMBER, radius=rim)
-        sketch.rectangle((left, top, right, bottom), GREY, radius=rim / 2)
+        sketch.rectangle((left, top, right, bottom), GRAY, radius=rim / 2)
         return sketch, (left + unit / 2, top + unit / 2), unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
-        x, y, half = *centre, 0.455 * unit
-        colour = self.colours(puzzle)[piece]
-        sketch.rectangle((x - half, y - half, x + half, y + half), colour, radius=0.08 * unit)
-        digit(sketch, piece + 1, centre, 0.52 * unit, INK if colour == YELLOW else WHITE)
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
+        x, y, half = *center, 0.455 * unit
+        color = self.colors(puzzle)[piece]
+        sketch.rectangle((x - half, y - half, x + half, y + half), color, radius=0.08 * unit)
+        digit(sketch, piece + 1, center, 0.52 * unit, INK if color == YELLOW else WHITE)
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return 0.46, 0.46

@@ -1,7 +1,7 @@
 """Sorting: bring the discs of a row into the order of their sizes by swaps, one swap after another.
 
                   _                _
-     o   O  ( )  (_)  .           / \\             A film passes when two discs at a time exchange their places, until
+     o   O  ( )  (_)  .           / \\             A video passes when two discs at a time exchange their places, until
     ---------------------   ->   .  o  O  (_) ( )  the sizes grow towards the thick end of the wedge, and stay there.
        ___________                ___________      Any swaps will do. Three discs that move at a time, a disc that jumps
        ===========>               ===========>     or comes to rest on another, or a pair that touches does not pass.
@@ -17,9 +17,9 @@ import math
 import random
 from collections.abc import Sequence
 
-from vmevalkit.tasks._draw import GREY, Colour, Point, Sketch
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import GRAY, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
 # Difficulty: fewest and most discs, fewest and most swaps, how many times wider a disc is than the next smaller one.
@@ -112,24 +112,24 @@ class Sorting(PiecesTask[Puzzle]):
             "other's place, without touching any disc. Nothing else changes, and the camera does not move.",
         )
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[hue] for hue in puzzle.hues]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         discs, reach = len(puzzle.order), _HIGH + _LARGEST + 0.05
         wedge, thickness = reach + 0.1, 0.06 * discs
         unit = min(canvas[0] * 0.88 / discs, canvas[1] * 0.88 / (reach + wedge + thickness))
         x, y = (canvas[0] - (discs - 1) * unit) / 2, (canvas[1] - (wedge + thickness - reach) * unit) / 2
         left, right = x - 0.45 * unit, x + (discs - 0.55) * unit
-        sketch = Sketch(canvas, shrink=shrink)
-        sketch.rectangle((left, y - 0.08 * unit, right, y + 0.08 * unit), GREY, radius=0.08 * unit)
+        sketch = Sketch(canvas, downscale=downscale)
+        sketch.rectangle((left, y - 0.08 * unit, right, y + 0.08 * unit), GRAY, radius=0.08 * unit)
         thin, thick = (right, left) if puzzle.falling else (left, right)
         below, half = y + (wedge + thickness / 2) * unit, thickness / 2 * unit
-        sketch.polygon([(thin, below), (thick, below - half), (thick, below + half)], GREY)
+        sketch.polygon([(thin, below), (thick, below - half), (thick, below + half)], GRAY)
         return sketch, (x, y), unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
-        sketch.circle(centre, _radius(puzzle, piece) * unit, self.colours(puzzle)[piece])
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
+        sketch.circle(center, _radius(puzzle, piece) * unit, self.colors(puzzle)[piece])
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         radius = _radius(puzzle, piece)
@@ -187,7 +187,7 @@ class Sorting(PiecesTask[Puzzle]):
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         path, goal = self.solution(puzzle), _sorted(puzzle)
-        neighbours = [*goal[1:2], *goal[:1], *goal[2:]]
+        neighbors = [*goal[1:2], *goal[:1], *goal[2:]]
         before, after = self._plan(puzzle)[:2]
         a, b = (i for i in range(len(goal)) if before[i] != after[i])
         third = next(i for i in range(len(goal)) if i not in (a, b))
@@ -214,7 +214,7 @@ class Sorting(PiecesTask[Puzzle]):
             "through_each_other": [path[0], *[board(a=middle, b=middle)] * 2, *path[1:]],
             "along_the_row": [path[0], *[board(a=(0.0, home[a][1] + (0.4 if home[a][1] == 0 else -0.4)))] * 2, *path],
             "nearly_other_way_round": [Board(_places(o)) for o in _swaps(puzzle.order, goal[::-1])],
-            "nearly_two_wrong": [Board(_places(o)) for o in _swaps(puzzle.order, tuple(neighbours))],
+            "nearly_two_wrong": [Board(_places(o)) for o in _swaps(puzzle.order, tuple(neighbors))],
             "nearly_one_swap_missing": path[:-1],
             "nearly_one_hanging": [*path[:-1], Board(((_HIGH, float(goal[0])), *path[-1].places[1:]))],
         }  # fmt: skip

@@ -1,6 +1,6 @@
-r"""Subway: ride along the coloured lines to the orange station and pass as few stations as possible.
+r"""Subway: ride along the colored lines to the orange station and pass as few stations as possible.
 
-    o---+---+       +---x      o  the train            A film passes when the train is seen to ride along the lines,
+    o---+---+       +---x      o  the train            A video passes when the train is seen to ride along the lines,
              \     /           +  a station            from line to line only at a station that both share, until it
     +---+-----\---#            #  a shared station     rests on the square, by a way with the fewest stations. All
                \   \           x  the goal             such ways are right. Changing where lines only cross,
@@ -21,12 +21,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from vmevalkit.tasks._agent import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
-from vmevalkit.tasks._draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
-from vmevalkit.tasks._vision import Floats, Lens, shrink_of, to_planes
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.tasks.toolkit.draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of, to_planes
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
-from vmevalkit.video import Planes
 
 Stop = tuple[int, int]
 Place = tuple[float, float]
@@ -38,7 +38,7 @@ _LEVELS = {
     1: (6, 4, 2, (4, 6), 3, 4, 0), 2: (7, 4, 3, (4, 6), 5, 6, 0), 3: (8, 5, 4, (5, 8), 7, 8, 1),
     4: (9, 6, 5, (5, 9), 9, 10, 1), 5: (9, 6, 5, (6, 11), 11, 14, 1),
 }  # fmt: skip
-_COLOURS = ("green", "purple", "sky blue", "yellow", "red")
+_COLORS = ("green", "purple", "sky blue", "yellow", "red")
 # The eight directions in which lines run, clockwise from the right.
 _WAYS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 _WORDS = ("right", "lower right", "down", "lower left", "left", "upper left", "up", "upper right")
@@ -47,15 +47,15 @@ _TRACK, _STATION, _SHARED, _TRAIN, _GOAL = 0.2, 0.2, 0.26, 0.24, 0.25
 # Farther along the lines than this from one seen position to the next is a jump; farther from a line than this is off
 # it; nearer to a station than this is there.
 _LEAP, _OFF, _AT = 2.0, 0.24, 0.2
-# Lines are looked at in so many units from each other; another colour differs by more than this in luma or chroma.
+# Lines are looked at in so many units from each other; another color differs by more than this in luma or chroma.
 _APART, _OTHERWISE = 0.12, (38, 24)
-_GREY = (112, 118, 130)
+_GRAY = (112, 118, 130)
 # Darker than ink, so that the train stands out from every line.
 _BLACK = (10, 12, 18)
 
 
 class Line(Record):
-    """A line: its colour and its stations in order, as (column, row) of the lattice; straight between two of them."""
+    """A line: its color and its stations in order, as (column, row) of the lattice; straight between two of them."""
 
     colour: str
     stops: tuple[Stop, ...]
@@ -122,10 +122,10 @@ class Subway(Walk[Puzzle]):
 
     def plan_text(self, puzzle: Puzzle) -> str:
         way = list(itertools.pairwise(_net(puzzle).way(puzzle.start)))
-        rides = [(colour, list(ride)) for colour, ride in itertools.groupby(way, lambda e: _line_of(puzzle, *e).colour)]
+        rides = [(color, list(ride)) for color, ride in itertools.groupby(way, lambda e: _line_of(puzzle, *e).colour)]
         return ", then ".join(
-            f"{len(ride)} station{'s' * (len(ride) > 1)} on the {colour} line, first {_word(*ride[0])}"
-            for colour, ride in rides
+            f"{len(ride)} station{'s' * (len(ride) > 1)} on the {color} line, first {_word(*ride[0])}"
+            for color, ride in rides
         )
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
@@ -142,13 +142,13 @@ class Subway(Walk[Puzzle]):
             "two lines share, marked by large grey rings. The lines stay as they are and the camera does not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Moment]:
-        sheet, (left, top, unit) = _sheet(puzzle, canvas, shrink)
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
+        sheet, (left, top, unit) = _sheet(puzzle, canvas, downscale)
 
-        def centre(moment: Moment) -> Point:
+        def center(moment: Moment) -> Point:
             return left + moment.place[0] * unit, top + moment.place[1] * unit
 
-        return disc_painter(sheet, _BLACK, _TRAIN * unit * swell, centre)
+        return disc_painter(sheet, _BLACK, _TRAIN * unit * object_scale, center)
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         net = _net(puzzle)
@@ -182,9 +182,9 @@ class Subway(Walk[Puzzle]):
         return {"as_short": _moments(other)} if other != net.way(puzzle.start) else {}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        shrink = shrink_of(canvas)
-        sheet, place = _sheet(puzzle, canvas, shrink)
-        left, top, unit = (length / shrink for length in place)
+        downscale = downscale_of(canvas)
+        sheet, place = _sheet(puzzle, canvas, downscale)
+        left, top, unit = (length / downscale for length in place)
         start, empty = self.drawing(puzzle, self.solution(puzzle)[0], canvas), to_planes(sheet.pixels())
         find = agent_reader(start, empty, _BLACK, _TRAIN * unit, slack=0.55 * unit)
         lens, tracks = Lens(start), _Tracks(puzzle, empty, (left, top, unit))
@@ -275,7 +275,7 @@ class _Tracks:
         return np.stack([np.bincount(self._number, values) / self._count for values in seen]).astype(np.float32)
 
     def kept(self, planes: Planes, place: Place) -> bool:
-        """Whether lines and stations have their colours, but for one spot."""
+        """Whether lines and stations have their colors, but for one spot."""
         luma, *chroma = np.abs(self._means(planes) - self._known)
         seen = np.hypot(*(self._places - place).T) > _TRAIN + 0.5
         off = (luma > _OTHERWISE[0]) | (np.maximum(*chroma) > _OTHERWISE[1])
@@ -287,7 +287,7 @@ class _Net:
 
     Attributes:
         edges: pairs of stations that follow each other on a line.
-        near: neighbours of each station, with the number of the edge that leads there.
+        near: neighbors of each station, with the number of the edge that leads there.
         left: stations to be travelled from each station to `goal`.
     """
 
@@ -418,8 +418,8 @@ def _map(rng: random.Random, columns: int, rows: int, count: int, fewest: int, m
     if right - left < 3 or bottom - top < 2:
         return None
     lines = tuple(
-        Line(colour=colour, stops=tuple((x - left, y - top) for x, y in stops))
-        for colour, stops in zip(rng.sample(_COLOURS, count), draft.lines, strict=True)
+        Line(colour=color, stops=tuple((x - left, y - top) for x, y in stops))
+        for color, stops in zip(rng.sample(_COLORS, count), draft.lines, strict=True)
     )
     return Puzzle(columns=right - left + 1, rows=bottom - top + 1, lines=lines, start=(0, 0), goal=(0, 0))
 
@@ -506,11 +506,11 @@ def _lattice(a: Stop, b: Stop) -> list[Stop]:
 # ------------------------------------------------------------------------------------------------------ the drawing
 
 
-def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[float, float, float]]:
+def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
     """The map without the train, and where place (0, 0) is and how long a unit."""
     unit = min(canvas[0] * 0.84 / (puzzle.columns - 1), canvas[1] * 0.82 / (puzzle.rows - 1), min(canvas) * 0.2)
     left, top = (canvas[0] - unit * (puzzle.columns - 1)) / 2, (canvas[1] - unit * (puzzle.rows - 1)) / 2
-    sheet = Sketch(canvas, shrink=shrink)
+    sheet = Sketch(canvas, downscale=downscale)
 
     def at(place: Place) -> Point:
         return left + place[0] * unit, top + place[1] * unit
@@ -531,9 +531,9 @@ def _sheet(puzzle: Puzzle, canvas: Size, shrink: float) -> tuple[Sketch, tuple[f
     for stop, here in lines.items():
         shared = len(here) > 1
         radius = (_SHARED if shared else _STATION) * unit
-        sheet.circle(at(stop), radius, _GREY if shared else HUES[here[0].colour])
+        sheet.circle(at(stop), radius, _GRAY if shared else HUES[here[0].colour])
         sheet.circle(at(stop), radius * 0.56, WHITE)
     x, y = at(puzzle.goal)
-    for half, colour in ((_GOAL * unit * 1.24, PAPER), (_GOAL * unit, ORANGE)):
-        sheet.rectangle((x - half, y - half, x + half, y + half), colour, radius=half * 0.25)
+    for half, color in ((_GOAL * unit * 1.24, PAPER), (_GOAL * unit, ORANGE)):
+        sheet.rectangle((x - half, y - half, x + half, y + half), color, radius=half * 0.25)
     return sheet, (left, top, unit)

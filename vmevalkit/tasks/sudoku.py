@@ -1,9 +1,9 @@
 """Sudoku: write the missing digits, one cell after another, without touching the given ones.
 
     +-----+-----+
-    | 1 . | 3 4 |      A film passes when each empty cell (.) gets its right digit, never two cells at the same time
+    | 1 . | 3 4 |      A video passes when each empty cell (.) gets its right digit, never two cells at the same time
     | 3 4 | . 2 |      and never a wrong digit, and the full grid is held at the end, while the given digits and the
-    +-----+-----+      lines stay as they are. The order of the cells is free, and so are the colour of a digit and the
+    +-----+-----+      lines stay as they are. The order of the cells is free, and so are the color of a digit and the
     | 2 1 | 4 3 |      way in which it appears (written, grown, faded in).
     | . 3 | 2 1 |
     +-----+-----+
@@ -24,12 +24,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks._cells import swept
-from vmevalkit.tasks._draw import BLUE, GREY, INK, WHITE, Colour, Sketch, digit, shrunk, square_board
-from vmevalkit.tasks._vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
+from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
+from vmevalkit.tasks.toolkit.cells import swept
+from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Color, Sketch, digit, downscaled, square_board
+from vmevalkit.tasks.toolkit.vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.types import Record, Size, Verdict
-from vmevalkit.video import Frame, Planes
 
 # Difficulty: rows and columns of a box, fewest and most missing cells. Twenty are two frames each of 49; seven of 17.
 _LEVELS = {1: (2, 2, 4, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15), 5: (3, 3, 16, 20)}
@@ -138,7 +138,7 @@ class Sudoku(Task[Puzzle, Board]):
             "The dark digits keep their places. Static camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, shrink: float = 1, swell: float = 1) -> Painter[Board]:
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Board]:
         left, top, cell = _board(puzzle.side, canvas)
         start = puzzle.start()
         base = _sheet(puzzle.box, canvas).copy()
@@ -157,10 +157,10 @@ class Sudoku(Task[Puzzle, Board]):
             frame: Frame = base.copy()
             for at, value in enumerate(board.digits):
                 if value != start[at]:
-                    put(frame, at, _glyph(value, BLUE, cell, swell))
+                    put(frame, at, _glyph(value, BLUE, cell, object_scale))
             for at, value, size in board.writing:
-                put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size * swell))
-            return shrunk(frame, shrink)
+                put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size * object_scale))
+            return downscaled(frame, downscale)
 
         return draw
 
@@ -208,7 +208,7 @@ class Sudoku(Task[Puzzle, Board]):
             near, far = 0.08 * size, 0.92 * size
             free[round(y + near) : round(y + far), round(x + near) : round(x + far)] = False
         blocks = Blocks(first, free)
-        # The thin lines, too fine for blocks: together they must keep half of their grey.
+        # The thin lines, too fine for blocks: together they must keep half of their gray.
         band = np.zeros(first.shape[1:], bool)
         xs, ys = ([round(corners[0][axis] + i * size) for i in range(side + 1)] for axis in (0, 1))
         for i in range(1, side):
@@ -348,18 +348,18 @@ def _board(side: int, canvas: Size) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=256)
-def _glyph(value: int, colour: Colour, cell: int, size: float) -> npt.NDArray[np.uint8]:
+def _glyph(value: int, color: Color, cell: int, size: float) -> npt.NDArray[np.uint8]:
     """The inner part of a cell, white, with a digit (none for 0) at a share `size` of its full height."""
     inner = max(1, cell - 2 * round(0.14 * cell))
     sketch = Sketch((inner, inner), WHITE)
     if value:
-        digit(sketch, value, (inner / 2, inner / 2), _HEIGHT * cell * size, colour)
+        digit(sketch, value, (inner / 2, inner / 2), _HEIGHT * cell * size, color)
     return sketch.pixels()
 
 
 @lru_cache(maxsize=8)
 def _sheet(box: tuple[int, int], canvas: Size) -> Frame:
-    """The lines: grey between cells, dark around boxes."""
+    """The lines: gray between cells, dark around boxes."""
     count = box[0] * box[1]
     left, top, cell = _board(count, canvas)
     side = cell * count
@@ -367,13 +367,13 @@ def _sheet(box: tuple[int, int], canvas: Size) -> Frame:
     thick = max(min(canvas) / 60, cell * 0.1)
     sheet = Sketch(canvas)
     sheet.rectangle((left, top, left + side, top + side), WHITE)
-    for width, colour, dark in ((thin, GREY, False), (thick, INK, True)):
+    for width, color, dark in ((thin, GRAY, False), (thick, INK, True)):
         for i in range(count + 1):
             at = i * cell
             if dark == (i % box[0] == 0):
-                sheet.line([(left, top + at), (left + side, top + at)], width, colour)
+                sheet.line([(left, top + at), (left + side, top + at)], width, color)
             if dark == (i % box[1] == 0):
-                sheet.line([(left + at, top), (left + at, top + side)], width, colour)
+                sheet.line([(left + at, top), (left + at, top + side)], width, color)
     return sheet.pixels()
 
 

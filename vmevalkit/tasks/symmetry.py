@@ -1,7 +1,7 @@
 """Symmetry: complete the picture so that its two halves mirror each other in the dark line.
 
-    # . # | . . .          A film passes when the right half gets the mirror image of the left half (#), one cell after
-    . # # | . . .          another and in the same colours, and the finished picture is held, while the left half, the
+    # . # | . . .          A video passes when the right half gets the mirror image of the left half (#), one cell after
+    . # # | . . .          another and in the same colors, and the finished picture is held, while the left half, the
     # . . | . . .          line and the grid stay as they are. The order of the cells is free.
 
 The line stands upright or lies flat. The plan length is the number of cells to be filled. There are far more than
@@ -13,17 +13,17 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from vmevalkit.tasks._cells import CELL_REASONS, CellsTask, Looks, swept
-from vmevalkit.tasks._draw import GREY, HUES, INK, WHITE, Box, Sketch
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, CellsTask, Looks, swept
+from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, WHITE, Box, Sketch
 from vmevalkit.types import Record, Size
 
-# Difficulty: smallest and largest side of the grid (even), fewest and most cells to fill, most colours.
+# Difficulty: smallest and largest side of the grid (even), fewest and most cells to fill, most colors.
 _LEVELS = {1: (4, 6, 4, 5, 1), 2: (6, 6, 5, 7, 2), 3: (6, 8, 8, 11, 2), 4: (8, 8, 12, 15, 3), 5: (8, 8, 16, 20, 3)}
 
 
 class Puzzle(Record):
-    """The given half of a picture: a colour's number (from 1) or 0 for each cell of `side` x `side` / 2, row by row.
+    """The given half of a picture: a color's number (from 1) or 0 for each cell of `side` x `side` / 2, row by row.
 
     The mirror is upright and the given half on its left or right (`flipped`), or flat and the half above or below.
     """
@@ -37,7 +37,7 @@ class Puzzle(Record):
 
 @register_task
 class Symmetry(CellsTask[Puzzle]):
-    """The cells of the half to be filled are the places; a look is a colour."""
+    """The cells of the half to be filled are the places; a look is a color."""
 
     name = "symmetry"
     puzzle_type = Puzzle
@@ -48,10 +48,10 @@ class Symmetry(CellsTask[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        small, large, fewest, most, colours = _LEVELS[difficulty]
+        small, large, fewest, most, colors = _LEVELS[difficulty]
         while True:
             side = rng.randrange(small, large + 1, 2)
-            names = tuple(rng.sample(("blue", "orange", "green", "purple"), rng.randint(1, colours)))
+            names = tuple(rng.sample(("blue", "orange", "green", "purple"), rng.randint(1, colors)))
             cells = rng.sample(range(side * side // 2), rng.randint(fewest, most))
             half = [0] * (side * side // 2)
             for cell in cells:
@@ -106,16 +106,16 @@ class Symmetry(CellsTask[Puzzle]):
             "not move.",
         )
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, list[Box]]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         side = puzzle.side
         cell = min(canvas) * 0.86 / side
         left, top = (canvas[0] - cell * side) / 2, (canvas[1] - cell * side) / 2
         thin, thick = max(min(canvas) / 120, cell * 0.07), max(min(canvas) / 40, cell * 0.16)
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         sketch.rectangle((left, top, left + cell * side, top + cell * side), WHITE)
         for i in range(side + 1):
-            sketch.line([(left, top + i * cell), (left + side * cell, top + i * cell)], thin, GREY)
-            sketch.line([(left + i * cell, top), (left + i * cell, top + side * cell)], thin, GREY)
+            sketch.line([(left, top + i * cell), (left + side * cell, top + i * cell)], thin, GRAY)
+            sketch.line([(left + i * cell, top), (left + i * cell, top + side * cell)], thin, GRAY)
         middle = side * cell / 2
         line = [(left, top + middle), (left + 2 * middle, top + middle)]
         if not puzzle.flat:

@@ -1,13 +1,13 @@
 """Tic-tac-toe: slide the waiting mark into the one best cell.
 
-    x | o |            x  crosses and       A film passes when the coloured mark, a cross here, slides from its tray
+    x | o |            x  crosses and       A video passes when the colored mark, a cross here, slides from its tray
    ---+---+---         o  rings, dark       into the cell that the question asks for, and rests there: the cell that
       | x |     [x]    [x] the mark that    completes a line, the only one that does not lose, or the only one that
    ---+---+---             waits, in        wins by force. Its way is free, also over other marks, which never change.
-      |   | o              colour           Resting in a wrong cell for a quarter of the film is a wrong move.
+      |   | o              color           Resting in a wrong cell for a quarter of the video is a wrong move.
 
 The plan length is always one; difficulty is how far one must look ahead. Each question has exactly one right cell.
-There are more than 10,000 at every difficulty: positions, times cross or ring, six colours, and the tray left or right.
+There are more than 10,000 at every difficulty: positions, times cross or ring, six colors, and the tray left or right.
 
     1  complete a line, on 3x3                                         1,808 positions
     2  stop a line of the other side, on 3x3                           652 positions
@@ -25,9 +25,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
-from vmevalkit.tasks._draw import GREY, INK, WHITE, Colour, Point, Sketch, oval
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.tasks.base import Reading, register_task
+from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, Color, Point, Sketch, oval
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size, Verdict
 
 # Difficulty: what kinds of positions there are, on boards of which side, with how many free cells.
@@ -43,7 +43,7 @@ _OTHER = {"cross": "ring", "ring": "cross"}
 _PLURAL = {"cross": "crosses", "ring": "rings"}
 # Distance of the tray from the board, in cells.
 _GAP = 0.3
-# A mark that rests in a wrong cell for more than this share of the film was played there.
+# A mark that rests in a wrong cell for more than this share of the video was played there.
 _PLAYED = 0.25
 Goal = Literal["line", "hold", "win"]
 # A bit for each cell of a board, row by row.
@@ -135,25 +135,25 @@ class TicTacToe(PiecesTask[Puzzle]):
 
     # --------------------------------------------------------------------------------------------------- the drawing
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[puzzle.hue]]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         side, wide = puzzle.side, puzzle.side + _GAP + 1
         unit = min(canvas[0] * 0.86 / wide, canvas[1] * 0.86 / side)
         left = (canvas[0] - unit * wide) / 2 + (unit * (_GAP + 1) if puzzle.left else 0)
         top = (canvas[1] - unit * side) / 2
         origin = (left + unit / 2, top + unit / 2)
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         long, half = unit * side, 0.5 * unit
         sketch.rectangle((left, top, left + long, top + long), WHITE, radius=0.12 * unit)
         for i in range(1, side):
             inset, line = 0.1 * unit, i * unit
-            sketch.line([(left + line, top + inset), (left + line, top + long - inset)], 0.1 * unit, GREY)
-            sketch.line([(left + inset, top + line), (left + long - inset, top + line)], 0.1 * unit, GREY)
+            sketch.line([(left + line, top + inset), (left + line, top + long - inset)], 0.1 * unit, GRAY)
+            sketch.line([(left + inset, top + line), (left + long - inset, top + line)], 0.1 * unit, GRAY)
         down, right = _tray(puzzle)
         x, y = origin[0] + right * unit, origin[1] + down * unit
-        sketch.rectangle((x - half, y - half, x + half, y + half), GREY, radius=0.16 * unit)
+        sketch.rectangle((x - half, y - half, x + half, y + half), GRAY, radius=0.16 * unit)
         half -= 0.06 * unit
         sketch.rectangle((x - half, y - half, x + half, y + half), WHITE, radius=0.1 * unit)
         for i, letter in enumerate(puzzle.cells):
@@ -162,8 +162,8 @@ class TicTacToe(PiecesTask[Puzzle]):
                 _draw_mark(sketch, letter, (origin[0] + right * unit, origin[1] + down * unit), unit, INK)
         return sketch, origin, unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
-        _draw_mark(sketch, _letter(puzzle.mover), centre, unit, PIECE_HUES[puzzle.hue])
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
+        _draw_mark(sketch, _letter(puzzle.mover), center, unit, PIECE_HUES[puzzle.hue])
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return 0.4, 0.4
@@ -249,13 +249,13 @@ def _misplaced(puzzle: Puzzle, place: Place | None) -> bool:
     return inside and math.dist(place, cell) <= REST and cell != _answer(puzzle)
 
 
-def _draw_mark(sketch: Sketch, letter: str, centre: Point, unit: float, colour: Colour) -> None:
-    (x, y), pen, arm = centre, 0.22 * unit, 0.26 * unit
+def _draw_mark(sketch: Sketch, letter: str, center: Point, unit: float, color: Color) -> None:
+    (x, y), pen, arm = center, 0.22 * unit, 0.26 * unit
     if letter == "o":
-        sketch.line(oval(x, y, 0.28 * unit, 0.28 * unit), pen, colour)
+        sketch.line(oval(x, y, 0.28 * unit, 0.28 * unit), pen, color)
         return
     for down in (arm, -arm):
-        sketch.line([(x - arm, y - down), (x + arm, y + down)], pen, colour)
+        sketch.line([(x - arm, y - down), (x + arm, y + down)], pen, color)
 
 
 # ---------------------------------------------------------------------------------------------------------- the game

@@ -1,7 +1,7 @@
 """Tower of Hanoi: carry discs from peg to peg, one at a time, until all are stacked on the peg above the star.
 
           |           |           |
-         (=)          |           |       A film passes when top discs are lifted off their pegs, carried over the pegs
+         (=)          |           |       A video passes when top discs are lifted off their pegs, carried over the pegs
        (=====)        |           |       and lowered, one after another and never onto a smaller disc, until all are
       (=======)       |         (===)     on the peg above the star, and stay there. Any legal way will do. A disc that
      ===================================  is taken from below another, jumps or passes through a peg does not pass.
@@ -9,7 +9,7 @@
 
 The discs may start in any legal arrangement. The plan length is the least number of moves. Arrangements that are so
 many moves from the end are few, whatever the number of discs (66 for the three pegs together at difficulty 1, 96, 60,
-120 and 150 at difficulty 2 to 5); with the discs' colours there are more than 10,000 questions at every difficulty.
+120 and 150 at difficulty 2 to 5); with the discs' colors there are more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from vmevalkit.tasks._draw import INK, UMBER, Colour, Point, Sketch
-from vmevalkit.tasks._pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.draw import INK, UMBER, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
 # Difficulty: fewest and most discs, fewest and most moves.
@@ -33,7 +33,7 @@ _HALF, _SMALLEST, _WIDER, _FREE = 0.45, 1.4, 0.6, 0.4
 # What a peg is higher than all discs, and how far above it discs are carried.
 _SPARE, _ABOVE = 0.3, 0.15
 _BASE, _STAR = 0.45, 0.55
-_HUES = {name: colour for name, colour in PIECE_HUES.items() if name != "black"}
+_HUES = {name: color for name, color in PIECE_HUES.items() if name != "black"}
 _WORDS = ("left", "middle", "right")
 Pegs = tuple[int, ...]
 
@@ -108,10 +108,10 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
             "peg over the star. The camera does not move.",
         )
 
-    def colours(self, puzzle: Puzzle) -> Sequence[Colour]:
+    def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [_HUES[hue] for hue in puzzle.hues]
 
-    def sheet(self, puzzle: Puzzle, canvas: Size, shrink: float = 1) -> tuple[Sketch, Point, float]:
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         discs = len(puzzle.pegs)
         apart = _apart(discs)
         above, below = _lift(discs) + 0.5, 0.5 + _BASE + 0.2 + 2 * _STAR
@@ -119,7 +119,7 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         x = canvas[0] / 2 - apart * unit
         y = (canvas[1] + (above - below) * unit) / 2
         floor, top, thick = y + 0.5 * unit, y - (discs - 0.5 + _SPARE) * unit, 0.18 * unit
-        sketch = Sketch(canvas, shrink=shrink)
+        sketch = Sketch(canvas, downscale=downscale)
         for peg in range(3):
             at = x + peg * apart * unit
             sketch.rectangle((at - thick, top, at + thick, floor + thick), UMBER, radius=thick)
@@ -130,9 +130,9 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         sketch.polygon(_star(star, _STAR * unit * 1.1), INK)
         return sketch, (x, y), unit
 
-    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, centre: Point, unit: float) -> None:
-        (x, y), high, wide = centre, _HALF * unit, _wide(piece) / 2 * unit
-        sketch.rectangle((x - wide, y - high, x + wide, y + high), self.colours(puzzle)[piece], radius=0.3 * unit)
+    def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
+        (x, y), high, wide = center, _HALF * unit, _wide(piece) / 2 * unit
+        sketch.rectangle((x - wide, y - high, x + wide, y + high), self.colors(puzzle)[piece], radius=0.3 * unit)
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return _HALF, _wide(piece) / 2
@@ -294,7 +294,7 @@ def _plan(pegs: Pegs, goal: int) -> list[Pegs]:
     return found
 
 
-def _star(centre: Point, radius: float) -> list[Point]:
+def _star(center: Point, radius: float) -> list[Point]:
     angles = [math.radians(36 * i - 90) for i in range(10)]
     radii = [radius if i % 2 == 0 else 0.45 * radius for i in range(10)]
-    return [(centre[0] + r * math.cos(a), centre[1] + r * math.sin(a)) for a, r in zip(angles, radii, strict=True)]
+    return [(center[0] + r * math.cos(a), center[1] + r * math.sin(a)) for a, r in zip(angles, radii, strict=True)]

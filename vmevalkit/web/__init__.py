@@ -29,7 +29,7 @@ def view(
     Args:
         host: 127.0.0.1 for this machine alone. Any other asks each visitor for a token: the variable
             VMEVALKIT_TOKEN, or a new one, which is printed as part of the address.
-        raters: how many people rate each film.
+        raters: how many people rate each video.
 
     Raises:
         UsageError: there are no questions, or the viewer's packages are not installed.

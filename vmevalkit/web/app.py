@@ -17,10 +17,10 @@ from pydantic import ValidationError
 
 from vmevalkit import store
 from vmevalkit.errors import explain_validation
-from vmevalkit.report.page import VERDICTS, templates
+from vmevalkit.reporting.page import VERDICTS, templates
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.web import guard, media, pages
-from vmevalkit.web.index import PAGE, Index, Wanted
+from vmevalkit.web.index import PAGE, Index, SampleFilter
 from vmevalkit.web.ratings import Preference, Rating, Ratings
 
 RATER = "vmevalkit_rater"
@@ -35,7 +35,7 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
     Args:
         token: what a visitor must bring along; None where only this machine can reach the viewer.
-        each: how many people rate each film.
+        each: how many people rate each video.
     """
     app = FastAPI(title="vmevalkit", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(guard.guarded(token))
@@ -51,14 +51,14 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
     def sample(model: str, task: str, question_id: str, seed: int) -> tuple[store.Sample, Any]:
         row = index.sample(model, task, question_id, seed)
         if row is None:
-            raise NotThere(f"{model} has no film of {question_id} with seed {seed} in this experiment.")
+            raise NotThere(f"{model} has no video of {question_id} with seed {seed} in this experiment.")
         return store.Sample(
             outputs=index.outputs, model=row.model, task=row.task, question_id=row.question_id, seed=row.seed
         ), row
 
     @app.get("/base.css")
     def base_style() -> FileResponse:
-        return FileResponse(str(resources.files("vmevalkit.report") / "base.css"))
+        return FileResponse(str(resources.files("vmevalkit.reporting") / "base.css"))
 
     # ----------------------------------------------------------------------------------------------------- the pages
 
@@ -67,17 +67,17 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
         return show("overview.html", request, **pages.overview(index, mode))
 
     @app.get("/samples", response_class=HTMLResponse)
-    def listed(request: Request, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+    def listed(request: Request, wanted: Annotated[SampleFilter, Query()]) -> HTMLResponse:
         return show("samples.html", request, wanted=wanted, choices=index.choices(), total=index.count(wanted),
                     rows=index.page(wanted, 0), page=0, size=PAGE, address=_address(wanted))  # fmt: skip
 
     @app.get("/samples/{page}", response_class=HTMLResponse)
-    def more(request: Request, page: int, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+    def more(request: Request, page: int, wanted: Annotated[SampleFilter, Query()]) -> HTMLResponse:
         return show("cards.html", request, wanted=wanted, rows=index.page(wanted, max(0, page)), page=page, size=PAGE,
                     address=_address(wanted))  # fmt: skip
 
     @app.get("/samples.csv")
-    def as_csv(wanted: Annotated[Wanted, Query()]) -> StreamingResponse:
+    def as_csv(wanted: Annotated[SampleFilter, Query()]) -> StreamingResponse:
         named = {"Content-Disposition": 'attachment; filename="samples.csv"'}
         return StreamingResponse(_csv(index, wanted), media_type="text/csv", headers=named)
 
@@ -113,11 +113,11 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
     # --------------------------------------------------------------------------------------------------- the ratings
 
     @app.get("/rate", response_class=HTMLResponse)
-    def rate(request: Request, disputed: bool = False, film: str = "") -> HTMLResponse:
+    def rate(request: Request, disputed: bool = False, video: str = "") -> HTMLResponse:
         rater = request.cookies.get(RATER, "")
         if not store.is_name(rater):
             return show("rater.html", request, after="/rate")
-        return show("rate.html", request, **pages.to_rate(blind, ratings, rater, each, disputed, film))
+        return show("rate.html", request, **pages.to_rate(blind, ratings, rater, each, disputed, video))
 
     @app.post("/rater")
     def sign_in(name: Annotated[str, Form()], after: Annotated[str, Form()] = "/rate") -> Response:
@@ -130,7 +130,7 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
     @app.post("/rate")
     def rated(
         request: Request,
-        film: Annotated[str, Form()],
+        video: Annotated[str, Form()],
         token: Annotated[str, Form()],
         passed: Annotated[bool, Form()],
         stars: Annotated[int, Form()],
@@ -138,10 +138,10 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
         rater: Annotated[str, Form()] = "",
         disputed: Annotated[bool, Form()] = False,
     ) -> Response:
-        found = blind.film(film)
+        found = blind.video(video)
         path = store.find_video(found) if found else None
         if found is None or path is None:
-            raise NotThere("There is no such film any more.")
+            raise NotThere("There is no such video any more.")
         try:
             said = Rating(
                 token=token, rater=rater or request.cookies.get(RATER, ""), model=found.model, task=found.task,
@@ -170,9 +170,9 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
         comment: Annotated[str, Form()] = "",
         rater: Annotated[str, Form()] = "",
     ) -> Response:
-        one, other = blind.film(left), blind.film(right)
+        one, other = blind.video(left), blind.video(right)
         if one is None or other is None or (one.task, one.question_id) != (other.task, other.question_id):
-            raise NotThere("There are no such two films of one question.")
+            raise NotThere("There are no such two videos of one question.")
         try:
             said = Preference(
                 token=token, rater=rater or request.cookies.get(RATER, ""), task=one.task,
@@ -186,37 +186,37 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
     # ----------------------------------------------------------------------------------------------------- the media
 
-    def film_of(found: store.Sample) -> Path:
+    def video_of(found: store.Sample) -> Path:
         path = store.find_video(found)
         if path is None or not media.is_inside(path, index.outputs):
-            raise NotThere("There is no film.")
+            raise NotThere("There is no video.")
         return path
 
-    @app.get("/film/{model}/{task}/{question_id}/{seed}")
-    def film(model: str, task: str, question_id: str, seed: int) -> FileResponse:
-        return FileResponse(film_of(sample(model, task, question_id, seed)[0]))
+    @app.get("/video/{model}/{task}/{question_id}/{seed}")
+    def video(model: str, task: str, question_id: str, seed: int) -> FileResponse:
+        return FileResponse(video_of(sample(model, task, question_id, seed)[0]))
 
-    @app.get("/blind/{film}")
-    def blind_film(film: str) -> FileResponse:
-        found = blind.film(film)
+    @app.get("/blind/{video}")
+    def blind_video(video: str) -> FileResponse:
+        found = blind.video(video)
         if found is None:
-            raise NotThere("There is no film.")
+            raise NotThere("There is no video.")
         # Its name would tell nothing, but its folders would.
-        return FileResponse(film_of(found), filename="film.mp4", content_disposition_type="inline")
+        return FileResponse(video_of(found), filename="video.mp4", content_disposition_type="inline")
 
     @app.get("/poster/{model}/{task}/{question_id}/{seed}")
     def poster(model: str, task: str, question_id: str, seed: int) -> Response:
-        return _picture(lambda: media.poster(film_of(sample(model, task, question_id, seed)[0])))
+        return _picture(lambda: media.poster(video_of(sample(model, task, question_id, seed)[0])))
 
     @app.get("/strip/{model}/{task}/{question_id}/{seed}")
     def strip(model: str, task: str, question_id: str, seed: int) -> Response:
         found, row = sample(model, task, question_id, seed)
-        return _picture(lambda: media.strip(film_of(found), row.evidence_frame))
+        return _picture(lambda: media.strip(video_of(found), row.evidence_frame))
 
     @app.get("/state/{model}/{task}/{question_id}/{seed}/{frame}")
     def state(model: str, task: str, question_id: str, seed: int, frame: int) -> Response:
         found, _ = sample(model, task, question_id, seed)
-        film_of(found)
+        video_of(found)
         return _picture(lambda: pages.state_picture(index, found, frame))
 
     @app.get("/frame/{task}/{question_id}/{which}")
@@ -237,7 +237,7 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
     @app.get("/curves.svg")
     def curves(mode: str = "solve") -> Response:
-        from vmevalkit.report.plots import difficulty_curves, drawn
+        from vmevalkit.reporting.plots import difficulty_curves, drawn
 
         return Response(drawn(difficulty_curves(pages.by_difficulty(index, mode)), "svg"), media_type="image/svg+xml")
 
@@ -262,7 +262,7 @@ def _with(path: str, **values: Any) -> str:
     return path + "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")})
 
 
-def _address(wanted: Wanted) -> str:
+def _address(wanted: SampleFilter) -> str:
     return urlencode({name: value for name, value in wanted.model_dump().items() if value not in (None, "", "question")
                       or (name == "question" and value)})  # fmt: skip
 
@@ -275,7 +275,7 @@ def _picture(draw: Callable[[], bytes | None]) -> Response:
     return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=60"})
 
 
-def _csv(index: Index, wanted: Wanted) -> Iterator[str]:
+def _csv(index: Index, wanted: SampleFilter) -> Iterator[str]:
     """The wanted samples, all pages, a line each."""
     page = 0
     while rows := index.page(wanted, page, 2000):

@@ -10,9 +10,9 @@ from itertools import groupby
 import numpy as np
 import sqlalchemy as sql
 
-from vmevalkit.report import analysis
-from vmevalkit.report.analysis import Passes, ScorerAgreement
-from vmevalkit.report.rows import Key
+from vmevalkit.reporting import analysis
+from vmevalkit.reporting.analysis import PassRates, ScorerAgreement
+from vmevalkit.reporting.rows import Key
 from vmevalkit.web.index import Index, in_mode, opinions, samples
 
 
@@ -21,7 +21,7 @@ def agreement(index: Index) -> tuple[ScorerAgreement, ...]:
     return _agreement(index, index.revision)
 
 
-def passes(index: Index, mode: str, task: str = "") -> Mapping[str, Passes]:
+def passes(index: Index, mode: str, task: str = "") -> Mapping[str, PassRates]:
     """What each model passes in one mode, of all tasks or one, with one set of draws for all models."""
     return _passes(index, index.revision, mode, task)
 
@@ -51,7 +51,7 @@ def _agreement(index: Index, _revision: int) -> tuple[ScorerAgreement, ...]:
 
 # Enough for 24 families in three modes, and all together.
 @lru_cache(maxsize=128)
-def _passes(index: Index, _revision: int, mode: str, task: str) -> Mapping[str, Passes]:
+def _passes(index: Index, _revision: int, mode: str, task: str) -> Mapping[str, PassRates]:
     c = samples.c
     limits = [in_mode(mode), *([c.task == task] if task else [])]
     rows = index.rows(
@@ -61,8 +61,8 @@ def _passes(index: Index, _revision: int, mode: str, task: str) -> Mapping[str, 
     tasks: list[str] = []
     passed = {}
     for model, own in groupby(rows, key=lambda row: row.model):
-        films = list(own)
+        videos = list(own)
         # Every model was asked every question, each as often as the others.
-        tasks = [task for (task, _), _ in groupby(films, key=lambda row: (row.task, row.question_id))]
-        passed[model] = np.array([row.passed for row in films]).reshape(len(tasks), -1)
+        tasks = [task for (task, _), _ in groupby(videos, key=lambda row: (row.task, row.question_id))]
+        passed[model] = np.array([row.passed for row in videos]).reshape(len(tasks), -1)
     return analysis.passes(tasks, passed) if passed else {}

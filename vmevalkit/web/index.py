@@ -19,8 +19,8 @@ from sqlalchemy.dialects import sqlite
 from vmevalkit import store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
-from vmevalkit.report.rows import SCORER, is_baseline
-from vmevalkit.stats import NOT_SCORED
+from vmevalkit.reporting.rows import SCORER, is_baseline
+from vmevalkit.reporting.stats import NOT_SCORED
 from vmevalkit.types import MODES, Difficulty, Mode, Question, Record, Score
 from vmevalkit.web.database import connect
 
@@ -59,7 +59,7 @@ samples = sql.Table(
     sql.Column("plan_length", sql.Integer),
     # When the result was written, in seconds since 1970.
     sql.Column("made", sql.Float),
-    sql.Column("has_film", sql.Boolean, nullable=False),
+    sql.Column("has_video", sql.Boolean, nullable=False),
     sql.Column("verdict", sql.Text, nullable=False),
     sql.Column("passed", sql.Boolean, nullable=False),
     sql.Column("value", sql.Float),
@@ -103,7 +103,7 @@ def in_mode(mode: str) -> Any:
     return samples.c.mode == mode if mode else samples.c.mode.is_(None)
 
 
-class Wanted(Record):
+class SampleFilter(Record):
     """Which samples a page shows: the same words as in its address."""
 
     model: str = ""
@@ -252,13 +252,13 @@ class Index:
         found = self.rows(sql.select(questions).where(*at))
         return found[0] if found else None
 
-    def page(self, wanted: Wanted, page: int, size: int = PAGE) -> list[Any]:
+    def page(self, wanted: SampleFilter, page: int, size: int = PAGE) -> list[Any]:
         """Some of the wanted samples; pages are counted from 0."""
         order = SORTS.get(wanted.sort, SORTS["question"])
         statement = sql.select(samples).where(*wanted.conditions()).order_by(*order)
         return self.rows(statement.limit(size).offset(page * size))
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: SampleFilter) -> int:
         with self.engine.connect() as db:
             return int(db.scalar(sql.select(sql.func.count()).select_from(samples).where(*wanted.conditions())) or 0)
 
@@ -316,7 +316,7 @@ def _row(
         "baseline": is_baseline(sample.model),
         **dict(zip(("mode", "difficulty", "plan_length"), described[1:4], strict=True)),
         "made": result.stat().st_mtime if result else None,
-        "has_film": "film" in files,
+        "has_video": "video" in files,
         "verdict": ("pass" if rule.passed else "fail") if rule and rule.status == "scored"
                    else rule.status if rule else "not scored",
         "passed": bool(rule and rule.passed),
@@ -331,12 +331,12 @@ def _row(
 
 
 def _why_not_scored(sample: store.Sample, files: Mapping[str, Path]) -> str:
-    if "film" in files:
-        return "There is a film, and it has not been scored yet."
+    if "video" in files:
+        return "There is a video, and it has not been scored yet."
     result = store.read_result(sample) if "result" in files else None
     if result is not None and not result.success:
         return f"Generation failed: {result.error}"
-    return "No film was made yet."
+    return "No video was made yet."
 
 
 def _opinion(score: Score) -> dict[str, Any]:

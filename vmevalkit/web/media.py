@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from vmevalkit import video
+from vmevalkit import media
 from vmevalkit.contract import puzzle_of
 from vmevalkit.errors import QuestionError, VideoError
-from vmevalkit.report.media import POSTER, TILE, choose_frames
+from vmevalkit.reporting.media import POSTER, TILE, choose_frames
 from vmevalkit.tasks.base import TASKS
 
 
@@ -21,29 +21,29 @@ def is_inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def poster(film: Path) -> bytes | None:
-    """A film's first frame, small; None if it does not decode."""
-    return _poster(film, film.stat().st_mtime_ns)
+def poster(video: Path) -> bytes | None:
+    """A video's first frame, small; None if it does not decode."""
+    return _poster(video, video.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
-def _poster(film: Path, _changed: int) -> bytes | None:
+def _poster(video: Path, _changed: int) -> bytes | None:
     try:
-        image = video.first_frame(film)
+        image = media.first_frame(video)
     except VideoError:
         return None
     return _webp(ImageOps.contain(image, (POSTER, POSTER)))
 
 
-def strip(film: Path, evidence: int | None) -> bytes | None:
-    """Frames side by side, as in the report; None if the film does not decode."""
-    return _strip(film, evidence, film.stat().st_mtime_ns)
+def strip(video: Path, evidence: int | None) -> bytes | None:
+    """Frames side by side, as in the report; None if the video does not decode."""
+    return _strip(video, evidence, video.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=512)
-def _strip(film: Path, evidence: int | None, _changed: int) -> bytes | None:
+def _strip(video: Path, evidence: int | None, _changed: int) -> bytes | None:
     try:
-        frames, _, _ = video.overview(film, TILE, partial(choose_frames, evidence=evidence))
+        frames, _, _ = media.overview(video, TILE, partial(choose_frames, evidence=evidence))
     except VideoError:
         return None
     return _webp(Image.fromarray(np.concatenate(list(frames), axis=1)))
@@ -57,7 +57,7 @@ def thumbnail(picture: Path) -> bytes | None:
 @lru_cache(maxsize=4096)
 def _thumbnail(picture: Path, _changed: int) -> bytes | None:
     try:
-        return _webp(ImageOps.contain(video.load_image(picture), (POSTER, POSTER)))
+        return _webp(ImageOps.contain(media.load_image(picture), (POSTER, POSTER)))
     except QuestionError:
         return None
 

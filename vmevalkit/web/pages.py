@@ -14,17 +14,17 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from vmevalkit import defaults, store, video
+from vmevalkit import defaults, media, store
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import KitError
-from vmevalkit.report.media import choose_frames
-from vmevalkit.report.rows import is_baseline
+from vmevalkit.errors import VMEvalError
+from vmevalkit.reporting.media import choose_frames
+from vmevalkit.reporting.rows import is_baseline
+from vmevalkit.reporting.stats import CEILING, DRAWS, wilson
 from vmevalkit.scorers.rule import views_of
-from vmevalkit.stats import CEILING, DRAWS, wilson
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web import claims
-from vmevalkit.web.index import SCORERS, SORTS, Index, Wanted, in_mode, opinions, samples
+from vmevalkit.web.index import SCORERS, SORTS, Index, SampleFilter, in_mode, opinions, samples
 from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
 
 # Rows of a table that a page shows at most.
@@ -76,7 +76,7 @@ def overview(index: Index, mode: str) -> dict[str, Any]:
 
 
 def by_difficulty(index: Index, mode: str) -> dict[str, dict[int, tuple[int, int]]]:
-    """How many of each model's films passed and were asked for, by difficulty; without baselines."""
+    """How many of each model's videos passed and were asked for, by difficulty; without baselines."""
     counted = sql.select(samples.c.model, samples.c.difficulty, sql.func.count(), _number(samples.c.passed))
     found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
     for model, difficulty, asked, passed in index.rows(
@@ -130,14 +130,14 @@ def commands(index: Index, found: store.Sample) -> list[tuple[str, str]]:
     if index.scores != defaults.SCORES:
         scored += ["--scores", str(index.scores)]
     return [
-        ("The film", shlex.join([*again, "--seed", str(found.seed), "--no-baselines", *where])),
+        ("The video", shlex.join([*again, "--seed", str(found.seed), "--no-baselines", *where])),
         ("Its score", shlex.join(scored)),
     ]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the verifier read in each frame, and where the canvas lies in the film."""
+    """What the verifier read in each frame, and where the canvas lies in the video."""
 
     readings: tuple[Reading[Any], ...]
     geometry: Geometry
@@ -145,7 +145,7 @@ class Decoded:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height of the canvas, in per cent of the film."""
+        """Left, top, width and height of the canvas, in per cent of the video."""
         g = self.geometry
         return (100 * g.x / g.frame[0], 100 * g.y / g.frame[1], 100 * g.width / g.frame[0], 100 * g.height / g.frame[1])
 
@@ -167,16 +167,16 @@ def state_picture(index: Index, found: store.Sample, frame: int) -> bytes | None
         return None
     task = TASKS[decoded.metadata.task]
     puzzle = task.puzzle_type.model_validate(decoded.metadata.puzzle)
-    return video.png(task.painter(puzzle, decoded.metadata.canvas)(decoded.readings[frame].state))
+    return media.png(task.painter(puzzle, decoded.metadata.canvas)(decoded.readings[frame].state))
 
 
 def _decoded(index: Index, found: store.Sample) -> Decoded | None:
     path = store.find_video(found)
-    return _read_film(index.questions, found, path.stat().st_mtime_ns) if path else None
+    return _read_video(index.questions, found, path.stat().st_mtime_ns) if path else None
 
 
 @lru_cache(maxsize=16)
-def _read_film(root: Any, found: store.Sample, _changed: int) -> Decoded | None:
+def _read_video(root: Any, found: store.Sample, _changed: int) -> Decoded | None:
     """Every frame as the verifier reads it; None where there is no verifier, or nothing that decodes."""
     try:
         question: Question = store.read_question(root, found.task, found.question_id)
@@ -184,22 +184,22 @@ def _read_film(root: Any, found: store.Sample, _changed: int) -> Decoded | None:
         if metadata is None or metadata.task not in TASKS:
             return None
         frames, geometry = views_of(question, metadata, found)
-    except KitError:
+    except VMEvalError:
         return None
     task = TASKS[metadata.task]
     read = task.reader(task.puzzle_type.model_validate(metadata.puzzle), metadata.canvas)
     return Decoded(tuple(read(frame) for frame in frames), geometry, metadata)
 
 
-def _info(path: Any) -> video.VideoInfo | None:
+def _info(path: Any) -> media.VideoInfo | None:
     try:
-        return video.probe(path)
-    except KitError:
+        return media.probe(path)
+    except VMEvalError:
         return None
 
 
 def question(index: Index, asked: Any, seed: int | None) -> dict[str, Any]:
-    """All models' films of a question, of one seed."""
+    """All models' videos of a question, of one seed."""
     at = (samples.c.task == asked.task, samples.c.question_id == asked.question_id)
     seeds = [row.seed for row in index.rows(sql.select(samples.c.seed).where(*at).distinct().order_by(samples.c.seed))]
     seed = seed if seed in seeds else DEFAULT_SEED if DEFAULT_SEED in seeds else seeds[0] if seeds else DEFAULT_SEED
@@ -232,7 +232,7 @@ def compare(index: Index, a: str, b: str, mode: str, task: str) -> dict[str, Any
 
 
 def _by_question(model: str, mode: str, task: str) -> Any:
-    """For each question how many of a model's films pass, and one reason."""
+    """For each question how many of a model's videos pass, and one reason."""
     c = samples.c
     limits = [c.task == task] if task else []
     return (
@@ -247,24 +247,24 @@ def _side(counted: Any, side: str) -> list[Any]:
 
 
 def disagreements(index: Index) -> dict[str, Any]:
-    """How far scorers agree, and what each says about the films on which they do not."""
-    wanted = Wanted(agreement="disagree")
+    """How far scorers agree, and what each says about the videos on which they do not."""
+    wanted = SampleFilter(agreement="disagree")
     key = [samples.c[name] for name in ("model", "task", "question_id", "seed")]
-    films = sql.select(*key).where(*wanted.conditions()).order_by(*SORTS["question"]).limit(_SHOWN).subquery()
-    same = (opinions.c[column.name] == films.c[column.name] for column in key)
-    said = index.rows(sql.select(opinions).join(films, sql.and_(*same)).where(opinions.c.passed.is_not(None))
+    videos = sql.select(*key).where(*wanted.conditions()).order_by(*SORTS["question"]).limit(_SHOWN).subquery()
+    same = (opinions.c[column.name] == videos.c[column.name] for column in key)
+    said = index.rows(sql.select(opinions).join(videos, sql.and_(*same)).where(opinions.c.passed.is_not(None))
                       .order_by(opinions.c.task, opinions.c.question_id, opinions.c.model, opinions.c.seed,
                                 *SCORERS))  # fmt: skip
     rows = [list(own) for _, own in groupby(said, key=lambda row: (row.model, row.task, row.question_id, row.seed))]
-    return {"agreement": claims.agreement(index), "draws": DRAWS, "rows": rows, "films": index.count(wanted)}
+    return {"agreement": claims.agreement(index), "draws": DRAWS, "rows": rows, "videos": index.count(wanted)}
 
 
 # --------------------------------------------------------------------------------------------------------- progress
 
 
 def progress(index: Index) -> dict[str, Any]:
-    """How far a running experiment is: films made and scored, by model, and when it will be done."""
-    done = _number(sql.or_(samples.c.made.is_not(None), samples.c.has_film))
+    """How far a running experiment is: videos made and scored, by model, and when it will be done."""
+    done = _number(sql.or_(samples.c.made.is_not(None), samples.c.has_video))
     judged = sql.func.sum(sql.case((samples.c.verdict != "not scored", 1), else_=0))
     rows = index.rows(
         sql.select(samples.c.model, sql.func.count().label("asked"), done.label("done"), judged.label("judged"))
@@ -272,7 +272,7 @@ def progress(index: Index) -> dict[str, Any]:
     )  # fmt: skip
     rates = {}
     for row in rows:
-        # By the last films: a model starts slowly, and may have been stopped in between.
+        # By the last videos: a model starts slowly, and may have been stopped in between.
         recent = index.rows(
             sql.select(samples.c.made).where(samples.c.model == row.model, samples.c.made.is_not(None))
             .order_by(samples.c.made.desc()).limit(20)
@@ -287,7 +287,7 @@ def progress(index: Index) -> dict[str, Any]:
 
 
 class Blind:
-    """Names for films that tell nothing about who made them."""
+    """Names for videos that tell nothing about who made them."""
 
     def __init__(self, index: Index, secret: bytes) -> None:
         self._index, self._secret = index, secret
@@ -297,20 +297,20 @@ class Blind:
     def name(self, key: Key) -> str:
         return hmac.new(self._secret, repr(key).encode(), hashlib.sha256).hexdigest()[:24]
 
-    def films(self) -> list[Key]:
-        """Every film by a model, but not those of baselines."""
+    def videos(self) -> list[Key]:
+        """Every video by a model, but not those of baselines."""
         revision = self._index.revision
         if revision != self._revision:
             c = samples.c
             rows = self._index.rows(
-                sql.select(c.model, c.task, c.question_id, c.seed).where(c.has_film, sql.not_(c.baseline))
+                sql.select(c.model, c.task, c.question_id, c.seed).where(c.has_video, sql.not_(c.baseline))
             )
             keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
             self._keys, self._revision = {self.name(key): key for key in keys}, revision
         return list(self._keys.values())
 
-    def film(self, name: str) -> store.Sample | None:
-        self.films()
+    def video(self, name: str) -> store.Sample | None:
+        self.videos()
         key = self._keys.get(name)
         if key is None:
             return None
@@ -319,34 +319,34 @@ class Blind:
 
 
 def to_rate(
-    blind: Blind, ratings: Ratings, rater: str, each: int, disputed: bool, film: str
+    blind: Blind, ratings: Ratings, rater: str, each: int, disputed: bool, video: str
 ) -> dict[str, Any]:  # fmt: skip
-    """The film to be rated next, or one that the rater wants to change."""
-    films, rated = blind.films(), ratings.current()
+    """The video to be rated next, or one that the rater wants to change."""
+    videos, rated = blind.videos(), ratings.current()
     mine = {key: by_rater[rater] for key, by_rater in rated.items() if rater in by_rater}
-    again = blind.film(film) if film else None
+    again = blind.video(video) if video else None
     key: Key | None = (again.model, again.task, again.question_id, again.seed) if again else None
     if key is None:
         split = _disputed(rated) if disputed else ()
-        key = next_for(rater, films, rated, each, split)
+        key = next_for(rater, videos, rated, each, split)
     last = ratings.history(rater)[-1:]
     return {
-        "film": blind.name(key) if key else None,
+        "video": blind.name(key) if key else None,
         "question": _question(blind, key),
-        "info": _film_info(blind, key),
+        "info": _video_info(blind, key),
         "before": mine.get(key) if key else None,
         "disputed": disputed,
-        "done": sum(key in mine for key in films),
-        "total": len(films),
+        "done": sum(key in mine for key in videos),
+        "total": len(videos),
         "last": blind.name(last[0].key) if last else None,
         "rater": rater,
     }
 
 
 def pair(blind: Blind, ratings: Ratings, rater: str) -> dict[str, Any]:
-    """Two films of one question by different models, in an order of the rater's own."""
+    """Two videos of one question by different models, in an order of the rater's own."""
     by_question: dict[tuple[str, str, int], list[str]] = defaultdict(list)
-    for model, task, question_id, seed in blind.films():
+    for model, task, question_id, seed in blind.videos():
         by_question[task, question_id, seed].append(model)
     seen = {(p.task, p.question_id, p.seed, frozenset((p.left, p.right))) for p in ratings.preferences(rater)}
     todo = [
@@ -365,7 +365,7 @@ def pair(blind: Blind, ratings: Ratings, rater: str) -> dict[str, Any]:
             models.reverse()
         keys: Sequence[Key] = [(model, task, question_id, seed) for model in models]
         found["question"] = _question(blind, keys[0])
-        found["sides"] = [(blind.name(key), _film_info(blind, key)) for key in keys]
+        found["sides"] = [(blind.name(key), _video_info(blind, key)) for key in keys]
     return found
 
 
@@ -377,7 +377,7 @@ def _question(blind: Blind, key: Key | None) -> Any:
     return blind._index.question(key[1], key[2]) if key else None
 
 
-def _film_info(blind: Blind, key: Key | None) -> video.VideoInfo | None:
-    found = blind.film(blind.name(key)) if key else None
+def _video_info(blind: Blind, key: Key | None) -> media.VideoInfo | None:
+    found = blind.video(blind.name(key)) if key else None
     path = store.find_video(found) if found else None
     return _info(path) if path else None

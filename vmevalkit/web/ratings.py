@@ -1,6 +1,6 @@
-"""What people say about films: kept in SQLite beside the outputs, nothing overwritten, and read by the scorer `human`.
+"""What people say about videos: kept in SQLite beside the outputs, nothing overwritten, and read by the scorer `human`.
 
-A rating belongs to a film as it was (its digest): a film that is made anew is asked about anew. Who changes a rating
+A rating belongs to a video as it was (its digest): a video that is made anew is asked about anew. Who changes a rating
 adds one; the newest of each rater counts.
 """
 
@@ -87,11 +87,11 @@ class _Said(Record):
 
 
 class Rating(_Said):
-    """What a person says about a film.
+    """What a person says about a video.
 
     Attributes:
         passed: whether the answer is right, was reached by legal visible steps, and the rest of the scene stayed.
-        stars: how good the film is on the whole, 1 to 5.
+        stars: how good the video is on the whole, 1 to 5.
     """
 
     model: Name
@@ -105,7 +105,7 @@ class Rating(_Said):
 
 
 class Preference(_Said):
-    """Which of two films of one question a person finds better: "left", "right", "both" or "neither"."""
+    """Which of two videos of one question a person finds better: "left", "right", "both" or "neither"."""
 
     left: Name
     right: Name
@@ -116,7 +116,7 @@ class Ratings:
     """The ratings of an experiment. Several processes may write at once.
 
     Args:
-        outputs: folder of the experiment's films.
+        outputs: folder of the experiment's videos.
     """
 
     def __init__(self, outputs: Path) -> None:
@@ -125,7 +125,7 @@ class Ratings:
         Base.metadata.create_all(self._engine)
 
     def secret(self) -> bytes:
-        """What films' blind names are made with: the same whenever the viewer is started again."""
+        """What videos' blind names are made with: the same whenever the viewer is started again."""
         with self._engine.begin() as db:
             made = {"number": 1, "value": secrets.token_bytes(32)}
             db.execute(sqlite.insert(_Secret).values(made).on_conflict_do_nothing())
@@ -139,7 +139,7 @@ class Ratings:
             db.execute(sqlite.insert(table).values(fields).on_conflict_do_nothing(index_elements=["token"]))
 
     def current(self, rater: str = "") -> dict[Key, dict[str, Rating]]:
-        """The newest rating of each rater, by film; of one rater only, if named."""
+        """The newest rating of each rater, by video; of one rater only, if named."""
         found: defaultdict[Key, dict[str, Rating]] = defaultdict(dict)
         for rating in self.history(rater):
             found[rating.key][rating.rater] = rating
@@ -169,7 +169,7 @@ class Ratings:
         return list(newest.values())
 
     def raters(self) -> dict[str, int]:
-        """Everybody who rated, with how many films."""
+        """Everybody who rated, with how many videos."""
         counts: defaultdict[str, int] = defaultdict(int)
         for by_rater in self.current().values():
             for rater in by_rater:
@@ -178,21 +178,21 @@ class Ratings:
 
 
 def next_for(
-    rater: str, films: Iterable[Key], rated: dict[Key, dict[str, Rating]], each: int, disputed: Sequence[Key] = ()
+    rater: str, videos: Iterable[Key], rated: dict[Key, dict[str, Rating]], each: int, disputed: Sequence[Key] = ()
 ) -> Key | None:
-    """The film that a rater is to see next: in an order of the rater's own, until each has enough ratings.
+    """The video that a rater is to see next: in an order of the rater's own, until each has enough ratings.
 
-    Films that others have begun come first: else, among thousands, raters would hardly ever see the same one, and
+    Videos that others have begun come first: else, among thousands, raters would hardly ever see the same one, and
     nobody could say how far they agree.
 
     Args:
-        films: all there are to be rated.
+        videos: all there are to be rated.
         rated: what has been said so far.
-        each: how many raters see each film.
-        disputed: films to be seen first.
+        each: how many raters see each video.
+        disputed: videos to be seen first.
     """
     first = set(disputed)
-    open_ = [key for key in films if rater not in rated.get(key, {}) and len(rated.get(key, {})) < each]
+    open_ = [key for key in videos if rater not in rated.get(key, {}) and len(rated.get(key, {})) < each]
     return min(open_, key=lambda key: (key not in first, not rated.get(key), _order(rater, key)), default=None)
 
 

@@ -89,7 +89,7 @@ class _Turns:
     def close(self, broken_off: bool = False) -> None:
         close = getattr(self._model, "close", lambda: None)
         if broken_off:
-            # Else the thread would wait for a film that nobody wants.
+            # Else the thread would wait for a video that nobody wants.
             getattr(self._model, "abandon", close)()
         self._rest.shutdown()
         close()

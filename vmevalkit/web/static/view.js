@@ -1,14 +1,14 @@
 "use strict";
-// Films: step by frames, several in sync, what the verifier read drawn over them. Ratings: by keyboard alone.
+// Videos: step by frames, several in sync, what the verifier read drawn over them. Ratings: by keyboard alone.
 (() => {
   const FINE = 0.5;
 
   const players = (box) => [...box.querySelectorAll(".player")].map((player) => {
-    const film = player.querySelector("video");
-    return { player, film, frames: () => Number(player.dataset.frames) || 0, fps: () => Number(player.dataset.fps) || 0 };
+    const video = player.querySelector("video");
+    return { player, video, frames: () => Number(player.dataset.frames) || 0, fps: () => Number(player.dataset.fps) || 0 };
   });
 
-  // A set of films that run together: the slider counts the frames of the first; others follow by their share of time.
+  // A set of videos that run together: the slider counts the frames of the first; others follow by their share of time.
   const sync = (box) => {
     const all = players(box);
     const bar = box.querySelector(".controls");
@@ -16,7 +16,7 @@
     const slider = bar.querySelector("input");
     const shown = bar.querySelector("output");
     const play = bar.querySelector("[data-do=play]");
-    const lead = all[0].film;
+    const lead = all[0].video;
     const count = () => Number(slider.max) + 1;
     let playing = false;
 
@@ -29,28 +29,28 @@
     };
     const seek = (number) => {
       slider.value = Math.min(count() - 1, Math.max(0, number));
-      for (const { film } of all) {
-        const seconds = film.duration;
-        if (Number.isFinite(seconds)) film.currentTime = ((frame() + FINE) / count()) * seconds;
-        else film.addEventListener("loadedmetadata", () => seek(frame()), { once: true });
+      for (const { video } of all) {
+        const seconds = video.duration;
+        if (Number.isFinite(seconds)) video.currentTime = ((frame() + FINE) / count()) * seconds;
+        else video.addEventListener("loadedmetadata", () => seek(frame()), { once: true });
       }
       follow();
     };
     const stop = () => {
       playing = false;
       play.textContent = "▶";
-      for (const { film } of all) film.pause();
+      for (const { video } of all) video.pause();
     };
     const start = () => {
       if (frame() >= count() - 1) seek(0);
       playing = true;
       play.textContent = "❚❚";
       // The longest sets the pace, so that all end together.
-      const longest = Math.max(...all.map(({ film }) => film.duration || 0));
+      const longest = Math.max(...all.map(({ video }) => video.duration || 0));
       const speed = Number(bar.querySelector("select").value);
-      for (const { film } of all) {
-        film.playbackRate = Math.min(16, Math.max(0.0625, speed * ((film.duration || longest) / longest)));
-        film.play().catch(() => {});
+      for (const { video } of all) {
+        video.playbackRate = Math.min(16, Math.max(0.0625, speed * ((video.duration || longest) / longest)));
+        video.play().catch(() => {});
       }
       requestAnimationFrame(watch);
     };
@@ -58,7 +58,7 @@
       if (!playing) return;
       const now = Math.min(count() - 1, Math.floor((lead.currentTime / lead.duration) * count()));
       if (now !== frame()) { slider.value = now; follow(); }
-      if (all.every(({ film }) => film.ended)) { stop(); seek(count() - 1); return; }
+      if (all.every(({ video }) => video.ended)) { stop(); seek(count() - 1); return; }
       requestAnimationFrame(watch);
     };
 
@@ -141,7 +141,7 @@
     if (found) { found.checked = true; found.focus({ preventScroll: true }); }
     return Boolean(found);
   };
-  const films = () => document.querySelector("[data-sync]")?.vmevalkit;
+  const videos = () => document.querySelector("[data-sync]")?.vmevalkit;
   const cards = () => [...document.querySelectorAll(".card a")];
   const move = (by) => {
     const all = cards();
@@ -149,12 +149,12 @@
     all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
   };
   const keys = {
-    " ": () => films()?.toggle(),
-    ",": () => films()?.step(-1),
-    ".": () => films()?.step(1),
-    e: () => films()?.why(),
-    d: () => films()?.decode(),
-    s: () => films()?.speed(),
+    " ": () => videos()?.toggle(),
+    ",": () => videos()?.step(-1),
+    ".": () => videos()?.step(1),
+    e: () => videos()?.why(),
+    d: () => videos()?.decode(),
+    s: () => videos()?.speed(),
     j: () => move(1),
     k: () => move(-1),
     "/": () => document.querySelector("input[type=search]")?.focus(),

@@ -1,0 +1,126 @@
+"""Baselines: models that cannot reason. They go through everything that a real model goes through.
+
+`replay` answers with the ground truth and must pass; `still`, `noise`, `crossfade` and `jumpcut` must fail. A kit that
+gives one of the four a point, or takes one from `replay`, measures something else than reasoning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from vmevalkit import media
+from vmevalkit.errors import QuestionError
+from vmevalkit.models.base import ModelCard, ModelWrapper, Request, Video, register_model
+from vmevalkit.types import Record
+
+FRAMES = 49
+FPS = 8.0
+
+
+class BaselineConfig(Record):
+    """Baselines have no settings; this refuses any."""
+
+
+class BaselineService:
+    """Makes a video out of the question's own files, at the question's own size.
+
+    Args:
+        model: name of the baseline.
+    """
+
+    def __init__(self, model: str, **args: Any) -> None:
+        BaselineConfig(**args)
+        self._answer = _ANSWERS[model]
+
+    def generate(self, request: Request, **options: Any) -> Video:
+        """Raises QuestionError where the question lacks the answer that the baseline needs."""
+        BaselineConfig(**options)
+        frame, geometry = media.place(request.image, media.even(request.image.size))
+        count = FRAMES if request.duration is None else max(2, round(request.duration * FPS))
+        return Video(frames=self._answer(request, np.asarray(frame), count), fps=FPS, geometry=geometry)
+
+
+def _replay(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
+    path = request.image_path.with_name("ground_truth.mp4")
+    if not path.is_file():
+        raise QuestionError(f"{path} is missing: replay shows the ground truth, and this question has none")
+    frames = media.read_frames(path)
+    if frames.shape[1:] != first.shape:
+        raise QuestionError(f"{path} is {frames.shape[2]}x{frames.shape[1]}, unlike the first frame")
+    return (frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int))
+
+
+def _still(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
+    return (first for _ in range(count))
+
+
+def _noise(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
+    # Squares of 8 pixels, another picture every 7th frame: as random to a scorer as single pixels in each, in a
+    # fraction of the bytes and of the time that coding and decoding them takes.
+    rng = np.random.default_rng(request.seed)
+    rows, columns = -(-first.shape[0] // 8), -(-first.shape[1] // 8)
+    for index in range(count):
+        if index % 7 == 0:
+            squares = rng.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+        yield squares.repeat(8, axis=0).repeat(8, axis=1)[: first.shape[0], : first.shape[1]]
+
+
+def _crossfade(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
+    last = _final(request, first)
+    weights = np.linspace(0.0, 1.0, count)
+    return ((first * (1 - w) + last * w).round().astype(np.uint8) for w in weights)
+
+
+def _jumpcut(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
+    last = _final(request, first)
+    return (first if i < count // 2 else last for i in range(count))
+
+
+def _final(request: Request, first: media.Frame) -> media.Frame:
+    path = request.image_path.with_name("final_frame.png")
+    image = media.load_image(path)
+    size = (first.shape[1], first.shape[0])
+    return np.asarray(media.place(image, size)[0])
+
+
+_ANSWERS: dict[str, Callable[[Request, media.Frame, int], Iterator[media.Frame]]] = {
+    "replay": _replay,
+    "still": _still,
+    "noise": _noise,
+    "crossfade": _crossfade,
+    "jumpcut": _jumpcut,
+}
+
+
+class BaselineWrapper(ModelWrapper):
+    """The boundary around `BaselineService`."""
+
+    service_class = BaselineService
+
+
+for _name, _about, _needs in (
+    ("replay", "Shows the ground truth: the ceiling, always right.", ("ground_truth.mp4",)),
+    ("still", "Shows the first frame and nothing else.", ()),
+    ("noise", "Shows random colors.", ()),
+    ("crossfade", "Fades from the first frame to the answer.", ("final_frame.png",)),
+    ("jumpcut", "Shows the first frame, then cuts to the answer.", ("final_frame.png",)),
+):
+    register_model(
+        ModelCard(
+            name=_name,
+            family="baseline",
+            wrapper=f"{__name__}:{BaselineWrapper.__name__}",
+            service=BaselineService.__name__,
+            model=_name,
+            about=_about,
+            needs=_needs,
+            baseline=True,
+            frames=FRAMES,
+            fps=FPS,
+            seconds_a_video=0.3,
+            when="in every run: it shows what a score is worth",
+        )
+    )

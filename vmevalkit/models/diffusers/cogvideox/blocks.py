@@ -1,0 +1,191 @@
+"""CogVideoX's transformer blocks, all of them as one module that computes the same with less traffic.
+
+It stands in for `transformer.transformer_blocks`. Text and video stay one sequence; what lies between two matrix
+products is one kernel (_kernels.py); queries, keys and values come from one product; GELU is part of the product before
+it. A block's weights are one piece of memory: on the GPU, or in pinned host memory and copied one block ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+import torch.nn.functional as nn
+from torch import Tensor
+
+from vmevalkit.models.diffusers.cache import FirstBlockCache
+from vmevalkit.models.diffusers.cogvideox import kernels
+from vmevalkit.models.diffusers.prefetch import Layout, Stream
+
+_LINEAR = ("qkv", "out", "up", "down")
+
+
+def _parts(block: Any, device: str, fp8: bool) -> dict[str, Tensor]:
+    """A stock block's weights, as they are used here."""
+    attention, up, down = block.attn1, block.ff.net[0].proj, block.ff.net[2]
+    projections = (attention.to_q, attention.to_k, attention.to_v)
+    parts = {
+        "qkv.weight": torch.cat([layer.weight.to(device) for layer in projections]),
+        "qkv.bias": torch.cat([layer.bias.to(device) for layer in projections]),
+    }
+    layers = {
+        "norm1": block.norm1.norm, "norm1.linear": block.norm1.linear, "norm_q": attention.norm_q,
+        "norm_k": attention.norm_k, "out": attention.to_out[0], "norm2": block.norm2.norm,
+        "norm2.linear": block.norm2.linear, "up": up, "down": down,
+    }  # fmt: skip
+    for name, layer in layers.items():
+        parts[f"{name}.weight"], parts[f"{name}.bias"] = layer.weight.to(device), layer.bias.to(device)
+    if fp8:
+        for name in _LINEAR:
+            rounded, scales = kernels.round_rows(parts[f"{name}.weight"].contiguous())
+            parts |= {f"{name}.weight": rounded, f"{name}.scale": scales.T.contiguous()}
+    return {name: part.detach() for name, part in parts.items()}
+
+
+class Blocks(torch.nn.Module):
+    """All blocks, called in their order as if they were one.
+
+    Args:
+        blocks: of a stock transformer. They lose their weights on the way, so that these are never there twice.
+        device: where to compute.
+        attention: a name in `_kernels.ATTENTION`.
+        streamed: keep the weights in pinned host memory; else on the device.
+        fp8: round linear layers to float8, and what `hopper` attention multiplies queries by keys. Not exact.
+        cache: passes over all blocks but the first where it can. Not exact.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Any], device: str, attention: str, streamed: bool, fp8: bool = False,
+        cache: FirstBlockCache | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        first = blocks[0]
+        self.heads = first.attn1.heads
+        self.eps, self.head_eps = first.norm1.norm.eps, first.attn1.norm_q.eps
+        self.attention, self.fp8, self.cache = attention, fp8, cache
+        self.device = torch.device(device)
+        self.layout = Layout(_parts(first, device, fp8))
+        self.count = len(blocks)
+        self._memory = []
+        for block in blocks:
+            memory = torch.empty(self.layout.size, dtype=torch.uint8, device="cpu" if streamed else device)
+            views = self.layout.views(memory)
+            for name, part in _parts(block, device if fp8 or not streamed else "cpu", fp8).items():
+                views[name].copy_(part)
+            block.to("meta")
+            self._memory.append(memory)
+        self._stream = Stream(self._memory, self.device) if streamed else None
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        temb: Tensor,
+        image_rotary_emb: tuple[Tensor, Tensor] | None = None,
+        attention_kwargs: dict[str, Any] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """What the blocks one after the other answer.
+
+        Args:
+            hidden_states: (B, S - T, D), of the video.
+            encoder_hidden_states: (B, T, D), of the text.
+            temb: (B, time embedding).
+            image_rotary_emb: cosines and sines, (S - T, 64) each, float32.
+        """
+        text = encoder_hidden_states.shape[1]
+        x = torch.cat([encoder_hidden_states, hidden_states], dim=1)
+        del hidden_states, encoder_hidden_states
+        time = nn.silu(temb)
+        if image_rotary_emb is not None:
+            image_rotary_emb = tuple(table.to(x.device).contiguous() for table in image_rotary_emb)
+        weights = self._weights()
+        if self.cache is None:
+            self._run(weights, x, time, image_rotary_emb, text)
+            return x[:, text:], x[:, :text]
+        before = x.clone()
+        self._run(islice(weights, 1), x, time, image_rotary_emb, text)
+        rest = self.cache.rest(x - before)
+        if rest is None:
+            before = x.clone()
+            self._run(weights, x, time, image_rotary_emb, text)
+            self.cache.keep(x - before)
+        else:
+            x += rest
+        return x[:, text:], x[:, :text]
+
+    def _run(self, pieces: Iterator[dict[str, Tensor]], x: Tensor, time: Tensor, rotation: Any, text: int) -> None:
+        """Some blocks one after the other; x, (B, S, D) with the text first, becomes what they answer."""
+        update: Tensor | None = None
+        gates: Tensor | None = None
+        # What is not needed any more is dropped at once: each of these is as large as x or several times that.
+        for weights in pieces:
+            modulation = nn.linear(time, weights["norm1.linear.weight"], weights["norm1.linear.bias"])
+            normed, scales = self._norm("norm1", weights, x, update, gates, modulation, text)
+            update, gates = None, modulation
+            qkv = self._linear("qkv", weights, normed, scales).unflatten(-1, (3, self.heads, -1))
+            del normed, scales
+            attended = self._attend(weights, qkv, rotation, text)
+            del qkv
+            update = self._linear("out", weights, attended.flatten(2))
+            del attended
+            modulation = nn.linear(time, weights["norm2.linear.weight"], weights["norm2.linear.bias"])
+            normed, scales = self._norm("norm2", weights, x, update, gates, modulation, text)
+            update, gates = None, modulation
+            hidden, scales = self._up(weights, normed, scales)
+            del normed
+            update = self._linear("down", weights, hidden, scales)
+            del hidden, scales
+        assert update is not None
+        assert gates is not None
+        gate, text_gate = (gates.chunk(6, dim=1)[which][:, None] for which in (2, 5))
+        x[:, text:].addcmul_(gate, update[:, text:])
+        x[:, :text].addcmul_(text_gate, update[:, :text])
+
+    def _weights(self) -> Iterator[dict[str, Tensor]]:
+        memory = self._memory if self._stream is None else self._stream.pieces()
+        return map(self.layout.views, memory)
+
+    def _norm(
+        self, name: str, weights: dict[str, Tensor], x: Tensor, update: Tensor | None, gates: Tensor | None,
+        modulation: Tensor, text: int,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        return kernels.gated_norm(
+            x, update, gates, modulation, weights[f"{name}.weight"], weights[f"{name}.bias"], self.eps, text, self.fp8
+        )
+
+    def _attend(self, weights: dict[str, Tensor], qkv: Tensor, rotation: Any, text: int) -> Tensor:
+        q, k, v = kernels.rotate_heads(
+            qkv, weights["norm_q.weight"], weights["norm_q.bias"], weights["norm_k.weight"], weights["norm_k.bias"],
+            self.head_eps, rotation, text, self.fp8 and self.attention == "hopper",
+        )  # fmt: skip
+        return kernels.ATTENTION[self.attention](q, k, v)
+
+    def _up(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The wider layer and GELU (tanh)."""
+        if self.fp8:
+            hidden, scales = kernels.round_rows(self._linear("up", weights, x, scales).flatten(0, 1), gelu=True)
+            return hidden.view(*x.shape[:2], -1), scales
+        weight, bias = weights["up.weight"], weights["up.bias"]
+        if x.is_cuda:
+            # The product's own epilogue: cuBLAS adds the bias and applies GELU before it rounds.
+            hidden = torch._addmm_activation(bias, x.flatten(0, 1), weight.T, use_gelu=True).view(*x.shape[:2], -1)
+        else:
+            hidden = nn.gelu(nn.linear(x, weight, bias), approximate="tanh")
+        return hidden, None
+
+    def _linear(self, name: str, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None = None) -> Tensor:
+        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        if not self.fp8:
+            return nn.linear(x, weight, bias)
+        rows = x.flatten(0, -2)
+        if scales is None:
+            rows, scales = kernels.round_rows(rows)
+        if not x.is_cuda:
+            out = (rows.float() * scales) @ (weight.float() * weights[f"{name}.scale"].T).T + bias
+        else:
+            out = torch._scaled_mm(
+                rows, weight.T, scales, weights[f"{name}.scale"], bias, out_dtype=bias.dtype, use_fast_accum=True
+            )
+        return out.view(*x.shape[:-1], -1)

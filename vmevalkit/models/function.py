@@ -1,0 +1,103 @@
+"""A user's own model: a function `(image, prompt, seed) -> frames or path`. No class, no registration."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vmevalkit import media
+from vmevalkit.errors import ConfigError, GenerationError, UsageError
+from vmevalkit.models.base import ModelWrapper, Request, Video
+from vmevalkit.types import Geometry
+
+FPS = 8.0
+
+VideoFunction = Callable[..., Any]
+
+
+def load_function(target: str) -> VideoFunction:
+    """The function behind `path/to/file.py:name`.
+
+    Raises:
+        UsageError: no such file or function.
+    """
+    file, _, name = target.rpartition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"--model {target}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"--model {target}: {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UsageError(f"--model {target}: {path} has no function '{name}'")
+    return function  # type: ignore[no-any-return]
+
+
+class FunctionService:
+    """Calls a function and understands what it returns.
+
+    The function gets an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence or array of images,
+    uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. Without fps, 8 is meant.
+    """
+
+    def __init__(self, model: str, *, function: str | VideoFunction, **args: Any) -> None:
+        if args:
+            raise ConfigError(f"{model} is a function and has no settings, but got {', '.join(sorted(args))}")
+        self._function = load_function(function) if isinstance(function, str) else function
+
+    def generate(self, request: Request, **options: Any) -> Video:
+        if options or request.duration is not None:
+            raise ConfigError("a function takes image, prompt and seed; set anything else inside it")
+        answer = self._function(request.image, request.prompt, request.seed)
+        fps = FPS
+        if isinstance(answer, (str, Path)):
+            fps = media.probe(answer).fps
+            answer = media.read_frames(answer)
+        elif isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], (int, float)):
+            answer, fps = answer[0], float(answer[1])
+        frames = [_pixels(frame) for frame in _sequence(answer)]
+        if not frames:
+            raise GenerationError("the function returned no frames")
+        shown = Image.fromarray(frames[0])
+        if shown.size == media.even(request.image.size):
+            geometry = Geometry.place(request.image.size, shown.size)
+        else:
+            geometry = media.register(shown, request.image)
+        return Video(frames=frames, fps=fps, geometry=geometry)
+
+
+def _sequence(answer: Any) -> Iterable[Any]:
+    if isinstance(answer, np.ndarray) and answer.ndim != 4:
+        raise GenerationError(f"the function returned an array of shape {answer.shape}, not (frames, height, width, 3)")
+    if not isinstance(answer, Iterable):
+        raise GenerationError(f"the function returned {type(answer).__name__}, neither frames nor a path")
+    return answer
+
+
+def _pixels(frame: Any) -> media.Frame:
+    pixels = np.asarray(frame.convert("RGB") if isinstance(frame, Image.Image) else frame)
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise GenerationError(f"a frame has shape {pixels.shape}, not (height, width, 3)")
+    if pixels.dtype != np.uint8:
+        if not (np.issubdtype(pixels.dtype, np.floating) and pixels.min() >= -1e-3 and pixels.max() <= 1.001):
+            raise GenerationError(f"a frame holds {pixels.dtype} values, neither uint8 nor floats from 0 to 1")
+        pixels = (pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    # yuv420p needs even sides; repeating the last row or column changes nothing that a scorer looks at.
+    pad = ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0))
+    return np.pad(pixels, pad, mode="edge") if any(p[1] for p in pad) else pixels
+
+
+class FunctionWrapper(ModelWrapper):
+    """The boundary around a user's function."""
+
+    service_class = FunctionService
