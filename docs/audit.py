@@ -72,7 +72,7 @@ def _cell(trials: list[contract.Trial]) -> str:
     if not trials:
         return ""
     text = f"{sum(trial.verdict.passed for trial in trials)}/{len(trials)}"
-    return text if all(trial.kept for trial in trials) else f"**{text}**"
+    return text if all(trial.as_expected for trial in trials) else f"**{text}**"
 
 
 def main() -> int:
@@ -80,7 +80,7 @@ def main() -> int:
     trials: list[contract.Trial] = []
     for found in track(map_local(attack, jobs, os.cpu_count() or 1), len(jobs), "attacking"):
         trials += found
-    broken = [trial for trial in trials if not trial.kept]
+    broken = [trial for trial in trials if not trial.as_expected]
     must_fail = [trial for trial in trials if not trial.passes]
     must_pass = [trial for trial in trials if trial.passes]
     lines = [

@@ -33,7 +33,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
         *contract.try_videos(task, difficulty, "solve", seed, names=() if every else COMMON),
         *contract.try_videos(task, difficulty, "hold", seed, names=COMMON),
     ]
-    broken = [str(trial) for trial in trials if not trial.kept]
+    broken = [str(trial) for trial in trials if not trial.as_expected]
     assert not broken, "\n".join(broken)
 
 
@@ -41,7 +41,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
 def test_pictures_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
     names = ("ground_truth", "black", "white", "noise", "still_with_noise")
     trials = contract.try_videos(TASKS[name], 3, "hold", 53, (96, 96), names=names)
-    broken = [str(trial) for trial in trials if not trial.kept]
+    broken = [str(trial) for trial in trials if not trial.as_expected]
     assert not broken, "\n".join(broken)
 
 
@@ -50,7 +50,7 @@ def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
     """255 steps of light over 400 frames."""
     for mode in ("solve", "hold"):
         (trial,) = contract.try_videos(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))  # type: ignore[arg-type]
-        assert trial.kept, str(trial)
+        assert trial.as_expected, str(trial)
 
 
 @pytest.mark.parametrize("turn", range(2))
@@ -66,7 +66,7 @@ def test_transforms_change_no_verdict(name: str, turn: int) -> None:
         contract.TRANSFORMS[number],
         ("ground_truth", "crossfade"),
     )
-    broken = [str(trial) for trial in trials if not trial.kept]
+    broken = [str(trial) for trial in trials if not trial.as_expected]
     assert not broken, "\n".join(broken)
 
 

@@ -45,7 +45,7 @@ def test_the_page_about_tasks_makes_a_task_that_keeps_its_contract(tmp_path: Pat
             trials += contract.try_videos(task, difficulty, "hold", 0)
             transform = contract.TRANSFORMS[3 * difficulty]
             trials += contract.try_transform(task, difficulty, "solve", 0, transform, ("ground_truth", "crossfade"))
-        broken = [str(trial) for trial in trials if not trial.kept]
+        broken = [str(trial) for trial in trials if not trial.as_expected]
         assert not broken, "\n".join(broken)
         assert task.summary == "bring the blue disc along the rail to the orange square."
     finally:

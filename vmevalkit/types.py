@@ -205,6 +205,28 @@ class GenerationResult(Record):
             raise ValueError("success means: a video_path, no error, status 'completed'")
         return self
 
+    @classmethod
+    def failure(
+        cls,
+        error: str,
+        *,
+        model: str,
+        generation_id: str,
+        duration_seconds: float = 0.0,
+        metadata: dict[str, Any] | None = None,
+    ) -> GenerationResult:
+        """A generation that failed with `error`."""
+        return cls(
+            success=False,
+            video_path=None,
+            error=error,
+            duration_seconds=round(duration_seconds, 3),
+            generation_id=generation_id,
+            model=model,
+            status="failed",
+            metadata=metadata or {},
+        )
+
     @property
     def provenance(self) -> Provenance | None:
         """The typed metadata of a video that was made."""

@@ -53,7 +53,7 @@ class Trial(Record):
         return self.video in WORTHLESS and not self.passes and self.mode != "hold"
 
     @property
-    def kept(self) -> bool:
+    def as_expected(self) -> bool:
         """Whether the verdict is what the contract demands."""
         if self.worthless and self.verdict.value > _NEAR_NOTHING:
             return False
@@ -504,7 +504,7 @@ def check_task(name: str, seeds: int, pictures: Path, progress: Callable[[str], 
     problems = []
     for task in names:
         for trial in try_task(task, seeds, progress):
-            if not trial.kept:
+            if not trial.as_expected:
                 path = pictures / task / f"{trial.video}_{trial.mode}_{trial.difficulty}_{trial.seed}.png"
                 store.write_bytes(path, media.png(strip(trial)))
                 problems.append(f"{trial}; frames: {path}")

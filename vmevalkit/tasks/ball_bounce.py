@@ -200,7 +200,7 @@ class BallBounce(Task[Puzzle, Ball]):
         def read(frame: Planes) -> Reading[Ball]:
             found = find(frame)
             if found.state is None:
-                return Reading(None, found.kept, found.note)
+                return Reading(None, found.scene_intact, found.note)
             x, y = found.state
             return Reading(Ball((x - left) / unit, (floor - y) / unit - _BALL))
 

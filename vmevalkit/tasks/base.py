@@ -44,11 +44,11 @@ _START_WITHIN = 1 / 6
 class Reading(Generic[S]):
     """What one frame shows: a state or None (in between, unreadable), and whether the rest of the scene is intact."""
 
-    __slots__ = ("kept", "note", "state")
+    __slots__ = ("note", "scene_intact", "state")
 
-    def __init__(self, state: S | None, kept: bool = True, note: str = "unreadable") -> None:
+    def __init__(self, state: S | None, scene_intact: bool = True, note: str = "unreadable") -> None:
         self.state = state
-        self.kept = kept
+        self.scene_intact = scene_intact
         self.note = note
 
 
@@ -144,7 +144,7 @@ class Task(ABC, Generic[P, S]):
         """Decide about the sequence of readings in mode solve or guided."""
         count = len(readings)
         preservation = _preservation(readings)
-        first = next((i for i, r in enumerate(readings) if r.state is not None and r.kept), None)
+        first = next((i for i, r in enumerate(readings) if r.state is not None and r.scene_intact), None)
         if first is None or first > max(2, count * _START_WITHIN):
             return self._verdict("scene_lost", 0, 0, min(preservation, 0.99), _first_lost(readings))
         state = readings[first].state
@@ -193,7 +193,7 @@ class Task(ABC, Generic[P, S]):
     def judge_hold(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
         """Decide in mode hold: nothing may move."""
         start = self.solution(puzzle)[0]
-        still = [r.kept and r.state is not None and self.same(puzzle, r.state, start) for r in readings]
+        still = [r.scene_intact and r.state is not None and self.same(puzzle, r.state, start) for r in readings]
         share = sum(still) / len(still)
         intact = _preservation(readings)
         if share >= _KEPT and still[-1]:
@@ -284,7 +284,7 @@ class Task(ABC, Generic[P, S]):
                 seen = frame
                 reading = Reading[S](None, False, "scene_lost") if is_grainy(frame) else read(frame)
                 at_start = reading.state is not None and self.same(puzzle, reading.state, start)
-                unsure = resting and reading.kept and not at_start
+                unsure = resting and reading.scene_intact and not at_start
                 if unsure and shows(frame, self.drawing(puzzle, start, canvas)):
                     reading = Reading(start)
                 else:
@@ -297,9 +297,9 @@ class Task(ABC, Generic[P, S]):
     def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
         """Whether a video's beginning decides already: it shows no state in time, or another one than the start."""
         last = readings[-1]
-        if any(r.state is not None and r.kept for r in readings[:-1]):
+        if any(r.state is not None and r.scene_intact for r in readings[:-1]):
             return False
-        if last.state is not None and last.kept:
+        if last.state is not None and last.scene_intact:
             return not self.same(puzzle, last.state, self.solution(puzzle)[0])
         return len(readings) > max(2, count * _START_WITHIN)
 
@@ -309,15 +309,15 @@ class Task(ABC, Generic[P, S]):
 
 
 def _preservation(readings: Sequence[Reading[S]]) -> float:
-    share = sum(r.kept for r in readings) / len(readings)
+    share = sum(r.scene_intact for r in readings) / len(readings)
     # The last frames count by themselves: a scene that ends broken was not preserved.
-    if share >= _KEPT and readings[-1].kept:
+    if share >= _KEPT and readings[-1].scene_intact:
         return 1.0
     return min(share, 0.99)
 
 
 def _first_lost(readings: Sequence[Reading[S]]) -> int | None:
-    return next((i for i, r in enumerate(readings) if not r.kept), None)
+    return next((i for i, r in enumerate(readings) if not r.scene_intact), None)
 
 
 def _since(readings: Sequence[Reading[S]]) -> int:

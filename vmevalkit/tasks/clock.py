@@ -236,7 +236,7 @@ class Clock(Task[Puzzle, Hands]):
             elif abs(last.short - start.short - turned / 12) > _LOOSE:
                 wrong = "uncoupled"
             last = last._replace(wrong=last.wrong or wrong)
-            followed.append(Reading(last, reading.kept, reading.note))
+            followed.append(Reading(last, reading.scene_intact, reading.note))
         return followed
 
     def illegal(self, puzzle: Puzzle, a: Hands, b: Hands) -> str | None:

@@ -175,7 +175,7 @@ class CostPath(Walk[Puzzle]):
             planes = lens.planes(frame)
             found = find(planes)
             if found.state is None:
-                return Reading(None, found.kept, found.note)
+                return Reading(None, found.scene_intact, found.note)
             x, y = found.state
             place = ((y - top) / cell - 0.5, (x - left) / cell - 0.5)
             return Reading(Moment(place), dots.kept(planes, place), "dots_changed")
@@ -210,7 +210,7 @@ class CostPath(Walk[Puzzle]):
             if spent + left[cell] > left[puzzle.start]:
                 wrong = wrong or "too_expensive"
             before = place
-            yield Reading(Moment(place, wrong), reading.kept, reading.note)
+            yield Reading(Moment(place, wrong), reading.scene_intact, reading.note)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
         if math.dist(state.place, puzzle.goal) < self.there:

@@ -274,9 +274,9 @@ class KeyDoor(Task[Puzzle, Moment]):
             shown = things.read(planes)
             found = find(planes)
             if found.state is None:
-                return Reading(None, found.kept, found.note)
+                return Reading(None, found.scene_intact, found.note)
             x, y = found.state
-            return Reading(Moment(((y - top) / cell - 0.5, (x - left) / cell - 0.5), shown), found.kept)
+            return Reading(Moment(((y - top) / cell - 0.5, (x - left) / cell - 0.5), shown), found.scene_intact)
 
         return read
 
@@ -366,7 +366,7 @@ def _followed(puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[R
                 if thing >= count and before[thing - count]:
                     wrong = wrong or "no_key"
                 known[thing] = 0.0
-        yield Reading(Moment(place, tuple(known), wrong), reading.kept, reading.note)
+        yield Reading(Moment(place, tuple(known), wrong), reading.scene_intact, reading.note)
 
 
 def _center(cell: Cell) -> Place:

@@ -149,7 +149,7 @@ class Maze(Task[Puzzle, Place]):
         def read(frame: Planes) -> Reading[Place]:
             found = find(frame)
             if found.state is None:
-                return Reading(None, found.kept, found.note)
+                return Reading(None, found.scene_intact, found.note)
             x, y = found.state
             return Reading(((y - top) / cell - 0.5, (x - left) / cell - 0.5))
 

@@ -195,7 +195,7 @@ class Raven(PiecesTask[Puzzle]):
             wrong = pictures.wrong(frame, [*slots, *cells])
             if any(card >= len(homes) for card in wrong):
                 return Reading(None, False, "piece_changed")
-            return Reading(reading.state._replace(odd=(*reading.state.odd, *wrong)), reading.kept, reading.note)
+            return Reading(reading.state._replace(odd=(*reading.state.odd, *wrong)), reading.scene_intact, reading.note)
 
         return look
 

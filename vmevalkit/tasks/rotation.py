@@ -279,7 +279,7 @@ class Rotation(Task[Puzzle, Pose]):
                 wrong = wrong or "backwards"
             elif abs(pose.out) * math.hypot(*puzzle.thing.arm()) > _STRAY:
                 wrong = wrong or "off_centre"
-            followed.append(Reading(pose._replace(turn=turned, wrong=wrong), reading.kept, reading.note))
+            followed.append(Reading(pose._replace(turn=turned, wrong=wrong), reading.scene_intact, reading.note))
         return followed
 
     def illegal(self, puzzle: Puzzle, a: Pose, b: Pose) -> str | None:

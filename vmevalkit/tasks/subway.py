@@ -193,7 +193,7 @@ class Subway(Walk[Puzzle]):
             planes = lens.planes(frame)
             found = find(planes)
             if found.state is None:
-                return Reading(None, found.kept, found.note)
+                return Reading(None, found.scene_intact, found.note)
             x, y = found.state
             place = ((x - left) / unit, (y - top) / unit)
             return Reading(Moment(place), tracks.kept(planes, place), "map_changed")
@@ -231,7 +231,7 @@ class Subway(Walk[Puzzle]):
             elif min(count + net.left[last] for _, last, count in new.values()) > net.left[puzzle.start]:
                 wrong = "too_long"
             known = new or known
-            yield Reading(Moment(place, wrong), reading.kept, reading.note)
+            yield Reading(Moment(place, wrong), reading.scene_intact, reading.note)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
         if math.dist(state.place, puzzle.goal) < self.there:

@@ -277,7 +277,7 @@ def _remembering(readings: Sequence[Reading[Board]]) -> Iterator[Reading[Board]]
         if known:
             state = Board(_changed(state.digits, {cell: known[cell] for cell, *_ in state.writing}), state.writing)
         known = state.digits
-        yield Reading(state, reading.kept, reading.note)
+        yield Reading(state, reading.scene_intact, reading.note)
 
 
 def _changed(digits: tuple[int, ...], new: dict[int, int]) -> tuple[int, ...]:

@@ -155,7 +155,7 @@ def _timeline(index: Index, found: store.Sample) -> dict[str, Any] | None:
     decoded = _decoded(index, found)
     if decoded is None:
         return None
-    kinds = ["lost" if not r.kept else "between" if r.state is None else "state" for r in decoded.readings]
+    kinds = ["lost" if not r.scene_intact else "between" if r.state is None else "state" for r in decoded.readings]
     notes = ["" if kind == "state" else r.note for kind, r in zip(kinds, decoded.readings, strict=True)]
     return {"kinds": kinds, "notes": notes, "box": decoded.box}
 

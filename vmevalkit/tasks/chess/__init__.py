@@ -829,7 +829,7 @@ class _Game:
             if self.rested not in self.eyes:
                 self.eyes[self.rested] = _Eye(self.rested, self.canvas)
             after = self.eyes[self.rested].read(frame)
-            if after.state is not None and after.kept:
+            if after.state is not None and after.scene_intact:
                 self.eye, self.board, self.rested = self.eyes[self.rested], self.rested, ""
                 self.made, reading = self.made + 1, after
         if reading.state is None:
@@ -839,7 +839,7 @@ class _Game:
             targets = _ways(self.board, self.plies - self.made).get(moved.origin, {})
             self.rested = next((_moved(self.board, moved.origin, t) for t in targets if _rests(moved, t)), self.rested)
         state = reading.state._replace(made=self.made, before=self.board)
-        return Reading(state, reading.kept, reading.note)
+        return Reading(state, reading.scene_intact, reading.note)
 
 
 def _around(spots: Sequence[Spot], side: int) -> tuple[slice, slice]:

@@ -322,7 +322,7 @@ def _remembering(readings: Sequence[Reading[Board]], start: Looks) -> Iterator[R
             yield reading
             continue
         known = changed(state.looks, {place: known[place] for place in state.fresh()})
-        yield Reading(Board(known, state.coming), reading.kept, reading.note)
+        yield Reading(Board(known, state.coming), reading.scene_intact, reading.note)
 
 
 def changed(looks: Looks, new: dict[int, int]) -> Looks:

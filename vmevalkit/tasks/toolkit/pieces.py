@@ -248,7 +248,7 @@ class PiecesTask(Task[P, Board]):
             missing = [0 if place else count + 1 for place, count in zip(before.places, missing, strict=True)]
             if max(missing) > self.unseen * len(readings):
                 wrong = wrong or "hidden"
-            yield Reading(reading.state._replace(homes=homes, wrong=wrong), reading.kept, reading.note)
+            yield Reading(reading.state._replace(homes=homes, wrong=wrong), reading.scene_intact, reading.note)
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
         return b.wrong
@@ -406,7 +406,7 @@ class _Eye:
         shown = _Seen(planes, tuple(places), tuple(near), tuple(firm), twice)
         # Most frames show pieces as large as drawn; that is quicker to see.
         reading = self._explained(shown, strange, self._strict)
-        if reading.kept and reading.state is not None and not reading.state.odd:
+        if reading.scene_intact and reading.state is not None and not reading.state.odd:
             return reading
         return self._explained(shown, self._lax(Board(shown.near)).unexplained(planes), self._lax)
 
