@@ -216,7 +216,7 @@ def test_broken_videos_are_said_clearly(tmp_path: Path) -> None:
         "empty": (b"", "0 bytes"),
         "text": (b"hello, I am not a video", "not a video"),
         "truncated": (good[: len(good) // 3], "not a video|does not decode|no frames"),
-        "sound": (audio_only(), "no picture"),
+        "sound": (audio_only(), "no video stream"),
         "playlist": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n", "not a video"),
     }
     for name, (data, message) in cases.items():

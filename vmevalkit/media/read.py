@@ -1,0 +1,278 @@
+"""Video files: probe them, decode frames, and bring every frame back to the question's canvas.
+
+Video files come from outside and are not trusted: protocol, size, frame count and decoding errors are checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import ColorRange, VideoReformatter
+from PIL import Image
+
+from vmevalkit.errors import VideoError
+from vmevalkit.media.images import MAX_SIDE
+from vmevalkit.media.planes import FULL_LUMA, Frame, Frames, LumaHalver, Planes, Views, plane_pixels, to_planes
+from vmevalkit.types import Geometry, Record, Size
+
+MAX_FRAMES = 4000
+
+av.logging.set_level(av.logging.PANIC)
+
+# Frames are allocated and freed by the megabyte. By default, glibc returns such blocks to the system at once, and
+# getting them back page by page takes as long as encoding them. Once it has seen a larger block freed, it keeps them.
+np.empty(2**22, np.uint8)
+
+# Formats that can be scaled as they are stored, and the color spaces that mean BT.601, by their numbers in ITU-T H.273:
+# untagged, 625 lines, 525 lines.
+_YUV = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+_BT601 = frozenset({2, 5, 6})
+
+
+class VideoInfo(Record):
+    """Properties of a file's first video stream. `frames` is counted by decoding."""
+
+    size: Size
+    frames: int
+    fps: float
+    codec: str
+    pixel_format: str
+
+    @property
+    def seconds(self) -> float:
+        """Length of the video."""
+        return self.frames / self.fps
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Decode a whole video and return its properties.
+
+    Raises:
+        VideoError: missing, empty, no video stream, or it does not decode.
+    """
+    with _open(path) as (container, stream):
+        count = sum(1 for _ in _decode(container, path))
+        return _info(stream, count)
+
+
+def decodes(path: Path | str) -> bool:
+    """Whether a video exists and its first and last frames decode. Faster than `probe`."""
+    try:
+        with _open(path) as (container, stream):
+            first = next(_decode(container, path), None)
+            if first is None:
+                return False
+            if stream.duration:
+                container.seek(stream.duration, stream=stream)
+                return next(_decode(container, path), None) is not None
+            return True
+    except (VideoError, av.error.FFmpegError, OSError):
+        return False
+
+
+def _info(stream: Any, count: int) -> VideoInfo:
+    if count == 0:
+        raise VideoError("the video has no frames")
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    fps = float(rate) if rate else 0.0
+    if not 0.1 <= fps <= 1000:
+        fps = 8.0
+    context = stream.codec_context
+    return VideoInfo(
+        size=(context.width, context.height),
+        frames=count,
+        fps=fps,
+        codec=context.name,
+        pixel_format=context.pix_fmt or "unknown",
+    )
+
+
+@contextmanager
+def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(f"{path} is missing")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes)")
+    try:
+        # Local files only, so that a playlist that points elsewhere is not followed.
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(f"{path} is not a video: {libav_reason(error)}") from None
+    with container:
+        if not container.streams.video:
+            raise VideoError(f"{path} has no video stream")
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        if not (1 <= context.width <= MAX_SIDE and 1 <= context.height <= MAX_SIDE):
+            raise VideoError(f"{path} is {context.width}x{context.height}; at most {MAX_SIDE} pixels on each side")
+        # One thread, because worker processes decode files in parallel.
+        stream.thread_type = "NONE"
+        yield container, stream
+
+
+def libav_reason(error: Exception) -> str:
+    """Return the first line of what a libav error says."""
+    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+
+
+def _decode(container: Any, path: Path | str) -> Iterator[Any]:
+    """Decode the frames of a container. Damage raises VideoError; frames are never dropped silently."""
+    try:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= MAX_FRAMES:
+                raise VideoError(f"{path} has more than {MAX_FRAMES} frames")
+            yield frame
+    except av.error.FFmpegError as error:
+        raise VideoError(f"{path} does not decode: {libav_reason(error)}") from None
+
+
+def read_frames(path: Path | str) -> Frames:
+    """Decode all frames at full size, uint8 (frames, height, width, 3).
+
+    Raises:
+        VideoError: the file is not a video that decodes.
+    """
+    with _open(path) as (container, _):
+        frames = [frame.to_ndarray(format="rgb24") for frame in _decode(container, path)]
+    if not frames:
+        raise VideoError(f"{path} has no frames")
+    return np.stack(frames)
+
+
+def first_frame(path: Path | str) -> Image.Image:
+    """Decode the first frame of a video.
+
+    Raises:
+        VideoError: no frame decodes.
+    """
+    with _open(path) as (container, _):
+        for raw in _decode(container, path):
+            image: Image.Image = raw.to_image()
+            return image
+    raise VideoError(f"{path} has no frames")
+
+
+def overview(
+    path: Path | str, longest: int, choose: Callable[[int], Container[int]] = range
+) -> tuple[Frames, Image.Image, VideoInfo]:
+    """Decode a video for thumbnails.
+
+    Args:
+        longest: largest length of the longer side of the returned frames, in pixels.
+        choose: given the number of frames, the numbers of those to return; all by default.
+
+    Returns:
+        The chosen frames, scaled down, in order; the first frame at full size; the video's properties.
+
+    Raises:
+        VideoError: the file is not a video that decodes.
+    """
+    expected: int | None = None
+    while True:
+        frames: list[Frame] = []
+        first: Image.Image | None = None
+        count = 0
+        with _open(path) as (container, stream):
+            width, height = bounded_size((stream.codec_context.width, stream.codec_context.height), longest)
+            expected = stream.frames if expected is None else expected
+            # Not turned into a set: a hostile file may claim any number of frames.
+            chosen = choose(expected)
+            for raw in _decode(container, path):
+                if first is None:
+                    first = raw.to_image()
+                if count in chosen:
+                    frames.append(raw.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray())
+                count += 1
+            info = _info(stream, count)
+        if first is None:
+            raise VideoError(f"{path} has no frames")
+        if count == expected:
+            return np.stack(frames), first, info
+        # The file claims another number of frames than it has: choose again.
+        expected = count
+
+
+def read_canvas(
+    path: Path | str, locate: Callable[[Size, Callable[[], Image.Image]], Geometry], view: Size
+) -> tuple[Views, Geometry]:
+    """Decode a video and bring every frame back to the question's canvas, at the size of `view`.
+
+    Memory grows with the number of frames and the size of the view, not with the size of the video.
+
+    Args:
+        locate: finds the canvas, given the video's size and a function that returns its first frame.
+        view: width and height of the returned planes.
+
+    Returns:
+        Views of shape (frames, 3, view height, view width), and the geometry used.
+    """
+    geometry: Geometry | None = None
+    count = 0
+    with _open(path) as (container, stream):
+        # The number of frames that the file claims; doubled whenever there are more.
+        frames: Views = np.empty((min(max(stream.frames, 1), MAX_FRAMES), 3, view[1], view[0]), np.uint8)
+        for raw in _decode(container, path):
+            if geometry is None:
+                geometry = locate((raw.width, raw.height), raw.to_image)
+                restorer = _Restorer(geometry, view)
+            if count == len(frames):
+                frames = np.concatenate([frames, np.empty_like(frames)])
+            restorer.restore(raw, frames[count])
+            count += 1
+    if geometry is None:
+        raise VideoError(f"{path} has no frames")
+    return frames[:count], geometry
+
+
+class _Restorer:
+    """Brings decoded frames back to the canvas, as planes of the size of `view`.
+
+    libswscale scales the whole frame so that the canvas has its final size. The canvas is then cut out at whole pixels,
+    which is off by at most half a pixel of the view. Parts of the canvas outside of the frame repeat its nearest edge.
+    """
+
+    def __init__(self, geometry: Geometry, view: Size) -> None:
+        self._width = max(1, round(geometry.frame[0] * view[0] / geometry.width))
+        self._height = max(1, round(geometry.frame[1] * view[1] / geometry.height))
+        x, y = round(geometry.x * view[0] / geometry.width), round(geometry.y * view[1] / geometry.height)
+        self._crop: Any = (slice(y, y + view[1]), slice(x, x + view[0]))
+        if x < 0 or y < 0 or x + view[0] > self._width or y + view[1] > self._height:
+            rows = np.clip(np.arange(y, y + view[1]), 0, self._height - 1)
+            columns = np.clip(np.arange(x, x + view[0]), 0, self._width - 1)
+            self._crop = (rows[:, None], columns)
+        # Reused for all frames: building libswscale's tables takes six times as long as scaling one frame.
+        self._scaler, self._halve = VideoReformatter(), LumaHalver()
+
+    def restore(self, raw: Any, planes: Planes) -> None:
+        """Write the canvas of a decoded libav frame into `planes`, uint8 (3, height, width)."""
+        for plane, pixels in zip(planes, self._scaled(raw), strict=True):
+            plane[:] = pixels[self._crop]
+
+    def _scaled(self, raw: Any) -> list[npt.NDArray[Any]]:
+        width, height = self._width, self._height
+        if raw.format.name not in _YUV or raw.colorspace not in _BT601:
+            # BT.709, or no chroma of its own: converted through RGB by libswscale.
+            scaled = self._scaler.reformat(raw, width, height, "rgb24", interpolation="AREA")
+            return list(to_planes(cast(Frame, scaled.to_ndarray())))
+        if raw.format.name == "yuv420p" and (raw.width, raw.height) == (2 * width, 2 * height):
+            # By far the most common case: chroma is stored at the size of the view.
+            luma, cb, cr = (plane_pixels(plane) for plane in raw.planes)
+            return [self._halve(luma), cb, cr]
+        scaled = self._scaler.reformat(
+            raw, width, height, "yuv444p", interpolation="AREA", dst_color_range=ColorRange.MPEG
+        )
+        luma, cb, cr = (plane_pixels(plane) for plane in scaled.planes)
+        return [FULL_LUMA[luma], cb, cr]
+
+
+def bounded_size(size: Size, longest: int) -> Size:
+    """Return `size`, scaled down so that its longer side is at most `longest` pixels."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -1,0 +1,103 @@
+"""Question sets on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from vmevalkit.errors import QuestionError, UnknownName, UsageError
+from vmevalkit.store.paths import is_name, question_folder
+from vmevalkit.store.records import read_record
+from vmevalkit.types import Question, QuestionMetadata
+
+log = logging.getLogger(__name__)
+
+PROMPT_LIMIT = 20_000
+
+
+def read_prompt(question: Question) -> str:
+    """Read a question's prompt, without surrounding space.
+
+    Raises:
+        QuestionError: the file is missing, empty, not UTF-8 or too long.
+    """
+    path = question.prompt_file
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise QuestionError(f"{path} is missing") from None
+    except OSError as error:
+        raise QuestionError(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > PROMPT_LIMIT:
+        raise QuestionError(f"{path} has {len(data)} bytes; a prompt has at most {PROMPT_LIMIT}")
+    try:
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise QuestionError(f"{path} is not UTF-8 (byte {error.start})") from None
+    if not text:
+        raise QuestionError(f"{path} is empty")
+    return text
+
+
+def read_question(root: Path, task: str, question_id: str) -> Question:
+    """Read one question of a set. A user-supplied question has no metadata.
+
+    Raises:
+        QuestionError: the metadata is damaged.
+    """
+    folder = question_folder(root, task, question_id)
+    question = Question(task=task, id=question_id, folder=folder)
+    if not question.metadata_file.is_file():
+        return question
+    return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
+
+
+def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Question]:
+    """Return the questions of a set, sorted by task and id.
+
+    A question whose metadata is damaged is returned without it, and a warning is logged.
+
+    Args:
+        root: folder of the question set.
+        tasks: only these tasks, by the names of their folders; all if empty.
+        ids: only these questions; all if empty.
+
+    Raises:
+        UnknownName: the set lacks one of the tasks or ids.
+        UsageError: the set does not exist or is empty.
+    """
+    selected_tasks, selected_ids = set(tasks), set(ids)
+    ids_by_task = _ids_by_task(root)
+    if not any(ids_by_task.values()):
+        raise UsageError(f"there are no questions in {root}", f"make some: vmevalkit make --questions {root}")
+    for name in sorted(selected_tasks - set(ids_by_task)):
+        raise UnknownName(f"task in {root}", name, ids_by_task)
+    if selected_tasks:
+        ids_by_task = {task: found for task, found in ids_by_task.items() if task in selected_tasks}
+    known_ids = {question_id for found in ids_by_task.values() for question_id in found}
+    for name in sorted(selected_ids - known_ids):
+        raise UnknownName("question", name, known_ids)
+    return [
+        _read_leniently(root, task, question_id)
+        for task, found in ids_by_task.items()
+        for question_id in found
+        if not selected_ids or question_id in selected_ids
+    ]
+
+
+def _ids_by_task(root: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for folder in sorted(root.glob("*_task")):
+        task = folder.name.removesuffix("_task")
+        if folder.is_dir() and is_name(task):
+            found[task] = sorted(f.name for f in folder.iterdir() if f.is_dir() and is_name(f.name))
+    return found
+
+
+def _read_leniently(root: Path, task: str, question_id: str) -> Question:
+    try:
+        return read_question(root, task, question_id)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return Question(task=task, id=question_id, folder=question_folder(root, task, question_id))

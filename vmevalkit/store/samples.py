@@ -1,0 +1,127 @@
+"""Samples: the videos of an experiment and what belongs to them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from vmevalkit import media
+from vmevalkit.defaults import DEFAULT_SEED
+from vmevalkit.errors import QuestionError
+from vmevalkit.files import replacing
+from vmevalkit.store.paths import (
+    SAMPLE_FILE,
+    SCORE_FILE,
+    VIDEO_SUFFIXES,
+    is_name,
+    question_folder,
+    seed_in,
+    seed_suffix,
+)
+from vmevalkit.store.records import read_record
+from vmevalkit.types import GenerationResult, Name, Question, Record
+
+log = logging.getLogger(__name__)
+
+_COPIED = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4", "question_metadata.json")
+
+
+class Sample(Record):
+    """One video by one model for one question and one seed, and the paths of its files."""
+
+    outputs: Path
+    model: Name
+    task: Name
+    question_id: Name
+    seed: int = DEFAULT_SEED
+
+    @property
+    def folder(self) -> Path:
+        """Folder of all seeds of this question."""
+        return question_folder(self.outputs / self.model, self.task, self.question_id)
+
+    @property
+    def video(self) -> Path:
+        """Where `generate` puts the video. See `find_video` for videos made elsewhere."""
+        return self.folder / "video" / f"video{seed_suffix(self.seed)}.mp4"
+
+    @property
+    def result(self) -> Path:
+        """The GenerationResult of the video."""
+        return self.folder / f"result{seed_suffix(self.seed)}.json"
+
+    @property
+    def question(self) -> Path:
+        """Folder with a copy of the question."""
+        return self.folder / "question"
+
+
+def read_result(sample: Sample) -> GenerationResult | None:
+    """Read a sample's result; None if there is none that is valid."""
+    if not sample.result.is_file():
+        return None
+    try:
+        return read_record(sample.result, GenerationResult)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return None
+
+
+def is_complete(sample: Sample) -> bool:
+    """Whether the result reports success and the video decodes."""
+    result = read_result(sample)
+    return result is not None and result.success and media.decodes(sample.video)
+
+
+def has_failed(sample: Sample) -> bool:
+    """Whether the result reports a failure."""
+    result = read_result(sample)
+    return result is not None and not result.success
+
+
+def copy_question(question: Question, sample: Sample) -> None:
+    """Copy a question's files next to its video, so that an experiment is complete without its question set."""
+    for name in _COPIED:
+        source, target = question.folder / name, sample.question / name
+        if not source.is_file() or (target.is_file() and target.read_bytes() == source.read_bytes()):
+            continue
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def iter_models(outputs: Path) -> list[str]:
+    """Return the names of the models that have a folder in an experiment, sorted."""
+    if not outputs.is_dir():
+        return []
+    return sorted(f.name for f in outputs.iterdir() if f.is_dir() and is_name(f.name) and any(f.glob("*_task")))
+
+
+def seeds_of(outputs: Path, model: str, task: str, question_id: str) -> list[int]:
+    """Return the seeds for which a model has a video or a result of a question, sorted."""
+    folder = question_folder(outputs / model, task, question_id)
+    files = (*folder.glob("result*.json"), *(folder / "video").glob("video*.*"))
+    return sorted({seed_in(match, 1) for file in files if (match := SAMPLE_FILE.match(file.name))})
+
+
+def find_video(sample: Sample) -> Path | None:
+    """Return the path of the sample's video, in any of the known formats; None if there is none."""
+    paths = (sample.video.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def files_of(outputs: Path, scores: Path, model: str, task: str, question_id: str) -> dict[int, dict[str, Path]]:
+    """Return the files of a model's answers to a question, by seed: "video", "result", and "score NAME" by scorer."""
+    found: dict[int, dict[str, Path]] = {}
+    folder = question_folder(outputs / model, task, question_id)
+    for path in (*folder.glob("result*.json"), *(folder / "video").glob("video*.*")):
+        if match := SAMPLE_FILE.match(path.name):
+            files = found.setdefault(seed_in(match, 1), {})
+            name = "result" if path.suffix == ".json" else "video"
+            # Of several formats, the one that `find_video` prefers.
+            if name not in files or path.suffix == VIDEO_SUFFIXES[0]:
+                files[name] = path
+    for path in question_folder(scores / model, task, question_id).glob("*.json"):
+        if match := SCORE_FILE.match(path.name):
+            found.setdefault(seed_in(match, 2), {})[f"score {match[1]}"] = path
+    return found
