@@ -93,12 +93,12 @@ def test_solution_video_shows_every_step_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_questions_of_one_set_are_different_and_plans_grow(name: str) -> None:
-    from vmevalkit.runner.make import _choose
+    from vmevalkit.runner.make import Batch, choose_puzzles
 
     task = TASKS[name]
     lengths = []
     for difficulty in DIFFICULTIES:
-        puzzles = _choose(name, 7, difficulty, list(range(40)))
+        puzzles = choose_puzzles(Batch(task=name, seed=7, difficulty=difficulty, numbers=tuple(range(40))))
         assert len({str(puzzle) for puzzle in puzzles}) == 40
         plans = [task.steps(task.puzzle_type.model_validate(puzzle)) for puzzle in puzzles[:10]]
         assert all(plans), "no question is without a step"

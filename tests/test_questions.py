@@ -88,7 +88,7 @@ def test_a_set_of_several_modes_can_be_compared_question_by_question(tmp_path: P
     )
 
 
-def test_a_larger_count_adds_and_a_damaged_question_is_mended(tmp_path: Path) -> None:
+def test_a_larger_count_adds_and_a_damaged_question_is_repaired(tmp_path: Path) -> None:
     first, second = vmevalkit.make("maze", count=2, questions=tmp_path)
     before = contents(first)
     (second / "ground_truth.mp4").write_bytes(b"cut off")
@@ -96,25 +96,25 @@ def test_a_larger_count_adds_and_a_damaged_question_is_mended(tmp_path: Path) ->
     folders = vmevalkit.make("maze", count=3, questions=tmp_path)
     assert len(folders) == 3
     assert contents(first) == before
-    assert (first / "prompt.txt").stat().st_mtime == 1, "a whole question is not written again"
+    assert (first / "prompt.txt").stat().st_mtime == 1, "a complete question is not written again"
     assert media.probe(second / "ground_truth.mp4").frames == 49
 
 
 def test_another_question_is_never_overwritten(tmp_path: Path) -> None:
     vmevalkit.make("maze", count=1, questions=tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(UsageError, match=r"holds another question \(other .*seed.*--questions"):
+    with pytest.raises(UsageError, match=r"holds another question \(.*seed.*differ\).*--questions"):
         vmevalkit.make("maze", count=1, seed=7, questions=tmp_path)
     assert contents(tmp_path) == before
 
 
-def test_a_question_brought_along_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_user_supplied_question_is_never_overwritten(tmp_path: Path) -> None:
     folder = tmp_path / "maze_task" / "maze_0000"
     folder.mkdir(parents=True)
     Image.new("RGB", (50, 50)).save(folder / "first_frame.png")
     (folder / "prompt.txt").write_text("mine")
     before = contents(tmp_path)
-    with pytest.raises(UsageError, match="brought along"):
+    with pytest.raises(UsageError, match="user-supplied"):
         vmevalkit.make("maze", count=1, questions=tmp_path)
     assert contents(tmp_path) == before
 
@@ -130,7 +130,7 @@ def test_a_question_brought_along_is_never_overwritten(tmp_path: Path) -> None:
         ({"task": "mase"}, "did you mean maze"),
     ],
 )
-def test_wrong_wishes_touch_nothing(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
+def test_invalid_arguments_touch_nothing(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
     with pytest.raises((UsageError, UnknownName), match=message):
         vmevalkit.make(**{"task": "maze", "questions": tmp_path / "new", **wrong})
     assert not (tmp_path / "new").exists()

@@ -1,4 +1,4 @@
-"""Make question sets: one seed gives the same bytes in any process, in any order, with any number of workers."""
+"""Make question sets. The same seed gives the same bytes, in any process, in any spec, with any number of workers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,25 @@ from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import crew
 from vmevalkit.tasks.base import FPS, TASKS, stream
-from vmevalkit.types import MODES, Difficulty, Mode, QuestionMetadata, Record, Size
+from vmevalkit.types import MODES, Difficulty, Mode, Question, QuestionMetadata, Record, Size
 
 log = logging.getLogger(__name__)
 
-# A puzzle that is there already is drawn again this often before the family counts as exhausted.
-_TRIES = 300
+# A task counts as exhausted when this many puzzles in a row have been seen before.
+_MAX_REPEATS = 300
 
 
-class Order(Record):
-    """One question to be made."""
+class Batch(Record):
+    """Questions of one task and difficulty, whose puzzles must differ."""
+
+    task: str
+    seed: int
+    difficulty: Difficulty
+    numbers: tuple[int, ...]
+
+
+class QuestionSpec(Record):
+    """One question to be made. `folder_task` names its folder; it differs from `task` only for the test questions."""
 
     root: Path
     task: str
@@ -49,23 +58,26 @@ def make(
     videos: bool = True,
     workers: int = 1,
 ) -> list[Path]:
-    """Make questions of each task, difficulties in turn from 1 to 5 unless one is given.
+    """Make questions.
 
-    What is there already and whole is kept; a larger `count` adds to it.
+    Questions that exist and are complete are kept, so that a larger `count` adds to a set.
 
     Args:
-        task: names of families; None for every one.
-        count: questions a task; of each mode, where there are several.
-        mode: `solve`, `guided` or `hold`; of several, each asks about the same puzzles, one after the other.
-        size: width and height of the canvas; both even, so that the video can be written.
-        videos: write the video of the right answer, too; without it a question takes a tenth of the time.
-        workers: processes side by side.
+        task: names of tasks; None for all.
+        count: number of questions for each task and mode.
+        seed: selects the puzzles.
+        difficulty: from 1 to 5; None for all in turn.
+        mode: `solve`, `guided` or `hold`. With several modes, each asks about the same puzzles.
+        size: width and height of the canvas in pixels, both even.
+        questions: folder of the question set.
+        videos: also write ground-truth videos. Without them, a question takes a tenth of the time.
+        workers: number of processes.
 
     Returns:
-        The questions' folders.
+        The folders of the questions.
 
     Raises:
-        UnknownName, UsageError: nothing has been written.
+        UnknownName, UsageError: the request is not possible; nothing has been written.
     """
     names = [task] if isinstance(task, str) else list(task or TASKS)
     for name in names:
@@ -73,159 +85,173 @@ def make(
     modes: list[Mode] = list(dict.fromkeys([mode] if isinstance(mode, str) else mode))
     _check(count, difficulty, modes, size)
     root = Path(questions)
-    jobs = [(name, seed, level, indices) for name in names for level, indices in _levels(count, difficulty)]
+    batches = [
+        Batch(task=name, seed=seed, difficulty=level, numbers=tuple(numbers))
+        for name in names
+        for level, numbers in _numbers_by_level(count, difficulty)
+    ]
     with crew(min(workers, count * len(names))) as share:
-        chosen = share(_choose_for, jobs)
-        orders = sorted(
-            (
-                Order(root=root, task=name, folder_task=name, id=f"{name}_{index * len(modes) + turn:04d}", seed=seed,
-                      difficulty=level, mode=asked, canvas=size, puzzle=puzzle, video=videos)
-                for (name, _, level, indices), puzzles in zip(jobs, chosen, strict=True)
-                for index, puzzle in zip(indices, puzzles, strict=True)
-                for turn, asked in enumerate(modes)
-            ),
-            key=lambda order: (order.task, order.id),
-        )  # fmt: skip
-        todo = [order for order in orders if not _is_there(order)]
+        specs = [
+            QuestionSpec(
+                root=root,
+                task=batch.task,
+                folder_task=batch.task,
+                id=f"{batch.task}_{number * len(modes) + offset:04d}",
+                seed=seed,
+                difficulty=batch.difficulty,
+                mode=question_mode,
+                canvas=size,
+                puzzle=puzzle,
+                video=videos,
+            )
+            for batch, puzzles in zip(batches, share(choose_puzzles, batches), strict=True)
+            for number, puzzle in zip(batch.numbers, puzzles, strict=True)
+            for offset, question_mode in enumerate(modes)
+        ]
+        specs.sort(key=lambda spec: (spec.task, spec.id))
+        todo = [spec for spec in specs if not _is_complete(spec)]
         for _ in track(share(write_question, todo), len(todo), "making questions"):
             pass
     write_manifest(root)
-    return [store.question_folder(root, order.folder_task, order.id) for order in orders]
+    return [store.question_folder(root, spec.folder_task, spec.id) for spec in specs]
 
 
 def _check(count: int, difficulty: int | None, modes: Sequence[str], size: Size) -> None:
     for mode in modes:
         if mode not in MODES:
-            raise UsageError(f"mode = {mode!r}: one of {', '.join(MODES)}")
+            raise UsageError(f"mode = {mode!r}: must be one of {', '.join(MODES)}")
     if not modes:
-        raise UsageError(f"mode = none: one or more of {', '.join(MODES)}")
+        raise UsageError(f"no mode: name one or more of {', '.join(MODES)}")
     if difficulty is not None and difficulty not in range(1, 6):
-        raise UsageError(f"difficulty = {difficulty}: from 1 to 5")
+        raise UsageError(f"difficulty = {difficulty}: must be from 1 to 5")
     if count < 1:
-        raise UsageError(f"count = {count}: at least 1")
+        raise UsageError(f"count = {count}: must be at least 1")
     if min(size) < 64 or max(size) > 2048 or size[0] % 2 or size[1] % 2:
-        raise UsageError(f"size = {size[0]}x{size[1]}: both sides even, from 64 to 2048 pixels")
+        raise UsageError(f"size = {size[0]}x{size[1]}: both sides must be even, from 64 to 2048 pixels")
 
 
-def _levels(count: int, difficulty: int | None) -> list[tuple[int, list[int]]]:
-    """Which question numbers have which difficulty."""
+def _numbers_by_level(count: int, difficulty: int | None) -> list[tuple[int, range]]:
+    """Return the question numbers of each difficulty."""
     if difficulty is not None:
-        return [(difficulty, list(range(count)))]
-    return [(level, list(range(level - 1, count, 5))) for level in range(1, 6) if level <= count]
+        return [(difficulty, range(count))]
+    return [(level, range(level - 1, count, 5)) for level in range(1, 6) if level <= count]
 
 
-def _choose_for(job: tuple[str, int, int, list[int]]) -> list[dict[str, Any]]:
-    return _choose(*job)
+def choose_puzzles(batch: Batch) -> list[dict[str, Any]]:
+    """Generate different puzzles for the questions of a batch. Each depends only on those before it.
 
-
-def _choose(name: str, seed: int, difficulty: int, indices: list[int]) -> list[dict[str, Any]]:
-    """Different puzzles for question numbers of one difficulty. Each depends on those before it and on nothing else."""
-    family = TASKS[name]
+    Raises:
+        UsageError: the task has fewer different puzzles.
+    """
+    task = TASKS[batch.task]
     seen: set[str] = set()
     puzzles = []
-    for index in indices:
-        for attempt in range(_TRIES):
-            rng = stream("puzzle", name, family.version, seed, difficulty, index, attempt)
-            puzzle = family.generate(rng, difficulty)
-            key = puzzle.model_dump_json()
+    for number in batch.numbers:
+        for attempt in range(_MAX_REPEATS):
+            rng = stream("puzzle", batch.task, task.version, batch.seed, batch.difficulty, number, attempt)
+            key = task.generate(rng, batch.difficulty).model_dump_json()
             if key not in seen:
                 break
         else:
             raise UsageError(
-                f"{name} has no more than {len(seen)} different questions at difficulty {difficulty} for this seed",
-                f"ask for fewer: --count {len(seen)}",
+                f"{batch.task} has only {len(seen)} different questions at difficulty {batch.difficulty} for this seed",
+                f"reduce the count: --count {len(seen)}",
             )
         seen.add(key)
         puzzles.append(json.loads(key))
     return puzzles
 
 
-def _is_there(order: Order) -> bool:
-    """Whether the same question is there and whole.
+def _is_complete(spec: QuestionSpec) -> bool:
+    """Whether the question exists and is complete.
 
     Raises:
-        UsageError: another question lies in its place.
+        UsageError: the folder holds another question.
     """
-    folder = store.question_folder(order.root, order.folder_task, order.id)
-    path = folder / "question_metadata.json"
-    if not path.is_file():
-        if (folder / "first_frame.png").is_file() and not _is_ours(order, folder):
-            raise UsageError(f"{folder} holds a question that was brought along", "choose another --questions folder")
+    question = _question(spec)
+    folder = question.folder
+    if not question.metadata_file.is_file():
+        if question.first_frame.is_file() and not _was_interrupted(spec, question):
+            raise UsageError(f"{folder} holds a user-supplied question", "choose another --questions folder")
         return False
     try:
-        old = store.read_record(path, QuestionMetadata)
+        old = store.read_record(question.metadata_file, QuestionMetadata)
     except QuestionError as error:
-        raise UsageError(str(error), "choose another --questions folder, or move that question away") from None
-    family = TASKS[order.task]
-    new = _metadata(order, family.version, _plan_length(order), old.sha256)
+        raise UsageError(str(error), "choose another --questions folder, or move this question away") from None
+    task = TASKS[spec.task]
+    new = _metadata(spec, task.version, _plan_length(spec), old.sha256)
     if old != new:
         fields = [f for f in QuestionMetadata.model_fields if getattr(old, f) != getattr(new, f)]
         raise UsageError(
-            f"{folder} holds another question (other {', '.join(fields)})", "choose another --questions folder"
+            f"{folder} holds another question ({', '.join(fields)} differ)", "choose another --questions folder"
         )
-    if order.video and "ground_truth.mp4" not in old.sha256:
+    if spec.video and question.ground_truth.name not in old.sha256:
         return False
-    return all((folder / name).is_file() and store.sha256(folder / name) == digest
-               for name, digest in old.sha256.items())  # fmt: skip
+    return all(
+        (folder / name).is_file() and store.sha256(folder / name) == digest for name, digest in old.sha256.items()
+    )
 
 
-def _is_ours(order: Order, folder: Path) -> bool:
-    """Whether a question without metadata is one of ours that was interrupted: it has the picture we would write."""
-    family = TASKS[order.task]
-    puzzle = family.puzzle_type.model_validate(order.puzzle)
-    picture = media.png(family.painter(puzzle, order.canvas)(family.solution(puzzle)[0]))
-    return (folder / "first_frame.png").read_bytes() == picture
+def _question(spec: QuestionSpec) -> Question:
+    folder = store.question_folder(spec.root, spec.folder_task, spec.id)
+    return Question(task=spec.folder_task, id=spec.id, folder=folder)
 
 
-def _plan_length(order: Order) -> int:
-    family = TASKS[order.task]
-    return 0 if order.mode == "hold" else len(family.steps(family.puzzle_type.model_validate(order.puzzle)))
+def _was_interrupted(spec: QuestionSpec, question: Question) -> bool:
+    """Whether a question without metadata has the first frame of `spec`: making it was interrupted."""
+    task = TASKS[spec.task]
+    puzzle = task.puzzle_type.model_validate(spec.puzzle)
+    image = media.png(task.painter(puzzle, spec.canvas)(task.solution(puzzle)[0]))
+    return question.first_frame.read_bytes() == image
 
 
-def _metadata(order: Order, version: int, plan_length: int, digests: dict[str, str]) -> QuestionMetadata:
+def _plan_length(spec: QuestionSpec) -> int:
+    task = TASKS[spec.task]
+    return 0 if spec.mode == "hold" else len(task.steps(task.puzzle_type.model_validate(spec.puzzle)))
+
+
+def _metadata(spec: QuestionSpec, version: int, plan_length: int, digests: dict[str, str]) -> QuestionMetadata:
     return QuestionMetadata(
-        task=order.task,
-        id=order.id,
+        task=spec.task,
+        id=spec.id,
         task_version=version,
-        seed=order.seed,
-        difficulty=order.difficulty,
-        mode=order.mode,
+        seed=spec.seed,
+        difficulty=spec.difficulty,
+        mode=spec.mode,
         plan_length=plan_length,
-        puzzle=order.puzzle,
-        canvas=order.canvas,
+        puzzle=spec.puzzle,
+        canvas=spec.canvas,
         sha256=digests,
     )
 
 
-def write_question(order: Order) -> Path:
-    """Draw a question and write its files; the metadata, written last, says that it is whole."""
-    family = TASKS[order.task]
-    puzzle = family.puzzle_type.model_validate(order.puzzle)
-    folder = store.question_folder(order.root, order.folder_task, order.id)
-    states = family.solution(puzzle)
-    if order.mode == "hold":
+def write_question(spec: QuestionSpec) -> Path:
+    """Draw a question and write its files. The metadata is written last: it marks the question as complete."""
+    task = TASKS[spec.task]
+    puzzle = task.puzzle_type.model_validate(spec.puzzle)
+    question = _question(spec)
+    states = task.solution(puzzle)
+    if spec.mode == "hold":
         states = states[:1]
-    draw = family.painter(puzzle, order.canvas)
-    rng = stream("prompt", order.task, family.version, order.seed, order.id, order.mode)
-    store.write_bytes(folder / "first_frame.png", media.png(draw(states[0])))
-    store.write_bytes(folder / "final_frame.png", media.png(draw(states[-1])))
-    store.write_text(folder / "prompt.txt", family.prompt(puzzle, order.mode, rng) + "\n")
-    names = ["final_frame.png", "first_frame.png", "prompt.txt"]
-    if order.video:
-        video = family.render(puzzle, states, order.canvas)
-        media.write_video(folder / "ground_truth.mp4", video, FPS, media.DRAWN)
-        names.append("ground_truth.mp4")
-    digests = {name: store.sha256(folder / name) for name in sorted(names)}
-    store.write_record(
-        folder / "question_metadata.json", _metadata(order, family.version, _plan_length(order), digests)
-    )
-    return folder
+    draw = task.painter(puzzle, spec.canvas)
+    rng = stream("prompt", spec.task, task.version, spec.seed, spec.id, spec.mode)
+    store.write_bytes(question.first_frame, media.png(draw(states[0])))
+    store.write_bytes(question.final_frame, media.png(draw(states[-1])))
+    store.write_text(question.prompt_file, task.prompt(puzzle, spec.mode, rng) + "\n")
+    paths = [question.first_frame, question.final_frame, question.prompt_file]
+    if spec.video:
+        video = task.render(puzzle, states, spec.canvas)
+        media.write_video(question.ground_truth, video, FPS, media.DRAWN)
+        paths.append(question.ground_truth)
+    digests = {path.name: store.sha256(path) for path in sorted(paths)}
+    store.write_record(question.metadata_file, _metadata(spec, task.version, _plan_length(spec), digests))
+    return question.folder
 
 
 def write_manifest(root: Path) -> None:
-    """manifest.json: every question of the set that the kit made, in order."""
+    """Write manifest.json, the list of the questions in a set that the kit made."""
     entries = []
-    for path in sorted(root.glob("*_task/*/question_metadata.json")):
+    for path in store.iter_metadata_files(root):
         metadata = store.read_record(path, QuestionMetadata)
         entries.append(
             {
@@ -238,11 +264,11 @@ def write_manifest(root: Path) -> None:
 
 
 def make_tests(root: Path | str, seed: int = DEFAULT_SEED) -> list[Path]:
-    """The two committed questions `tests_0001` (a maze) and `tests_0002` (a sudoku), for trying an installation."""
+    """Make the two committed questions, a maze and a sudoku, with which an installation is tested."""
     folders = []
     for question_id, name in (("tests_0001", "maze"), ("tests_0002", "sudoku")):
-        puzzle = _choose(name, seed, 1, [0])[0]
-        order = Order(root=Path(root), task=name, folder_task="tests", id=question_id, seed=seed, difficulty=1,
+        puzzle = choose_puzzles(Batch(task=name, seed=seed, difficulty=1, numbers=(0,)))[0]
+        spec = QuestionSpec(root=Path(root), task=name, folder_task="tests", id=question_id, seed=seed, difficulty=1,
                       mode="solve", canvas=DEFAULT_CANVAS, puzzle=puzzle)  # fmt: skip
-        folders.append(write_question(order))
+        folders.append(write_question(spec))
     return folders

@@ -6,7 +6,7 @@ user's files.
 
 from vmevalkit.files import dumps, replacing, sha256, write_bytes, write_text
 from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
-from vmevalkit.store.questions import PROMPT_LIMIT, iter_questions, read_prompt, read_question
+from vmevalkit.store.questions import PROMPT_LIMIT, iter_metadata_files, iter_questions, read_prompt, read_question
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.samples import (
     Sample,
@@ -34,6 +34,7 @@ __all__ = [
     "has_failed",
     "is_complete",
     "is_name",
+    "iter_metadata_files",
     "iter_models",
     "iter_questions",
     "iter_scores",

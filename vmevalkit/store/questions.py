@@ -101,3 +101,8 @@ def _read_leniently(root: Path, task: str, question_id: str) -> Question:
     except QuestionError as error:
         log.warning("%s", error)
         return Question(task=task, id=question_id, folder=question_folder(root, task, question_id))
+
+
+def iter_metadata_files(root: Path) -> list[Path]:
+    """Return the paths of the metadata of all questions that the kit made, sorted."""
+    return sorted(root.glob("*_task/*/question_metadata.json"))
