@@ -1,4 +1,4 @@
-"""Where things lie and what is meant when nothing is said. Imports nothing, so that `--help` is quick."""
+"""Default paths and values. Imports nothing heavy, so that `vmevalkit --help` answers quickly."""
 
 from __future__ import annotations
 

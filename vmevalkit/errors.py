@@ -1,15 +1,15 @@
-"""Errors that a user can mend. Everything else that is raised is a bug and shows its traceback.
+"""Errors that a user can fix. Any other exception is a bug and shows its traceback.
 
-VMEvalError                    one line: what is wrong, with which value, and what mends it
+VMEvalError                 one line: what is wrong, the value, and how to fix it
 ├── UsageError              a wrong name, option or combination; nothing has been touched (exit status 2)
 │   ├── UnknownName         a model, task, scorer or id that does not exist, with "did you mean"
-│   └── ConfigError         a model's setting is outside what the model can do
-├── QuestionError           a question's files are missing, unreadable or contradict each other
+│   └── ConfigError         a setting that a model or scorer does not have or cannot take
+├── QuestionError           the files of a question are missing, unreadable or contradict each other
 ├── VideoError              a video cannot be decoded or written
 ├── WeightsError            weights are missing or incomplete
-├── EnvironmentMissing      a model's Python environment is missing or broken
+├── EnvironmentMissing      the Python environment of a model is missing or broken
 ├── GenerationError         a model ran and did not produce a video
-├── WorkerKilled            a process of several ended without a word, as happens when memory runs out
+├── WorkerKilled            a worker process was killed, probably because memory ran out
 └── StorageError            a folder cannot be written, or the disk is full
 """
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 class VMEvalError(Exception):
-    """A problem the user can mend: `what` happened and, where one is known, the `fix`."""
+    """A problem that the user can fix.
+
+    Args:
+        what: what is wrong, with the value.
+        fix: how to fix it, where that is known.
+    """
 
     def __init__(self, what: str, fix: str | None = None) -> None:
         super().__init__(what, fix)
@@ -37,11 +42,17 @@ class VMEvalError(Exception):
 
 
 class UsageError(VMEvalError):
-    """The request cannot be carried out as it was put; nothing was touched."""
+    """The request is not possible as given; nothing was touched."""
 
 
 class UnknownName(UsageError):
-    """A name that is not registered."""
+    """A name that does not exist.
+
+    Args:
+        kind: what the name stands for, such as "model".
+        name: the unknown name.
+        known: the names that exist.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -49,9 +60,9 @@ class UnknownName(UsageError):
         if near:
             fix = f"did you mean {' or '.join(near)}?"
         elif len(names) <= 12:
-            fix = f"there are: {', '.join(names) or 'none'}"
+            fix = f"available: {', '.join(names) or 'none'}"
         else:
-            fix = f"there are {len(names)}, for example {', '.join(names[:5])}"
+            fix = f"{len(names)} are available, for example {', '.join(names[:5])}"
         super().__init__(f"unknown {kind} '{name}'", fix)
         self.name = name
 
@@ -65,7 +76,7 @@ class VideoError(VMEvalError):
 
 
 class ConfigError(UsageError):
-    """A setting is outside what the model can do."""
+    """A setting that a model or scorer does not have or cannot take."""
 
 
 class WeightsError(VMEvalError):
@@ -73,7 +84,7 @@ class WeightsError(VMEvalError):
 
 
 class EnvironmentMissing(VMEvalError):
-    """A model's Python environment is missing or broken."""
+    """The Python environment of a model is missing or broken."""
 
 
 class GenerationError(VMEvalError):
@@ -81,12 +92,12 @@ class GenerationError(VMEvalError):
 
 
 class WorkerKilled(VMEvalError):
-    """A process of several ended without a word, as happens when memory runs out."""
+    """A worker process was killed, probably because memory ran out."""
 
     def __init__(self) -> None:
         super().__init__(
-            "a worker process was killed, as happens when memory runs out",
-            "take fewer --workers; the same command goes on where it stopped",
+            "a worker process was killed, probably because memory ran out",
+            "use fewer --workers; rerun the same command to resume",
         )
 
 
@@ -95,16 +106,16 @@ class StorageError(VMEvalError):
 
     @classmethod
     def from_os(cls, path: object, error: OSError) -> StorageError:
-        """Say in a user's words why writing `path` failed."""
+        """Explain why writing `path` failed."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return cls(f"the disk is full: cannot write {path}", "free some space and run the same command again")
+            return cls(f"the disk is full: cannot write {path}", "free some space, then rerun the same command")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return cls(f"no permission to write {path}", "choose another folder or change its permissions")
         return cls(f"cannot write {path}: {error.strerror or error}")
 
 
 def explain_validation(error: ValidationError) -> str:
-    """One line for a pydantic error: each field, its value, and what would be right."""
+    """Describe a pydantic error in one line: each field, its value, and what is allowed."""
     parts = []
     for item in error.errors():
         field = ".".join(str(part) for part in item["loc"]) or "settings"

@@ -1,4 +1,4 @@
-"""Progress for people on stderr: a bar with rate and time left in a terminal, a line now and then in a log."""
+"""Progress on stderr: a bar with rate and time left in a terminal, an occasional line in a log file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
-_EVERY_SECONDS = 15.0
+_LOG_INTERVAL_SECONDS = 15.0
 
 log = logging.getLogger("vmevalkit")
 
 
 def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """Pass items through and show how many of `total` there have been."""
+    """Yield the items and show how many of `total` are done."""
     if sys.stderr.isatty():
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
@@ -32,11 +32,11 @@ def track(items: Iterable[T], total: int, label: str) -> Iterator[T]:
                 bar.update(task, advance=1, rate=f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
                 yield item
         return
-    started = said = time.monotonic()
+    started = logged = time.monotonic()
     for count, item in enumerate(items, 1):
         now = time.monotonic()
-        if now - said >= _EVERY_SECONDS and count < total:
-            said = now
+        if now - logged >= _LOG_INTERVAL_SECONDS and count < total:
+            logged = now
             left = (now - started) / count * (total - count)
             print(f"{label}: {count}/{total}, about {left:.0f} s left", file=sys.stderr, flush=True)
         yield item
