@@ -1,46 +1,74 @@
-"""Where a checkpoint in Diffusers format lies, whether it is whole, and what identifies it. Needs no torch."""
+"""Checkpoints in Diffusers format: where they are, whether they are complete, and what identifies them.
+
+A checkpoint is a folder with `model_index.json`, which names a pipeline's components. Each component is a folder of its
+own. What a component needs follows from its class and from what is in its folder, so this module knows no model family.
+Only safetensors weights are used; pickled weights can run code and are never loaded. Needs no PyTorch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
-import shutil
-import urllib.request
+import re
 from pathlib import Path
 from typing import Any
 
 from vmevalkit import defaults
 from vmevalkit.errors import WeightsError
 from vmevalkit.models.base import ModelCard
+from vmevalkit.models.diffusers.hub import VARIABLE, download, is_reachable
+from vmevalkit.models.diffusers.hub import cache_folder as cache_folder
+from vmevalkit.models.diffusers.hub import how_to_get as how_to_get
 from vmevalkit.types import Record
 
-log = logging.getLogger(__name__)
-
-VARIABLE = "VMEVALKIT_WEIGHTS"
 INDEX = "model_index.json"
-# What Diffusers calls an adapter's weights.
+# The name that Diffusers gives to the weights of an adapter.
 ADAPTER = "pytorch_lora_weights.safetensors"
-# Weights that come with the kit, where it runs from a clone: those that have a manifest.
+# Weights that come with the repository have a manifest.
 MANIFEST = "SHA256SUMS"
 _SHIPPED = Path(__file__).parents[3] / "weights"
-# How much of each end of a weight file goes into the fingerprint. Reading 20 GB whole would take longer than a video.
+
+# Components without weights, by the end of their class's name, and their configuration file. Processors of
+# transformers 5 have a suffix for the library that they use.
+_WITHOUT_WEIGHTS = (
+    (re.compile(r"Scheduler$"), ("scheduler_config.json",)),
+    (re.compile(r"Tokenizer(Fast)?$"), ("tokenizer_config.json",)),
+    (re.compile(r"(Processor|FeatureExtractor)(Fast|Pil)?$"), ("preprocessor_config.json", "processor_config.json")),
+    (re.compile(r"Guidance$"), ("guider_config.json",)),
+)
+# A tokenizer's vocabulary is one of these. The byte-level one of ByT5 needs none.
+_VOCABULARIES = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
+_BYTE_LEVEL = "ByT5Tokenizer"
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".h5")
+# model.safetensors, diffusion_pytorch_model.fp16.safetensors; a variant such as fp16 stands between the dots.
+_STEM = r"^(?:model|diffusion_pytorch_model)"
+_WEIGHTS_NAME = re.compile(_STEM + r"(?:\.(\w+))?(?:-\d{5}-of-\d{5})?(?:\.(\w+))?\.safetensors$")
+_SHARDS_NAME = re.compile(_STEM + r"\.safetensors\.index(?:\.(\w+))?\.json$")
+# The safetensors format allows headers of up to 100 MB.
+_HEADER_LIMIT = 100_000_000
+# Bytes of each end of a weight file that go into the fingerprint. Hashing 20 GB would take longer than a video.
 _SAMPLE = 1 << 16
-# Components without weights, and the file that each must have.
-_PLAIN = {"scheduler": ("scheduler_config.json",), "tokenizer": ("tokenizer_config.json",)}
 
 
 class Checkpoint(Record):
-    """A folder that is whole. `repository` and `revision` are None where the folder does not say them."""
+    """A complete checkpoint.
+
+    Attributes:
+        folder: where it is.
+        repository, revision: on the hub; None where the folder does not tell.
+        random: the weights are random, for tests and measurements.
+        variant: which weights to load where the folder has only a variant, such as "fp16"; None for the usual ones.
+    """
 
     folder: Path
     repository: str | None = None
     revision: str | None = None
     random: bool = False
+    variant: str | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What goes into a video's provenance."""
+        """Return what identifies the checkpoint, for a video's provenance."""
         return {
             "repository": self.repository,
             "revision": self.revision,
@@ -51,18 +79,18 @@ class Checkpoint(Record):
 
 
 def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Checkpoint:
-    """The checkpoint of a model on this machine.
+    """Find a model's checkpoint on this machine.
 
-    Looked for in `weights` (or the folder named by VMEVALKIT_WEIGHTS) alone if that is given, else in `weights/<name>`,
-    in the Hugging Face cache at the pinned revision, and among those that come with the kit.
+    If `weights` or the variable VMEVALKIT_WEIGHTS names a folder, only that is searched. Otherwise `weights/<name>`,
+    the Hugging Face cache at the pinned revision, and the weights that come with the repository are.
 
     Args:
         card: the model.
-        weights: a checkpoint, or a folder that holds one called like the model.
-        get: the command that gets the weights, for the message; for a model from the hub it is known.
+        weights: a checkpoint, or a folder that contains one named like the model.
+        get: the command that makes the weights, for the message; None for a model from the hub.
 
     Raises:
-        WeightsError: there are none, or some of their files are missing or cut short.
+        WeightsError: there is no checkpoint, or it is not complete.
     """
     given = _given(weights)
     if given is not None:
@@ -74,16 +102,12 @@ def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Check
     for folder in places:
         if (folder / INDEX).is_file():
             return check(card, folder, get)
-    looked = " or ".join(str(place) for place in places)
-    raise WeightsError(f"{card.name}: there are no weights in {looked}", how_to_get(card, get))
-
-
-def _given(weights: Path | None) -> Path | None:
-    return weights or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    searched = " or ".join(str(place) for place in places)
+    raise WeightsError(f"{card.name}: there are no weights in {searched}", how_to_get(card, get))
 
 
 def obtain(card: ModelCard, weights: Path | None, get: str | None = None) -> Checkpoint:
-    """Like `find`, but what the hub has and this machine has not, or has in part, is downloaded.
+    """Find a model's checkpoint, and download what is missing if it comes from the hub.
 
     Raises:
         WeightsError: as `find` and `fetch` do.
@@ -96,83 +120,42 @@ def obtain(card: ModelCard, weights: Path | None, get: str | None = None) -> Che
     return fetch(card)
 
 
-def _from_the_hub(card: ModelCard, weights: Path | None) -> bool:
-    """Whether the weights are to come from the hub: it has them, and no folder was named or lies where it should."""
-    return bool(card.revision) and _given(weights) is None and not (defaults.WEIGHTS / card.name / INDEX).is_file()
-
-
 def can_fetch(card: ModelCard, weights: Path | None) -> bool:
-    """Whether missing weights could be downloaded now. Asks the hub, for at most three seconds."""
-    if not _from_the_hub(card, weights) or os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
-        return False
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    try:
-        with urllib.request.urlopen(f"{address}/api/models/{card.model}", timeout=3):  # noqa: S310 - https, or the user's
-            return True
-    except (OSError, ValueError):
-        return False
+    """Whether missing weights can be downloaded now. Asks the hub, for at most three seconds."""
+    return _from_the_hub(card, weights) and is_reachable(card)
 
 
 def fetch(card: ModelCard) -> Checkpoint:
-    """Download a model's weights from the hub, at the pinned revision, into the Hugging Face cache.
+    """Download a model's weights from the hub.
 
     Raises:
-        WeightsError: the hub cannot be reached, or the disk is too small.
+        WeightsError: the hub cannot be reached, the disk is too small, or the download is not complete.
     """
-    import huggingface_hub
-
-    cache = cache_folder(card)
-    existing = next(parent for parent in cache.parents if parent.is_dir())
-    free = shutil.disk_usage(existing).free / 1e9
-    if card.download_gb and free < card.download_gb:
-        raise WeightsError(
-            f"{card.name}: its weights take {card.download_gb:g} GB and {existing} has {free:.1f} GB left",
-            "free some space, or set HF_HOME to a folder on a larger disk",
-        )
-    log.warning("downloading %s, %s", card.model, _size(card))
-    try:
-        huggingface_hub.snapshot_download(card.model, revision=card.revision)
-    # The hub's client raises errors of several libraries that share no narrower type, offline mode included.
-    except Exception as error:  # noqa: BLE001
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise WeightsError(
-            f"{card.name}: its weights are not on this machine and {card.model} ({_size(card)}) cannot be downloaded: "
-            f"{reason}",
-            how_to_get(card),
-        ) from None
-    return check(card, cache)
+    return check(card, download(card))
 
 
-def how_to_get(card: ModelCard, get: str | None = None) -> str:
-    """What to do about missing weights: the command, and how much it downloads."""
-    if get or not card.revision:
-        return f"get them with: {get}"
-    command = f"hf download {card.model} --revision {card.revision} --local-dir {defaults.WEIGHTS / card.name}"
-    return f"download {_size(card)}: {command}; or name a folder that has them: --weights DIR, or {VARIABLE}=DIR"
+def _given(weights: Path | None) -> Path | None:
+    return weights or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
 
 
-def _size(card: ModelCard) -> str:
-    return f"{card.download_gb:g} GB" if card.download_gb else "size unknown"
-
-
-def cache_folder(card: ModelCard) -> Path:
-    """Where the Hugging Face client keeps the pinned revision; the layout is documented and stable."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    return hub / f"models--{card.model.replace('/', '--')}" / "snapshots" / str(card.revision)
+def _from_the_hub(card: ModelCard, weights: Path | None) -> bool:
+    """Whether the weights may come from the hub: it has them, and no local folder is meant."""
+    return bool(card.revision) and _given(weights) is None and not (defaults.WEIGHTS / card.name / INDEX).is_file()
 
 
 def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
-    """Make sure that every file that the pipeline needs is there and whole.
+    """Check that a folder has every file that its pipeline needs, complete.
 
     Raises:
-        WeightsError: names the files that are missing or cut short.
+        WeightsError: names the files that are missing, cut short or not allowed.
     """
     index = _json(folder / INDEX)
-    parts = {k: v for k, v in index.items() if not k.startswith("_") and isinstance(v, list) and v and v[0]}
+    parts = _components(index)
+    variants = {name: variants_in(folder / name) for name, kind in parts.items() if _has_weights(kind)}
+    variant = _common_variant(list(variants.values()))
     problems = [] if parts else [f"{INDEX} (not an index of a pipeline)"]
-    for name in sorted(parts):
-        problems += [f"{name}/{problem}" for problem in _problems(folder / name, name)]
+    for name, kind in sorted(parts.items()):
+        problems += [f"{name}/{problem}" for problem in _problems(folder / name, kind, variant)]
     if problems:
         shown = ", ".join(problems[:4]) + (f" and {len(problems) - 4} more" if len(problems) > 4 else "")
         raise WeightsError(f"{card.name}: the weights in {folder} are incomplete: {shown}", how_to_get(card, get))
@@ -183,81 +166,136 @@ def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
         repository=card.model if known else None,
         revision=revision,
         random=bool(index.get("_random_weights")),
+        variant=variant,
     )
 
 
 def check_adapter(folder: Path) -> None:
-    """Make sure that a folder holds an adapter's weights, whole.
+    """Check that a folder has the weights of an adapter, complete.
 
     Raises:
-        WeightsError: it does not.
+        WeightsError: it has not.
     """
     path = folder / ADAPTER
     if not path.is_file():
         raise WeightsError(f"there is no {ADAPTER} in {folder}", "name a folder that training/lora.py wrote")
-    if not _is_whole(path):
+    if not _is_complete(path):
         raise WeightsError(f"{path} is damaged or cut short", "train or copy it again")
 
 
-def _problems(folder: Path, name: str) -> list[str]:
-    """Files of one component that are missing or cut short."""
-    if name in _PLAIN:
-        problems = [file for file in _PLAIN[name] if not _has(folder / file)]
-        if name == "tokenizer" and not (_has(folder / "spiece.model") or _has(folder / "tokenizer.json")):
-            problems.append("spiece.model")
-        return problems
-    problems = [] if _json(folder / "config.json") else ["config.json"]
-    files = sorted(folder.glob("*.safetensors"))
-    indexes = sorted(folder.glob("*.safetensors.index.json"))
+def component_config(checkpoint: Checkpoint, component: str) -> dict[str, Any]:
+    """Return config.json of one component; empty if it has none."""
+    return _json(checkpoint.folder / component / "config.json")
+
+
+def _components(index: dict[str, Any]) -> dict[str, str]:
+    """Return the class of each component that a pipeline's index names. Optional ones may be null."""
+    found = {}
+    for name, entry in index.items():
+        is_component = isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
+        # A name from a file becomes part of a path, so it must be a plain name.
+        if is_component and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            found[name] = str(entry[1])
+    return found
+
+
+def _has_weights(kind: str) -> bool:
+    return not any(pattern.search(kind) for pattern, _ in _WITHOUT_WEIGHTS)
+
+
+def _problems(folder: Path, kind: str, variant: str | None) -> list[str]:
+    """Return the files of one component that are missing, cut short or not allowed."""
+    for pattern, configs in _WITHOUT_WEIGHTS:
+        if pattern.search(kind):
+            problems = [] if any(_has(folder / name) for name in configs) else [configs[0]]
+            if "Tokenizer" in kind and kind != _BYTE_LEVEL and not any(_has(folder / name) for name in _VOCABULARIES):
+                problems.append(next((name for name in _VOCABULARIES if (folder / name).is_file()), _VOCABULARIES[0]))
+            return problems
+    return ([] if _json(folder / "config.json") else ["config.json"]) + _weight_problems(folder, variant)
+
+
+def variants_in(folder: Path) -> set[str | None]:
+    """Return the variants of the weights in a component's folder; None stands for the usual weights."""
+    if not folder.is_dir():
+        return set()
+    names = [path.name for path in folder.iterdir()]
+    matches = [match for name in names if (match := _WEIGHTS_NAME.match(name) or _SHARDS_NAME.match(name))]
+    return {next(filter(None, match.groups()), None) for match in matches}
+
+
+def _common_variant(variants: list[set[str | None]]) -> str | None:
+    """Return None where all components have the usual weights, else a variant that all have."""
+    common = set.intersection(*variants) if variants else set()
+    return None if None in common else min((name for name in common if name), default=None)
+
+
+def _weight_problems(folder: Path, variant: str | None) -> list[str]:
+    if not folder.is_dir():
+        return ["*.safetensors"]
+    names = sorted(path.name for path in folder.iterdir())
+    matches = {name: match for name in names if (match := _WEIGHTS_NAME.match(name))}
+    files = [name for name, match in matches.items() if next(filter(None, match.groups()), None) == variant]
+    indexes = [name for name in names if (match := _SHARDS_NAME.match(name)) and match[1] == variant]
+    problems = []
     if indexes:
-        shards = set(_json(indexes[0]).get("weight_map", {}).values())
+        shards = _shards(folder / indexes[0])
         if not shards:
-            problems.append(indexes[0].name)
-        problems += sorted(shard for shard in shards if not (folder / shard).is_file())
+            problems.append(f"{indexes[0]} (not an index of weights)")
+        files = sorted(shards)
+        problems += [name for name in files if not (folder / name).is_file()]
     elif not files:
-        problems.append("*.safetensors")
-    return problems + [f"{file.name} (cut short)" for file in files if not _is_whole(file)]
+        pickled = [name for name in names if name.endswith(_PICKLED)]
+        problems.append(f"*.safetensors ({pickled[0]} is pickled and never loaded)" if pickled else "*.safetensors")
+    elif any("-of-" in name for name in files):
+        problems.append("*.safetensors.index.json")
+    existing = [name for name in files if (folder / name).is_file()]
+    return problems + [f"{name} (cut short)" for name in existing if not _is_complete(folder / name)]
+
+
+def _shards(index: Path) -> set[str]:
+    """Return the file names in an index of weights; none where the index is damaged or names another folder."""
+    weight_map = _json(index).get("weight_map")
+    names = set(weight_map.values()) if isinstance(weight_map, dict) and _are_texts(weight_map.values()) else set()
+    return names if all(Path(name).name == name and name.endswith(".safetensors") for name in names) else set()
+
+
+def _are_texts(values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _has(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def _is_whole(path: Path) -> bool:
+def _is_complete(path: Path) -> bool:
     """Whether a safetensors file is as long as its header says."""
-    size = path.stat().st_size
     try:
-        header = json.loads(_header(path))
+        text = _header(path)
+        header = json.loads(text)
         end = max((entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"), default=0)
-    except (ValueError, TypeError, KeyError, OSError, AttributeError):
+        return bool(path.stat().st_size == 8 + len(text) + end)
+    except (ValueError, TypeError, KeyError, IndexError, OSError, AttributeError, RecursionError):
         return False
-    return bool(size == 8 + len(_header(path)) + end)
 
 
 def _header(path: Path) -> bytes:
-    """The JSON header of a safetensors file: its length in the first eight bytes, little endian, then itself."""
+    """Return the JSON header of a safetensors file. Its length is in the first eight bytes, little endian."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        # The format allows 100 MB; more is damage.
-        return file.read(length) if length <= 100_000_000 else b""
+        return file.read(length) if length <= _HEADER_LIMIT else b""
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where the file is missing or is not one."""
+    """Return a JSON object; empty if the file is missing or has none."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def component_config(checkpoint: Checkpoint, component: str) -> dict[str, Any]:
-    """config.json of one component."""
-    return _json(checkpoint.folder / component / "config.json")
-
-
 def _revision(folder: Path) -> str | None:
-    """The hub's commit, from the cache's folder name or from what `hf download --local-dir` leaves beside the files."""
+    """Return the commit on the hub, from the cache's folder name or from a note that `hf download` leaves."""
     if folder.parent.name == "snapshots":
         return folder.name
     note = folder / ".cache" / "huggingface" / "download" / f"{INDEX}.metadata"
@@ -265,7 +303,10 @@ def _revision(folder: Path) -> str | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """sha256 over every file's path and size, the whole of small files, and header and both ends of weight files."""
+    """Return a SHA-256 digest of a checkpoint.
+
+    It covers every file's path and size, small files completely, and the header and both ends of weight files.
+    """
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder)
