@@ -20,7 +20,7 @@ a about above across after all along an and another any are around arrange as at
 become before begin behind below between bird black blue board bottom box break bring brown by camera can car
 card cat center change child city clear close color come complete corner create cross current dark day
 direction do dog door down draw each edge end every exactly eye face fall fast fill final find first five
-fixed floor follow forward four frame from front generate give glass go goal green gray grid ground group hand
+fixed floor follow forward four frame from front generate give glass go goal green grey grid ground group hand
 have head hold house image in inside into is it just keep large last left light line long look make man many
 match middle more most move must near next night no not number object of off on once one only open or orange
 order other out outline over path people person piece place play point pull purple push put puzzle reach red
