@@ -229,7 +229,7 @@ def make(like: str, size: str, folder: Path, seed: int = 0) -> None:
     """Build a checkpoint, with one component in memory at a time. The folder appears when it is complete."""
     import torch
 
-    from vmevalkit.models.diffusers.pipeline import quiet_libraries
+    from vmevalkit.models.diffusers.devices import quiet_libraries
     from vmevalkit.models.diffusers.tokenizer import train_tokenizer
 
     quiet_libraries()

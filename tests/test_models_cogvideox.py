@@ -25,6 +25,7 @@ from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, Q
 from vmevalkit.models import MODELS
 from vmevalkit.models.base import Request
 from vmevalkit.models.cogvideox_inference import (
+    VARIANTS,
     CogVideoXConfig,
     CogVideoXService,
     CogVideoXWrapper,
@@ -32,7 +33,8 @@ from vmevalkit.models.cogvideox_inference import (
     weights_status,
 )
 from vmevalkit.models.diffusers import checkpoint as _weights
-from vmevalkit.models.diffusers import pipeline as _diffusers
+from vmevalkit.models.diffusers import devices, memory
+from vmevalkit.models.diffusers.cogvideox import acceleration
 from vmevalkit.types import Provenance
 
 ROOT = Path(__file__).parents[1]
@@ -148,7 +150,7 @@ def test_catalog(name: str, size: tuple[int, int], frames: int, fps: int) -> Non
     assert card.license
     assert card.when
     assert card.environment in FULL
-    assert set(card.memory_gib) <= set(_diffusers.PLANS)
+    assert set(card.memory_gib) <= set(memory.PLANS)
     if name in FULL:
         assert settings.num_inference_steps == 50
         assert len(card.revision or "") == 40
@@ -161,11 +163,12 @@ def test_without_settings_it_is_the_5b_entry() -> None:
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        (FULL[1], {"width": 768, "height": 768}),
-        (FULL[1], {"width": 768, "height": 1360}),
-        (FULL[1], {"width": 1024, "height": 768, "num_frames": 161}),
+        (FULL[1], {"resolution": (768, 768)}),
+        (FULL[1], {"resolution": (768, 1360)}),
+        (FULL[1], {"resolution": (1024, 768), "num_frames": 161}),
         (FULL[1], {"num_frames": 17}),
-        (FULL[0], {"fps": 16, "num_inference_steps": 1, "guidance_scale": 1.0, "fit": "crop", "memory": "sequential"}),
+        (FULL[0], {"fps": 16, "num_inference_steps": 1, "fit": "crop", "memory": "sequential"}),
+        (TINY[0], {"guidance_scale": 1.0}),
     ],
 )
 def test_settings_that_are_possible(name: str, settings: dict[str, Any]) -> None:
@@ -173,39 +176,98 @@ def test_settings_that_are_possible(name: str, settings: dict[str, Any]) -> None
     assert {key: getattr(made, key) for key in settings} == settings
 
 
+def test_the_public_names_of_settings() -> None:
+    made = CogVideoXConfig(
+        model_id="THUDM/CogVideoX-5b-I2V", resolution=(720, 480), num_frames=49, fps=8, guidance_scale=6.0,
+        num_inference_steps=50,
+    )  # fmt: skip
+    assert (made.model_id, made.resolution, made.width, made.height) == ("THUDM/CogVideoX-5b-I2V", (720, 480), 720, 480)
+
+
+@pytest.mark.parametrize("size", [{"resolution": "768x1360"}, {"width": 768, "height": 1360}])
+def test_sizes_may_be_written_in_other_ways(size: dict[str, Any]) -> None:
+    assert config(FULL[1], **size).resolution == (768, 1360)
+
+
+def test_one_side_alone_keeps_the_other() -> None:
+    assert config(FULL[1], width=768).resolution == (768, 768)
+
+
+def test_settings_of_the_catalog_entries() -> None:
+    from vmevalkit.runner.MODEL_CATALOG import AVAILABLE_MODELS, COGVIDEOX_MODELS, MODEL_FAMILIES
+
+    assert AVAILABLE_MODELS[FULL[0]]["args"] == {
+        "resolution": (720, 480), "num_frames": 49, "fps": 8, "guidance_scale": 6.0,
+    }  # fmt: skip
+    assert AVAILABLE_MODELS[FULL[1]]["args"] == {
+        "resolution": (1360, 768), "num_frames": 81, "fps": 16, "guidance_scale": 6.0,
+    }  # fmt: skip
+    assert set(MODEL_FAMILIES["CogVideoX"]) == set(COGVIDEOX_MODELS) == set(FULL)
+    assert all(AVAILABLE_MODELS[name]["family"] == "CogVideoX" for name in FULL)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_wrapper_and_a_service_can_be_made_from_an_entry(name: str, tmp_path: Path) -> None:
+    from vmevalkit.runner.inference import _load_model_wrapper
+    from vmevalkit.runner.MODEL_CATALOG import AVAILABLE_MODELS
+
+    entry = AVAILABLE_MODELS[name]
+    wrapper = _load_model_wrapper(name)(model=entry["model"], output_dir=tmp_path, **entry["args"])
+    service = CogVideoXService(entry["model"], **entry["args"])
+    assert wrapper.service.config == service.config == config(name)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_guidance_of_the_real_entries_is_fixed(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"guidance_scale = 7: fixed at 6 for {name}, so that its results can be"):
+        make_wrapper(name, None, tmp_path, guidance_scale=7)
+
+
+def test_a_card_of_ones_own_may_fix_another_guidance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = VARIANTS["THUDM/CogVideoX-5b-I2V"]
+    card = real.card.model_copy(
+        update={"name": "mine", "model": "me/mine", "args": {**real.card.args, "guidance_scale": 7.0}}
+    )
+    monkeypatch.setitem(VARIANTS, "me/mine", real.model_copy(update={"card": card, "fixed": {"guidance_scale": 7.0}}))
+    assert CogVideoXService("me/mine").config.guidance_scale == 7.0
+    with pytest.raises(ValidationError, match="fixed at 7"):
+        CogVideoXService("me/mine", guidance_scale=6.0)
+
+
 @pytest.mark.parametrize(
-    ("name", "settings", "field", "right"),
+    ("name", "settings", "said", "right"),
     [
-        (FULL[0], {"width": 640}, "width", "720x480 only"),
-        (FULL[0], {"height": 720}, "height", "720x480 only"),
-        (FULL[0], {"width": 1360, "height": 768}, "width", "720x480 only"),
-        (FULL[0], {"num_frames": 81}, "num_frames", "49 only"),
-        (FULL[1], {"width": 720, "height": 480}, "width", "shorter side 768"),
-        (FULL[1], {"width": 1376}, "width", "768 to 1360"),
-        (FULL[1], {"width": 1000}, "width", "divisible by 16"),
-        (FULL[1], {"width": 1360, "height": 800}, "height", "shorter side 768"),
-        (FULL[1], {"num_frames": 49 + 1}, "num_frames", "16N+1 from 17 to 161"),
-        (FULL[1], {"num_frames": 177}, "num_frames", "16N+1 from 17 to 161"),
-        (FULL[1], {"fps": 0}, "fps", "greater than or equal to 1"),
-        (FULL[0], {"num_inference_steps": 0}, "num_inference_steps", "greater than or equal to 1"),
-        (FULL[0], {"guidance_scale": 0.5}, "guidance_scale", "greater than or equal to 1"),
-        (FULL[0], {"fit": "squeeze"}, "fit", "'letterbox'"),
-        (FULL[0], {"memory": "disk"}, "memory", "'sequential'"),
-        (FULL[0], {"device": "tpu"}, "device", "cuda"),
-        (FULL[0], {"steps": 20}, "steps", "not permitted"),
-        (TINY[0], {"width": 720, "height": 480}, "width", "96x64 only"),
+        (FULL[0], {"width": 640}, "resolution = (640, 480)", "720x480 only"),
+        (FULL[0], {"resolution": (1360, 768)}, "resolution = (1360, 768)", "720x480 only"),
+        (FULL[0], {"resolution": "720"}, "resolution = '720'", "write it as 720x480"),
+        (FULL[0], {"num_frames": 81}, "num_frames = 81", "49 only"),
+        (FULL[1], {"width": 720, "height": 480}, "resolution = (720, 480)", "shorter side 768"),
+        (FULL[1], {"width": 1376}, "resolution = (1376, 768)", "768 to 1360"),
+        (FULL[1], {"width": 1000}, "resolution = (1000, 768)", "divisible by 16"),
+        (FULL[1], {"resolution": (1360, 800)}, "resolution = (1360, 800)", "shorter side 768"),
+        (FULL[1], {"num_frames": 49 + 1}, "num_frames = 50", "16N+1 from 17 to 161"),
+        (FULL[1], {"num_frames": 177}, "num_frames = 177", "16N+1 from 17 to 161"),
+        (FULL[1], {"fps": 0}, "fps = 0", "greater than or equal to 1"),
+        (FULL[0], {"num_inference_steps": 0}, "num_inference_steps = 0", "greater than or equal to 1"),
+        (FULL[0], {"guidance_scale": 0.5}, "guidance_scale = 0.5", "greater than or equal to 1"),
+        (FULL[0], {"fit": "squeeze"}, "fit = 'squeeze'", "'letterbox'"),
+        (FULL[0], {"memory": "disk"}, "memory = 'disk'", "'sequential'"),
+        (FULL[0], {"device": "tpu"}, "device = 'tpu'", "cuda"),
+        (FULL[0], {"steps": 20}, "steps = 20", "not permitted"),
+        (TINY[0], {"resolution": (720, 480)}, "resolution = (720, 480)", "96x64 only"),
     ],
 )
-def test_settings_that_are_not(name: str, settings: dict[str, Any], field: str, right: str, tmp_path: Path) -> None:
+def test_settings_that_are_not_possible(
+    name: str, settings: dict[str, Any], said: str, right: str, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError) as caught:
         make_wrapper(name, None, tmp_path, **settings)
-    message = str(caught.value)
-    assert f"{field} = {settings[field]!r}" in message
-    assert right in message
+    assert said in str(caught.value)
+    assert right in str(caught.value)
 
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="model = 'THUDM/CogVideoX-2b': must be one of THUDM/CogVideoX-5b-I2V"):
+    with pytest.raises(ConfigError, match="model_id = 'THUDM/CogVideoX-2b': must be one of THUDM/CogVideoX-5b-I2V"):
         CogVideoXWrapper("THUDM/CogVideoX-2b", tmp_path)
 
 
@@ -262,16 +324,14 @@ def test_explicit_settings_reach_the_pipeline(
 ) -> None:
     import torch
 
-    wrapper = make_wrapper(FULL[1], weights, tmp_path, guidance_scale=3.5)
-    video = video_of(
-        wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=768, height=768)
-    )
+    wrapper = make_wrapper(TINY[1], weights, tmp_path, guidance_scale=3.5)
+    video = video_of(wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=64, height=64))
     call = calls[0]
-    assert (call["width"], call["height"], call["num_frames"]) == (768, 768, 161)
+    assert (call["width"], call["height"], call["num_frames"]) == (64, 64, 161)
     assert (call["num_inference_steps"], call["guidance_scale"]) == (3, 3.5)
     assert torch.equal(call["generator"].get_state(), torch.Generator().manual_seed(7).get_state())
-    assert (video.size, video.frames, video.seed) == ((768, 768), 161, 7)
-    assert "10 s were asked for; cogvideox1.5-5b-i2v answers 161 frames at 16 fps, 10.06 s" in video.notes
+    assert (video.size, video.frames, video.seed) == ((64, 64), 161, 7)
+    assert "10 s were requested; cogvideox1.5-tiny-random makes 161 frames at 16 fps, 10.06 s" in video.notes
 
 
 def test_each_video_has_a_new_generator(
@@ -368,11 +428,11 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, pictur
     from diffusers import CogVideoXImageToVideoPipeline
 
     settings = config(name, weights=weights)
-    service = CogVideoXService(settings.model, weights=weights)
+    service = CogVideoXService(settings.model_id, weights=weights)
     request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
     ours = np.stack(list(service.generate(request, num_inference_steps=2).frames))
 
-    plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **_diffusers.dtype_argument(torch.float32))
+    plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **devices.dtype_argument(torch.float32))
     plain.set_progress_bar_config(disable=True)
     image, _ = media.place(request.image, (settings.width, settings.height))
     pictures = plain(
@@ -398,7 +458,7 @@ def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], picture:
 def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
     video = video_of(wrappers[TINY[0]].generate(picture, PROMPT, duration=10, num_inference_steps=1))
     assert video.video_seconds == 6.125
-    assert "10 s were asked for; cogvideox-tiny-random answers 49 frames at 8 fps, 6.125 s" in video.notes
+    assert "10 s were requested; cogvideox-tiny-random makes 49 frames at 8 fps, 6.125 s" in video.notes
 
 
 def test_provenance(wrappers: dict[str, CogVideoXWrapper], picture: Path, weights: Path) -> None:
@@ -440,7 +500,7 @@ def test_bad_input_becomes_a_failed_result(
         (wrapper.generate(picture, PROMPT, seed=2**70), "64 bits"),
         (wrapper.generate(picture, PROMPT, steps=3), "steps = 3"),
         (wrapper.generate(picture, PROMPT, width=720), "96x64 only"),
-        (wrapper.generate(picture, PROMPT, device="cuda"), "chosen when the model is made"),
+        (wrapper.generate(picture, PROMPT, device="cuda"), "set it when the model is made"),
     ):
         GenerationResult.model_validate(answer)
         assert len(answer) == 8
@@ -487,7 +547,7 @@ def test_numbers_that_are_not_finite_are_an_error() -> None:
     broken = torch.zeros(1, 3, 20, 8, 8)
     broken[:, :, 17] = torch.nan
     with pytest.raises(GenerationError, match="frame 17"):
-        _diffusers.to_frames(broken)
+        acceleration.decoded_frames(broken)
 
 
 # ---------------------------------------------------------------------------------------------------------- weights
@@ -752,9 +812,9 @@ def test_one_video_on_two_gpus_needs_two(
     with pytest.raises(ValidationError, match="nothing to divide"):
         config(TINY[0], latency=True, guidance_scale=1)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert _diffusers.next_gpu("cuda") == _diffusers.next_gpu("cuda:0") == "cuda:1"
+    assert devices.next_gpu("cuda") == devices.next_gpu("cuda:0") == "cuda:1"
     with pytest.raises(ConfigError, match="none after 'cuda:1'"):
-        _diffusers.next_gpu("cuda:1")
+        devices.next_gpu("cuda:1")
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -786,15 +846,15 @@ def test_a_gpu_that_is_too_old_is_said_to_be(
 ) -> None:
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    monkeypatch.setattr(_diffusers, "library_version", lambda package: (9, 9))
-    assert _diffusers.pick_speed("auto", "auto", "cuda") == auto
-    assert _diffusers.pick_speed("auto", "sequential", "cuda") == "reference"
+    monkeypatch.setattr(acceleration, "library_version", lambda package: (9, 9))
+    assert acceleration.pick_speed("auto", "auto", "cuda") == auto
+    assert acceleration.pick_speed("auto", "sequential", "cuda") == "reference"
     for speed in ("exact", "fast"):
         if speed in refused:
             with pytest.raises(ConfigError, match="too old"):
-                _diffusers.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
+                acceleration.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
         else:
-            assert _diffusers.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
+            assert acceleration.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
 
 
 def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -805,7 +865,7 @@ def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) ->
 
 def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_path: Path) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="exact", attention="fa3", device="cpu")
-    assert "attention = 'fa3': it does not run here; there are: sdpa" in wrapper.generate(picture, PROMPT)["error"]
+    assert "attention = 'fa3': it does not run here; available: sdpa" in wrapper.generate(picture, PROMPT)["error"]
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="reference", attention="fa3", device="cpu")
     assert "speed 'reference' has only 'sdpa'" in wrapper.generate(picture, PROMPT)["error"]
 
@@ -829,23 +889,23 @@ def test_the_fastest_plan_that_fits(
     needs = MODELS[FULL[0]].memory_gib
 
     def pick(speed: Any) -> str:
-        return _diffusers.pick_plan("auto", _diffusers.plans(speed, "cuda"), needs, free)
+        return memory.pick_plan("auto", acceleration.plans(speed, "cuda"), needs, free)
 
-    monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: True)
+    monkeypatch.setattr(memory, "has_group_offloading", lambda: True)
     assert (pick("exact"), pick("fast"), pick("reference")) == (exact, exact, stock)
-    monkeypatch.setattr(_diffusers, "has_group_offloading", lambda: False)
+    monkeypatch.setattr(memory, "has_group_offloading", lambda: False)
     assert pick("reference") == old_stock
 
 
 def test_plans_that_are_wanted() -> None:
     needs = MODELS[FULL[0]].memory_gib
-    on_gpu, on_cpu = _diffusers.plans("reference", "cuda"), _diffusers.plans("exact", "cpu")
-    assert _diffusers.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
-    assert _diffusers.pick_plan("auto", on_cpu, needs, 0) == "resident"
-    with pytest.raises(ConfigError, match="memory = 'model': not possible here; there are: auto, resident"):
-        _diffusers.pick_plan("model", on_cpu, needs, 0)
+    on_gpu, on_cpu = acceleration.plans("reference", "cuda"), acceleration.plans("exact", "cpu")
+    assert memory.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
+    assert memory.pick_plan("auto", on_cpu, needs, 0) == "resident"
+    with pytest.raises(ConfigError, match="memory = 'model': not possible here; available: auto, resident"):
+        memory.pick_plan("model", on_cpu, needs, 0)
     with pytest.raises(ConfigError, match="memory = 'sequential'"):
-        _diffusers.pick_plan("sequential", _diffusers.plans("exact", "cuda"), needs, 140)
+        memory.pick_plan("sequential", acceleration.plans("exact", "cuda"), needs, 140)
 
 
 def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
@@ -858,14 +918,14 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return "a video"
 
-    exact, none = _diffusers.plans("exact", "cuda"), _diffusers.plans("exact", "cpu")
-    assert _diffusers.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
+    exact, none = acceleration.plans("exact", "cuda"), acceleration.plans("exact", "cpu")
+    assert memory.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
     assert tried == ["model", "group"]
     with pytest.raises(torch.OutOfMemoryError):
-        _diffusers.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
+        memory.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
     for smallest, possible in (("tiled", exact), ("resident", none)):
         with pytest.raises(torch.OutOfMemoryError):
-            _diffusers.within_memory(lambda plan: attempt(plan, "no plan"), smallest, possible)  # type: ignore[arg-type]
+            memory.within_memory(lambda plan: attempt(plan, "no plan"), smallest, possible)  # type: ignore[arg-type]
     assert tried == ["model", "group"] * 2 + ["tiled", "resident"]
 
 
@@ -875,9 +935,7 @@ def test_a_video_says_that_its_plan_was_the_second(
     torch = pytest.importorskip("torch")
     import diffusers
 
-    from vmevalkit.models import cogvideox_inference
-
-    monkeypatch.setattr(cogvideox_inference, "plans", lambda speed, device: ("resident", "model"))
+    monkeypatch.setattr(CogVideoXService, "plans", lambda self, config, device: ("resident", "model"))
     wrapper = make_wrapper(TINY[0], weights, tmp_path, memory="resident")
     with monkeypatch.context() as patch:
         works, calls = diffusers.CogVideoXImageToVideoPipeline.__call__, []
@@ -894,14 +952,14 @@ def test_a_video_says_that_its_plan_was_the_second(
     assert len(calls) == 3
     for video in (first, second):
         assert video.memory_plan == "model"
-        assert "memory plan 'resident' ran out of memory; 'model' was taken" in video.notes
+        assert "memory plan 'resident' ran out of memory; 'model' was used" in video.notes
     # The same numbers are drawn in the second attempt.
     assert calls[1]["generator"] is not calls[0]["generator"]
 
 
 def test_too_old_libraries_are_named() -> None:
     with pytest.raises(EnvironmentMissing, match=r"pydantic .* is too old: why"):
-        _diffusers.require("pydantic", (99, 0), "why")
+        devices.require("pydantic", (99, 0), "why")
 
 
 @pytest.mark.parametrize("name", ["CogVideoXDDIMScheduler", "CogVideoXDPMScheduler"])
@@ -926,24 +984,24 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
             found.append(x)
         return found
 
-    for stock, ours in zip(denoised(lambda _: None), denoised(_diffusers.count_on_host), strict=True):
+    for stock, ours in zip(denoised(lambda _: None), denoised(acceleration.index_on_host), strict=True):
         assert torch.equal(stock, ours)
 
 
 @pytest.mark.parametrize("name", TINY)
-@pytest.mark.parametrize("memory", _diffusers.PLANS)
+@pytest.mark.parametrize("memory", memory.PLANS)
 def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    if memory == "tiled" and not _diffusers.has_group_offloading():
+    if memory == "tiled" and not memory.has_group_offloading():
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):
         video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
         assert video.memory_plan == memory
         assert video.settings["dtype"] == "bfloat16"
-        assert video.settings["vae_tiling"] == (memory in _diffusers.TILED)
+        assert video.settings["vae_tiling"] == (memory in memory.TILED)
         assert video.peak_memory_bytes["cuda"] > 0
 
 
@@ -972,7 +1030,7 @@ def test_the_script_keeps_a_finished_folder(weights: Path) -> None:
     before = _weights.fingerprint(folder)
     command = [sys.executable, str(ROOT / "setup/make_checkpoint.py"), "--like", "5b", "--output", str(folder)]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "is there already" in run.stdout
+    assert "exists" in run.stdout
     assert _weights.fingerprint(folder) == before
 
 

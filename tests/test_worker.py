@@ -187,14 +187,14 @@ def test_a_death_is_a_failed_result_and_the_next_request_starts_anew(fragile: Re
 
 
 def test_videos_can_be_asked_for_ahead(still: RemoteModel, image: Path) -> None:
-    finish = [still.begin(image, "stay", output_filename=f"{i}.mp4", seed=i) for i in range(3)]
-    results = {i: finish[i]() for i in (1, 0, 2)}
+    pending = [still.start(image, "stay", output_filename=f"{i}.mp4", seed=i) for i in range(3)]
+    results = {i: pending[i].finish() for i in (1, 0, 2)}
     assert [results[i]["metadata"]["seed"] for i in range(3)] == [0, 1, 2]
 
 
 def test_a_death_costs_no_other_video_that_was_under_way(fragile: RemoteModel) -> None:
-    finish = [fragile.begin("a", prompt) for prompt in ("fine", "exit", "fine")]
-    first, second, third = (f() for f in finish)
+    pending = [fragile.start("a", prompt) for prompt in ("fine", "exit", "fine")]
+    first, second, third = (p.finish() for p in pending)
     assert first["success"]
     assert third["success"]
     assert "exit status 7" in second["error"]

@@ -34,7 +34,7 @@ from torch import Tensor
 from vmevalkit import media, store
 from vmevalkit.errors import QuestionError, VMEvalError
 from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, Variant, locate
-from vmevalkit.models.diffusers.pipeline import dtype_argument
+from vmevalkit.models.diffusers.devices import dtype_argument
 
 # Attention and feed-forward layers of every block.
 _LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]

@@ -1,7 +1,7 @@
-"""What every model is: a card that says what it can do, a service that does it, a wrapper that catches.
+"""Models: a card that describes a model, a service that runs it, and a wrapper that turns exceptions into results.
 
-A family is one file `<family>_inference.py`: it registers a `ModelCard` for each of its models, has a service class
-(loads and runs, no `try`) and a wrapper class (names the service). Heavy imports happen inside the service's methods.
+A model family is one file `<family>_inference.py`. It registers a `ModelCard` for each of its models and defines a
+service class and a wrapper class that names it. Heavy imports happen inside the methods of the service.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import resource
 import sys
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 from PIL import Image
 from pydantic import ValidationError
@@ -24,10 +25,29 @@ from pydantic import ValidationError
 from vmevalkit import __version__, media
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, QuestionError, VMEvalError, explain_validation
+from vmevalkit.files import sha256
 from vmevalkit.registry import Registry
 from vmevalkit.types import GenerationResult, Geometry, Provenance, Record, Size
 
 log = logging.getLogger(__name__)
+
+
+class Capabilities(Record):
+    """What a model can do, beside making a video of a first frame.
+
+    Attributes:
+        reads_prompt: the prompt influences the video.
+        takes_last_frame: the model can be given the last frame, too.
+        chooses_length: `duration` may change the length of the video.
+        billed: each video costs money.
+        deterministic: the same seed gives the same video.
+    """
+
+    reads_prompt: bool = True
+    takes_last_frame: bool = False
+    chooses_length: bool = False
+    billed: bool = False
+    deterministic: bool = True
 
 
 class ModelCard(Record):
@@ -39,12 +59,14 @@ class ModelCard(Record):
         service: name of the service class in the same module.
         model: what the service is told to load, for example a hub repository.
         args: settings that the service gets.
-        about: a sentence; size, frames and length are added to it by `description`.
+        about: a sentence; `description` adds size, frames and length to it.
         size, frames, fps: of the videos, where they do not depend on the question.
         packages: what must be importable for the service to run.
-        environment: folder under `setup/models/` that installs it.
+        environment: name of the model's own Python environment, installed by `setup/install_model.sh`.
+        requirements: file of exact pins for that environment; None for `setup/models/<environment>/`.
         needs: files of a question without which the model has no answer.
         baseline: answers without reasoning; runs beside every other model.
+        capabilities: what the model can do.
         download_gb: weights to download, in 10^9 bytes.
         memory_gib: peak GPU memory by memory plan, as measured or estimated (docs/measurements.md).
         seconds_a_video: measured time for one video on one H200, used for estimates.
@@ -63,8 +85,10 @@ class ModelCard(Record):
     fps: float | None = None
     packages: tuple[str, ...] = ()
     environment: str | None = None
+    requirements: Path | None = None
     needs: tuple[str, ...] = ()
     baseline: bool = False
+    capabilities: Capabilities = Capabilities()
     revision: str | None = None
     download_gb: float | None = None
     memory_gib: dict[str, float] = {}
@@ -74,10 +98,12 @@ class ModelCard(Record):
 
     @property
     def video_seconds(self) -> float | None:
+        """Length of a video, if it is known."""
         return self.frames / self.fps if self.frames and self.fps else None
 
     @property
     def description(self) -> str:
+        """A sentence for lists."""
         if self.size and self.frames and self.fps:
             size = f"{self.size[0]}x{self.size[1]}, {self.frames} frames at {self.fps:g} fps"
             return f"{self.about} {size} ({self.frames / self.fps:.4g} s)."
@@ -85,7 +111,7 @@ class ModelCard(Record):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The catalog's dict for this model."""
+        """The entry of this model in `AVAILABLE_MODELS`."""
         module, wrapper = self.wrapper.split(":")
         return {
             "wrapper_module": module,
@@ -102,13 +128,21 @@ MODELS: Registry[ModelCard] = Registry("model", "vmevalkit.models", suffix="_inf
 
 
 def register_model(card: ModelCard) -> ModelCard:
-    """Put a model into the catalog."""
+    """Add a model to the catalog."""
     return MODELS.add(card.name, card)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One video to be made. The image is RGB, upright and checked; `duration` None means the model's own length."""
+    """One video to be made.
+
+    Attributes:
+        image: the first frame, RGB, upright and checked.
+        image_path: its file.
+        prompt: what shall happen.
+        seed: of everything random.
+        duration: seconds; None for the model's own length.
+    """
 
     image: Image.Image
     image_path: Path
@@ -119,7 +153,10 @@ class Request:
 
 @dataclass
 class Video:
-    """What a service returns. `frames` may be a generator; what it notes while being read ends up in the result."""
+    """What a service returns.
+
+    `frames` may be a generator. It is consumed while the video is written, so it may still add notes and timings.
+    """
 
     frames: Iterable[media.Frame]
     fps: float
@@ -133,33 +170,51 @@ class Video:
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A video that is yet to be written, and what it answers."""
+class Service(ABC):
+    """Loads a model and runs it. Services raise; the wrapper turns exceptions into failed results."""
 
-    request: Request
-    video: Video
+    @abstractmethod
+    def generate(self, request: Request, **options: Any) -> Video:
+        """Make one video."""
+
+    def announce(self, prompts: Sequence[str]) -> None:  # noqa: B027 - most models need nothing
+        """Be told which prompts will be asked for, so that what they have in common can be done once."""
+
+    def obstacle(self) -> VMEvalError | None:
+        """Return why the model cannot run on this machine, such as missing weights, without loading it."""
+        return None
+
+    @classmethod
+    def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str] | None:
+        """Return whether a model's weights are on this machine, and where or how to get them; None if it has none."""
+        return None
 
 
-class Service(Protocol):
-    """Loads a model and runs it. Errors propagate."""
+class Pending:
+    """A video that is made or being made, but not written yet.
 
-    def generate(self, request: Request, **options: Any) -> Video: ...
+    Args:
+        finish: writes the video and returns the eight fields of `GenerationResult`.
+    """
 
-    # Optional: `obstacle() -> VMEvalError | None` says without loading anything why it could not run, e.g. no weights.
-    # Optional: `announce(prompts) -> None` says what will be asked for.
+    def __init__(self, finish: Callable[[], dict[str, Any]]) -> None:
+        self._finish = finish
+
+    def finish(self) -> dict[str, Any]:
+        """Write the video and return the result. May be called in another thread, while the next video is made."""
+        return self._finish()
 
 
 class ModelWrapper:
-    """The one place where exceptions become a failed result.
+    """The boundary at which exceptions become failed results.
 
-    A family's wrapper names its service class; nothing else. The service is built (and its settings are checked) with
+    A family's wrapper only names its service class. The service is created, and its settings are checked, together with
     the wrapper; weights are loaded by the first `generate`.
 
     Args:
         model: what the service is told to load.
         output_dir: videos are written below it.
-        name: the catalog's name; `model` where there is none.
+        name: the name in the catalog; `model` if it has none.
         args: settings of the service.
 
     Raises:
@@ -181,15 +236,12 @@ class ModelWrapper:
             raise ConfigError(f"{self.name}: {explain_validation(error)}") from None
 
     def obstacle(self) -> VMEvalError | None:
-        """Why the model could not run now (missing weights, say), found without loading it."""
-        ask = getattr(self.service, "obstacle", None)
-        return ask() if ask is not None else None
+        """Return why the model cannot run on this machine, such as missing weights, without loading it."""
+        return self.service.obstacle()
 
     def announce(self, prompts: Sequence[str]) -> None:
-        """Say which prompts videos will be asked for, so that what they have in common is done once."""
-        tell = getattr(self.service, "announce", None)
-        if tell is not None:
-            tell(prompts)
+        """Say which prompts will be asked for, so that what they have in common can be done once."""
+        self.service.announce(prompts)
 
     def generate(
         self,
@@ -199,97 +251,76 @@ class ModelWrapper:
         output_filename: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Make one video. Never raises, except for KeyboardInterrupt and its like.
+        """Make one video. Never raises, except for KeyboardInterrupt and the like.
 
         Args:
             image_path: the first frame.
             text_prompt: what shall happen.
             duration: seconds; None for the model's own length.
             output_filename: path of the mp4 below `output_dir`.
-            options: `seed`, and what the service takes.
+            options: `seed`, and settings that may change from video to video.
 
         Returns:
             The eight fields of `GenerationResult`.
         """
-        return self.begin(image_path, text_prompt, duration, output_filename, **options)()
+        return self._start(image_path, text_prompt, duration, output_filename, options).finish()
 
-    def begin(
+    def start(
         self,
         image_path: str | Path,
         text_prompt: str,
         duration: float | None = None,
         output_filename: str | None = None,
         **options: Any,
-    ) -> Callable[[], dict[str, Any]]:
-        """Make one video, but leave the writing for later. Arguments as for `generate`; never raises either.
+    ) -> Pending:
+        """Make one video, but leave writing it to the returned object. Takes the arguments of `generate`.
 
-        Returns:
-            What writes the video and answers as `generate` does. It may be called in another thread, while this one
-            makes the next video.
+        A subclass that defines `generate` is asked for everything at once.
         """
-        started = time.monotonic()
+        if type(self).generate is not ModelWrapper.generate:
+            result = self.generate(image_path, text_prompt, duration, output_filename, **options)
+            return Pending(lambda: result)
+        return self._start(image_path, text_prompt, duration, output_filename, options)
+
+    def _start(
+        self, image_path: str | Path, prompt: str, duration: float | None, filename: str | None, options: dict[str, Any]
+    ) -> Pending:
         seed = options.pop("seed", None)
         seed = DEFAULT_SEED if seed is None else seed
-        identity = hashlib.sha256(repr((self.name, str(image_path), text_prompt, duration, seed, options)).encode())
+        identity = hashlib.sha256(repr((self.name, str(image_path), prompt, duration, seed, options)).encode())
         generation_id = identity.hexdigest()[:16]
-        path = self.output_dir / (output_filename or f"{generation_id}.mp4")
+        path = self.output_dir / (filename or f"{generation_id}.mp4")
+        attempt = _Attempt(self, Path(image_path), path, generation_id)
+        attempt.make(prompt, duration, seed, options)
+        if attempt.video is not None and not isinstance(attempt.video.frames, list):
+            # Frames that are yet to be made are part of making the video.
+            result = attempt.finish()
+            return Pending(lambda: result)
+        return Pending(attempt.finish)
 
-        def caught(work: Callable[[], dict[str, Any] | _Made]) -> dict[str, Any] | _Made:
-            try:
-                return work()
-            except Exception as error:  # noqa: BLE001 - the one boundary, see the class's docstring
-                return self._failure(error, generation_id, time.monotonic() - started)
+    def request(self, image_path: Path, prompt: Any, duration: Any, seed: Any) -> Request:
+        """Check the arguments of `generate`.
 
-        def finish() -> dict[str, Any]:
-            return made if isinstance(made, dict) else cast(dict[str, Any], caught(write))
-
-        def write() -> dict[str, Any]:
-            metadata = self._write(cast(_Made, made), path)
-            result = GenerationResult(
-                success=True,
-                video_path=str(path),
-                error=None,
-                duration_seconds=round(time.monotonic() - started, 3),
-                generation_id=generation_id,
-                model=self.name,
-                status="completed",
-                metadata=metadata.model_dump(mode="json"),
-            )
-            return result.model_dump(mode="json")
-
-        made = caught(lambda: self._make(Path(image_path), text_prompt, duration, seed, options))
-        if isinstance(made, dict) or isinstance(made.video.frames, list):
-            return finish
-        # Frames that are still to be made are part of making the video.
-        result = finish()
-        return lambda: result
-
-    def _make(self, image_path: Path, prompt: str, duration: float | None, seed: Any, options: dict[str, Any]) -> _Made:
+        Raises:
+            QuestionError: the prompt is empty or the image cannot be read.
+            ConfigError: seed or duration have the wrong type.
+        """
         if not isinstance(prompt, str) or not prompt.strip():
             raise QuestionError("the prompt is empty")
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise ConfigError(f"seed = {seed!r}: must be a whole number")
         if duration is not None and not (isinstance(duration, (int, float)) and duration > 0):
             raise ConfigError(f"duration = {duration!r}: must be a positive number of seconds")
-        image = media.load_image(image_path)
-        request = Request(image=image, image_path=image_path, prompt=prompt, seed=seed, duration=duration)
-        return _Made(request, self.service.generate(request, **options))
+        return Request(media.load_image(image_path), image_path, prompt, seed, duration)
 
-    def _write(self, made: _Made, path: Path) -> Provenance:
-        request, video = made.request, made.video
-        before = sum(video.seconds.values())
-        started = time.monotonic()
-        media.write_video(path, video.frames, video.fps)
-        # A video's frames may be made while they are written; what the service noted meanwhile is not writing.
-        during = sum(video.seconds.values()) - before
-        video.seconds["write"] = round(time.monotonic() - started - during, 3)
-        info = media.probe(path)
+    def provenance(self, request: Request, video: Video, info: media.VideoInfo) -> Provenance:
+        """Return everything that produced a video."""
         return Provenance(
             model=self.model,
             kit_version=__version__,
             seed=request.seed,
             prompt_sha256=hashlib.sha256(request.prompt.encode()).hexdigest(),
-            image_sha256=hashlib.sha256(request.image_path.read_bytes()).hexdigest(),
+            image_sha256=sha256(request.image_path),
             frames=info.frames,
             fps=video.fps,
             video_seconds=info.frames / video.fps,
@@ -305,40 +336,78 @@ class ModelWrapper:
             peak_memory_bytes={**video.peak_memory_bytes, "host": peak_host_memory()},
         )
 
-    def _failure(self, error: Exception, generation_id: str, seconds: float) -> dict[str, Any]:
+
+class _Attempt:
+    """One call of `generate`: makes the video, then writes it. Exceptions of either become a failed result."""
+
+    def __init__(self, wrapper: ModelWrapper, image_path: Path, path: Path, generation_id: str) -> None:
+        self._wrapper, self._image_path, self._path, self._id = wrapper, image_path, path, generation_id
+        self._started = time.monotonic()
+        self._request: Request | None = None
+        self._failure: dict[str, Any] | None = None
+        self.video: Video | None = None
+
+    def make(self, prompt: str, duration: float | None, seed: Any, options: dict[str, Any]) -> None:
+        """Check the request and let the service make the video."""
+        try:
+            self._request = self._wrapper.request(self._image_path, prompt, duration, seed)
+            self.video = self._wrapper.service.generate(self._request, **options)
+        except Exception as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
+            self._failure = self._failed(error)
+
+    def finish(self) -> dict[str, Any]:
+        """Write the video and return the result."""
+        if self._failure is not None:
+            return self._failure
+        try:
+            return self._write()
+        except Exception as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
+            return self._failed(error)
+
+    def _write(self) -> dict[str, Any]:
+        request, video = cast(Request, self._request), cast(Video, self.video)
+        before = sum(video.seconds.values())
+        started = time.monotonic()
+        media.write_video(self._path, video.frames, video.fps)
+        # The frames may be made while they are written; the time that the service noted meanwhile is not writing.
+        making = sum(video.seconds.values()) - before
+        video.seconds["write"] = round(time.monotonic() - started - making, 3)
+        provenance = self._wrapper.provenance(request, video, media.probe(self._path))
+        result = GenerationResult(
+            success=True,
+            video_path=str(self._path),
+            error=None,
+            duration_seconds=round(time.monotonic() - self._started, 3),
+            generation_id=self._id,
+            model=self._wrapper.name,
+            status="completed",
+            metadata=provenance.model_dump(mode="json"),
+        )
+        return result.model_dump(mode="json")
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        trace = None
         if isinstance(error, VMEvalError):
-            message, trace = str(error), None
+            message = str(error)
         elif isinstance(error, ValidationError):
-            message, trace = explain_validation(error), None
+            message = explain_validation(error)
         else:
             message, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
                 message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)
-        result = GenerationResult(
-            success=False,
-            video_path=None,
-            error=message,
-            duration_seconds=round(seconds, 3),
-            generation_id=generation_id,
-            model=self.name,
-            status="failed",
+        result = GenerationResult.failure(
+            message,
+            model=self._wrapper.name,
+            generation_id=self._id,
+            duration_seconds=time.monotonic() - self._started,
             metadata={"traceback": trace} if trace else {},
         )
         return result.model_dump(mode="json")
 
 
-def begin(model: Any, *arguments: Any, **options: Any) -> Callable[[], dict[str, Any]]:
-    """`model.begin`, or all of `model.generate` at once where a model has only that, or its own."""
-    own = isinstance(model, ModelWrapper) and type(model).generate is not ModelWrapper.generate
-    if hasattr(model, "begin") and not own:
-        return cast(Callable[[], dict[str, Any]], model.begin(*arguments, **options))
-    result: dict[str, Any] = model.generate(*arguments, **options)
-    return lambda: result
-
-
 def library_versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of packages, with Python's own and those that every video goes through."""
+    """Return the installed versions of packages, of Python, and of what reads and writes every video."""
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("numpy", "pillow", "av", *packages):
         try:
@@ -349,6 +418,6 @@ def library_versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def peak_host_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
+    """Return the largest resident size of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""The catalog of models, as plain dicts: a view of what the files in `vmevalkit/models/` declare.
+"""The catalog of models as plain dicts, made from the cards in `vmevalkit/models/`.
 
 An entry has `wrapper_module, wrapper_class, service_class, model, args, description, family`. Reading it loads no
 model and none of the heavy libraries.
@@ -17,4 +17,4 @@ MODEL_FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
     for family in sorted({entry["family"] for entry in AVAILABLE_MODELS.values()})
 }
 
-COGVIDEOX_MODELS: dict[str, dict[str, Any]] = MODEL_FAMILIES["cogvideox"]
+COGVIDEOX_MODELS: dict[str, dict[str, Any]] = MODEL_FAMILIES["CogVideoX"]

@@ -12,7 +12,6 @@ from typing import Any
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import EnvironmentMissing, StorageError, UsageError, VMEvalError
-from vmevalkit.models import base
 from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
 from vmevalkit.models.function import FunctionWrapper, load_function
 from vmevalkit.progress import track
@@ -307,8 +306,8 @@ def begin(model: Any, item: tuple[Job, dict[str, Any]]) -> Callable[[], tuple[Jo
     except VMEvalError as error:
         failed = _failed(sample, str(error))
         return lambda: _keep(job, failed, requested)
-    finish = base.begin(model, job.question.first_frame, prompt, job.duration, str(path), seed=sample.seed)
-    return lambda: _keep(job, GenerationResult.model_validate(finish()), requested)
+    pending = model.start(job.question.first_frame, prompt, job.duration, str(path), seed=sample.seed)
+    return lambda: _keep(job, GenerationResult.model_validate(pending.finish()), requested)
 
 
 def _lost(item: tuple[Job, dict[str, Any]]) -> tuple[Job, GenerationResult]:

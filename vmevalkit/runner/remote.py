@@ -13,13 +13,13 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 from vmevalkit.errors import ConfigError, EnvironmentMissing
-from vmevalkit.models.base import MODELS
+from vmevalkit.models.base import MODELS, Pending
 from vmevalkit.runner.environment import install_command
 from vmevalkit.types import GenerationResult
 
@@ -84,22 +84,22 @@ class RemoteModel:
         Returns:
             The eight fields of `GenerationResult`.
         """
-        finish = self.begin(image_path, text_prompt, duration, output_filename, **options)
+        pending = self.start(image_path, text_prompt, duration, output_filename, **options)
         try:
-            return finish()
+            return pending.finish()
         except BaseException:  # ctrl-C: the process is in the middle of something and must not stay behind
             self.abandon()
             raise
 
-    def begin(
+    def start(
         self,
         image_path: str | Path,
         text_prompt: str,
         duration: float | None = None,
         output_filename: str | None = None,
         **options: Any,
-    ) -> Callable[[], dict[str, Any]]:
-        """Ask for one video, as `ModelWrapper.begin` does; what is returned waits for it, maybe in another thread.
+    ) -> Pending:
+        """Ask for one video, as `ModelWrapper.start` does; `finish` waits for it, maybe in another thread.
 
         A process that dies while it was asked for several videos may have died of any: each is asked for once more.
         """
@@ -122,7 +122,7 @@ class RemoteModel:
             self._under_way.remove(body)
             return result
 
-        return finish
+        return Pending(finish)
 
     def _ask(self, body: dict[str, Any]) -> _Asked:
         """Ask for a video, of a new process where there is none."""

@@ -112,14 +112,12 @@ class Worker:
         return self._wrapper
 
     def _generate(self, body: Any) -> Callable[[], dict[str, Any]]:
-        from vmevalkit.models.base import begin
-
         request = GenerateRequest.model_validate(body)
-        finish = begin(
-            self._model(), request.image_path, request.text_prompt, request.duration, request.output_filename,
+        pending = self._model().start(
+            request.image_path, request.text_prompt, request.duration, request.output_filename,
             **request.options,
         )  # fmt: skip
-        return lambda: {"result": finish()}
+        return lambda: {"result": pending.finish()}
 
 
 def _caught(work: Callable[[], Any]) -> Any:

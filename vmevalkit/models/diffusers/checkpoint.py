@@ -188,6 +188,11 @@ def component_config(checkpoint: Checkpoint, component: str) -> dict[str, Any]:
     return _json(checkpoint.folder / component / "config.json")
 
 
+def components_with_weights(folder: Path) -> tuple[str, ...]:
+    """Return the names of a checkpoint's components that have weights, sorted."""
+    return tuple(sorted(name for name, kind in _components(_json(folder / INDEX)).items() if _has_weights(kind)))
+
+
 def _components(index: dict[str, Any]) -> dict[str, str]:
     """Return the class of each component that a pipeline's index names. Optional ones may be null."""
     found = {}

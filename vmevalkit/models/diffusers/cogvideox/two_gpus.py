@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vmevalkit.models.diffusers.pipeline import on_device
+from vmevalkit.models.diffusers.devices import on_device
 
 
 class Halves:
