@@ -88,7 +88,7 @@ def main() -> int:
         "<!-- Made by `make audit`; do not edit. -->\n",
         f"{len(TASKS)} families, 5 difficulties, questions of each: {SEEDS}. A cell says how many videos passed.",
         "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. What each",
-        "video is says `videos` in `vmevalkit/contract.py`; illegal and nearly right ways are each task's `cheats`.\n",
+        "video is says `vmevalkit/contract/`; illegal and nearly right ways are each task's `cheats`.\n",
         f"- of {len(must_fail)} videos that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
         f"- of {len(must_pass)} videos that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
         f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy video and a",

@@ -99,7 +99,7 @@ def test_dry_run_says_what_would_happen_and_touches_nothing(
         (["score", "--scorer", "ruler"], "did you mean rule"),
         (["list", "model"], "did you mean models"),
         (["check", "thing", "maze"], "one of task, model, scorer"),
-        (["generate", "--model", "cogvideox-5b-i2v", "--set", "width=640"], "width = 640"),
+        (["generate", "--model", "cogvideox-5b-i2v", "--set", "width=640"], "resolution = (640, 480)"),
         (["generate", "--model", "still", "--set", "width"], "name=value"),
         (["make", "--no-such-flag"], "no-such-flag"),
         (["generate"], "--model"),

@@ -9,7 +9,7 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks.base import TASKS
+from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import MODES
 
@@ -114,9 +114,7 @@ def test_prompts_fit_and_vary(name: str) -> None:
         puzzles = [contract.puzzle_of(task, difficulty, seed) for seed in SEEDS]
         for mode in MODES:
             prompts = [
-                task.prompt(p, mode, contract.stream("prompt", name, i, j))
-                for i, p in enumerate(puzzles)
-                for j in range(12)
+                task.prompt(p, mode, stream("prompt", name, i, j)) for i, p in enumerate(puzzles) for j in range(12)
             ]
             assert len(set(prompts)) >= 3, f"{name} {mode}: one phrasing only"
             for prompt in prompts:
@@ -134,8 +132,8 @@ def test_other_canvases_are_judged_too(name: str) -> None:
         puzzle = contract.puzzle_of(task, difficulty, 0)
         states = task.solution(puzzle)
         videos = {
-            True: contract.as_frames(task.render(puzzle, states, size)),
-            False: contract.as_frames(task.render(puzzle, [states[0], states[0]], size)),
+            True: as_frames(task.render(puzzle, states, size)),
+            False: as_frames(task.render(puzzle, [states[0], states[0]], size)),
         }
         for passes, frames in videos.items():
             verdict = task.verify(puzzle, contract.views(frames), "solve", size)

@@ -387,5 +387,5 @@ def _die(item: int) -> None:
 
 
 def test_a_worker_killed_while_making_or_scoring_is_said_in_one_line() -> None:
-    with pytest.raises(WorkerKilled, match="take fewer --workers"):
+    with pytest.raises(WorkerKilled, match="use fewer --workers"):
         list(map_local(_die, range(4), workers=2))

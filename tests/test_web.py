@@ -24,11 +24,11 @@ from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
 from vmevalkit.reporting.tables import Summary
+from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
 from vmevalkit.web.index import Index, SampleFilter
-from vmevalkit.web.ratings import Rating, Ratings, next_for
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vmevalkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vmevalkit.catalog import list_names as list
-    from vmevalkit.contract import check
     from vmevalkit.errors import VMEvalError
     from vmevalkit.models.base import ModelWrapper, register_model
     from vmevalkit.reporting import report
+    from vmevalkit.runner.check import check
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.make import make
@@ -44,7 +44,7 @@ _HOMES = {
     "VMEvalError": "errors:VMEvalError",
     "ModelWrapper": "models.base:ModelWrapper",
     "Task": "tasks.base:Task",
-    "check": "contract:check",
+    "check": "runner.check:check",
     "doctor": "runner.doctor:examine",
     "generate": "runner.inference:generate",
     "list": "catalog:list_names",

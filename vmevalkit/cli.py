@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vmevalkit import __version__, defaults
+from vmevalkit import defaults
+from vmevalkit._version import __version__
 from vmevalkit.errors import UsageError, VMEvalError
 
 app = typer.Typer(
@@ -240,14 +241,13 @@ def check(
     kind: Annotated[str, typer.Argument(help="task, model or scorer")],
     name: Annotated[str, typer.Argument(help="Its name, or a Python file that defines a task.")],
     seeds: Annotated[int, typer.Option(min=1, help="Puzzles a difficulty and mode, for a task.")] = 2,
-    pictures: Annotated[Path, typer.Option(help="Folder for frames of videos that break it.")] = defaults.CHECKS,
+    images: Annotated[Path, typer.Option(help="Folder for frames of videos that break it.")] = defaults.CHECKS,
+    workers: Workers = None,
 ) -> None:
     """Run the contract on one thing, for the person adding it."""
-    from vmevalkit.contract import check as run
+    from vmevalkit.runner.check import check as run
 
-    problems = run(
-        kind, name, seeds=seeds, pictures=pictures, progress=lambda line: print(line, file=sys.stderr, flush=True)
-    )
+    problems = run(kind, name, seeds=seeds, images=images, workers=workers or _cores())
     if problems:
         for line in problems:
             typer.echo(line)

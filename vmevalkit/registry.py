@@ -1,8 +1,9 @@
-"""Registries: register by decorator, look up with "did you mean", discover a folder.
+"""Registries: names and what they stand for, filled by the modules of a package.
 
-Being in the folder is being registered: every public module of a package is imported once, and each module registers
-what it defines. Nobody keeps a second list. What people add lives elsewhere: in a package that names its module as an
-entry point of the group `vmevalkit.tasks`, or in a file that the variable VMEVALKIT_TASKS names.
+Being in the folder is being registered: every public module of a package is imported once, and each registers what it
+defines. There is no second list. Other people's tasks, models and scorers come from installed packages, as entry points
+of the groups `vmevalkit.tasks`, `vmevalkit.models` and `vmevalkit.scorers`, or from files that the variables
+`VMEVALKIT_TASKS`, `VMEVALKIT_MODELS` and `VMEVALKIT_SCORERS` name.
 """
 
 from __future__ import annotations
@@ -10,43 +11,48 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import pkgutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from vmevalkit.errors import UnknownName, UsageError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names and what they stand for. Filled on first use from the modules of `package`.
+    """Names and what they stand for. It is filled when it is first used.
 
     Args:
         kind: what is registered, in the singular; used in messages.
-        package: dotted name of the package whose modules register themselves.
-        suffix: only modules whose name ends so are imported.
+        package: dotted name of the package whose modules register themselves, and of the group of entry points.
+        suffix: only modules whose names end with this are imported.
     """
 
     def __init__(self, kind: str, package: str, suffix: str = "") -> None:
         self.kind = kind
+        self.variable = f"VMEVALKIT_{kind.upper()}S"
         self._package = package
         self._suffix = suffix
         self._items: dict[str, T] = {}
-        self._discovered = False
+        self._lock = threading.RLock()
+        self._started = self._finished = False
 
     def add(self, name: str, item: T) -> T:
-        """Register `item`; a second item of the same name is a bug."""
+        """Register an item. Registering a second item with the same name is a bug."""
         if name in self._items:
-            raise ValueError(f"two {self.kind}s are called '{name}'")
+            raise ValueError(f"two {self.kind}s are named '{name}'")
         self._items[name] = item
         return item
 
     def remove(self, name: str) -> None:
-        """Take an item off the shelf: for a person who tries one out, and for tests."""
+        """Remove an item, after trying it out or in a test."""
         del self._items[name]
 
     def __getitem__(self, name: str) -> T:
@@ -68,23 +74,46 @@ class Registry(Generic[T]):
         return len(self._items)
 
     def _discover(self) -> None:
-        if self._discovered:
+        if self._finished:
             return
-        self._discovered = True
+        # Other threads wait here until the registry is complete. The thread that fills it may use it meanwhile.
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+            try:
+                self._import_modules()
+                self._import_plugins()
+                self._import_files()
+            except BaseException:
+                self._started = False
+                raise
+            self._finished = True
+
+    def _import_modules(self) -> None:
         package = importlib.import_module(self._package)
         for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
             if not module.name.startswith("_") and module.name != "base" and module.name.endswith(self._suffix):
                 importlib.import_module(f"{self._package}.{module.name}")
+
+    def _import_plugins(self) -> None:
         for entry in importlib.metadata.entry_points(group=self._package):
-            entry.load()
-        variable = f"VMEVALKIT_{self.kind.upper()}S"
-        for file in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+            try:
+                entry.load()
+            except Exception as error:  # noqa: BLE001 - one broken package must not break every command
+                package = entry.dist.name if entry.dist is not None else entry.value
+                log.warning("the plug-in %s cannot be imported: %s: %s", package, type(error).__name__, error)
+
+    def _import_files(self) -> None:
+        for file in filter(None, os.environ.get(self.variable, "").split(os.pathsep)):
             if not Path(file).is_file():
-                raise UsageError(f"{variable} names {file}, which is not a file", f"mend or unset {variable}")
+                raise UsageError(
+                    f"{self.variable} names {file}, which is not a file", f"correct or unset {self.variable}"
+                )
             self.add_file(file)
 
     def add_file(self, path: Path | str) -> list[str]:
-        """Import a Python file that lies anywhere; the names that it registers."""
+        """Import a Python file, and return the names that it registers."""
         self._discover()
         path = Path(path).resolve()
         before = set(self._items)
@@ -93,7 +122,7 @@ class Registry(Generic[T]):
         if spec is None or spec.loader is None:
             raise UsageError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
-        # Known by name before it runs, as for any import: its classes look themselves up there.
+        # As for any import, the module is known by name before it runs, because its classes look themselves up there.
         sys.modules[name] = module
         spec.loader.exec_module(module)
         return sorted(set(self._items) - before)

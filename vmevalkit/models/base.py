@@ -22,7 +22,8 @@ from typing import Any, ClassVar, cast
 from PIL import Image
 from pydantic import ValidationError
 
-from vmevalkit import __version__, media
+from vmevalkit import media
+from vmevalkit._version import __version__
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, QuestionError, VMEvalError, explain_validation
 from vmevalkit.files import sha256

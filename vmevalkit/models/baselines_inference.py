@@ -1,7 +1,7 @@
-"""Baselines: models that cannot reason. They go through everything that a real model goes through.
+"""Baselines: models that cannot reason. They run through the same pipeline as real models.
 
-`replay` answers with the ground truth and must pass; `still`, `noise`, `crossfade` and `jumpcut` must fail. A kit that
-gives one of the four a point, or takes one from `replay`, measures something else than reasoning.
+`replay` shows the ground truth and must pass; `still`, `noise`, `crossfade` and `jumpcut` must fail. If a scorer passes
+one of those four or fails `replay`, it does not measure reasoning.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 
 from vmevalkit import media
 from vmevalkit.errors import QuestionError
-from vmevalkit.models.base import ModelCard, ModelWrapper, Request, Video, register_model
-from vmevalkit.types import Record
+from vmevalkit.models.base import Capabilities, ModelCard, ModelWrapper, Request, Service, Video, register_model
+from vmevalkit.types import Question, Record
 
 FRAMES = 49
 FPS = 8.0
 
 
 class BaselineConfig(Record):
-    """Baselines have no settings; this refuses any."""
+    """The settings of baselines: none."""
 
 
-class BaselineService:
-    """Makes a video out of the question's own files, at the question's own size.
+class BaselineService(Service):
+    """Makes a video from the question's own files, at the question's size.
 
     Args:
         model: name of the baseline.
@@ -33,18 +33,22 @@ class BaselineService:
 
     def __init__(self, model: str, **args: Any) -> None:
         BaselineConfig(**args)
-        self._answer = _ANSWERS[model]
+        self._render = _BASELINES[model]
 
     def generate(self, request: Request, **options: Any) -> Video:
-        """Raises QuestionError where the question lacks the answer that the baseline needs."""
+        """Make one video.
+
+        Raises:
+            QuestionError: the question lacks a file that the baseline needs.
+        """
         BaselineConfig(**options)
         frame, geometry = media.place(request.image, media.even(request.image.size))
         count = FRAMES if request.duration is None else max(2, round(request.duration * FPS))
-        return Video(frames=self._answer(request, np.asarray(frame), count), fps=FPS, geometry=geometry)
+        return Video(frames=self._render(request, np.asarray(frame), count), fps=FPS, geometry=geometry)
 
 
 def _replay(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
-    path = request.image_path.with_name("ground_truth.mp4")
+    path = _question(request).ground_truth
     if not path.is_file():
         raise QuestionError(f"{path} is missing: replay shows the ground truth, and this question has none")
     frames = media.read_frames(path)
@@ -58,8 +62,8 @@ def _still(request: Request, first: media.Frame, count: int) -> Iterator[media.F
 
 
 def _noise(request: Request, first: media.Frame, count: int) -> Iterator[media.Frame]:
-    # Squares of 8 pixels, another picture every 7th frame: as random to a scorer as single pixels in each, in a
-    # fraction of the bytes and of the time that coding and decoding them takes.
+    # Squares of 8 pixels that change in every 7th frame: as random to a scorer as single pixels in every frame, at a
+    # fraction of the size and of the time for encoding and decoding.
     rng = np.random.default_rng(request.seed)
     rows, columns = -(-first.shape[0] // 8), -(-first.shape[1] // 8)
     for index in range(count):
@@ -79,14 +83,19 @@ def _jumpcut(request: Request, first: media.Frame, count: int) -> Iterator[media
     return (first if i < count // 2 else last for i in range(count))
 
 
+def _question(request: Request) -> Question:
+    """Return the question whose first frame is asked about."""
+    folder = request.image_path.parent
+    return Question(task="question", id="question", folder=folder)
+
+
 def _final(request: Request, first: media.Frame) -> media.Frame:
-    path = request.image_path.with_name("final_frame.png")
-    image = media.load_image(path)
+    image = media.load_image(_question(request).final_frame)
     size = (first.shape[1], first.shape[0])
     return np.asarray(media.place(image, size)[0])
 
 
-_ANSWERS: dict[str, Callable[[Request, media.Frame, int], Iterator[media.Frame]]] = {
+_BASELINES: dict[str, Callable[[Request, media.Frame, int], Iterator[media.Frame]]] = {
     "replay": _replay,
     "still": _still,
     "noise": _noise,
@@ -102,7 +111,7 @@ class BaselineWrapper(ModelWrapper):
 
 
 for _name, _about, _needs in (
-    ("replay", "Shows the ground truth: the ceiling, always right.", ("ground_truth.mp4",)),
+    ("replay", "Shows the ground truth: the ceiling, which always passes.", ("ground_truth.mp4",)),
     ("still", "Shows the first frame and nothing else.", ()),
     ("noise", "Shows random colors.", ()),
     ("crossfade", "Fades from the first frame to the answer.", ("final_frame.png",)),
@@ -118,9 +127,10 @@ for _name, _about, _needs in (
             about=_about,
             needs=_needs,
             baseline=True,
+            capabilities=Capabilities(reads_prompt=False, chooses_length=True),
             frames=FRAMES,
             fps=FPS,
             seconds_a_video=0.3,
-            when="in every run: it shows what a score is worth",
+            when="in every run: baselines show what a score is worth",
         )
     )

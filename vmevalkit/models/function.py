@@ -1,4 +1,4 @@
-"""A user's own model: a function `(image, prompt, seed) -> frames or path`. No class, no registration."""
+"""A user's own model: a function `(image, prompt, seed) -> frames or path`, without a class or registration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from PIL import Image
 
 from vmevalkit import media
 from vmevalkit.errors import ConfigError, GenerationError, UsageError
-from vmevalkit.models.base import ModelWrapper, Request, Video
+from vmevalkit.files import sha256
+from vmevalkit.models.base import ModelWrapper, Request, Service, Video
 from vmevalkit.types import Geometry
 
 FPS = 8.0
@@ -22,10 +23,10 @@ VideoFunction = Callable[..., Any]
 
 
 def load_function(target: str) -> VideoFunction:
-    """The function behind `path/to/file.py:name`.
+    """Import the function that `path/to/file.py:name` names.
 
     Raises:
-        UsageError: no such file or function.
+        UsageError: there is no such file or function.
     """
     file, _, name = target.rpartition(":")
     path = Path(file)
@@ -43,29 +44,40 @@ def load_function(target: str) -> VideoFunction:
     return function  # type: ignore[no-any-return]
 
 
-class FunctionService:
-    """Calls a function and understands what it returns.
+class FunctionService(Service):
+    """Calls a function and interprets what it returns.
 
-    The function gets an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence or array of images,
-    uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. Without fps, 8 is meant.
+    The function is given an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence or array of images,
+    uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. The default of fps is 8.
+
+    Args:
+        model: the name under which the videos are stored.
+        function: the function, or `path/to/file.py:name`.
     """
 
     def __init__(self, model: str, *, function: str | VideoFunction, **args: Any) -> None:
         if args:
             raise ConfigError(f"{model} is a function and has no settings, but got {', '.join(sorted(args))}")
         self._function = load_function(function) if isinstance(function, str) else function
+        self._source = source_of(self._function)
 
     def generate(self, request: Request, **options: Any) -> Video:
+        """Call the function.
+
+        Raises:
+            ConfigError: a duration or an option is given.
+            GenerationError: the function returned something else.
+        """
         if options or request.duration is not None:
             raise ConfigError("a function takes image, prompt and seed; set anything else inside it")
-        answer = self._function(request.image, request.prompt, request.seed)
+        output = self._function(request.image, request.prompt, request.seed)
         fps = FPS
-        if isinstance(answer, (str, Path)):
-            fps = media.probe(answer).fps
-            answer = media.read_frames(answer)
-        elif isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], (int, float)):
-            answer, fps = answer[0], float(answer[1])
-        frames = [_pixels(frame) for frame in _sequence(answer)]
+        if isinstance(output, (str, Path)):
+            fps = media.probe(output).fps
+            output = media.read_frames(output)
+        elif isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], (int, float)):
+            output, fps = output[0], float(output[1])
+        frames = [_pixels(frame) for frame in _sequence(output)]
         if not frames:
             raise GenerationError("the function returned no frames")
         shown = Image.fromarray(frames[0])
@@ -73,15 +85,24 @@ class FunctionService:
             geometry = Geometry.place(request.image.size, shown.size)
         else:
             geometry = media.register(shown, request.image)
-        return Video(frames=frames, fps=fps, geometry=geometry)
+        return Video(frames=frames, fps=fps, geometry=geometry, weights=self._source)
 
 
-def _sequence(answer: Any) -> Iterable[Any]:
-    if isinstance(answer, np.ndarray) and answer.ndim != 4:
-        raise GenerationError(f"the function returned an array of shape {answer.shape}, not (frames, height, width, 3)")
-    if not isinstance(answer, Iterable):
-        raise GenerationError(f"the function returned {type(answer).__name__}, neither frames nor a path")
-    return answer
+def source_of(function: VideoFunction) -> dict[str, Any]:
+    """Return the file in which a function is defined, and its digest; empty for a function without a file."""
+    code = getattr(function, "__code__", None)
+    file = Path(code.co_filename) if code is not None else None
+    if file is None or not file.is_file():
+        return {}
+    return {"function": f"{file.name}:{function.__name__}", "source_sha256": sha256(file)}
+
+
+def _sequence(output: Any) -> Iterable[Any]:
+    if isinstance(output, np.ndarray) and output.ndim != 4:
+        raise GenerationError(f"the function returned an array of shape {output.shape}, not (frames, height, width, 3)")
+    if not isinstance(output, Iterable):
+        raise GenerationError(f"the function returned {type(output).__name__}, neither frames nor a path")
+    return output
 
 
 def _pixels(frame: Any) -> media.Frame:
@@ -92,7 +113,7 @@ def _pixels(frame: Any) -> media.Frame:
         if not (np.issubdtype(pixels.dtype, np.floating) and pixels.min() >= -1e-3 and pixels.max() <= 1.001):
             raise GenerationError(f"a frame holds {pixels.dtype} values, neither uint8 nor floats from 0 to 1")
         pixels = (pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    # yuv420p needs even sides; repeating the last row or column changes nothing that a scorer looks at.
+    # yuv420p needs even sides. Repeating the last row or column changes nothing that a scorer sees.
     pad = ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0))
     return np.pad(pixels, pad, mode="edge") if any(p[1] for p in pad) else pixels
 

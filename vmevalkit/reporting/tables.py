@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from vmevalkit import __version__
+from vmevalkit._version import __version__
 from vmevalkit.reporting.analysis import Analysis, Standing, analyze
 from vmevalkit.reporting.rows import SCORER, ExperimentData, ExperimentPaths, Row, relative
 from vmevalkit.reporting.stats import Estimate, Floor, Tally, floor, tally

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vmevalkit import __version__, media
+from vmevalkit import media
+from vmevalkit._version import __version__
 from vmevalkit.errors import VMEvalError
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.runner.environment import (

@@ -32,7 +32,7 @@ from typing import IO, Any
 
 from pydantic import Field, ValidationError
 
-from vmevalkit import __version__
+from vmevalkit._version import __version__
 from vmevalkit.errors import ConfigError, UsageError, VMEvalError, explain_validation
 from vmevalkit.types import Record
 

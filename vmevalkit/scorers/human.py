@@ -12,7 +12,7 @@ from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.types import Question, Score, Verdict
 
 if TYPE_CHECKING:
-    from vmevalkit.web.ratings import Rating, Ratings
+    from vmevalkit.store.ratings import Rating, Ratings
 
 VERSION = 1
 
@@ -33,7 +33,7 @@ class Human(Scorer):
         return path, path.with_name(path.name + "-wal")
 
     def rehearse(self, sample: store.Sample, right: bool) -> None:
-        from vmevalkit.web.ratings import Rating
+        from vmevalkit.store.ratings import Rating
 
         video = store.find_video(sample) or sample.video
         fields = sample.model_dump(exclude={"outputs"})
@@ -90,7 +90,7 @@ def _verdict(passed: bool, share: float, explanation: str) -> Verdict:
 @lru_cache(maxsize=4)
 def _ratings(outputs: Path) -> Ratings:
     try:
-        from vmevalkit.web.ratings import Ratings
+        from vmevalkit.store.ratings import Ratings
     except ModuleNotFoundError as error:
         raise UsageError(f"ratings need {error.name}", "pip install 'vmevalkit[view]'") from None
     return Ratings(outputs)

@@ -37,10 +37,10 @@ def view(
     try:
         import uvicorn
 
+        from vmevalkit.store.ratings import Ratings
         from vmevalkit.web.app import create_app
         from vmevalkit.web.guard import LOOPBACK
         from vmevalkit.web.index import Index
-        from vmevalkit.web.ratings import Ratings
     except ModuleNotFoundError as error:
         raise UsageError(f"the viewer needs {error.name}", "pip install 'vmevalkit[view]'") from None
     token = None if host in LOOPBACK else os.environ.get("VMEVALKIT_TOKEN") or secrets.token_urlsafe(16)

@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from vmevalkit import store
 from vmevalkit.errors import explain_validation
 from vmevalkit.reporting.page import VERDICTS, templates
+from vmevalkit.store.ratings import Preference, Rating, Ratings
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.web import guard, media, pages
 from vmevalkit.web.index import PAGE, Index, SampleFilter
-from vmevalkit.web.ratings import Preference, Rating, Ratings
 
 RATER = "vmevalkit_rater"
 

@@ -21,8 +21,8 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
 from vmevalkit.reporting.rows import SCORER, is_baseline
 from vmevalkit.reporting.stats import NOT_SCORED
+from vmevalkit.store.database import connect
 from vmevalkit.types import MODES, Difficulty, Mode, Question, Record, Score
-from vmevalkit.web.database import connect
 
 log = logging.getLogger(__name__)
 

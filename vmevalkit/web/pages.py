@@ -21,11 +21,11 @@ from vmevalkit.reporting.media import choose_frames
 from vmevalkit.reporting.rows import is_baseline
 from vmevalkit.reporting.stats import CEILING, DRAWS, wilson
 from vmevalkit.scorers.rule import views_of
+from vmevalkit.store.ratings import Key, Rating, Ratings, next_for
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web import claims
 from vmevalkit.web.index import SCORERS, SORTS, Index, SampleFilter, in_mode, opinions, samples
-from vmevalkit.web.ratings import Key, Rating, Ratings, next_for
 
 # Rows of a table that a page shows at most.
 _SHOWN = 300

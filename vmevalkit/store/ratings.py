@@ -1,7 +1,7 @@
-"""What people say about videos: kept in SQLite beside the outputs, nothing overwritten, and read by the scorer `human`.
+"""Ratings by people, in an SQLite database beside the videos of an experiment.
 
-A rating belongs to a video as it was (its digest): a video that is made anew is asked about anew. Who changes a rating
-adds one; the newest of each rater counts.
+Nothing is overwritten: a rater who changes a rating adds one, and the newest of each rater counts. A rating belongs to
+the digest of a video, so a video that is made again must be rated again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pydantic import Field
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from vmevalkit import store
-from vmevalkit.store import Sample
+from vmevalkit.store.database import connect
+from vmevalkit.store.paths import RATINGS
+from vmevalkit.store.samples import Sample
 from vmevalkit.types import Name, Record
-from vmevalkit.web.database import connect
 
 COMMENT_LIMIT = 2000
 
@@ -34,10 +34,10 @@ class Base(DeclarativeBase):
 
 
 class _Row:
-    """What the tables of ratings and preferences have in common."""
+    """Columns that ratings and preferences share."""
 
     number: Mapped[int] = mapped_column(primary_key=True)
-    # Made by the page before it sends: the same rating sent twice is one.
+    # Chosen by the page, so that a rating that is sent twice counts once.
     token: Mapped[str] = mapped_column(unique=True)
     rater: Mapped[str] = mapped_column(index=True)
     task: Mapped[str]
@@ -63,7 +63,7 @@ class _Preference(_Row, Base):
 
     left: Mapped[str]
     right: Mapped[str]
-    # "left", "right", "both" or "neither" solved it better.
+    # Which one solved it better: "left", "right", "both" or "neither".
     better: Mapped[str]
 
 
@@ -74,8 +74,8 @@ class _Secret(Base):
     value: Mapped[bytes]
 
 
-class _Said(Record):
-    """What ratings and preferences have in common: who says it, about which question, in which words."""
+class _Entry(Record):
+    """Fields that ratings and preferences share: the rater, the question, and a comment."""
 
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,160}$")]
     rater: Name
@@ -86,12 +86,12 @@ class _Said(Record):
     written: str = ""
 
 
-class Rating(_Said):
-    """What a person says about a video.
+class Rating(_Entry):
+    """A rating of one video.
 
     Attributes:
         passed: whether the answer is right, was reached by legal visible steps, and the rest of the scene stayed.
-        stars: how good the video is on the whole, 1 to 5.
+        stars: overall quality of the video, from 1 to 5.
     """
 
     model: Name
@@ -101,11 +101,12 @@ class Rating(_Said):
 
     @property
     def key(self) -> Key:
+        """Model, task, question and seed of the video."""
         return self.model, self.task, self.question_id, self.seed
 
 
-class Preference(_Said):
-    """Which of two videos of one question a person finds better: "left", "right", "both" or "neither"."""
+class Preference(_Entry):
+    """Which of two videos of one question is better: "left", "right", "both" or "neither"."""
 
     left: Name
     right: Name
@@ -120,33 +121,33 @@ class Ratings:
     """
 
     def __init__(self, outputs: Path) -> None:
-        self.path = outputs / store.RATINGS
+        self.path = outputs / RATINGS
         self._engine = connect(self.path)
         Base.metadata.create_all(self._engine)
 
     def secret(self) -> bytes:
-        """What videos' blind names are made with: the same whenever the viewer is started again."""
+        """Return the secret from which the blind names of videos are made. It does not change between runs."""
         with self._engine.begin() as db:
             made = {"number": 1, "value": secrets.token_bytes(32)}
             db.execute(sqlite.insert(_Secret).values(made).on_conflict_do_nothing())
             return bytes(db.execute(sql.select(_Secret.value)).scalar_one())
 
-    def add(self, said: Rating | Preference) -> None:
-        """Keep what somebody said; on the disk when this returns. The same token again changes nothing."""
-        table = _Rating if isinstance(said, Rating) else _Preference
-        fields = {**said.model_dump(), "written": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+    def add(self, entry: Rating | Preference) -> None:
+        """Store an entry; it is on the disk when this returns. An entry with a known token changes nothing."""
+        table = _Rating if isinstance(entry, Rating) else _Preference
+        fields = {**entry.model_dump(), "written": datetime.now(timezone.utc).isoformat(timespec="seconds")}
         with self._engine.begin() as db:
             db.execute(sqlite.insert(table).values(fields).on_conflict_do_nothing(index_elements=["token"]))
 
     def current(self, rater: str = "") -> dict[Key, dict[str, Rating]]:
-        """The newest rating of each rater, by video; of one rater only, if named."""
+        """Return the newest rating of each rater, by video; only those of `rater`, if given."""
         found: defaultdict[Key, dict[str, Rating]] = defaultdict(dict)
         for rating in self.history(rater):
             found[rating.key][rating.rater] = rating
         return dict(found)
 
     def history(self, rater: str = "", sample: Sample | None = None) -> list[Rating]:
-        """All ratings ever written, in their order."""
+        """Return all ratings in the order in which they were written."""
         statement = sql.select(_Rating).order_by(_Rating.number)
         if rater:
             statement = statement.where(_Rating.rater == rater)
@@ -159,7 +160,7 @@ class Ratings:
             return [_read(row, Rating) for row in session.scalars(statement)]
 
     def preferences(self, rater: str = "") -> list[Preference]:
-        """The newest of each rater for each pair."""
+        """Return the newest preference of each rater for each pair of videos."""
         statement = sql.select(_Preference).order_by(_Preference.number)
         if rater:
             statement = statement.where(_Preference.rater == rater)
@@ -169,7 +170,7 @@ class Ratings:
         return list(newest.values())
 
     def raters(self) -> dict[str, int]:
-        """Everybody who rated, with how many videos."""
+        """Return all raters, and the number of videos that each has rated."""
         counts: defaultdict[str, int] = defaultdict(int)
         for by_rater in self.current().values():
             for rater in by_rater:
@@ -180,16 +181,17 @@ class Ratings:
 def next_for(
     rater: str, videos: Iterable[Key], rated: dict[Key, dict[str, Rating]], each: int, disputed: Sequence[Key] = ()
 ) -> Key | None:
-    """The video that a rater is to see next: in an order of the rater's own, until each has enough ratings.
+    """Return the video that a rater sees next; None if there is none left.
 
-    Videos that others have begun come first: else, among thousands, raters would hardly ever see the same one, and
-    nobody could say how far they agree.
+    Each rater has an order of their own. Videos that others have rated come first: otherwise, among thousands, raters
+    would hardly ever see the same one, and their agreement could not be measured.
 
     Args:
-        videos: all there are to be rated.
-        rated: what has been said so far.
+        rater: name of the rater.
+        videos: the videos to be rated.
+        rated: the ratings so far.
         each: how many raters see each video.
-        disputed: videos to be seen first.
+        disputed: videos that come first.
     """
     first = set(disputed)
     open_ = [key for key in videos if rater not in rated.get(key, {}) and len(rated.get(key, {})) < each]

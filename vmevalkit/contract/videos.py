@@ -1,0 +1,58 @@
+"""The videos with which a verifier is tested, and the scene that they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vmevalkit.media import Frames
+from vmevalkit.tasks.base import Task, as_frames
+from vmevalkit.types import Mode, Size
+
+
+@dataclass(frozen=True)
+class ContractVideo:
+    """A video that a verifier must score as expected.
+
+    Attributes:
+        name: what happens in it.
+        draw: returns its frames, given a number of frames.
+        passes: whether it must pass.
+        own: whether the task brought it along; other videos are the same for all tasks.
+    """
+
+    name: str
+    draw: Callable[[int], Frames]
+    passes: bool
+    own: bool = False
+
+
+class Scene:
+    """One puzzle in one mode, and the frames that the videos are made from.
+
+    Args:
+        task: the task.
+        puzzle: one of its puzzles.
+        other: another puzzle, whose video must not pass.
+        mode: how the question is asked.
+        canvas: width and height of the drawn frames.
+    """
+
+    def __init__(self, task: Task[Any, Any], puzzle: Any, other: Any, mode: Mode, canvas: Size) -> None:
+        self.task, self.puzzle, self.other, self.canvas = task, puzzle, other, canvas
+        self.solving = mode != "hold"
+        self.states = task.solution(puzzle)
+        draw = task.painter(puzzle, canvas)
+        self.first, self.last = draw(self.states[0]), draw(self.states[-1])
+        # Drawn once for the many videos that are made of them.
+        self.truth: Callable[[int], Frames] = lru_cache(maxsize=2)(self.shot(self.states))
+        self.still: Callable[[int], Frames] = lru_cache(maxsize=1)(lambda n: np.repeat(self.first[None], n, axis=0))
+
+    def shot(self, states: Sequence[Any], puzzle: Any = None, object_scale: float = 1) -> Callable[[int], Frames]:
+        """Return a function that draws a list of states with a given number of frames."""
+        puzzle = self.puzzle if puzzle is None else puzzle
+        return lambda count: as_frames(self.task.render(puzzle, states, self.canvas, count, object_scale))

@@ -1,0 +1,110 @@
+"""LTX-Video image-to-video through Diffusers (https://huggingface.co/Lightricks/LTX-Video)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from vmevalkit.models.base import Capabilities, ModelCard, ModelWrapper
+from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.types import Size
+
+
+class LTXConfig(DiffusersConfig):
+    """Settings of LTX-Video, beside those of every Diffusers model.
+
+    Attributes:
+        decode_timestep, decode_noise_scale: noise with which the VAE of release 0.9.1 and later decodes; others ignore
+            it. The defaults are those of the documentation of Diffusers.
+    """
+
+    variants: ClassVar[dict[str, Variant]] = {}
+
+    decode_timestep: Annotated[float, Field(ge=0, le=1)] = 0.05
+    decode_noise_scale: Annotated[float, Field(ge=0, le=1)] = 0.025
+
+
+class LTXService(DiffusersService):
+    """Makes videos with LTX-Video. Arguments: see `LTXConfig`."""
+
+    pipeline = "LTXImageToVideoPipeline"
+    config_type = LTXConfig
+
+    def call_arguments(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of the stock pipeline's call. The frame rate influences the motion."""
+        config = call.config
+        (prompt, mask), (negative, negative_mask) = call.embeddings
+        return {
+            "prompt_embeds": prompt,
+            "prompt_attention_mask": mask,
+            "negative_prompt_embeds": negative,
+            "negative_prompt_attention_mask": negative_mask,
+            "height": config.height,
+            "width": config.width,
+            "num_frames": config.num_frames,
+            "frame_rate": config.fps,
+            "num_inference_steps": config.num_inference_steps,
+            "guidance_scale": config.guidance_scale,
+            "decode_timestep": config.decode_timestep,
+            "decode_noise_scale": config.decode_noise_scale,
+            "max_sequence_length": config.variant.limits.prompt_tokens,
+        }
+
+
+class LTXWrapper(ModelWrapper):
+    """The boundary around `LTXService`."""
+
+    service_class = LTXService
+    packages = PACKAGES
+
+
+def _variant(
+    size: Size, frames: int, sides: Size, family: str, *, steps: int = 50, get: str | None = None, **card: Any
+) -> Variant:
+    return Variant(
+        card=ModelCard(
+            family=family,
+            wrapper=f"{__name__}:LTXWrapper",
+            service="LTXService",
+            args={"resolution": size, "num_frames": frames, "fps": 25, "guidance_scale": 3.0},
+            size=size,
+            frames=frames,
+            fps=25,
+            packages=PACKAGES,
+            capabilities=Capabilities(chooses_length=True),
+            **card,
+        ),
+        # The VAE makes one frame, and eight more for each latent after the first.
+        limits=Limits(
+            widths=sides, heights=sides, multiple=32, pixels=size[0] * size[1],
+            frames=tuple(range(9, frames + 1, 8)), prompt_tokens=128,
+        ),
+        defaults={"num_inference_steps": steps},
+        needs={"diffusers": (0, 32)},
+        get=get,
+    )  # fmt: skip
+
+
+LTXConfig.register(
+    _variant(
+        (704, 512), 161, (256, 1280), "LTX-Video",
+        name="ltx-video",
+        model="Lightricks/LTX-Video",
+        about="LTX-Video image-to-video, 2B.",
+        revision="8984fa25007f376c1a299016d0957a37a2f797bb",
+        download_gb=26.5,
+        # Estimates from the number of parameters, in bfloat16.
+        memory_gib={"resident": 20.0, "model": 11.0, "group": 8.0, "tiled": 6.0, "sequential": 6.0},
+        license="LTX-Video Open Weights License",
+        when="speed: the smallest real model here",
+    ),
+    _variant(
+        (96, 64), 17, (64, 128), "LTX-Video small", steps=2, get="python setup/make_checkpoint.py --like ltx",
+        name="ltx-tiny-random",
+        model="ltx-tiny-random",
+        about="LTX-Video's architecture, very small, with random weights: its videos show nothing.",
+        memory_gib={"resident": 1.0},
+        when="to try the real pipeline without a GPU or a download",
+    ),
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Wan image-to-video through Diffusers: Wan2.1-I2V-14B, Wan2.2-I2V-A14B and Wan2.2-TI2V-5B.
+
+Sizes, steps and guidance are those of the model cards (https://huggingface.co/Wan-AI). The shift of the noise schedule
+is part of each checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from vmevalkit.models.base import Capabilities, ModelCard, ModelWrapper
+from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.types import Size
+
+
+class WanVariant(Variant):
+    """A catalog entry of Wan. With `two_experts`, a second transformer takes over when little noise is left."""
+
+    two_experts: bool = False
+
+
+class WanConfig(DiffusersConfig):
+    """Settings of Wan, beside those of every Diffusers model.
+
+    Attributes:
+        guidance_scale_2: guidance of the second expert of Wan2.2-A14B; by default that of the first.
+    """
+
+    variants: ClassVar[dict[str, Variant]] = {}
+
+    guidance_scale_2: Annotated[float, Field(ge=1, le=30)] | None = None
+
+    @model_validator(mode="after")
+    def _second_guidance_needs_a_second_expert(self) -> WanConfig:
+        if self.guidance_scale_2 is not None and not getattr(self.variant, "two_experts", False):
+            raise ValueError(f"guidance_scale_2 = {self.guidance_scale_2:g}: {self.card.name} has one transformer")
+        return self
+
+
+class WanService(DiffusersService):
+    """Makes videos with Wan. Arguments: see `WanConfig`."""
+
+    pipeline = "WanImageToVideoPipeline"
+    config_type = WanConfig
+    # https://huggingface.co/docs/diffusers/api/pipelines/wan: both lose quality in bfloat16.
+    float32 = ("vae", "image_encoder")
+
+    def call_arguments(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of the stock pipeline's call."""
+        (prompt,), (negative,) = call.embeddings
+        second = call.config.guidance_scale_2
+        return {
+            "prompt_embeds": prompt,
+            "negative_prompt_embeds": negative,
+            "height": call.config.height,
+            "width": call.config.width,
+            "num_frames": call.config.num_frames,
+            "num_inference_steps": call.config.num_inference_steps,
+            "guidance_scale": call.config.guidance_scale,
+            **({"guidance_scale_2": second} if second is not None else {}),
+        }
+
+
+class WanWrapper(ModelWrapper):
+    """The boundary around `WanService`."""
+
+    service_class = WanService
+    packages = (*PACKAGES, "ftfy")
+
+
+def _variant(
+    size: Size, frames: int, fps: int, guidance: float, *, tiny: bool = False, multiple: int = 16,
+    two_experts: bool = False, steps: int = 50, get: str | None = None, **card: Any,
+) -> WanVariant:  # fmt: skip
+    sides = (2 * multiple, max(size)) if not tiny else (multiple, max(size))
+    return WanVariant(
+        card=ModelCard(
+            family="Wan small" if tiny else "Wan",
+            wrapper=f"{__name__}:WanWrapper",
+            service="WanService",
+            args={"resolution": size, "num_frames": frames, "fps": fps, "guidance_scale": guidance},
+            size=size,
+            frames=frames,
+            fps=fps,
+            packages=WanWrapper.packages,
+            capabilities=Capabilities(chooses_length=True),
+            **card,
+        ),
+        # The VAE makes one frame, and four more for each latent after the first.
+        limits=Limits(
+            widths=sides, heights=sides, multiple=multiple, pixels=size[0] * size[1],
+            frames=tuple(range(5, frames + 1, 4)), prompt_tokens=512,
+        ),
+        defaults={"num_inference_steps": steps},
+        # Two experts and `expand_timesteps` came with 0.35.
+        needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33)},
+        two_experts=two_experts,
+        get=get,
+    )  # fmt: skip
+
+
+def _tiny(name: str, like: str, size: Size, **more: Any) -> WanVariant:
+    get = f"python setup/make_checkpoint.py --like {like}"
+    return _variant(
+        size, 9, 16, 5.0, tiny=True, steps=2, name=name, model=name, get=get,
+        about=f"The architecture of {like}, very small, with random weights: its videos show nothing.",
+        when="to try the real pipeline without a GPU or a download", memory_gib={"resident": 1.0}, **more,
+    )  # fmt: skip
+
+
+# Memory: estimates from the number of parameters, with text encoder and transformer in bfloat16.
+_MEMORY_14B = {"resident": 60.0, "model": 48.0, "group": 16.0, "tiled": 12.0, "sequential": 10.0}
+WanConfig.register(
+    _variant(
+        (832, 480), 81, 16, 5.0, name="wan2.1-i2v-14b-480p", model="Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+        about="Wan2.1 image-to-video, 14B, for 480p.", revision="b184e23a8a16b20f108f727c902e769e873ffc73",
+        download_gb=90.1, memory_gib=_MEMORY_14B, when="the usual choice of Wan2.1",
+    ),
+    _variant(
+        (1280, 720), 81, 16, 5.0, name="wan2.1-i2v-14b-720p", model="Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
+        about="Wan2.1 image-to-video, 14B, for 720p.", download_gb=90.1, memory_gib=_MEMORY_14B,
+        when="fine detail; several times as slow as 480p",
+    ),
+    _variant(
+        (832, 480), 81, 16, 3.5, name="wan2.2-i2v-a14b", model="Wan-AI/Wan2.2-I2V-A14B-Diffusers", two_experts=True,
+        about="Wan2.2 image-to-video, two experts of 14B.", revision="596658fd9ca6b7b71d5057529bbf319ecbc61d74",
+        download_gb=126.2, memory_gib={**_MEMORY_14B, "resident": 88.0, "model": 76.0},
+        when="the best published reasoning scores of the open models",
+    ),
+    _variant(
+        (1280, 704), 121, 24, 5.0, name="wan2.2-ti2v-5b", model="Wan-AI/Wan2.2-TI2V-5B-Diffusers", multiple=32,
+        about="Wan2.2 text- and image-to-video, 5B.", revision="b8fff7315c768468a5333511427288870b2e9635",
+        download_gb=34.2, memory_gib={"resident": 32.0, "model": 22.0, "group": 12.0, "tiled": 9.0, "sequential": 8.0},
+        when="720p on one GPU of 24 GB",
+    ),
+    _tiny("wan2.1-tiny-random", "wan2.1", (64, 48)),
+    _tiny("wan2.2-a14b-tiny-random", "wan2.2-a14b", (64, 48), two_experts=True),
+    _tiny("wan2.2-ti2v-tiny-random", "wan2.2-ti2v", (96, 64), multiple=32),
+)  # fmt: skip
