@@ -23,7 +23,7 @@ HEAVY = (
 
 def test_public_names() -> None:
     assert sorted(vmevalkit.__all__) == [
-        "ModelWrapper", "Task", "VMEvalError", "check", "doctor", "generate", "list", "make", "register_model",
+        "ModelWrapper", "Task", "VMEvalError", "check", "doctor", "generate", "make", "register_model",
         "register_task", "report", "score", "view",
     ]  # fmt: skip
     for name in vmevalkit.__all__:

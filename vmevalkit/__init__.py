@@ -1,64 +1,94 @@
-"""vmevalkit: find out whether image-to-video models can reason.
+"""vmevalkit: measure whether image-to-video models can reason.
 
-Every verb of the command line is a function here, with the same words: `make` questions, let models `generate` videos,
-`score` them, `report`, `view`; `list`, `check` and `doctor` help. They load when they are first used.
+Every verb of the command line is a function here, with the same words: `make` questions, `generate` videos, `score`
+them, `report` and `view`; `catalog`, `check` and `doctor` help. Everything loads when it is first used.
 """
 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from vmevalkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from vmevalkit.catalog import list_names as list
-    from vmevalkit.errors import VMEvalError
-    from vmevalkit.models.base import ModelWrapper, register_model
+    from vmevalkit.errors import UsageError, VMEvalError
+    from vmevalkit.listing import catalog
+    from vmevalkit.models.base import ModelCard, ModelWrapper, Request, Service, Video, register_model
     from vmevalkit.reporting import report
     from vmevalkit.runner.check import check
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.make import make
-    from vmevalkit.runner.score import score
+    from vmevalkit.runner.score import iter_score, score
+    from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+    from vmevalkit.store import Sample
     from vmevalkit.tasks.base import Task, register_task
+    from vmevalkit.types import (
+        GenerationResult,
+        Geometry,
+        Provenance,
+        Question,
+        QuestionMetadata,
+        Record,
+        Score,
+        Verdict,
+    )
     from vmevalkit.web import view
 
-__all__ = [
-    "ModelWrapper",
-    "Task",
-    "VMEvalError",
-    "check",
-    "doctor",
-    "generate",
-    "list",
-    "make",
-    "register_model",
-    "register_task",
-    "report",
-    "score",
-    "view",
-]
-
+# Where each public name is defined.
 _HOMES = {
-    "VMEvalError": "errors:VMEvalError",
-    "ModelWrapper": "models.base:ModelWrapper",
-    "Task": "tasks.base:Task",
-    "check": "runner.check:check",
+    "GenerationResult": "types",
+    "Geometry": "types",
+    "ModelCard": "models.base",
+    "ModelWrapper": "models.base",
+    "Provenance": "types",
+    "Question": "types",
+    "QuestionMetadata": "types",
+    "Record": "types",
+    "Request": "models.base",
+    "Sample": "store",
+    "Score": "types",
+    "Scorer": "scorers.base",
+    "Service": "models.base",
+    "Task": "tasks.base",
+    "Unscorable": "scorers.base",
+    "UsageError": "errors",
+    "VMEvalError": "errors",
+    "Verdict": "types",
+    "Video": "models.base",
+    "catalog": "listing",
+    "check": "runner.check",
     "doctor": "runner.doctor:examine",
-    "generate": "runner.inference:generate",
-    "list": "catalog:list_names",
-    "make": "runner.make:make",
-    "register_model": "models.base:register_model",
-    "register_task": "tasks.base:register_task",
-    "report": "reporting:report",
-    "score": "runner.score:score",
-    "view": "web:view",
+    "generate": "runner.inference",
+    "iter_score": "runner.score",
+    "make": "runner.make",
+    "register_model": "models.base",
+    "register_scorer": "scorers.base",
+    "register_task": "tasks.base",
+    "report": "reporting",
+    "score": "runner.score",
+    "view": "web",
 }
+
+__all__ = [
+    "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Provenance", "Question", "QuestionMetadata", "Record",
+    "Request", "Sample", "Score", "Scorer", "Service", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict",
+    "Video", "catalog", "check", "doctor", "generate", "iter_score", "make", "register_model", "register_scorer",
+    "register_task", "report", "score", "view",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name == "list":
+        warnings.warn("vmevalkit.list is now vmevalkit.catalog", DeprecationWarning, stacklevel=2)
+        name = "catalog"
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name].split(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -114,13 +114,21 @@ class StorageError(VMEvalError):
         return cls(f"cannot write {path}: {error.strerror or error}")
 
 
-def explain_validation(error: ValidationError) -> str:
-    """Describe a pydantic error in one line: each field, its value, and what is allowed."""
+def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """Describe a pydantic error in one line: each field, its value, and what is allowed.
+
+    Args:
+        error: the error.
+        known: the fields that exist, to suggest one for a field that does not.
+    """
     parts = []
     for item in error.errors():
         field = ".".join(str(part) for part in item["loc"]) or "settings"
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden" and known:
+            parts.append(str(UnknownName("setting", field, known)))
+            continue
         shown = repr(item["input"])
         value = "" if item["type"] == "missing" or len(shown) > 80 or not item["loc"] else f" = {shown}"
-        parts.append(f"{field}{value}: {message}")
+        parts.append(f"{field}{value}: {message}" if item["loc"] else message)
     return "; ".join(parts)

@@ -128,7 +128,13 @@ class Verdict(Record):
 
 
 class Score(Record):
-    """One scorer's decision about one sample. Only `scored` has `passed` and `value`."""
+    """One scorer's decision about one sample. Only the status `scored` has `passed` and `value`.
+
+    Attributes:
+        notes: short codes of what a reader should know.
+        video_sha256, question_sha256: digests of the video and the question (`store.question_digest`).
+        inputs_sha256: digest of what else the score depends on (`Scorer.inputs`).
+    """
 
     model: Name
     task: Name
@@ -148,6 +154,7 @@ class Score(Record):
     notes: tuple[str, ...] = ()
     video_sha256: str | None = None
     question_sha256: str | None = None
+    inputs_sha256: str | None = None
 
     @model_validator(mode="after")
     def _only_scored_has_a_value(self) -> Score:

@@ -7,6 +7,7 @@ service class and a wrapper class that names it. Heavy imports happen inside the
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import logging
 import resource
@@ -133,6 +134,13 @@ def register_model(card: ModelCard) -> ModelCard:
     return MODELS.add(card.name, card)
 
 
+def config_type_of(card: ModelCard) -> type[Record] | None:
+    """Return the record of a model's settings; None if it has none."""
+    module = importlib.import_module(card.wrapper.split(":")[0])
+    service: type[Service] = getattr(module, card.service)
+    return service.config_type
+
+
 @dataclass(frozen=True)
 class Request:
     """One video to be made.
@@ -172,7 +180,13 @@ class Video:
 
 
 class Service(ABC):
-    """Loads a model and runs it. Services raise; the wrapper turns exceptions into failed results."""
+    """Loads a model and runs it. Services raise; the wrapper turns exceptions into failed results.
+
+    Class attributes:
+        config_type: record of the model's settings; None if it has none.
+    """
+
+    config_type: ClassVar[type[Record] | None] = None
 
     @abstractmethod
     def generate(self, request: Request, **options: Any) -> Video:
@@ -234,7 +248,8 @@ class ModelWrapper:
         try:
             self.service: Service = self.service_class(model, **args)
         except ValidationError as error:
-            raise ConfigError(f"{self.name}: {explain_validation(error)}") from None
+            known = self.service_class.config_type.model_fields if self.service_class.config_type is not None else ()
+            raise ConfigError(f"{self.name}: {explain_validation(error, known)}") from None
 
     def obstacle(self) -> VMEvalError | None:
         """Return why the model cannot run on this machine, such as missing weights, without loading it."""

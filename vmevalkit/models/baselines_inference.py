@@ -31,6 +31,8 @@ class BaselineService(Service):
         model: name of the baseline.
     """
 
+    config_type = BaselineConfig
+
     def __init__(self, model: str, **args: Any) -> None:
         BaselineConfig(**args)
         self._render = _BASELINES[model]

@@ -1,11 +1,11 @@
-"""Score an experiment: every question that was asked, every model folder, every seed."""
+"""Score an experiment: every question of the set, every model, every seed."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,32 @@ from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_local
 from vmevalkit.scorers.base import SCORERS, STOPPED, Scorer
-from vmevalkit.types import Question, Score
+from vmevalkit.types import Question, Record, Score
 
 log = logging.getLogger(__name__)
 
-Asked = tuple[Question, store.Sample]
+
+class ScoreOptions(Record):
+    """What `score` is asked to do; see there."""
+
+    scorers: tuple[str, ...]
+    models: tuple[str, ...] | None
+    questions: Path
+    outputs: Path
+    scores: Path
+    workers: int
+    settings: dict[str, Any]
+
+
+class ScoreJob(Record):
+    """All samples of one question. One process scores them, so that the puzzle is prepared once."""
+
+    scorer: str
+    settings: dict[str, Any]
+    question: Question
+    question_sha256: str
+    samples: tuple[store.Sample, ...]
+    scores: Path
 
 
 def score(
@@ -30,132 +51,181 @@ def score(
     outputs: Path | str = defaults.OUTPUTS,
     scores: Path | str = defaults.SCORES,
     workers: int = 1,
-    judge_model: str | None = None,
-    judge_url: str | None = None,
-    limit_cost: float | None = None,
     settings: Mapping[str, Any] | None = None,
+    **scorer_settings: Any,
 ) -> list[Score]:
-    """Score every model folder that is there (or those named) for every question of the set.
+    """Score every video of an experiment, including videos made with other tools.
 
-    A question without a video gets a score too: `missing`. Scores that are up to date are kept.
+    A question without a video gets a score, too: `missing`. A stored score is kept if everything that it depends on is
+    unchanged: video, question, result, version and settings of the scorer.
 
     Args:
-        workers: processes side by side; a scorer that waits for a server has its own number of threads instead.
-        judge_model, judge_url, limit_cost, settings: of the scorer `judge`, see `scorers.judge.JudgeConfig`.
+        scorer: names of scorers.
+        model: only these models; all that have a folder by default.
+        questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
+        workers: number of processes. A scorer that waits for a server has its own number of threads instead.
+        settings: settings of the scorers, as `{"judge.votes": 5}`, or `{"votes": 5}` for the only scorer that has any.
+        scorer_settings: further settings, as `judge_model="..."` for `judge.model`.
+
+    Returns:
+        The scores, scorer by scorer, then question by question.
 
     Raises:
-        UnknownName, UsageError: nothing has been written.
+        UnknownName, UsageError: the request is not possible; nothing has been written.
     """
-    found = iter_score(
-        scorer, model=model, questions=questions, outputs=outputs, scores=scores, workers=workers,
-        judge_model=judge_model, judge_url=judge_url, limit_cost=limit_cost, settings=settings,
-    )  # fmt: skip
-    return list(found)
+    return list(
+        iter_score(
+            scorer,
+            model=model,
+            questions=questions,
+            outputs=outputs,
+            scores=scores,
+            workers=workers,
+            settings=settings,
+            **scorer_settings,
+        )
+    )
 
 
-def iter_score(
-    scorer: str | Sequence[str] = "rule",
-    *,
-    model: str | Sequence[str] | None = None,
-    questions: Path | str = defaults.QUESTIONS,
-    outputs: Path | str = defaults.OUTPUTS,
-    scores: Path | str = defaults.SCORES,
-    workers: int = 1,
-    judge_model: str | None = None,
-    judge_url: str | None = None,
-    limit_cost: float | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Iterator[Score]:
-    """Like `score`, one at a time and in order: scorer by scorer, then question by question."""
-    names = [scorer] if isinstance(scorer, str) else list(scorer)
-    own = {"model": judge_model, "url": judge_url, "limit_cost": limit_cost, **(settings or {})}
-    own = {name: value for name, value in own.items() if value is not None}
-    for name in names:
-        SCORERS[name]
-    if own and "judge" not in names:
-        raise UsageError(f"{', '.join(own)} is for the judge, which was not asked", "add --scorer judge")
-    scorers = [SCORERS[name].configured(own if name == "judge" else {}) for name in names]
-    outputs, scores = Path(outputs), Path(scores)
-    found = store.iter_models(outputs)
-    wanted = [model] if isinstance(model, str) else list(model or found)
-    for name in wanted:
-        if name not in found:
-            raise UnknownName(f"model in {outputs}", name, found)
-    if not wanted:
-        raise UsageError(f"there are no videos in {outputs}", "make some: vmevalkit generate --model NAME")
-    asked = store.iter_questions(Path(questions))
-    samples = _samples(outputs, wanted, asked)
-    for chosen in scorers:
-        yield from track(_decide(chosen, samples, scores, workers), len(samples), f"scoring by {chosen.name}")
+def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator[Score]:
+    """Like `score`, but yield each score when it is there."""
+    names = (scorer,) if isinstance(scorer, str) else tuple(scorer)
+    model = options.pop("model", None)
+    named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
+    settings = {**(options.pop("settings", None) or {})}
+    workers = options.pop("workers", 1)
+    settings.update({name: value for name, value in options.items() if value is not None})
+    folders = {"questions": defaults.QUESTIONS, "outputs": defaults.OUTPUTS, "scores": defaults.SCORES, **named}
+    wanted = ScoreOptions(
+        scorers=names,
+        models=None if model is None else (model,) if isinstance(model, str) else tuple(model),
+        workers=workers,
+        settings=settings,
+        **{field: Path(folder) for field, folder in folders.items()},
+    )
+    return _run(wanted)
 
 
-def _decide(scorer: Scorer, samples: Sequence[Asked], scores: Path, workers: int) -> Iterator[Score]:
-    """Every sample, in processes or in the threads that the scorer wants."""
-    if not scorer.threads:
-        # By name, because processes make their scorers anew. All videos of a question by one process, which reads the
-        # puzzle once.
+def _run(options: ScoreOptions) -> Iterator[Score]:
+    scorers = {name: SCORERS[name] for name in options.scorers}
+    settings = distribute(options.settings, scorers)
+    configured = {name: scorer.configured(settings[name]) for name, scorer in scorers.items()}
+    models = _models(options)
+    questions = store.iter_questions(options.questions)
+    samples = _samples(options.outputs, models, questions)
+    for name, scorer in configured.items():
         jobs = [
-            (scorer.name, tuple(own), scores)
-            for _, own in groupby(samples, key=lambda pair: (pair[0].task, pair[0].id))
+            ScoreJob(
+                scorer=name,
+                settings=settings[name],
+                question=question,
+                question_sha256=store.question_digest(question),
+                samples=tuple(own),
+                scores=options.scores,
+            )
+            for question, own in zip(questions, samples, strict=True)
         ]
-        yield from chain.from_iterable(map_local(score_some, jobs, workers))
-        return
-    with ThreadPoolExecutor(scorer.threads) as pool:
-        try:
-            yield from pool.map(lambda pair: _score(scorer, pair[0], pair[1], scores), samples)
-        finally:
-            scorer.close()
-            pool.shutdown(cancel_futures=True)
+        total = sum(len(job.samples) for job in jobs)
+        yield from track(_scores(scorer, jobs, options.workers), total, f"scoring with {name}")
 
 
-def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]) -> list[Asked]:
-    """Every question with every seed that a model has answered anywhere, so that no gap leaves the denominator."""
+def distribute(settings: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each scorer.
+
+    A setting is addressed as `judge.votes`, or `judge_votes` in Python. Without the scorer's name it is meant for the
+    only one that has settings.
+
+    Raises:
+        UsageError: no scorer of this run has the setting.
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in scorers}
+    configurable = [name for name, scorer in scorers.items() if scorer.settings_type is not None]
+    for setting, value in settings.items():
+        owner, dot, name = setting.partition(".")
+        if not dot:
+            owner = next((s for s in SCORERS if setting.startswith(f"{s}_")), "")
+            name = setting.removeprefix(f"{owner}_") if owner else setting
+            if not owner and len(configurable) == 1:
+                owner = configurable[0]
+        if owner not in found:
+            meant = owner if owner in SCORERS else next((s for s in SCORERS if SCORERS[s].settings_type), "NAME")
+            raise UsageError(f"{setting} is a setting of no scorer in this run", f"add --scorer {meant}")
+        found[owner][name] = value
+    return found
+
+
+def _models(options: ScoreOptions) -> Sequence[str]:
+    existing = store.iter_models(options.outputs)
+    models = options.models if options.models is not None else tuple(existing)
+    for name in models:
+        if name not in existing:
+            raise UnknownName(f"model in {options.outputs}", name, existing)
+    if not models:
+        raise UsageError(f"there are no videos in {options.outputs}", "make some: vmevalkit generate --model NAME")
+    return models
+
+
+def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]) -> list[list[store.Sample]]:
+    """Return the samples of each question: every model, with every seed for which it has a video of any question.
+
+    So a gap does not leave the denominator.
+    """
     seeds = {
         model: sorted({s for q in questions for s in store.seeds_of(outputs, model, q.task, q.id)}) or [DEFAULT_SEED]
         for model in models
     }
     return [
-        (q, store.Sample(outputs=outputs, model=model, task=q.task, question_id=q.id, seed=seed))
+        [
+            store.Sample(outputs=outputs, model=model, task=q.task, question_id=q.id, seed=seed)
+            for model in models
+            for seed in seeds[model]
+        ]
         for q in questions
-        for model in models
-        for seed in seeds[model]
     ]
 
 
-def score_some(job: tuple[str, Sequence[Asked], Path]) -> list[Score]:
-    """Score samples and write the scores, unless their stored scores are still right."""
-    name, samples, scores = job
-    return [_score(SCORERS[name], question, sample, scores) for question, sample in samples]
+def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[Score]:
+    """Score in processes, or in the threads that the scorer asks for."""
+    if not scorer.threads:
+        yield from chain.from_iterable(map_local(score_question, jobs, workers))
+        return
+    single = [job.model_copy(update={"samples": (sample,)}) for job in jobs for sample in job.samples]
+    with ThreadPoolExecutor(scorer.threads) as pool:
+        try:
+            yield from pool.map(lambda job: _score(scorer, job, job.samples[0]), single)
+        finally:
+            scorer.close()
+            pool.shutdown(cancel_futures=True)
 
 
-def _score(scorer: Scorer, question: Question, sample: store.Sample, scores: Path) -> Score:
-    stored = _current(scorer, question, sample, scores)
-    if stored is not None:
+def score_question(job: ScoreJob) -> list[Score]:
+    """Score the samples of one question, and store the scores."""
+    scorer = SCORERS[job.scorer].configured(job.settings)
+    return [_score(scorer, job, sample) for sample in job.samples]
+
+
+def _score(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score:
+    question = job.question
+    inputs = scorer.digests(question, sample, job.question_sha256)
+    stored = _stored(scorer, job, sample)
+    if stored is not None and scorer.is_current(stored, question, sample, inputs):
         return stored
-    result, details = scorer.examine(question, sample)
+    result, details = scorer.examine(question, sample, inputs)
     if details is not None and result.reason != STOPPED:
-        store.write_record(store.details_path(scores, result), details)
+        store.write_record(store.details_path(job.scores, result), details)
     for other in scorer.others(question, sample):
-        store.write_score(scores, other)
-    # Last: it says that all of them are there.
+        store.write_score(job.scores, other)
+    # Last, because it marks the others as complete.
     if result.reason != STOPPED:
-        store.write_score(scores, result)
+        store.write_score(job.scores, result)
     return result
 
 
-def _current(scorer: Scorer, question: Question, sample: store.Sample, scores: Path) -> Score | None:
-    """The stored score if it is newer than everything that it depends on. What was not scored is always tried again."""
-    folder = store.question_folder(scores / sample.model, sample.task, sample.question_id)
-    path = folder / f"{scorer.name}{store.seed_suffix(sample.seed)}.json"
-    video = store.find_video(sample)
-    if video is None or not path.is_file():
+def _stored(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score | None:
+    path = store.score_file(job.scores, sample, scorer.name)
+    if not path.is_file():
         return None
     try:
-        stored = store.read_record(path, Score)
+        return store.read_record(path, Score)
     except QuestionError:
         return None
-    if stored.status != "scored" or stored.scorer_version != scorer.version(question):
-        return None
-    written = path.stat().st_mtime_ns
-    sources = (video, sample.result, question.metadata_file, *scorer.sources(sample))
-    return stored if all(s.stat().st_mtime_ns < written for s in sources if s.is_file()) else None

@@ -1,32 +1,36 @@
-"""What every scorer is: it decides about one sample, and anything it cannot decide is said, never scored as zero."""
+"""Scorers: turn a video into a Score. What a scorer cannot decide is reported, never scored as zero."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 from vmevalkit import store
-from vmevalkit.errors import UsageError, VideoError, VMEvalError
+from vmevalkit.errors import ConfigError, UsageError, VideoError, VMEvalError, explain_validation
 from vmevalkit.registry import Registry
 from vmevalkit.types import Question, Record, Score, Status, Verdict
 
 log = logging.getLogger(__name__)
 
-
 STOPPED = "stopped"
-"""Reason of a sample that was not reached before the run ended; such a score is not stored."""
+"""Reason of a sample that was not reached before the run ended. Such a score is not stored."""
 
-WORTH_ANOTHER_TRY = frozenset({"scorer_error", "call_failed", STOPPED})
-"""Reasons that lie in the scorer and not in the sample: the same command may well decide."""
+TRANSIENT_REASONS = frozenset({"scorer_error", "call_failed", STOPPED})
+"""Reasons that are due to the scorer, not to the sample: rerunning the command may give a score."""
 
 
 class Unscorable(VMEvalError):
-    """The scorer cannot decide about this sample.
+    """The scorer cannot decide about a sample.
 
-    `reason` is a short stable code; `details`, if any, are kept beside the score.
+    Args:
+        reason: a short stable code.
+        what: why, in a sentence.
+        details: stored beside the score, if given.
     """
 
     def __init__(self, reason: str, what: str, details: Record | None = None) -> None:
@@ -36,7 +40,7 @@ class Unscorable(VMEvalError):
 
 
 class DetailedVerdict(Verdict):
-    """A verdict with what led to it, which is kept beside the score."""
+    """A verdict with details of how it was reached, which are stored beside the score."""
 
     details: Record
 
@@ -45,93 +49,120 @@ _SHARED = set(Verdict.model_fields) - {"passed"}
 
 
 class Scorer(ABC):
-    """Decides about samples. Subclasses say how; this class keeps the books.
+    """Decides about samples. A subclass defines `version` and `decide`.
 
     Class attributes:
-        name: of the scorer; also the score file's name.
+        name: of the scorer, and of its score files.
         about: a sentence.
+        settings_type: record of the scorer's settings; None if it has none.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
+    settings_type: ClassVar[type[Record] | None] = None
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings = settings
 
     @property
     def threads(self) -> int:
-        """For a scorer that waits for others: samples at a time, in threads of one process. 0: it works by itself."""
+        """For a scorer that waits for a server: number of samples at a time, in threads of one process. Otherwise 0."""
         return 0
 
     def configured(self, settings: Mapping[str, Any]) -> Scorer:
-        """This scorer with settings.
+        """Return this scorer with settings.
 
         Raises:
-            UsageError: it has no such settings, or cannot work with them on this machine.
+            UsageError: it has no such settings, or cannot run with them on this machine.
         """
-        if settings:
-            raise UsageError(f"scorer {self.name} has no settings, but was given {', '.join(settings)}")
-        return self
+        if self.settings_type is None:
+            if settings:
+                raise UsageError(f"scorer {self.name} has no settings, but was given {', '.join(settings)}")
+            return self
+        try:
+            return type(self)(self.settings_type.model_validate(dict(settings)))
+        except ValidationError as error:
+            raise ConfigError(f"{self.name}: {explain_validation(error, self.settings_type.model_fields)}") from None
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """Called when a run ends, however it ends."""
+        """Called at the end of a run, also after an error."""
 
     @abstractmethod
     def version(self, question: Question) -> str:
-        """Changes whenever the same video could get another score."""
+        """Return a version that changes whenever the same video could get another score."""
 
     @abstractmethod
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
-        """Judge a video that is there.
+        """Decide about a sample that has a video.
 
         Raises:
-            Unscorable: with the reason.
+            Unscorable: the scorer cannot decide.
             VideoError: the video does not decode.
         """
 
-    def sources(self, sample: store.Sample) -> tuple[Path, ...]:
-        """Files that a score depends on, beside video, result and question: when one changes, it is made anew."""
-        return ()
+    def inputs(self, question: Question, sample: store.Sample) -> str:
+        """Return a text that changes with everything that a score depends on, beside video, question and version.
+
+        By default this is the place of the canvas in a video that was made here.
+        """
+        result = store.read_result(sample)
+        provenance = result.provenance if result is not None else None
+        return f"{provenance.image_sha256} {provenance.geometry.model_dump_json()}" if provenance is not None else ""
 
     def others(self, question: Question, sample: store.Sample) -> list[Score]:
-        """Scores under other names that come along with this scorer's, such as each rater's own."""
+        """Return scores under other names that belong to this scorer's, such as those of each rater."""
         return []
 
-    def rehearse(self, sample: store.Sample, right: bool) -> None:  # noqa: B027 - most need nothing
-        """For the contract: provide what the scorer needs before it can decide about a video that is right or not."""
+    def rehearse(self, sample: store.Sample, passes: bool) -> None:  # noqa: B027 - most need nothing
+        """Provide what the scorer needs before it can decide about a video, for the contract."""
 
     def score(self, question: Question, sample: store.Sample) -> Score:
-        """The score of one sample, whatever state it is in."""
+        """Return the score of one sample, whatever state it is in."""
         return self.examine(question, sample)[0]
 
-    def examine(self, question: Question, sample: store.Sample) -> tuple[Score, Record | None]:
-        """The score of one sample, with its details. The boundary of scoring: it never raises for a sample."""
-        result = store.read_result(sample)
-        if store.find_video(sample) is None:
-            if result is not None and not result.success:
-                why = result.error or "no reason given"
-                return self._without(question, sample, "failed", "generation_failed", why), None
-            return self._without(question, sample, "missing", "no_video", f"There is no {sample.video}."), None
-        try:
-            verdict = self.decide(question, sample)
-        except VideoError as error:
-            return self._without(question, sample, "broken", "not_decodable", str(error)), None
-        except Unscorable as error:
-            return self._without(question, sample, "unscorable", error.reason, str(error)), error.details
-        except VMEvalError as error:
-            return self._without(question, sample, "unscorable", "question_broken", str(error)), None
-        except Exception as error:
-            log.exception("scorer %s failed on %s", self.name, sample.folder)
-            text = f"The scorer itself failed: {type(error).__name__}: {error}"
-            return self._without(question, sample, "unscorable", "scorer_error", text), None
-        score = Score(
-            **self._identity(question, sample),
-            status="scored",
-            passed=verdict.passed,
-            value=verdict.value,
-            **verdict.model_dump(include=_SHARED),
-        )
-        return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
+    def examine(
+        self, question: Question, sample: store.Sample, inputs: Mapping[str, Any] | None = None
+    ) -> tuple[Score, Record | None]:
+        """Return the score of one sample, and its details. This is the boundary of scoring: it never raises.
 
-    def _without(self, question: Question, sample: store.Sample, status: Status, reason: str, why: str) -> Score:
-        return Score(**self._identity(question, sample), status=status, reason=reason, explanation=why)
+        Args:
+            question: the question.
+            sample: the video.
+            inputs: digests for the score, see `digests`; computed if not given.
+        """
+        identity = {**self._identity(question, sample), **(inputs or self.digests(question, sample))}
+        status, reason, explanation, details = self._missing(sample)
+        if status is None:
+            try:
+                verdict = self.decide(question, sample)
+                score = Score(
+                    **identity,
+                    status="scored",
+                    passed=verdict.passed,
+                    value=verdict.value,
+                    **verdict.model_dump(include=_SHARED),
+                )
+                return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
+            except VideoError as error:
+                status, reason, explanation = "broken", "not_decodable", str(error)
+            except Unscorable as error:
+                status, reason, explanation, details = "unscorable", error.reason, str(error), error.details
+            except VMEvalError as error:
+                status, reason, explanation = "unscorable", "question_broken", str(error)
+            except Exception as error:
+                log.exception("scorer %s failed on %s", self.name, sample.folder)
+                status, reason = "unscorable", "scorer_error"
+                explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
+        return Score(**identity, status=status, reason=reason, explanation=explanation), details
+
+    def _missing(self, sample: store.Sample) -> tuple[Status | None, str, str, Record | None]:
+        """Return status, reason and explanation of a sample without a video; None as the status of others."""
+        if store.find_video(sample) is not None:
+            return None, "", "", None
+        result = store.read_result(sample)
+        if result is not None and not result.success:
+            return "failed", "generation_failed", result.error or "no reason given", None
+        return "missing", "no_video", f"There is no {sample.video}.", None
 
     def _identity(self, question: Question, sample: store.Sample) -> dict[str, Any]:
         return {
@@ -143,11 +174,27 @@ class Scorer(ABC):
             "scorer_version": self.version(question),
         }
 
+    def digests(
+        self, question: Question, sample: store.Sample, question_sha256: str | None = None
+    ) -> dict[str, str | None]:
+        """Return the digests of what a score depends on, as fields of a Score."""
+        video = store.find_video(sample)
+        return {
+            "video_sha256": store.sha256(video) if video is not None else None,
+            "question_sha256": question_sha256 or store.question_digest(question),
+            "inputs_sha256": hashlib.sha256(self.inputs(question, sample).encode()).hexdigest(),
+        }
+
+    def is_current(self, score: Score, question: Question, sample: store.Sample, inputs: Mapping[str, Any]) -> bool:
+        """Whether a stored score is what scoring the sample again would give."""
+        expected = {**self._identity(question, sample), **inputs}
+        return score.status == "scored" and all(getattr(score, name) == value for name, value in expected.items())
+
 
 SCORERS: Registry[Scorer] = Registry("scorer", "vmevalkit.scorers")
 
 
 def register_scorer(scorer: type[Scorer]) -> type[Scorer]:
-    """Class decorator: put a scorer on the shelf."""
+    """Add a scorer to the registry. A class decorator."""
     SCORERS.add(scorer.name, scorer())
     return scorer

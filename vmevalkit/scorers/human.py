@@ -27,18 +27,16 @@ class Human(Scorer):
     def version(self, question: Question) -> str:
         return str(VERSION)
 
-    def sources(self, sample: store.Sample) -> tuple[Path, ...]:
-        path = sample.outputs / store.RATINGS
-        # What was written last lies beside the database until it is folded in.
-        return path, path.with_name(path.name + "-wal")
+    def inputs(self, question: Question, sample: store.Sample) -> str:
+        return "\n".join(rating.model_dump_json() for rating in self._votes(sample))
 
-    def rehearse(self, sample: store.Sample, right: bool) -> None:
+    def rehearse(self, sample: store.Sample, passes: bool) -> None:
         from vmevalkit.store.ratings import Rating
 
         video = store.find_video(sample) or sample.video
         fields = sample.model_dump(exclude={"outputs"})
         token = f"{sample.model}-{sample.question_id}-{sample.seed}"
-        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(video), passed=right, stars=5, **fields)
+        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(video), passed=passes, stars=5, **fields)
         _ratings(sample.outputs).add(said)
 
     def decide(self, question: Question, sample: store.Sample) -> Verdict:

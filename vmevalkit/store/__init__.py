@@ -6,7 +6,14 @@ user's files.
 
 from vmevalkit.files import dumps, replacing, sha256, write_bytes, write_text
 from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
-from vmevalkit.store.questions import PROMPT_LIMIT, iter_metadata_files, iter_questions, read_prompt, read_question
+from vmevalkit.store.questions import (
+    PROMPT_LIMIT,
+    iter_metadata_files,
+    iter_questions,
+    question_digest,
+    read_prompt,
+    read_question,
+)
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.samples import (
     Sample,
@@ -19,7 +26,7 @@ from vmevalkit.store.samples import (
     read_result,
     seeds_of,
 )
-from vmevalkit.store.scores import details_path, iter_scores, score_path, write_score
+from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
 
 __all__ = [
     "MANIFEST",
@@ -38,12 +45,14 @@ __all__ = [
     "iter_models",
     "iter_questions",
     "iter_scores",
+    "question_digest",
     "question_folder",
     "read_prompt",
     "read_question",
     "read_record",
     "read_result",
     "replacing",
+    "score_file",
     "score_path",
     "seed_suffix",
     "seeds_of",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
+from vmevalkit.files import sha256
 from vmevalkit.store.paths import is_name, question_folder
 from vmevalkit.store.records import read_record
 from vmevalkit.types import Question, QuestionMetadata
@@ -101,6 +103,14 @@ def _read_leniently(root: Path, task: str, question_id: str) -> Question:
     except QuestionError as error:
         log.warning("%s", error)
         return Question(task=task, id=question_id, folder=question_folder(root, task, question_id))
+
+
+def question_digest(question: Question) -> str:
+    """Return the SHA-256 digest of a question: of its first frame, prompt, final frame and metadata."""
+    digest = hashlib.sha256()
+    for path in (question.first_frame, question.prompt_file, question.final_frame, question.metadata_file):
+        digest.update(f"{path.name} {sha256(path) if path.is_file() else '-'}\n".encode())
+    return digest.hexdigest()
 
 
 def iter_metadata_files(root: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from vmevalkit.errors import QuestionError
 from vmevalkit.store.paths import question_folder, seed_suffix
 from vmevalkit.store.records import read_record, write_record
+from vmevalkit.store.samples import Sample
 from vmevalkit.types import Score
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,12 @@ def score_path(scores: Path, score: Score) -> Path:
     """Return the path of a score."""
     folder = question_folder(scores / score.model, score.task, score.question_id)
     return folder / f"{score.scorer}{seed_suffix(score.seed)}.json"
+
+
+def score_file(scores: Path, sample: Sample, scorer: str) -> Path:
+    """Return the path of a sample's score by a scorer."""
+    folder = question_folder(scores / sample.model, sample.task, sample.question_id)
+    return folder / f"{scorer}{seed_suffix(sample.seed)}.json"
 
 
 def details_path(scores: Path, score: Score) -> Path:

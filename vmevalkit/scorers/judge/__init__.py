@@ -33,14 +33,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vmevalkit import defaults, media, store
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import ConfigError, QuestionError, UsageError, explain_validation
+from vmevalkit.errors import QuestionError, UsageError, explain_validation
 from vmevalkit.scorers.base import STOPPED, DetailedVerdict, Scorer, Unscorable, register_scorer
 from vmevalkit.tasks.base import CRITERIA, TASKS, criteria_of, stream
 from vmevalkit.types import Question, Record, Unit, Verdict
 
 log = logging.getLogger(__name__)
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 """Raised when the instructions, the pictures or the form of the answer change."""
 
 OPENAI = "https://api.openai.com/v1"
@@ -204,8 +204,11 @@ class Judge(Scorer):
     name = "judge"
     about = "Asks a vision-language model by the task's rubric: --judge-model, --judge-url; several votes, majority."
 
-    def __init__(self, config: JudgeConfig | None = None) -> None:
-        self._config = config
+    settings_type = JudgeConfig
+
+    def __init__(self, settings: JudgeConfig | None = None) -> None:
+        super().__init__(settings)
+        config = self._config = settings
         self._client: Any = None
         self._stop = threading.Event()
         self._why_stopped = "The run was stopped."
@@ -235,10 +238,8 @@ class Judge(Scorer):
         given = {name: value for name, value in given.items() if value is not None}
         if "model" not in given:
             raise _without_model()
-        try:
-            judge = Judge(JudgeConfig(**given))
-        except ValidationError as error:
-            raise ConfigError(f"judge: {explain_validation(error)}") from None
+        judge = super().configured(given)
+        assert isinstance(judge, Judge)
         return judge._ready()
 
     def _ready(self) -> Judge:

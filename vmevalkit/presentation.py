@@ -1,0 +1,79 @@
+"""What the command line prints: plans, scores, failures and the entries of the catalog."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+_FAILURES_SHOWN = 20
+
+
+def show_plans(plans: Sequence[Any]) -> None:
+    """Print what `generate` would do, one line for each model."""
+    typer.echo(f"{'model':<28}{'to make':>8}{'done':>7}{'failed':>8}{'cannot':>8}{'time':>11}{'disk':>10}")
+    for plan in plans:
+        time = "unknown" if plan.seconds is None else _duration(plan.seconds)
+        typer.echo(
+            f"{plan.model:<28}{len(plan.todo):>8}{plan.complete:>7}{len(plan.failed_before):>8}"
+            f"{plan.unanswerable:>8}{time:>11}{plan.bytes / 1e6:>7.1f} MB"
+        )
+    for plan in plans:
+        if plan.obstacle:
+            typer.echo(f"{plan.model} cannot run yet: {plan.obstacle}")
+    typer.echo("Times were measured on one H200 (baselines: two CPU cores). Disk is an upper bound.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_scores(scores: Sequence[Any], folder: Path) -> None:
+    """Print how many videos of each model passed."""
+    models = sorted({score.model for score in scores})
+    width = max((len(model) for model in models), default=0)
+    for model in models:
+        own = [score for score in scores if score.model == model]
+        statuses = sorted({score.status for score in own})
+        counts = ", ".join(f"{sum(score.status == status for score in own)} {status}" for status in statuses)
+        typer.echo(f"{model:<{width}}  passed {sum(bool(score.passed) for score in own)} of {len(own)}  ({counts})")
+    typer.echo(f"scores in {folder}")
+
+
+def show_failures(failed: Sequence[tuple[str, str]], flag: str = "") -> None:
+    """Print what failed, and how to try it again, on stderr."""
+    for where, why in failed[:_FAILURES_SHOWN]:
+        print(f"failed: {where}: {why}", file=sys.stderr)
+    if len(failed) > _FAILURES_SHOWN:
+        print(f"... and {len(failed) - _FAILURES_SHOWN} more", file=sys.stderr)
+    print(f"to try again, rerun the same command{' with ' + flag if flag else ''}", file=sys.stderr)
+
+
+def show_names(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Print names with descriptions."""
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    for entry in entries:
+        typer.echo(f"{entry['name']:<{width}}  {entry['description']}")
+
+
+def show_details(entry: Mapping[str, Any]) -> None:
+    """Print everything that is known about one model, task or scorer."""
+    for key, value in entry.items():
+        if key == "settings":
+            typer.echo("settings")
+            width = max((len(setting["name"]) for setting in value), default=0)
+            for setting in value:
+                default = "required" if setting["required"] else f"default {setting['default']}"
+                typer.echo(f"  {setting['name']:<{width}}  {setting['allowed']}; {default}")
+        elif isinstance(value, Mapping):
+            typer.echo(key)
+            for name, item in value.items():
+                typer.echo(f"  {name}: {item}")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            typer.echo(f"{key}: {shown}")
