@@ -13,6 +13,7 @@ check: install
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	$(VENV)/lint-imports --config pyproject.toml
 	$(VENV)/shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
 
 test: install

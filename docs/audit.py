@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vmevalkit import contract
 from vmevalkit.progress import track
-from vmevalkit.runner.executors.local import map_local
+from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.tasks.base import TASKS
 
 PAGE = Path(__file__).parent / "scorer-audit.md"
@@ -78,7 +78,7 @@ def _cell(trials: list[contract.Trial]) -> str:
 def main() -> int:
     jobs = [(name, difficulty, seed) for name in TASKS for difficulty in range(1, 6) for seed in range(SEEDS)]
     trials: list[contract.Trial] = []
-    for found in track(map_local(attack, jobs, os.cpu_count() or 1), len(jobs), "attacking"):
+    for found in track(map_processes(attack, jobs, os.cpu_count() or 1), len(jobs), "attacking"):
         trials += found
     broken = [trial for trial in trials if not trial.as_expected]
     must_fail = [trial for trial in trials if not trial.passes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import subprocess
 import sys
@@ -22,14 +23,55 @@ HEAVY = (
 
 
 def test_public_names() -> None:
-    assert sorted(vmevalkit.__all__) == [
-        "ModelWrapper", "Task", "VMEvalError", "check", "doctor", "generate", "make", "register_model",
-        "register_task", "report", "score", "view",
-    ]  # fmt: skip
+    assert vmevalkit.__all__ == sorted(vmevalkit.__all__, key=lambda name: (name.islower(), name))
+    assert {"make", "generate", "score", "report", "view", "check", "doctor", "catalog"} <= set(vmevalkit.__all__)
+    assert {"Task", "Scorer", "ModelWrapper", "Score", "Verdict", "VMEvalError"} <= set(vmevalkit.__all__)
     for name in vmevalkit.__all__:
         assert callable(getattr(vmevalkit, name)), name
+    assert set(vmevalkit.__all__) <= set(dir(vmevalkit))
     with pytest.raises(AttributeError, match="no attribute 'mak'"):
         vmevalkit.mak  # noqa: B018
+
+
+def test_no_public_name_shadows_a_builtin() -> None:
+    assert not set(vmevalkit.__all__) & set(dir(builtins))
+    with pytest.warns(DeprecationWarning, match=r"vmevalkit\.catalog"):
+        assert vmevalkit.list is vmevalkit.catalog
+
+
+def test_the_package_is_a_program() -> None:
+    run = subprocess.run([sys.executable, "-m", "vmevalkit", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout == f"vmevalkit {vmevalkit.__version__}\n"
+
+
+def test_help_shows_no_types_of_python(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("make", "generate", "score", "report", "view", "list", "check", "doctor"):
+        assert main([verb, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "list[str]" not in text.lower()
+    assert "--install-completion" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["models", "cogvideox-5b-i2v"], ["resolution", "default (720, 480)", "at most 1000"]),
+        (["models", "replay"], ["ceiling"]),
+        (["tasks", "maze"], ["wall_crossed"]),
+        (["scorers", "judge"], ["votes", "default 3", "model", "required"]),
+    ],
+)  # fmt: skip
+def test_all_about_one(words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", *words]) == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in expected), text
+
+
+def test_unknown_settings_are_answered_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    questions = str(Path(__file__).parents[1] / "data" / "questions")
+    command = ["generate", "-m", "cogvideox-tiny-i2v", "--set", "num_inference_step=3", "--questions", questions]
+    assert main([*command, "--dry-run"]) == 2
+    assert "unknown setting 'num_inference_step' (did you mean num_inference_steps" in capsys.readouterr().err
 
 
 def modules_after(code: str) -> set[str]:
@@ -41,7 +83,7 @@ def modules_after(code: str) -> set[str]:
 
 def test_importing_and_listing_loads_nothing_heavy() -> None:
     loaded = modules_after(
-        "import vmevalkit, vmevalkit.runner.MODEL_CATALOG as c; vmevalkit.list('models'); c.AVAILABLE_MODELS"
+        "import vmevalkit, vmevalkit.runner.MODEL_CATALOG as c; vmevalkit.catalog('models'); c.AVAILABLE_MODELS"
     )
     assert not loaded & set(HEAVY)
 
@@ -139,7 +181,7 @@ def test_ctrl_c_ends_cleanly(
     main(["make", "--task", "maze", "--count", "1"])
     Path("slow.py").write_text("def slow(image, prompt, seed):\n    raise KeyboardInterrupt\n")
     assert main(["generate", "--model", "slow.py:slow", "--no-baselines"]) == 130
-    assert "run the same command again" in capsys.readouterr().err
+    assert "rerun the same command to resume" in capsys.readouterr().err
 
 
 def test_check_says_that_things_keep_their_contract(capsys: pytest.CaptureFixture[str]) -> None:

@@ -464,7 +464,7 @@ def test_nothing_is_paid_for_twice(one: Path, server: Server) -> None:
 def test_a_score_is_made_anew_when_the_judge_changes(one: Path, server: Server) -> None:
     versions = {judge(one, server, **change)[0].scorer_version for change in ({}, {"seed": 2}, {"timeout": 4})}
     assert len(versions) == 2, "the order of the pictures counts, the patience does not"
-    assert all(version.startswith("1 see-1 ") for version in versions)
+    assert all(version.startswith("2 see-1 ") for version in versions)
 
 
 # ------------------------------------------------------------------------------------------------------------- limits
@@ -572,7 +572,7 @@ def test_the_command_line_lists_what_failed_and_goes_on(
     said = capsys.readouterr()
     assert "1 unscorable" in said.out
     assert "failed: replay/maze_task/maze_0000: The judge gave no answer: HTTP 500" in said.err
-    assert "to try again: the same command\n" in said.err
+    assert "to try again, rerun the same command\n" in said.err
     assert main(argv) == 0
     assert "replay  passed 1 of 1" in capsys.readouterr().out
     assert list(Path("data/cache/judge").glob("*/*.json"))

@@ -22,7 +22,8 @@ import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, UnknownName, UsageError, WorkerKilled
-from vmevalkit.runner.executors.local import gpus, map_local, run_local
+from vmevalkit.runner.executors.base import Worker, WorkerFactory
+from vmevalkit.runner.executors.local import LocalExecutor, gpus, map_processes
 from vmevalkit.types import GenerationResult
 
 
@@ -299,93 +300,167 @@ def test_results_are_json_that_a_stranger_can_read(experiment: Experiment) -> No
     assert raw["metadata"]["video_seconds"] == 49 / 8
 
 
-def _gpu_of_this_process() -> str:
-    time.sleep(0.2)  # so that one process does not answer everything
-    return os.environ["CUDA_VISIBLE_DEVICES"]
+class Finish:
+    """A pending result that calls a function."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.finish = function
 
 
-def _gpu(model: str, item: int) -> Callable[[], str]:
-    time.sleep(0.2)
-    return lambda: model
+class Numbers(WorkerFactory[int, Any]):
+    """Workers whose jobs are numbers. `start` is what they do with one."""
+
+    def __init__(self, start: Callable[[int], Callable[[], Any]], create: Callable[[], None] = lambda: None) -> None:
+        self._start, self._create = start, create
+
+    def create(self) -> Worker[int, Any]:
+        self._create()
+        return NumberWorker(self._start)
+
+    def lost(self, job: int) -> Any:
+        return -job
 
 
-def test_workers_take_turns_at_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+class NumberWorker(Worker[int, Any]):
+    def __init__(self, start: Callable[[int], Callable[[], Any]]) -> None:
+        self._start = start
+
+    def start(self, job: int) -> Finish:
+        return Finish(self._start(job))
+
+
+def results(workers: int, start: Any, count: int, create: Any = None) -> list[Any]:
+    factory = Numbers(start, create) if create else Numbers(start, _nothing)
+    return list(LocalExecutor(workers).map(factory, range(count)))
+
+
+def _nothing() -> None:
+    pass
+
+
+def _gpu(job: int) -> Callable[[], str]:
+    time.sleep(0.4)  # so that one process does not answer everything
+    return lambda: os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_gpus_are_assigned_to_workers_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
     assert gpus() == ["3", "5"]
-    assert set(run_local(_gpu_of_this_process, _gpu, range(8), workers=2, lost=str)) == {"3", "5"}
+    assert set(results(2, _gpu, 8)) == {"3", "5"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpus() == []
 
 
 def test_a_video_is_written_while_the_next_one_is_made() -> None:
-    second_has_begun = threading.Event()
+    second_has_started = threading.Event()
 
-    def begin(model: str, item: int) -> Callable[[], int]:
-        if item == 1:
-            second_has_begun.set()
+    def start(job: int) -> Callable[[], int]:
+        if job == 1:
+            second_has_started.set()
 
         def finish() -> int:
-            assert second_has_begun.wait(10)
-            return item
+            assert second_has_started.wait(10)
+            return job
 
         return finish
 
-    assert list(run_local(lambda: "a model", begin, [0, 1, 2], workers=1, lost=str)) == [0, 1, 2]
+    assert results(1, start, 3) == [0, 1, 2]
 
 
-_begun: list[int] = []
+_started: list[int] = []
 
 
-def _overlapping(model: str, item: int) -> Callable[[], tuple[int, bool]]:
-    _begun.append(item)
-    before = len(_begun)
+def _overlapping(job: int) -> Callable[[], tuple[int, bool]]:
+    _started.append(job)
+    before = len(_started)
 
     def finish() -> tuple[int, bool]:
         for _ in range(100):
-            if len(_begun) > before:
-                return item, True
+            if len(_started) > before:
+                return job, True
             time.sleep(0.02)
-        return item, False
+        return job, False
 
     return finish
 
 
 def test_each_of_several_workers_writes_while_it_makes_the_next() -> None:
-    answers = dict(run_local(str, _overlapping, range(6), workers=2, lost=str))
-    assert sorted(answers) == list(range(6))
-    assert sum(answers.values()) >= 2, "all but the last of each process can overlap"
+    overlapped = dict(results(2, _overlapping, 6))
+    assert sorted(overlapped) == list(range(6))
+    assert sum(overlapped.values()) >= 2, "all but the last of each process can overlap"
 
 
-def _killed_at_three(model: str, item: int) -> Callable[[], int]:
+def _killed_at_three(job: int) -> Callable[[], int]:
     time.sleep(0.1)
-    if item == 3:
+    if job == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    return lambda: item
+    return lambda: job
 
 
-def test_a_worker_that_is_killed_loses_its_own_item_and_no_other() -> None:
-    answers = list(run_local(str, _killed_at_three, range(10), workers=2, lost=lambda item: -item))
-    assert -3 in answers
-    assert 3 not in answers
-    assert sorted(map(abs, answers)) == list(range(10))
-    # What it had made and was writing when it was killed may be lost with it.
-    assert sum(answer < 0 for answer in answers) <= 2
+def test_a_worker_that_is_killed_loses_its_own_job_and_no_other() -> None:
+    found = results(2, _killed_at_three, 10)
+    assert -3 in found
+    assert 3 not in found
+    assert sorted(map(abs, found)) == list(range(10))
+    # The job that it was finishing when it was killed may be lost with it.
+    assert sum(result < 0 for result in found) <= 2
 
 
-def _killed_at_once() -> str:
+def _killed_at_once() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-    return ""
 
 
 def test_workers_that_are_killed_while_they_load_end_the_run() -> None:
     with pytest.raises(WorkerKilled):
-        list(run_local(_killed_at_once, _killed_at_three, range(4), workers=2, lost=str))
+        results(2, _killed_at_three, 4, _killed_at_once)
 
 
 def _die(item: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_worker_killed_while_making_or_scoring_is_said_in_one_line() -> None:
+def test_a_process_killed_while_making_or_scoring_is_reported_in_one_line() -> None:
     with pytest.raises(WorkerKilled, match="use fewer --workers"):
-        list(map_local(_die, range(4), workers=2))
+        list(map_processes(_die, range(4), workers=2))
+
+
+FADING = """
+import numpy as np
+
+def mine(image, prompt, seed):
+    first = np.asarray(image)
+    return [first // {divisor} for divisor in range(1, 5)]
+"""
+
+
+def test_a_changed_function_is_noticed_and_made_again_on_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path / "q")
+    file = tmp_path / "model.py"
+    file.write_text(FADING.replace("{divisor}", "divisor"))
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    assert vmevalkit.generate(f"{file}:mine", **run).made == 1
+    video = tmp_path / "o" / "mine" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    before = video.read_bytes()
+    file.write_text(FADING.replace("{divisor}", "divisor").replace("range(1, 5)", "range(1, 9)"))
+    assert vmevalkit.generate(f"{file}:mine", **run).made == 0
+    assert "made by an earlier version of model.py:mine; --remake replaces them" in caplog.text
+    assert video.read_bytes() == before
+    assert vmevalkit.generate(f"{file}:mine", remake=True, **run).made == 1
+    assert video.read_bytes() != before
+    assert vmevalkit.generate(f"{file}:mine", remake=True, **run).made == 0
+
+
+def test_a_replaced_or_truncated_video_is_made_again(tmp_path: Path) -> None:
+    vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path / "q")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    vmevalkit.generate("replay", **run)
+    video = tmp_path / "o" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    whole = video.read_bytes()
+    os.utime(video, (1, 1))
+    assert vmevalkit.generate("replay", **run).made == 0, "file times do not matter"
+    video.write_bytes(whole[: len(whole) // 2])
+    assert vmevalkit.generate("replay", **run).made == 1
+    assert video.read_bytes() == whole
+    assert [path.name for path in video.parent.iterdir()] == ["video.mp4"]

@@ -38,6 +38,19 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
             temporary.unlink()
 
 
+def move(source: Path, target: Path) -> None:
+    """Move a file within a file system, replacing the target atomically.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    except OSError as error:
+        raise StorageError.from_os(target, error) from None
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically."""
     with replacing(path) as temporary:

@@ -166,7 +166,8 @@ class Score(Record):
 class Provenance(Record):
     """Everything that produced a video, as far as it applies to the model.
 
-    `settings` is what the model ran with, `requested` what was asked for beyond its defaults.
+    `settings` is what the model ran with, `requested` what was asked for beyond its defaults. `video_sha256` is the
+    digest of the published video; None in results of earlier versions.
     """
 
     model: str
@@ -181,6 +182,7 @@ class Provenance(Record):
     geometry: Geometry
     settings: dict[str, Any] = Field(default_factory=dict)
     requested: dict[str, Any] = Field(default_factory=dict)
+    video_sha256: str | None = None
     notes: tuple[str, ...] = ()
     weights: dict[str, Any] = Field(default_factory=dict)
     device: str = "cpu"

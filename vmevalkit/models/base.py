@@ -195,6 +195,9 @@ class Service(ABC):
     def announce(self, prompts: Sequence[str]) -> None:  # noqa: B027 - most models need nothing
         """Be told which prompts will be asked for, so that what they have in common can be done once."""
 
+    def close(self) -> None:  # noqa: B027 - most models hold nothing that must be released
+        """Release what the model holds."""
+
     def obstacle(self) -> VMEvalError | None:
         """Return why the model cannot run on this machine, such as missing weights, without loading it."""
         return None
@@ -258,6 +261,14 @@ class ModelWrapper:
     def announce(self, prompts: Sequence[str]) -> None:
         """Say which prompts will be asked for, so that what they have in common can be done once."""
         self.service.announce(prompts)
+
+    def close(self) -> None:
+        """Release the model. It is loaded again by the next `generate`."""
+        self.service.close()
+
+    def abandon(self) -> bool:
+        """Stop at once, because the run was interrupted. Return whether pending videos can still be written."""
+        return True
 
     def generate(
         self,

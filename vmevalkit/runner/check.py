@@ -10,7 +10,7 @@ from pathlib import Path
 from vmevalkit import contract, defaults, media, store
 from vmevalkit.errors import UsageError
 from vmevalkit.progress import track
-from vmevalkit.runner.executors.local import map_local
+from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.runner.inference import ModelRun, generate
 from vmevalkit.runner.make import make
 from vmevalkit.runner.score import score
@@ -67,7 +67,7 @@ def check_task(name: str, seeds: int, images: Path, workers: int = 1) -> list[st
     problems = []
     for task in names:
         batches = contract.batches(task, seeds)
-        found = map_local(contract.run_batch, batches, workers)
+        found = map_processes(contract.run_batch, batches, workers)
         for trial in chain.from_iterable(track(found, len(batches), f"checking {task}")):
             if not trial.as_expected:
                 path = images / task / f"{trial.video}_{trial.mode}_{trial.difficulty}_{trial.seed}.png"

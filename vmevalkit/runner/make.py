@@ -12,7 +12,7 @@ from vmevalkit import defaults, media, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
-from vmevalkit.runner.executors.local import crew
+from vmevalkit.runner.executors.local import process_pool
 from vmevalkit.tasks.base import FPS, TASKS, stream
 from vmevalkit.types import MODES, Difficulty, Mode, Question, QuestionMetadata, Record, Size
 
@@ -90,7 +90,7 @@ def make(
         for name in names
         for level, numbers in _numbers_by_level(count, difficulty)
     ]
-    with crew(min(workers, count * len(names))) as share:
+    with process_pool(min(workers, count * len(names))) as parallel_map:
         specs = [
             QuestionSpec(
                 root=root,
@@ -104,13 +104,13 @@ def make(
                 puzzle=puzzle,
                 video=videos,
             )
-            for batch, puzzles in zip(batches, share(choose_puzzles, batches), strict=True)
+            for batch, puzzles in zip(batches, parallel_map(choose_puzzles, batches), strict=True)
             for number, puzzle in zip(batch.numbers, puzzles, strict=True)
             for offset, question_mode in enumerate(modes)
         ]
         specs.sort(key=lambda spec: (spec.task, spec.id))
         todo = [spec for spec in specs if not _is_complete(spec)]
-        for _ in track(share(write_question, todo), len(todo), "making questions"):
+        for _ in track(parallel_map(write_question, todo), len(todo), "making questions"):
             pass
     write_manifest(root)
     return [store.question_folder(root, spec.folder_task, spec.id) for spec in specs]

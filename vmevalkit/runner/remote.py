@@ -172,9 +172,10 @@ class RemoteModel:
                 raise
             return None
 
-    def abandon(self) -> None:
-        """End the process at once, whatever it is doing."""
+    def abandon(self) -> bool:
+        """End the process at once, whatever it is doing. Pending videos are lost."""
         self._stop(patience=0)
+        return False
 
     def close(self) -> None:
         """End the process. A later `generate` starts it again."""

@@ -13,7 +13,7 @@ from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.progress import track
-from vmevalkit.runner.executors.local import map_local
+from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.scorers.base import SCORERS, STOPPED, Scorer
 from vmevalkit.types import Question, Record, Score
 
@@ -187,7 +187,7 @@ def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]
 def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[Score]:
     """Score in processes, or in the threads that the scorer asks for."""
     if not scorer.threads:
-        yield from chain.from_iterable(map_local(score_question, jobs, workers))
+        yield from chain.from_iterable(map_processes(score_question, jobs, workers))
         return
     single = [job.model_copy(update={"samples": (sample,)}) for job in jobs for sample in job.samples]
     with ThreadPoolExecutor(scorer.threads) as pool:

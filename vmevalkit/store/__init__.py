@@ -4,7 +4,7 @@ Everything is written atomically. The file that marks something as complete is w
 user's files.
 """
 
-from vmevalkit.files import dumps, replacing, sha256, write_bytes, write_text
+from vmevalkit.files import dumps, move, replacing, sha256, write_bytes, write_text
 from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
 from vmevalkit.store.questions import (
     PROMPT_LIMIT,
@@ -45,6 +45,7 @@ __all__ = [
     "iter_models",
     "iter_questions",
     "iter_scores",
+    "move",
     "question_digest",
     "question_folder",
     "read_prompt",

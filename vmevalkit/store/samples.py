@@ -9,7 +9,7 @@ from pathlib import Path
 from vmevalkit import media
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
-from vmevalkit.files import replacing
+from vmevalkit.files import replacing, sha256
 from vmevalkit.store.paths import (
     SAMPLE_FILE,
     SCORE_FILE,
@@ -69,9 +69,15 @@ def read_result(sample: Sample) -> GenerationResult | None:
 
 
 def is_complete(sample: Sample) -> bool:
-    """Whether the result reports success and the video decodes."""
+    """Whether the result reports success and the video is the one that was made.
+
+    Results of earlier versions have no digest; their videos must decode.
+    """
     result = read_result(sample)
-    return result is not None and result.success and media.decodes(sample.video)
+    if result is None or not result.success or not sample.video.is_file():
+        return False
+    digest = result.metadata.get("video_sha256")
+    return media.decodes(sample.video) if digest is None else sha256(sample.video) == digest
 
 
 def has_failed(sample: Sample) -> bool:

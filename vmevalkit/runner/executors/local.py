@@ -1,4 +1,4 @@
-"""On this machine: in this process, or in several processes side by side."""
+"""Run jobs on this machine: in this process, or in several processes."""
 
 from __future__ import annotations
 
@@ -10,57 +10,54 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vmevalkit.errors import WorkerKilled
+from vmevalkit.runner.executors.base import Executor, Worker, WorkerFactory
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+J = TypeVar("J")
+R = TypeVar("R")
 
 
 @contextmanager
-def crew(workers: int, start: Callable[[], None] | None = None) -> Iterator[Callable[..., Iterator[Any]]]:
-    """Processes that stay for several rounds of work: a `map` whose answers come in the order of the items.
+def process_pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give a `map` that runs in several processes and yields results in the order of the items.
 
-    Processes are spawned, not forked: the same on every system, and no lock of the parent is inherited. Spawned
-    processes import the calling script, so a script that asks for several workers needs the usual
-    `if __name__ == "__main__":`; with one worker nothing is spawned.
+    Processes are spawned, not forked: it works the same on every system, and no lock of the parent is inherited. They
+    import the calling script, so a script that asks for several workers needs `if __name__ == "__main__":`. With one
+    worker, nothing is spawned.
 
     Raises:
-        WorkerKilled: one of them was.
+        WorkerKilled: one of the processes was killed.
     """
     if workers <= 1:
-        if start is not None:
-            start()
         yield map
         return
-    pool = _pool(workers, start)
+    pool = _pool(workers)
     try:
         yield pool.map
     except BrokenProcessPool:
         raise WorkerKilled from None
     finally:
-        # After ctrl-C nothing new is begun.
+        # After ctrl-C nothing new is started.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _pool(workers: int, start: Callable[..., None] | None, *arguments: Any) -> ProcessPoolExecutor:
-    # For the processes to come: numpy's BLAS would keep a thread of each spinning on every core, in the others' way.
+def map_processes(function: Callable[[J], R], items: Sequence[J], workers: int) -> Iterator[R]:
+    """Call a function for each item in a process pool, and yield the results in order."""
+    if items:
+        with process_pool(min(workers, len(items))) as parallel_map:
+            yield from parallel_map(function, items)
+
+
+def _pool(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    # Otherwise, numpy's BLAS keeps a spinning thread for every core in each process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return ProcessPoolExecutor(workers, get_context("spawn"), start, arguments)
 
 
-def map_local(
-    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, start: Callable[[], None] | None = None
-) -> Iterator[Answer]:
-    """Call a function for each item, in processes that are there for this alone (see `crew`)."""
-    if items:
-        with crew(min(workers, len(items)), start) as share:
-            yield from share(function, items)
-
-
 def gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. Loads no torch."""
+    """Return the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. Imports no PyTorch."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [name.strip() for name in allowed.split(",") if name.strip()]
@@ -72,140 +69,155 @@ def gpus() -> list[str]:
     return re.findall(r"^GPU (\d+):", listed, re.MULTILINE)
 
 
-class _Turns:
-    """A model at work: the rest of one item is done in a thread while the model works at the next."""
-
-    def __init__(self, load: Callable[[], Any], begin: Callable[[Any, Item], Callable[[], Answer]]) -> None:
-        self._model, self._begin = load(), begin
-        self._rest = ThreadPoolExecutor(max_workers=1)
-        self._waiting: Future[Any] | None = None
-
-    def next(self, item: Any | None) -> Any | None:
-        """Begin an item, None for no more. Returns the answer to the one before, None for the first."""
-        following = self._rest.submit(self._begin(self._model, item)) if item is not None else None
-        waiting, self._waiting = self._waiting, following
-        return waiting.result() if waiting is not None else None
-
-    def close(self, broken_off: bool = False) -> None:
-        close = getattr(self._model, "close", lambda: None)
-        if broken_off:
-            # Else the thread would wait for a video that nobody wants.
-            getattr(self._model, "abandon", close)()
-        self._rest.shutdown()
-        close()
-
-
-def run_local(
-    load: Callable[[], Any],
-    begin: Callable[[Any, Item], Callable[[], Answer]],
-    items: Sequence[Item],
-    workers: int,
-    lost: Callable[[Item], Answer],
-) -> Iterator[Answer]:
-    """Answer items with a model that `load` brings, once in each process. Processes take turns at the GPUs.
+class LocalExecutor(Executor):
+    """Runs jobs in this process or, with several workers, in a process for each. GPUs are assigned in turn.
 
     Args:
-        begin: does the model's part of an item and returns what does the rest, which is done while the model works at
-            the next item.
-        lost: answers an item whose process was killed, as happens when memory runs out. Another takes its place.
-
-    Returns:
-        The answers, in the order in which they come.
-
-    Raises:
-        WorkerKilled: a process was killed before it had done anything.
+        workers: number of workers, each with its own copy of the model.
     """
-    workers = min(workers, len(items))
-    if workers > 1:
-        yield from _side_by_side(load, begin, items, workers, lost)
-        return
-    if not items:
-        return
-    turns = _Turns(load, begin)
+
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
+
+    def map(self, factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
+        """Run every job; results come in the order in which they are finished."""
+        workers = min(self._workers, len(jobs))
+        if workers > 1:
+            yield from _Crowd(factory, jobs, workers).results()
+        elif jobs:
+            yield from _run_here(factory, jobs)
+
+
+class _Overlap(Generic[J, R]):
+    """A worker that finishes one job in a thread while it starts the next."""
+
+    def __init__(self, worker: Worker[J, R]) -> None:
+        self._worker = worker
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._finishing: Future[R] | None = None
+
+    def next(self, job: J | None) -> R | None:
+        """Start a job, None for no more. Return the result of the job before; None for the first."""
+        following = self._thread.submit(self._worker.start(job).finish) if job is not None else None
+        finishing, self._finishing = self._finishing, following
+        return finishing.result() if finishing is not None else None
+
+    def close(self) -> None:
+        """Close the worker."""
+        self._thread.shutdown()
+        self._worker.close()
+
+    def interrupt(self) -> R | None:
+        """Stop after an exception. Return the result of the job that was being finished, if it could be."""
+        # Without this, the thread would wait for a video that is not wanted any more.
+        valid = self._worker.abandon()
+        self.close()
+        finishing = self._finishing
+        return finishing.result() if valid and finishing is not None and finishing.exception() is None else None
+
+
+def _run_here(factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
+    overlap = _Overlap(factory.create())
     try:
-        for item in (*items, None):
-            answer = turns.next(item)
-            if answer is not None:
-                yield answer
+        for job in (*jobs, None):
+            result = overlap.next(job)
+            if result is not None:
+                yield result
     except BaseException:
-        turns.close(broken_off=True)
+        result = overlap.interrupt()
+        if result is not None:
+            yield result
         raise
-    turns.close()
+    overlap.close()
 
 
-def _side_by_side(load: Any, begin: Any, items: Sequence[Any], workers: int, lost: Any) -> Iterator[Any]:
-    there = gpus()
+class _Crowd(Generic[J, R]):
+    """Several worker processes. One that is killed loses only its own jobs, and is replaced.
 
-    def hire(worker: int) -> ProcessPoolExecutor:
-        return _pool(1, _start, load, begin, there[worker % len(there)] if len(there) > 1 else None)
+    Each is a pool of one process, because every process must be asked for its last result, and may be killed alone.
+    """
 
-    # One process each, because every process must be asked for its last answer, and may be killed alone.
-    pools = [hire(worker) for worker in range(workers)]
-    held: list[list[Any]] = [[] for _ in pools]
-    at_work: set[int] = set()
-    asked: dict[Future[Any], int] = {}
-    todo = iter(items)
+    def __init__(self, factory: WorkerFactory[J, R], jobs: Sequence[J], workers: int) -> None:
+        self._factory = factory
+        self._jobs = iter(jobs)
+        self._gpus = gpus()
+        self._pools = [self._new_pool(worker) for worker in range(workers)]
+        # Jobs that each worker has started and not finished, and workers that have finished something.
+        self._running: list[list[J]] = [[] for _ in self._pools]
+        self._proven: set[int] = set()
+        self._requests: dict[Future[Any], int] = {}
 
-    def ask(worker: int) -> None:
-        item = next(todo, None)
-        if item is not None:
-            held[worker].append(item)
-        if held[worker]:
-            asked[_submit(pools[worker], item)] = worker
+    def results(self) -> Iterator[R]:
+        """Run all jobs and yield their results."""
+        try:
+            for worker in range(len(self._pools)):
+                self._request(worker)
+            while self._requests:
+                for future in wait(self._requests, return_when=FIRST_COMPLETED).done:
+                    yield from self._completed(future)
+        finally:
+            # After ctrl-C nothing new is started.
+            for pool in self._pools:
+                pool.shutdown(wait=True, cancel_futures=True)
 
-    try:
-        for worker in range(workers):
-            ask(worker)
-        while asked:
-            for future in wait(asked, return_when=FIRST_COMPLETED).done:
-                worker = asked.pop(future)
-                try:
-                    answer, more = future.result()
-                except BrokenProcessPool:
-                    if worker not in at_work:
-                        raise WorkerKilled from None
-                    at_work.discard(worker)
-                    gone, held[worker] = held[worker], []
-                    pools[worker] = hire(worker)
-                    ask(worker)
-                    yield from map(lost, gone)
-                    continue
-                at_work.add(worker)
-                if answer is not None:
-                    held[worker].pop(0)
-                if more:
-                    ask(worker)
-                if answer is not None:
-                    yield answer
-    finally:
-        # After ctrl-C nothing new is begun.
-        for pool in pools:
-            pool.shutdown(wait=True, cancel_futures=True)
+    def _completed(self, future: Future[Any]) -> list[R]:
+        worker = self._requests.pop(future)
+        try:
+            result, has_more = future.result()
+        except BrokenProcessPool:
+            return self._replace(worker)
+        self._proven.add(worker)
+        if result is not None:
+            self._running[worker].pop(0)
+        if has_more:
+            self._request(worker)
+        return [result] if result is not None else []
+
+    def _replace(self, worker: int) -> list[R]:
+        if worker not in self._proven:
+            raise WorkerKilled from None
+        self._proven.discard(worker)
+        lost, self._running[worker] = self._running[worker], []
+        self._pools[worker] = self._new_pool(worker)
+        self._request(worker)
+        return [self._factory.lost(job) for job in lost]
+
+    def _request(self, worker: int) -> None:
+        """Give a worker its next job, or ask it for its last result."""
+        job = next(self._jobs, None)
+        if job is not None:
+            self._running[worker].append(job)
+        if self._running[worker]:
+            self._requests[self._submit(worker, job)] = worker
+
+    def _submit(self, worker: int, job: J | None) -> Future[Any]:
+        try:
+            return self._pools[worker].submit(_next, job)
+        except BrokenProcessPool as error:
+            broken: Future[Any] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def _new_pool(self, worker: int) -> ProcessPoolExecutor:
+        gpu = self._gpus[worker % len(self._gpus)] if len(self._gpus) > 1 else None
+        return _pool(1, _start, self._factory, gpu)
 
 
-def _submit(pool: ProcessPoolExecutor, item: Any) -> Future[Any]:
-    try:
-        return pool.submit(_next, item)
-    except BrokenProcessPool as error:
-        broken: Future[Any] = Future()
-        broken.set_exception(error)
-        return broken
+# The worker of this process.
+_overlap: _Overlap[Any, Any]
 
 
-_turns: _Turns
-
-
-def _start(load: Any, begin: Any, gpu: str | None) -> None:
-    global _turns
+def _start(factory: WorkerFactory[Any, Any], gpu: str | None) -> None:
+    global _overlap
     if gpu is not None:
-        # Before anything asks for a GPU; what this process starts inherits it.
+        # Before anything uses a GPU; child processes inherit it.
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    _turns = _Turns(load, begin)
+    _overlap = _Overlap(factory.create())
 
 
-def _next(item: Any | None) -> tuple[Any | None, bool]:
-    """The answer to the item before, and whether one is to come."""
-    answer = _turns.next(item)
-    if item is None:
-        _turns.close()
-    return answer, item is not None
+def _next(job: Any | None) -> tuple[Any | None, bool]:
+    """Return the result of the job before, and whether another one is to come."""
+    result = _overlap.next(job)
+    if job is None:
+        _overlap.close()
+    return result, job is not None

@@ -1,0 +1,62 @@
+"""What distributes jobs: the Executor protocol, and the records and roles that it needs.
+
+Execution is at least once: a job may be run again after a worker was killed. Together with "already complete" in the
+driver, each result is published once. Workers never write into an experiment. They leave a video in a staging file, and
+the driver, which consumes the results, publishes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+J = TypeVar("J")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class PendingResult(Protocol[R_co]):
+    """A job whose model part is done; `finish` does the rest, such as writing the video."""
+
+    def finish(self) -> R_co:
+        """Finish the job. May be called in another thread, while the worker starts the next job."""
+
+
+class Worker(ABC, Generic[J, R]):
+    """What runs in a worker process: holds the model, and runs jobs one after another."""
+
+    @abstractmethod
+    def start(self, job: J) -> PendingResult[R]:
+        """Run the part of a job that needs the model."""
+
+    def close(self) -> None:
+        """Release what the worker holds."""
+
+    def abandon(self) -> bool:
+        """Stop at once, whatever is running. Return whether a job that is being finished will still be finished."""
+        return True
+
+
+class WorkerFactory(ABC, Generic[J, R]):
+    """Creates the worker in each process. It is sent to other processes, so it must be picklable."""
+
+    @abstractmethod
+    def create(self) -> Worker[J, R]:
+        """Create a worker. Called once in each process."""
+
+    @abstractmethod
+    def lost(self, job: J) -> R:
+        """Return the result of a job whose worker was killed."""
+
+
+class Executor(ABC):
+    """Runs jobs somewhere, and yields their results as they come."""
+
+    @abstractmethod
+    def map(self, factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
+        """Run every job with a worker of the factory.
+
+        Raises:
+            WorkerKilled: a worker was killed before it had finished anything.
+        """

@@ -1,0 +1,357 @@
+"""Generate videos: model by model, questions sorted. A rerun resumes, and one failure stops nothing else."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vmevalkit import defaults, store
+from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
+from vmevalkit.errors import StorageError, UsageError, VMEvalError
+from vmevalkit.models.base import MODELS, ModelCard, Pending
+from vmevalkit.progress import track
+from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
+from vmevalkit.runner.executors.local import LocalExecutor
+from vmevalkit.runner.model_run import ModelRun, ModelSpec
+from vmevalkit.types import GenerationResult, Question, Record
+
+log = logging.getLogger(__name__)
+
+# Bytes for each pixel and frame of the least compressible video seen: 5B with random weights at crf 18
+# (docs/measurements.md).
+_BYTES_A_PIXEL = 0.35
+
+
+class GenerateOptions(Record):
+    """What `generate` is asked to do, beside the models; see there."""
+
+    task: tuple[str, ...] = ()
+    task_id: tuple[str, ...] = ()
+    samples: int = 1
+    seed: int = DEFAULT_SEED
+    questions: Path = defaults.QUESTIONS
+    outputs: Path = defaults.OUTPUTS
+    retry_failed: bool = False
+    remake: bool = False
+    baselines: bool = True
+    duration: float | None = None
+    settings: dict[str, Any] = {}
+
+
+class Job(Record):
+    """One video to be made. `staging` is its file, below the folder of outputs, until it is published."""
+
+    sample: store.Sample
+    question: Question
+    staging: str
+    duration: float | None = None
+
+
+class Outcome(Record):
+    """What a worker returns for a job. The video of a successful one is in the staging file."""
+
+    job: Job
+    result: GenerationResult
+
+
+class Plan(Record):
+    """What a run will do for one model.
+
+    Attributes:
+        todo: the videos to be made.
+        complete: number of videos that exist.
+        failed_before: samples that failed in an earlier run and are not retried.
+        unanswerable: number of questions that lack what the model needs.
+        seconds: estimated time; None if unknown.
+        bytes: upper bound of the disk space.
+        obstacle: why the model cannot run on this machine.
+    """
+
+    model: str
+    todo: tuple[Job, ...]
+    complete: int
+    failed_before: tuple[store.Sample, ...]
+    unanswerable: int
+    seconds: float | None
+    bytes: int
+    obstacle: str | None = None
+
+
+class Summary(Record):
+    """What a run did. `failed` has a folder and a reason for each failure."""
+
+    made: int = 0
+    complete_before: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+
+def generate(
+    model: ModelSpec | Sequence[ModelSpec],
+    *,
+    task: str | Sequence[str] = (),
+    task_id: str | Sequence[str] = (),
+    samples: int = 1,
+    seed: int = DEFAULT_SEED,
+    questions: Path | str = defaults.QUESTIONS,
+    outputs: Path | str = defaults.OUTPUTS,
+    workers: int = 1,
+    retry_failed: bool = False,
+    remake: bool = False,
+    baselines: bool = True,
+    duration: float | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Summary:
+    """Generate videos for the questions. Call it again to resume.
+
+    Args:
+        model: names in the catalog, `my_file.py:my_function`, or functions `(image, prompt, seed) -> frames or path`.
+        task, task_id: only these tasks and questions; all if empty.
+        samples: number of videos for each question, with seeds `seed`, `seed + 1`, ...
+        seed: of the first video.
+        questions, outputs: folders of the question set and of the experiment's videos.
+        workers: number of processes, each with its own copy of the model.
+        retry_failed: also retry what failed before.
+        remake: replace videos that were made by an earlier version of a function's source file.
+        baselines: also run replay, still, noise, crossfade and jumpcut.
+        duration: seconds of video, for models that can choose.
+        settings: of the named models (not of the baselines), for example `{"num_inference_steps": 20}`.
+
+    Raises:
+        UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
+    """
+    plans, runs = plan(
+        model, task=task, task_id=task_id, samples=samples, seed=seed, questions=questions, outputs=outputs,
+        retry_failed=retry_failed, remake=remake, baselines=baselines, duration=duration, settings=settings,
+    )  # fmt: skip
+    for p, run in zip(plans, runs, strict=True):
+        if p.todo and p.obstacle:
+            raise run.obstacle() or UsageError(p.obstacle)
+    failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
+    made = 0
+    executor = LocalExecutor(workers)
+    for p, run in zip(plans, runs, strict=True):
+        for job, result in track(_results(executor, run, p.todo), len(p.todo), run.name):
+            made += result.success
+            if not result.success:
+                log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
+                failed.append((str(job.sample.folder), result.error or "no reason given"))
+    return Summary(made=made, complete_before=sum(p.complete for p in plans), failed=tuple(failed))
+
+
+def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[Plan], list[ModelRun]]:
+    """Return what `generate` with the same arguments would do. Touches nothing; raises what `generate` raises."""
+    options = {name: value for name, value in options.items() if value is not None}
+    for name in ("task", "task_id"):
+        if isinstance(options.get(name), str):
+            options[name] = (options[name],)
+    wanted = GenerateOptions(**options)
+    if wanted.samples < 1:
+        raise UsageError(f"samples = {wanted.samples}: must be at least 1")
+    if wanted.duration is not None and wanted.duration <= 0:
+        raise UsageError(f"duration = {wanted.duration}: must be a positive number of seconds")
+    models = [model] if isinstance(model, str) or callable(model) else list(model)
+    runs = [ModelRun(m, wanted.outputs, wanted.settings, wanted.duration) for m in dict.fromkeys(models)]
+    named = {run.name for run in runs}
+    if wanted.baselines:
+        runs += [ModelRun(name, wanted.outputs) for name in MODELS if MODELS[name].baseline and name not in named]
+    found = store.iter_questions(wanted.questions, wanted.task, wanted.task_id)
+    for run in runs:
+        run.configured()
+    return [_plan(run, found, wanted) for run in runs], runs
+
+
+def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions) -> Plan:
+    todo, complete, failed, changed, unanswerable = [], 0, [], 0, 0
+    for question in questions:
+        if not run.can_answer(question):
+            unanswerable += 1
+            continue
+        for seed in range(options.seed, options.seed + options.samples):
+            sample = store.Sample(
+                outputs=run.outputs, model=run.name, task=question.task, question_id=question.id, seed=seed
+            )
+            job = Job(sample=sample, question=question, staging=_staging(sample), duration=run.duration)
+            if store.has_failed(sample):
+                if options.retry_failed:
+                    todo.append(job)
+                else:
+                    failed.append(sample)
+            elif not store.is_complete(sample) or (_source_changed(run, sample) and options.remake):
+                todo.append(job)
+            else:
+                _check_same(run, question, sample)
+                changed += _source_changed(run, sample)
+                complete += 1
+    if changed:
+        log.warning(
+            "%d videos were made by an earlier version of %s; --remake replaces them", changed, run.source["function"]
+        )
+    each = run.card.seconds_a_video if run.card is not None else None
+    return Plan(
+        model=run.name,
+        todo=tuple(todo),
+        complete=complete,
+        failed_before=tuple(failed),
+        unanswerable=unanswerable,
+        seconds=each * len(todo) if each is not None else None,
+        bytes=len(todo) * _video_bytes(run.card),
+        obstacle=str(obstacle) if (obstacle := run.obstacle()) else None,
+    )
+
+
+def _staging(sample: store.Sample) -> str:
+    """Return a file name for a video until it is published, below the folder of outputs."""
+    video = sample.video.relative_to(sample.outputs)
+    return str(video.with_name(f".{video.stem}.{secrets.token_hex(4)}.mp4"))
+
+
+def _video_bytes(card: ModelCard | None) -> int:
+    """Return the disk space that a video takes at most."""
+    width, height = (card.size if card is not None else None) or DEFAULT_CANVAS
+    frames = (card.frames if card is not None else None) or 49
+    return round(_BYTES_A_PIXEL * width * height * frames)
+
+
+def _source_changed(run: ModelRun, sample: store.Sample) -> bool:
+    """Whether a video was made by another version of a function's source file."""
+    result = store.read_result(sample)
+    provenance = result.provenance if result is not None else None
+    before = provenance.weights.get("source_sha256") if provenance is not None else None
+    return before is not None and before != run.source.get("source_sha256")
+
+
+def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None:
+    """Refuse to mix videos of other questions or settings into one experiment."""
+    result = store.read_result(sample)
+    provenance = result.provenance if result is not None else None
+    if provenance is None:
+        return
+    if question.first_frame.is_file() and provenance.image_sha256 != store.sha256(question.first_frame):
+        raise UsageError(
+            f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
+            "choose another --outputs folder for this question set",
+        )
+    if provenance.requested != run.requested:
+        raise UsageError(
+            f"{sample.folder} was made with settings {provenance.requested}, but {run.requested} are requested",
+            "choose another --outputs folder for other settings",
+        )
+
+
+def _results(executor: Executor, run: ModelRun, jobs: Sequence[Job]) -> Iterator[tuple[Job, GenerationResult]]:
+    """Run jobs and publish what comes back. Only this process writes into the experiment."""
+    if not jobs:
+        return
+    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job)) is not None))
+    for outcome in executor.map(GenerateFactory(run, prompts), jobs):
+        yield outcome.job, publish(outcome, run.requested)
+
+
+def _prompt(job: Job) -> str | None:
+    """Return a question's prompt; None if it cannot be read, which the worker reports."""
+    try:
+        return store.read_prompt(job.question)
+    except VMEvalError:
+        return None
+
+
+class GenerateFactory(WorkerFactory[Job, Outcome]):
+    """Creates the worker that holds a model."""
+
+    def __init__(self, run: ModelRun, prompts: Sequence[str]) -> None:
+        self._run, self._prompts = run, prompts
+
+    def create(self) -> GenerateWorker:
+        """Load the model."""
+        return GenerateWorker(self._run.load(self._prompts))
+
+    def lost(self, job: Job) -> Outcome:
+        """Return a failure."""
+        return _failed(job, "its worker process was killed, probably because memory ran out")
+
+
+class GenerateWorker(Worker[Job, Outcome]):
+    """Holds a model and makes one video at a time."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def start(self, job: Job) -> PendingResult[Outcome]:
+        """Let the model make a video; finishing writes it into the staging file."""
+        try:
+            prompt = store.read_prompt(job.question)
+        except VMEvalError as error:
+            return _Finished(_failed(job, str(error)))
+        image = job.question.first_frame
+        pending = self._model.start(image, prompt, job.duration, job.staging, seed=job.sample.seed)
+        return _PendingVideo(job, pending)
+
+    def close(self) -> None:
+        """Close the model."""
+        self._model.close()
+
+    def abandon(self) -> bool:
+        """Stop the model at once."""
+        return bool(self._model.abandon())
+
+
+class _Finished:
+    """A job that has its outcome already."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def finish(self) -> Outcome:
+        return self._outcome
+
+
+class _PendingVideo:
+    """A job whose video is yet to be written."""
+
+    def __init__(self, job: Job, pending: Pending) -> None:
+        self._job, self._pending = job, pending
+
+    def finish(self) -> Outcome:
+        return Outcome(job=self._job, result=GenerationResult.model_validate(self._pending.finish()))
+
+
+def _failed(job: Job, error: str) -> Outcome:
+    sample = job.sample
+    identity = f"{sample.task}-{sample.question_id}-{sample.seed}"
+    return Outcome(job=job, result=GenerationResult.failure(error, model=sample.model, generation_id=identity))
+
+
+def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
+    """Move a video to its place: question copy first, then the video, and the result last.
+
+    Returns:
+        The result as it was stored; a failure if it could not be stored.
+    """
+    job, result = outcome.job, outcome.result
+    sample, staged = job.sample, job.sample.outputs / job.staging
+    try:
+        if result.success:
+            store.copy_question(job.question, sample)
+            digest = store.sha256(staged)
+            store.move(staged, sample.video)
+            # Relative, so that an experiment's folder can be moved or sent to somebody.
+            video_path = sample.video.relative_to(sample.folder).as_posix()
+            metadata = {**result.metadata, "requested": requested, "video_sha256": digest}
+            result = result.model_copy(update={"video_path": video_path, "metadata": metadata})
+        store.write_record(sample.result, result)
+    except StorageError as error:
+        result = _failed(job, str(error)).result
+        with suppress(OSError):
+            staged.unlink()
+        with suppress(StorageError):
+            store.write_record(sample.result, result)
+    return result

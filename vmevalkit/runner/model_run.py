@@ -1,0 +1,110 @@
+"""A model of a run before it is loaded: a catalog entry with settings, or a user's function."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vmevalkit import store
+from vmevalkit.errors import EnvironmentMissing, UsageError, VMEvalError
+from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
+from vmevalkit.models.function import FunctionWrapper, load_function, source_of
+from vmevalkit.runner.environment import needs_environment, require_python
+from vmevalkit.runner.remote import RemoteModel
+from vmevalkit.types import Question
+
+ModelSpec = str | Callable[..., Any]
+"""A name in the catalog, `my_file.py:my_function`, or a function `(image, prompt, seed) -> frames or path`."""
+
+
+def load_model_wrapper(name: str) -> type[ModelWrapper]:
+    """Return the wrapper class of a model in the catalog.
+
+    Raises:
+        UnknownName: there is no such model.
+    """
+    module, wrapper = MODELS[name].wrapper.split(":")
+    return getattr(importlib.import_module(module), wrapper)  # type: ignore[no-any-return]
+
+
+class ModelRun:
+    """A model of a run, with its settings. It can be sent to a worker process, which loads it.
+
+    Args:
+        model: which model.
+        outputs: folder of the experiment.
+        settings: changes to the model's settings.
+        duration: seconds of video, for models that can choose.
+
+    Raises:
+        UsageError: a function whose name cannot be a model's name.
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        outputs: Path,
+        settings: dict[str, Any] | None = None,
+        duration: float | None = None,
+    ) -> None:
+        self.outputs = outputs
+        self.settings = settings or {}
+        self.duration = duration
+        self.card: ModelCard | None = None
+        self.source: dict[str, Any] = {}
+        self._model = model
+        if isinstance(model, str) and ".py:" not in model:
+            self.card = MODELS[model]
+            self.name = model
+            return
+        function = load_function(model) if isinstance(model, str) else model
+        self.name = function.__name__
+        self.source = source_of(function)
+        if not store.is_name(self.name) or self.name in MODELS:
+            raise UsageError(f"a function named '{self.name}' cannot be a model here", "rename the function")
+
+    def load(self, prompts: Sequence[str] = ()) -> ModelWrapper | RemoteModel:
+        """Return the wrapper, or a stand-in that runs it inside the model's own environment.
+
+        Args:
+            prompts: that will be asked for.
+        """
+        model: ModelWrapper | RemoteModel = self.configured()
+        if self.card is not None and needs_environment(self.card):
+            model = RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
+        model.announce(prompts)
+        return model
+
+    def configured(self) -> ModelWrapper:
+        """Return the wrapper with its settings checked. Nothing heavy is loaded yet.
+
+        Raises:
+            ConfigError: a setting that the model does not have or cannot take.
+        """
+        if self.card is None:
+            return FunctionWrapper(self.name, self.outputs, function=self._model, **self.settings)
+        wrapper = load_model_wrapper(self.name)
+        return wrapper(self.card.model, self.outputs, name=self.name, **{**self.card.args, **self.settings})
+
+    def obstacle(self) -> VMEvalError | None:
+        """Return why the model cannot run on this machine, without loading it."""
+        if self.card is None:
+            return None
+        if needs_environment(self.card):
+            try:
+                require_python(self.card)
+            except EnvironmentMissing as error:
+                return error
+        return self.configured().obstacle()
+
+    def can_answer(self, question: Question) -> bool:
+        """Whether the question has the files that the model needs, beside first frame and prompt."""
+        return self.card is None or all((question.folder / name).is_file() for name in self.card.needs)
+
+    @property
+    def requested(self) -> dict[str, Any]:
+        """What was asked for beyond the model's defaults, as it is stored in results."""
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in self.settings.items()}
+        return {**settings, "duration": self.duration} if self.duration is not None else settings
