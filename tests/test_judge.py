@@ -153,7 +153,7 @@ def pictures(request: dict[str, Any]) -> dict[str, Image.Image]:
 def _looks_right(request: dict[str, Any]) -> bool:
     """Whether some frame of the video looks like the end of the right answer."""
     shown = pictures(request)
-    right = shown["the end of one right answer"]
+    right = shown["the last frame of one correct answer"]
     frames = [image for label, image in shown.items() if label.startswith("video frame")]
     for label, image in shown.items():
         if label.startswith("frames of the video"):
@@ -224,7 +224,7 @@ def test_a_request_shows_puzzle_answer_and_frames_and_says_what_counts(one: Path
     labels = [sorted(pictures(request)) for request in server.requests]
     video = [label for label in labels[0] if "video frame" in label]
     assert len(video) == (6 if layout == "images" else 0)
-    assert "the end of one right answer" in labels[0]
+    assert "the last frame of one correct answer" in labels[0]
     assert "the puzzle: the first frame that the video must start from" in labels[0]
     assert labels[0] == labels[1] == labels[2], "each vote sees the same pictures"
     orders = {tuple(pictures(request)) for request in server.requests} | {
@@ -357,9 +357,9 @@ def test_the_majority_decides_each_criterion(
         ("408", "HTTP 408"),
         ("stall", "time-out"),
         ("cut", "the connection broke"),
-        ("no completion", "no chat completion"),
-        ("no json", "does not keep to the schema"),
-        ("wrong schema", "does not keep to the schema"),
+        ("no completion", "not a chat completion"),
+        ("no json", "does not match the schema"),
+        ("wrong schema", "does not match the schema"),
         ("cut off", "raise max_tokens"),
     ],
 )

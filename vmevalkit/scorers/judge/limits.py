@@ -1,0 +1,86 @@
+"""Limits of a run: pace of the calls, and dollars."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from vmevalkit.scorers.judge.config import Call
+
+
+class Pace:
+    """Lets a number of calls start in a minute, and none while the server asks for a pause."""
+
+    def __init__(self, per_minute: float | None, stop: threading.Event) -> None:
+        self._gap = 60.0 / per_minute if per_minute else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+        self._stop = stop
+
+    def wait(self) -> None:
+        """Wait until the next call may start, or the run stops."""
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                begin = self._next
+                if begin <= now:
+                    self._next = max(now, begin) + self._gap
+                    return
+            if self._stop.wait(begin - now):
+                return
+
+    def pause(self, seconds: float) -> None:
+        """Let no call start for some seconds."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+
+class Budget:
+    """Lets calls start while the cost so far, and what the running calls may cost, stays within the limit.
+
+    A call is assumed to cost as much as the most expensive so far. Until the first cost is known, calls run one by one.
+    """
+
+    def __init__(self, limit: float | None) -> None:
+        self.calls = 0
+        self.spent = 0.0
+        self._limit = limit
+        self._highest = 0.0
+        self._running = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self, halt: Callable[[str], None]) -> Iterator[Callable[[Call], None]]:
+        """Wait until a call may start. The block is given a function that must be told the call.
+
+        Args:
+            halt: called with the reason when the limit allows no further call.
+        """
+        with self._changed:
+            self._changed.wait_for(self._may_start)
+            if self._limit is not None and self.spent + self._highest > self._limit:
+                halt(
+                    f"--limit-cost {self._limit:g}: {self.spent:.4f} dollars are spent; raise it to resume."
+                )
+            self._running += 1
+        try:
+            yield lambda call: self._count(call, halt)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def _may_start(self) -> bool:
+        if self._limit is None or self._running == 0:
+            return True
+        return 0 < self._highest <= (self._limit - self.spent) / (self._running + 1)
+
+    def _count(self, call: Call, halt: Callable[[str], None]) -> None:
+        with self._changed:
+            self.calls += 1
+            self.spent += call.cost or 0.0
+            self._highest = max(self._highest, call.cost or 0.0)
+        if self._limit is not None and call.problem is None and call.cost is None:
+            halt("--limit-cost cannot be enforced: the server does not report how many tokens it used.")
