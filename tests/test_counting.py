@@ -33,7 +33,7 @@ def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
 def test_the_total_is_the_number_of_figures_that_the_prompt_names(difficulty: int) -> None:
     for seed in range(10):
         puzzle = puzzle_of(difficulty, seed)
-        named = [i for i, it in enumerate(puzzle.figures) if f" {it.color} {it.shape}" in task().phrasings(puzzle)[0]]
+        named = [i for i, it in enumerate(puzzle.figures) if f" {it.colour} {it.shape}" in task().phrasings(puzzle)[0]]
         *rings, total = task().goal(puzzle)
         assert [i for i, look in enumerate(rings) if look] == named
         assert total == len(named) >= 2
