@@ -31,6 +31,7 @@ __all__ = [
     "draw_square",
     "inset_cell",
     "middle_of",
+    "square_box",
     "swept",
 ]
 
@@ -270,8 +271,13 @@ def middle_of(box: Box) -> tuple[float, float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2
 
 
+def square_box(center: Point, half: float) -> Box:
+    """Return the box around a center, `half` in each direction."""
+    return center[0] - half, center[1] - half, center[0] + half, center[1] + half
+
+
 def draw_square(sketch: Sketch, box: Box, color: Color, size: float) -> None:
     """Draw a square with rounded corners in the middle of a box, at a share of the box's size."""
     x, y, half = middle_of(box)
     half *= size
-    sketch.rectangle((x - half, y - half, x + half, y + half), color, radius=half * 0.2)
+    sketch.rectangle(square_box((x, y), half), color, radius=half * 0.2)
