@@ -10,7 +10,7 @@ import pytest
 from vmevalkit import contract
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.flow_connect import Cell, Puzzle, _count
+from vmevalkit.tasks.flow_connect import Cell, Puzzle, count_solutions
 from vmevalkit.tasks.toolkit.draw import HUES
 from vmevalkit.tasks.toolkit.strokes import Lines
 from vmevalkit.types import Size, Verdict
@@ -71,7 +71,7 @@ def test_counting_agrees_with_walking_where_there_are_many_answers_or_none() -> 
         (3, 4, [((0, 0), (0, 3)), ((2, 0), (2, 3))]), (3, 3, [((0, 0), (2, 2)), ((0, 2), (2, 0))]),
         (4, 5, [((0, 0), (3, 4))]),
     ]  # fmt: skip
-    counts = [_count(*case) for case in cases]
+    counts = [count_solutions(*case) for case in cases]
     assert counts == [answers(*case) for case in cases]
     assert min(counts) == 0
     assert max(counts) > 3
