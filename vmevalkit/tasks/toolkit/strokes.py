@@ -111,7 +111,7 @@ class StrokesTask(Task[P, Lines]):
         return found
 
     def alternatives(self, puzzle: P) -> dict[str, list[Lines]]:
-        """Return the solution that draws the lines in reverse order, if there is more than one way to draw them."""
+        """Return the solution that draws the lines in reverse order and, if allowed, from their last ends."""
         count = len(self.solution(puzzle)[0].drawn)
         if count < 2 and not self.both_ways:
             return {}
