@@ -4,8 +4,8 @@
      -   (/)  (*)         video passes if the lamps along the arrows light up one after another, in their order, up to
     (^)  (>)  (^)         the star, and if all of them are lit at the end. The other lamps must stay dark.
 
-The plan length is the number of lamps to light. The path has no constant direction, so that a light that sweeps over
-the board fails. There are far more than 10,000 questions at every difficulty.
+The plan length is the number of lamps to light. A light that sweeps straight over the board, at any angle, never meets
+the lamps in their order. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations

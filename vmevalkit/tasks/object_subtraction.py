@@ -5,8 +5,8 @@
     A  o  x  A
 
 Difficulty 1 names a color or a shape; 2 a color and a shape; 3 two kinds, or a color or shape with an exception; 4 a
-size with a color or a shape, or two of these; 5 two kinds with their sizes, some with an exception. The plan length is
-the number of figures to remove. There are far more than 10,000 questions at every difficulty.
+size with a color or a shape, or each size with a color; 5 two kinds with their sizes, some with an exception. The plan
+length is the number of figures to remove. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ class ObjectSubtraction(CellsTask[Puzzle]):
     name = "object_subtraction"
     tags = ("perception", "logic")
     puzzle_type = Puzzle
-    reasons = {**CELL_REASONS, "wrong_place": "A figure vanishes or changes that should stay."}
+    reasons = {**CELL_REASONS, "wrong_place": "A figure that should stay vanishes or changes."}
     rubric = {
-        "outcome": "The figures that the words name are gone, and all others are there.",
+        "outcome": "All figures that the prompt names are gone, and all others are still there.",
         "process": "The figures vanish one after another, in any order, and none comes back.",
     }
 
