@@ -1,4 +1,4 @@
-"""Counting: every figure of the kind gets its ring, then the box its number."""
+"""Counting: a ring round every figure of the named kind, then their number in the box."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ LEVELS = range(1, 6)
 
 
 def task() -> Counting:
-    family = TASKS["counting"]
-    assert isinstance(family, Counting)
-    return family
+    found = TASKS["counting"]
+    assert isinstance(found, Counting)
+    return found
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test counting", difficulty, seed), difficulty)
 
 
-def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
+def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
     video = as_frames(task().render(puzzle, boards, CANVAS, count))
     return task().verify(puzzle, views(video), "solve", CANVAS)
 
@@ -33,7 +33,7 @@ def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
 def test_the_total_is_the_number_of_figures_that_the_prompt_names(difficulty: int) -> None:
     for seed in range(10):
         puzzle = puzzle_of(difficulty, seed)
-        named = [i for i, it in enumerate(puzzle.figures) if f" {it.color} {it.shape}" in task().phrasings(puzzle)[0]]
+        named = [i for i, it in enumerate(puzzle.figures) if f" {it.colour} {it.shape}" in task().phrasings(puzzle)[0]]
         *rings, total = task().goal(puzzle)
         assert [i for i, look in enumerate(rings) if look] == named
         assert total == len(named) >= 2
@@ -55,7 +55,7 @@ def test_sizes_follow_the_difficulty() -> None:
 def test_the_total_comes_last() -> None:
     puzzle = puzzle_of(2)
     *rings, box = task().order(puzzle)
-    verdict = judged(puzzle, task().filled(puzzle, [*rings[:-1], box, rings[-1]]))
+    verdict = verify(puzzle, task().filled(puzzle, [*rings[:-1], box, rings[-1]]))
     assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_order", 1.0)
 
 
@@ -64,15 +64,15 @@ def test_a_wrong_total_fails(off: int) -> None:
     puzzle = puzzle_of(3)
     path, goal = task().solution(puzzle), task().goal(puzzle)
     wrong = Board(changed(goal, {len(goal) - 1: goal[-1] + off}))
-    verdict = judged(puzzle, [*path[:-1], wrong])
+    verdict = verify(puzzle, [*path[:-1], wrong])
     assert (verdict.passed, verdict.reason) == (False, "wrong_place")
     assert verdict.outcome < 1.0
 
 
-def test_a_ring_round_another_figure_fails_even_if_it_goes_again() -> None:
+def test_a_ring_round_another_figure_fails_even_if_it_disappears_again() -> None:
     puzzle = puzzle_of(2, 1)
     path = task().solution(puzzle)
     other = task().goal(puzzle).index(0)
     slip = Board(changed(path[1].looks, {other: 1}))
-    verdict = judged(puzzle, [*path[:2], slip, *path[1:]])
+    verdict = verify(puzzle, [*path[:2], slip, *path[1:]])
     assert (verdict.passed, verdict.reason) == (False, "wrong_place")

@@ -1,4 +1,4 @@
-"""Flow connect: an independent search for other answers, and videos that try to get past the verifier."""
+"""Flow connect: an independent search for other answers, and videos that must fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from vmevalkit import contract
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.flow_connect import Cell, Puzzle, _count
+from vmevalkit.tasks.flow_connect import Cell, Puzzle, count_solutions
 from vmevalkit.tasks.toolkit.draw import HUES
 from vmevalkit.tasks.toolkit.strokes import Lines
 from vmevalkit.types import Size, Verdict
@@ -19,22 +19,22 @@ FLOW = TASKS["flow_connect"]
 SMALL: Size = (360, 240)
 
 
-def puzzle(difficulty: int, seed: int = 0) -> Puzzle:
+def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     found: Puzzle = contract.puzzle_of(FLOW, difficulty, seed)
     return found
 
 
-def video(of: Puzzle, states: list[Lines] | None = None) -> Frames:
-    return as_frames(FLOW.render(of, states or FLOW.solution(of), SMALL))
+def render(puzzle: Puzzle, states: list[Lines] | None = None) -> Frames:
+    return as_frames(FLOW.render(puzzle, states or FLOW.solution(puzzle), SMALL))
 
 
-def verdict(of: Puzzle, frames: Frames) -> Verdict:
-    return FLOW.verify(of, contract.views(frames), canvas=SMALL)
+def verify(puzzle: Puzzle, frames: Frames) -> Verdict:
+    return FLOW.verify(puzzle, contract.views(frames), canvas=SMALL)
 
 
 def answers(rows: int, columns: int, ends: list[tuple[Cell, Cell]]) -> int:
-    """In how many ways the grid can be filled, by walking every line from disc to disc."""
-    everything = set(itertools.product(range(rows), range(columns)))
+    """Count the ways to fill the grid, by walking every line from disc to disc."""
+    cells = set(itertools.product(range(rows), range(columns)))
 
     def walk(line: int, cell: Cell, free: set[Cell]) -> int:
         if cell == ends[line][1]:
@@ -44,65 +44,65 @@ def answers(rows: int, columns: int, ends: list[tuple[Cell, Cell]]) -> int:
         near = [(cell[0] + 1, cell[1]), (cell[0] - 1, cell[1]), (cell[0], cell[1] + 1), (cell[0], cell[1] - 1)]
         return sum(walk(line, n, free - {n}) for n in near if n in free or n == ends[line][1])
 
-    return walk(0, ends[0][0], everything - {cell for pair in ends for cell in pair})
+    return walk(0, ends[0][0], cells - {cell for pair in ends for cell in pair})
 
 
 @pytest.mark.parametrize(("difficulty", "seeds"), [(1, 12), (2, 8), (3, 2)])
 def test_the_answer_is_the_only_one(difficulty: int, seeds: int) -> None:
     for seed in range(seeds):
-        of = puzzle(difficulty, seed)
-        assert answers(of.rows, of.columns, [(way[0], way[-1]) for way in of.ways]) == 1
+        puzzle = puzzle_of(difficulty, seed)
+        assert answers(puzzle.rows, puzzle.columns, [(way[0], way[-1]) for way in puzzle.ways]) == 1
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
-def test_the_ways_fill_the_grid_step_by_step(difficulty: int) -> None:
+def test_the_paths_fill_the_grid_step_by_step(difficulty: int) -> None:
     for seed in range(5):
-        of = puzzle(difficulty, seed)
-        cells = [cell for way in of.ways for cell in way]
-        assert sorted(cells) == list(itertools.product(range(of.rows), range(of.columns)))
-        steps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for way in of.ways for a, b in itertools.pairwise(way)]
+        puzzle = puzzle_of(difficulty, seed)
+        cells = [cell for way in puzzle.ways for cell in way]
+        assert sorted(cells) == list(itertools.product(range(puzzle.rows), range(puzzle.columns)))
+        steps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for way in puzzle.ways for a, b in itertools.pairwise(way)]
         assert set(steps) == {1}
-        assert len(set(of.colours)) == len(of.ways)
+        assert len(set(puzzle.colours)) == len(puzzle.ways)
 
 
-def test_counting_agrees_with_walking_where_there_are_many_answers_or_none() -> None:
+def test_the_count_is_right_if_there_are_many_answers_or_none() -> None:
     cases: list[tuple[int, int, list[tuple[Cell, Cell]]]] = [
         (3, 4, [((0, 0), (2, 3))]), (3, 3, [((0, 0), (2, 2))]), (4, 4, [((0, 0), (3, 0)), ((0, 1), (3, 1))]),
         (3, 4, [((0, 0), (0, 3)), ((2, 0), (2, 3))]), (3, 3, [((0, 0), (2, 2)), ((0, 2), (2, 0))]),
         (4, 5, [((0, 0), (3, 4))]),
     ]  # fmt: skip
-    counts = [_count(*case) for case in cases]
+    counts = [count_solutions(*case) for case in cases]
     assert counts == [answers(*case) for case in cases]
     assert min(counts) == 0
     assert max(counts) > 3
 
 
-def test_any_order_and_either_end_pass_but_half_a_line_may_not_wait() -> None:
-    of = puzzle(3, 1)
-    path, count = FLOW.solution(of), len(of.ways)
+def test_lines_may_start_at_either_end_in_any_order_but_not_be_interrupted() -> None:
+    puzzle = puzzle_of(3, 1)
+    path, count = FLOW.solution(puzzle), len(puzzle.ways)
     none, full, back = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)
     mixed = [Lines(tuple((back if i % 2 else full) if i >= n else none for i in range(count)))
              for n in range(count, -1, -1)]  # fmt: skip
-    assert verdict(of, video(of, mixed)).passed
-    waits = [path[0], Lines(((0.5, 0.0), *path[0].drawn[1:])), Lines(((0.5, 0.0), full, *path[0].drawn[2:])),
+    assert verify(puzzle, render(puzzle, mixed)).passed
+    interrupted = [path[0], Lines(((0.5, 0.0), *path[0].drawn[1:])), Lines(((0.5, 0.0), full, *path[0].drawn[2:])),
              Lines((full, full, *path[0].drawn[2:])), *path[len(path) // 2 :]]  # fmt: skip
-    assert not verdict(of, video(of, [*waits[:4], *mixed[-1:]])).passed
+    assert not verify(puzzle, render(puzzle, [*interrupted[:4], *mixed[-1:]])).passed
     both_ends = [path[0], *(Lines(((x, x), *path[0].drawn[1:])) for x in (0.25, 0.5))]
-    assert not verdict(of, video(of, [*both_ends, *path[1:]])).passed
+    assert not verify(puzzle, render(puzzle, [*both_ends, *path[1:]])).passed
 
 
 def test_a_line_in_another_color_or_a_gap_fails() -> None:
-    of = puzzle(2, 3)
-    right = video(of)
-    other = next(name for name in ("blue", "green", "purple") if name not in of.colours)
-    painted = right.copy()
-    drawn = (right != right[0]).any(3) & (np.abs(right.astype(int) - HUES[of.colours[0]]).sum(3) < 60)
+    puzzle = puzzle_of(2, 3)
+    correct = render(puzzle)
+    other = next(name for name in ("blue", "green", "purple") if name not in puzzle.colours)
+    painted = correct.copy()
+    drawn = (correct != correct[0]).any(3) & (np.abs(correct.astype(int) - HUES[puzzle.colours[0]]).sum(3) < 60)
     painted[drawn] = HUES[other]
-    assert not verdict(of, painted).passed
-    gap = right.copy()
-    ys, xs = np.nonzero((right[-1] != right[0]).any(2))
+    assert not verify(puzzle, painted).passed
+    gap = correct.copy()
+    ys, xs = np.nonzero((correct[-1] != correct[0]).any(2))
     middle = len(ys) // 2
     hole = (np.abs(ys - ys[middle]) < 14) & (np.abs(xs - xs[middle]) < 14)
-    gap[:, ys[hole], xs[hole]] = right[0, ys[hole], xs[hole]]
-    assert not verdict(of, gap).passed
-    assert verdict(of, right).passed
+    gap[:, ys[hole], xs[hole]] = correct[0, ys[hole], xs[hole]]
+    assert not verify(puzzle, gap).passed
+    assert verify(puzzle, correct).passed

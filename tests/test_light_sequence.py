@@ -1,4 +1,4 @@
-"""Light sequence: the arrows name one way to the star, and only videos that light it lamp by lamp pass."""
+"""Light sequence: the arrows lead to the star, and only videos that light the lamps along them in order pass."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ LEVELS = range(1, 6)
 
 
 def task() -> LightSequence:
-    family = TASKS["light_sequence"]
-    assert isinstance(family, LightSequence)
-    return family
+    found = TASKS["light_sequence"]
+    assert isinstance(found, LightSequence)
+    return found
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test light sequence", difficulty, seed), difficulty)
 
 
-def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
+def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
     video = as_frames(task().render(puzzle, boards, CANVAS, count))
     return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
 def pointed_at(puzzle: Puzzle, lamp: int) -> int:
-    """The lamp that an arrow points at, by angles: of all lamps in its direction, the nearest."""
+    """Return the nearest lamp in the direction of an arrow, found by angles."""
     x, y = puzzle.lamps[lamp]
-    towards = []
+    candidates = []
     for other, (column, row) in enumerate(puzzle.lamps):
         angle = math.degrees(math.atan2(row - y, column - x)) % 360
         if other != lamp and math.isclose(angle, 45 * puzzle.arrows[lamp], abs_tol=1e-6):
-            towards.append((math.dist((x, y), (column, row)), other))
-    return min(towards)[1]
+            candidates.append((math.dist((x, y), (column, row)), other))
+    return min(candidates)[1]
 
 
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_the_arrows_lead_to_the_star(difficulty: int) -> None:
     for seed in range(10):
         puzzle = puzzle_of(difficulty, seed)
-        lamp, way = puzzle.first, []
+        lamp, path = puzzle.first, []
         while puzzle.arrows[lamp] != 8:
             lamp = pointed_at(puzzle, lamp)
-            assert lamp not in way
-            way.append(lamp)
-        assert way == task().order(puzzle)
+            assert lamp not in path
+            path.append(lamp)
+        assert path == task().order(puzzle)
         assert puzzle.arrows.count(8) == 1
 
 
@@ -71,20 +71,20 @@ def test_two_lamps_in_the_wrong_order_fail_although_the_end_is_right() -> None:
     puzzle = puzzle_of(3)
     order = task().order(puzzle)
     order[2], order[3] = order[3], order[2]
-    verdict = judged(puzzle, task().filled(puzzle, order))
+    verdict = verify(puzzle, task().filled(puzzle, order))
     assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_order", 1.0)
 
 
-def test_a_lamp_beside_the_way_stays_dark() -> None:
+def test_a_lamp_beside_the_path_must_stay_dark() -> None:
     puzzle = puzzle_of(2)
     boards = task().solution(puzzle)
-    beside = task().goal(puzzle).index(0)
-    slip = Board(changed(boards[2].looks, {beside: 1}))
-    verdict = judged(puzzle, [*boards[:3], slip, *boards[2:]])
+    other = task().goal(puzzle).index(0)
+    slip = Board(changed(boards[2].looks, {other: 1}))
+    verdict = verify(puzzle, [*boards[:3], slip, *boards[2:]])
     assert (verdict.passed, verdict.reason) == (False, "wrong_place")
 
 
 def test_lamps_may_light_up_at_an_uneven_pace() -> None:
     puzzle = puzzle_of(2, 3)
     boards = task().solution(puzzle)
-    assert judged(puzzle, [boards[0], boards[0], *boards[1:3], boards[2], boards[2], *boards[3:]]).passed
+    assert verify(puzzle, [boards[0], boards[0], *boards[1:3], boards[2], boards[2], *boards[3:]]).passed

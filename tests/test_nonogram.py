@@ -17,21 +17,21 @@ LEVELS = range(1, 6)
 
 
 def task() -> Nonogram:
-    family = TASKS["nonogram"]
-    assert isinstance(family, Nonogram)
-    return family
+    found = TASKS["nonogram"]
+    assert isinstance(found, Nonogram)
+    return found
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test nonogram", difficulty, seed), difficulty)
 
 
-def judged(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
+def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
     return task().verify(puzzle, views(as_frames(task().render(puzzle, boards, CANVAS, count))), "solve", CANVAS)
 
 
-def pictures(puzzle: Puzzle) -> list[tuple[str, ...]]:
-    """Every picture with the puzzle's numbers: rows tried one by one, columns compared as far as they go."""
+def solutions(puzzle: Puzzle) -> list[tuple[str, ...]]:
+    """Return every filled grid with the puzzle's numbers, found row by row; columns are checked as far as they go."""
     rows, columns = puzzle.clues()
     side = puzzle.side
     lines = ["".join(line) for line in itertools.product(".#", repeat=side)]
@@ -51,7 +51,7 @@ def pictures(puzzle: Puzzle) -> list[tuple[str, ...]]:
 def test_the_numbers_have_one_answer(difficulty: int) -> None:
     for seed in range(6):
         puzzle = puzzle_of(difficulty, seed)
-        assert pictures(puzzle) == [puzzle.rows]
+        assert solutions(puzzle) == [puzzle.rows]
 
 
 def test_sizes_follow_the_difficulty() -> None:
@@ -64,7 +64,7 @@ def test_sizes_follow_the_difficulty() -> None:
 def test_any_order_passes() -> None:
     puzzle = puzzle_of(3)
     places = task().order(puzzle)
-    assert judged(puzzle, task().filled(puzzle, places[::2] + places[1::2])).passed
+    assert verify(puzzle, task().filled(puzzle, places[::2] + places[1::2])).passed
 
 
 def test_a_cell_that_must_stay_empty_may_not_be_filled_even_for_a_moment() -> None:
@@ -72,7 +72,7 @@ def test_a_cell_that_must_stay_empty_may_not_be_filled_even_for_a_moment() -> No
     boards = task().solution(puzzle)
     empty = task().goal(puzzle).index(0)
     with_slip = [*boards[:3], Board(changed(boards[2].looks, {empty: 1})), *boards[2:]]
-    verdict = judged(puzzle, with_slip)
+    verdict = verify(puzzle, with_slip)
     assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_place", 1.0)
 
 
@@ -80,4 +80,4 @@ def test_a_mirrored_answer_fails() -> None:
     puzzle = puzzle_of(4, 1)
     mirrored = Puzzle(rows=tuple(row[::-1] for row in puzzle.rows))
     assert mirrored != puzzle
-    assert not judged(puzzle, task().solution(mirrored)).passed
+    assert not verify(puzzle, task().solution(mirrored)).passed

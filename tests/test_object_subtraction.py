@@ -17,28 +17,28 @@ LEVELS = range(1, 6)
 
 
 def task() -> ObjectSubtraction:
-    family = TASKS["object_subtraction"]
-    assert isinstance(family, ObjectSubtraction)
-    return family
+    found = TASKS["object_subtraction"]
+    assert isinstance(found, ObjectSubtraction)
+    return found
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
     return task().generate(stream("test object subtraction", difficulty, seed), difficulty)
 
 
-def judged(puzzle: Puzzle, boards: list[Board], drawn: Puzzle | None = None) -> Verdict:
+def verify(puzzle: Puzzle, boards: list[Board], drawn: Puzzle | None = None) -> Verdict:
     video = as_frames(task().render(drawn or puzzle, boards, CANVAS, 49))
     return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
-def asked_for(prompt: str, kind: Kind) -> bool:
-    """Whether the words of a prompt mean a figure."""
-    asked = re.search(r"Remove (.*?):", prompt)
-    assert asked
+def is_named(prompt: str, kind: Kind) -> bool:
+    """Return whether a prompt asks to remove figures of a kind."""
+    match = re.search(r"Remove (.*?):", prompt)
+    assert match
     words = {kind.size, kind.colour, kind.shape, "figure"}
-    for name in re.sub(r"\bevery |\ba ", "", asked[1]).split(" and "):
-        yes, _, no = name.partition(" that is not ")
-        if set(yes.split()) <= words and (not no or no not in words):
+    for name in re.sub(r"\bevery |\ba ", "", match[1]).split(" and "):
+        included, _, excluded = name.partition(" that is not ")
+        if set(included.split()) <= words and (not excluded or excluded not in words):
             return True
     return False
 
@@ -48,7 +48,7 @@ def test_the_prompt_names_what_is_removed(difficulty: int) -> None:
     for seed in range(12):
         puzzle = puzzle_of(difficulty, seed)
         prompt = task().phrasings(puzzle)[0]
-        named = [place for place, kind in enumerate(puzzle.figures) if asked_for(prompt, puzzle.kinds[kind])]
+        named = [place for place, kind in enumerate(puzzle.figures) if is_named(prompt, puzzle.kinds[kind])]
         assert task().order(puzzle) == named
         assert 2 <= len(named) < len(puzzle.figures)
 
@@ -70,7 +70,7 @@ def test_sizes_follow_the_difficulty() -> None:
 def test_any_order_passes() -> None:
     puzzle = puzzle_of(4)
     places = task().order(puzzle)
-    assert judged(puzzle, task().filled(puzzle, places[1::2] + places[::2])).passed
+    assert verify(puzzle, task().filled(puzzle, places[1::2] + places[::2])).passed
 
 
 def test_a_figure_that_was_not_named_may_not_vanish_even_if_it_returns() -> None:
@@ -78,7 +78,7 @@ def test_a_figure_that_was_not_named_may_not_vanish_even_if_it_returns() -> None
     path = task().solution(puzzle)
     other = next(place for place, look in enumerate(path[-1].looks) if look)
     slip = Board(changed(path[2].looks, {other: 0}))
-    verdict = judged(puzzle, [*path[:3], slip, *path[2:]])
+    verdict = verify(puzzle, [*path[:3], slip, *path[2:]])
     assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_place", 1.0)
 
 
@@ -87,4 +87,4 @@ def test_a_figure_may_not_turn_into_another_instead_of_vanishing() -> None:
     path = task().solution(puzzle)
     more = puzzle.model_copy(update={"kinds": (*puzzle.kinds, Kind(shape="circle", colour="sky blue"))})
     end = Board(changed(path[-1].looks, {task().order(puzzle)[-1]: len(more.kinds)}))
-    assert not judged(puzzle, [*path[:-1], end], more).passed
+    assert not verify(puzzle, [*path[:-1], end], more).passed

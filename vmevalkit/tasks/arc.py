@@ -1,14 +1,14 @@
-"""Arc: find the rule that turns each left grid into its right one, and fill the empty grid by the same rule.
+"""Arc: find the rule that turns each left grid into its right grid, and fill the empty grid by the same rule.
 
-    |#..|   |..#|      |.#.|   |.#.|      A video passes when the cells of the large empty grid get the colors that
-    |.o.| > |.o.|      |##.| > |.##|      the rule gives them (here: mirrored), one cell after another and in any
-                                          order, and the finished grid is held. The worked examples and the given grid
-    |o#.|   |...|                         stay. A cell that must stay empty, or one that is filled wrongly, does not
-    |..#| > |...|                         pass.
+    |#..|   |..#|      |.#.|   |.#.|      A video passes if the cells of the large empty grid get the colors that the
+    |.o.| > |.o.|      |##.| > |.##|      rule gives them (here: mirrored), one cell after another and in any order, and
+                                          if the finished grid is held. The worked examples and the given grid must
+    |o#.|   |...|                         stay. A video fails if a cell gets a wrong color, or if a cell is filled that
+    |..#| > |...|                         the rule leaves empty.
 
-Rules mirror, turn, shift, let fall, exchange colors, and at difficulties 4 and 5 do two of these in turn. The worked
-examples leave no choice: every rule of the family that explains them gives the same answer. The plan length is the
-number of cells to be filled. There are far more than 10,000 questions at every difficulty.
+Rules mirror, turn or shift the grid, let its colors fall, or exchange two colors. At difficulties 4 and 5 a rule does
+two of these in sequence. The worked examples determine the answer: every rule of the task that explains them gives the
+same one. The plan length is the number of cells to fill. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -16,89 +16,133 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, CellsTask, Looks, swept
-from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, WHITE, Box, Sketch
+from vmevalkit.tasks.toolkit.cells import (
+    CELL_REASONS,
+    CellsTask,
+    Looks,
+    draw_grid_lines,
+    draw_square,
+    inset_cell,
+    swept,
+)
+from vmevalkit.tasks.toolkit.draw import HUES, INK, WHITE, Box, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
 Grid = tuple[tuple[int, ...], ...]
 Rule = Callable[[Grid], Grid]
 
-# Difficulty: side of the grids, worked examples, fewest and most cells to fill.
-_LEVELS = {1: (3, 2, 4, 5), 2: (4, 2, 5, 7), 3: (5, 2, 8, 11), 4: (5, 3, 10, 14), 5: (6, 3, 14, 20)}
+
+class Level(NamedTuple):
+    """Settings of one difficulty: side of the grids, number of worked examples, and range of cells to fill."""
+
+    side: int
+    examples: int
+    fewest: int
+    most: int
+
+
+LEVELS = levels(
+    Level(side=3, examples=2, fewest=4, most=5),
+    Level(side=4, examples=2, fewest=5, most=7),
+    Level(side=5, examples=2, fewest=8, most=11),
+    Level(side=5, examples=3, fewest=10, most=14),
+    Level(side=6, examples=3, fewest=14, most=20),
+)
 _COLORS = ("blue", "orange", "green")
 
 
-def _fallen(line: Sequence[int]) -> tuple[int, ...]:
-    """A line whose colored cells have fallen to its end."""
-    return (*(look for look in line if not look), *(look for look in line if look))
+def _mirror(grid: Grid) -> Grid:
+    return tuple(row[::-1] for row in grid)
 
 
-def _turned(grid: Grid) -> Grid:
-    """A quarter turn clockwise."""
+def _turn(grid: Grid) -> Grid:
+    """Turn a grid clockwise by a quarter."""
     return tuple(zip(*grid[::-1], strict=True))
 
 
-def _each(change: Callable[[Sequence[int]], Sequence[int]]) -> Rule:
-    return lambda grid: tuple(tuple(change(row)) for row in grid)
+def _transpose(grid: Grid) -> Grid:
+    return tuple(zip(*grid, strict=True))
 
 
-def _sideways(rule: Rule) -> Rule:
-    """A rule about rows, done to columns."""
-    return lambda grid: tuple(zip(*rule(tuple(zip(*grid, strict=True))), strict=True))
+def _shift_right(grid: Grid) -> Grid:
+    return tuple((0, *row[:-1]) for row in grid)
 
 
-def _swapped(a: int, b: int) -> Rule:
-    names = {a: b, b: a}
-    return _each(lambda row: [names.get(look, look) for look in row])
+def _shift_left(grid: Grid) -> Grid:
+    return tuple((*row[1:], 0) for row in grid)
 
 
-_MIRROR: Rule = _each(lambda row: row[::-1])
-_RIGHT: Rule = _each(lambda row: (0, *row[:-1]))
-_LEFT: Rule = _each(lambda row: (*row[1:], 0))
-_FALL_RIGHT: Rule = _each(_fallen)
-_FALL_LEFT: Rule = _each(lambda row: _fallen(row[::-1])[::-1])
-# The rules by difficulty: each level has those of the ones before it.
+def _fall_right(grid: Grid) -> Grid:
+    """Move the colored cells of each row to its end, in their order."""
+    return tuple((*(look for look in row if not look), *(look for look in row if look)) for row in grid)
+
+
+def _fall_left(grid: Grid) -> Grid:
+    return tuple((*(look for look in row if look), *(look for look in row if not look)) for row in grid)
+
+
+def _exchange(a: int, b: int, grid: Grid) -> Grid:
+    """Exchange two colors."""
+    other = {a: b, b: a}
+    return tuple(tuple(other.get(look, look) for look in row) for row in grid)
+
+
+def _by_columns(rule: Rule, grid: Grid) -> Grid:
+    """Apply a rule about rows to columns."""
+    return _transpose(rule(_transpose(grid)))
+
+
+def _in_sequence(rules: Sequence[Rule], grid: Grid) -> Grid:
+    for rule in rules:
+        grid = rule(grid)
+    return grid
+
+
+# The order of the rules is part of the questions: random choices depend on it.
 _MOVES: dict[str, Rule] = {
-    "mirror left and right": _MIRROR,
-    "mirror top and bottom": _sideways(_MIRROR),
-    "shift right": _RIGHT,
-    "shift left": _LEFT,
-    "shift down": _sideways(_RIGHT),
-    "shift up": _sideways(_LEFT),
+    "mirror left and right": _mirror,
+    "mirror top and bottom": partial(_by_columns, _mirror),
+    "shift right": _shift_right,
+    "shift left": _shift_left,
+    "shift down": partial(_by_columns, _shift_right),
+    "shift up": partial(_by_columns, _shift_left),
 }
 _TURNS: dict[str, Rule] = {
-    "turn clockwise": _turned,
-    "turn anticlockwise": lambda grid: _turned(_turned(_turned(grid))),
-    "turn upside down": lambda grid: _turned(_turned(grid)),
-    "fall down": _sideways(_FALL_RIGHT),
-    "fall up": _sideways(_FALL_LEFT),
-    "fall right": _FALL_RIGHT,
-    "fall left": _FALL_LEFT,
+    "turn clockwise": _turn,
+    "turn anticlockwise": partial(_in_sequence, (_turn, _turn, _turn)),
+    "turn upside down": partial(_in_sequence, (_turn, _turn)),
+    "fall down": partial(_by_columns, _fall_right),
+    "fall up": partial(_by_columns, _fall_left),
+    "fall right": _fall_right,
+    "fall left": _fall_left,
 }
-_SWAPS: dict[str, Rule] = {
-    f"exchange {_COLORS[a - 1]} and {_COLORS[b - 1]}": _swapped(a, b) for a, b in ((1, 2), (1, 3), (2, 3))
+_EXCHANGES: dict[str, Rule] = {
+    f"exchange {_COLORS[a - 1]} and {_COLORS[b - 1]}": partial(_exchange, a, b) for a, b in ((1, 2), (1, 3), (2, 3))
 }
 
 
 def rules(difficulty: int) -> dict[str, Rule]:
-    """Every rule that a puzzle of a difficulty may have, by what it does."""
+    """Return every rule that a puzzle of a difficulty may have, by its name. A level has all rules of lower levels."""
     found = dict(_MOVES)
     if difficulty >= 2:
         found |= _TURNS
     if difficulty >= 3:
-        found |= _SWAPS
+        found |= _EXCHANGES
     if difficulty < 4:
         return found
     shapes = {**_MOVES, **_TURNS}
-    seconds = {**shapes, **_SWAPS} if difficulty == 5 else _SWAPS
-    pairs = {f"{a}, then {b}": _then(shapes[a], seconds[b]) for a, b in itertools.product(shapes, seconds) if a != b}
+    seconds = {**shapes, **_EXCHANGES} if difficulty == 5 else _EXCHANGES
+    pairs: dict[str, Rule] = {
+        f"{a}, then {b}": partial(_in_sequence, (shapes[a], seconds[b]))
+        for a, b in itertools.product(shapes, seconds)
+        if a != b
+    }
     return {**found, **pairs}
-
-
-def _then(first: Rule, second: Rule) -> Rule:
-    return lambda grid: second(first(grid))
 
 
 class Puzzle(Record):
@@ -113,37 +157,37 @@ class Puzzle(Record):
 
 @register_task
 class Arc(CellsTask[Puzzle]):
-    """The cells of the empty grid are the places; a look is a color."""
+    """The places are the cells of the empty grid, and a look is a color."""
 
     name = "arc"
+    tags = ("logic", "perception")
     puzzle_type = Puzzle
     reasons = CELL_REASONS
     rubric = {
         "outcome": (
-            "The large empty grid holds the colours that the rule of the worked examples gives; cells that the "
-            "rule leaves empty are empty."
+            "The large empty grid has the colors that the rule of the worked examples gives. Cells that the rule "
+            "leaves empty are empty."
         ),
-        "process": "Cells are filled one after another, in any order, and never with a wrong colour.",
+        "process": "Cells are filled one after another, in any order, and never with a wrong color.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        side, count, fewest, most = _LEVELS[difficulty]
-        known = rules(difficulty)
+        level, known = LEVELS[difficulty], rules(difficulty)
         names = list(known) if difficulty < 4 else [name for name in known if ", then " in name]
         while True:
             name = rng.choice(names)
-            grids = [_random(rng, side, rng.randint(fewest, most)) for _ in range(count + 1)]
+            grids = [
+                _random_grid(rng, level.side, rng.randint(level.fewest, level.most)) for _ in range(level.examples + 1)
+            ]
             pairs = [(grid, known[name](grid)) for grid in grids]
-            given, answer = pairs[-1]
-            filled = [(r, c) for r in range(side) for c in range(side) if answer[r][c]]
-            if any(a == b for a, b in pairs) or not fewest <= len(filled) <= most or swept(filled):
+            *examples, (given, answer) = pairs
+            filled = [(r, c) for r in range(level.side) for c in range(level.side) if answer[r][c]]
+            if any(a == b for a, b in pairs) or not level.fewest <= len(filled) <= level.most or swept(filled):
                 continue
-            # Whatever rule explains the examples must give this answer: no other reading is right.
-            fitting = list(known.values())
-            for before, after in pairs[:-1]:
-                fitting = [rule for rule in fitting if rule(before) == after]
+            # Every rule that explains the examples must give this answer, so that no other answer is right.
+            fitting = [rule for rule in known.values() if all(rule(before) == after for before, after in examples)]
             if all(rule(given) == answer for rule in fitting):
-                return Puzzle(side=side, examples=tuple(pairs[:-1]), given=given, answer=answer, rule=name)
+                return Puzzle(side=level.side, examples=tuple(examples), given=given, answer=answer, rule=name)
 
     def start(self, puzzle: Puzzle) -> Looks:
         return (0,) * puzzle.side**2
@@ -177,54 +221,54 @@ class Arc(CellsTask[Puzzle]):
         )
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
+        """Draw the examples above, and the given and the empty grid below."""
+        # All sizes are shares of the height of an image that is 1.5 times as wide as high.
         unit = min(canvas[1], canvas[0] / 1.5)
         left, top = (canvas[0] - 1.5 * unit) / 2, (canvas[1] - unit) / 2
         sketch = Sketch(canvas, downscale=downscale)
         small, large = 0.26 if len(puzzle.examples) == 2 else 0.172, 0.46
         gap = small * 0.36
-        wide = 2 * small + gap
-        room = (1.5 - len(puzzle.examples) * wide) / (len(puzzle.examples) + 1)
-        for i, pair in enumerate(puzzle.examples):
-            x, y = room + i * (wide + room), 0.25 - small / 2
-            self._pair(puzzle, sketch, (left + x * unit, top + y * unit), small * unit, gap * unit, pair)
-        x = 0.75 - large - 0.095
-        corner = left + x * unit, top + 0.48 * unit
-        return sketch, self._pair(puzzle, sketch, corner, large * unit, 0.19 * unit, (puzzle.given, None))
-
-    def _pair(
-        self, puzzle: Puzzle, sketch: Sketch, corner: tuple[float, float], size: float, gap: float,
-        pair: tuple[Grid, Grid | None],
-    ) -> list[Box]:  # fmt: skip
-        """Draw two grids and an arrow between them; the boxes of the second one's cells."""
-        cell, boxes = size / puzzle.side, list[Box]()
-        for grid, left in ((pair[0], corner[0]), (pair[1], corner[0] + size + gap)):
-            top = corner[1]
-            sketch.rectangle((left, top, left + size, top + size), WHITE)
-            for i in range(puzzle.side + 1):
-                for line in (
-                    [(left, top + i * cell), (left + size, top + i * cell)],
-                    [(left + i * cell, top), (left + i * cell, top + size)],
-                ):
-                    sketch.line(line, max(cell * 0.07, 0.004 * size), GRAY)
-            boxes = []
-            for place in range(puzzle.side**2):
-                row, column = divmod(place, puzzle.side)
-                x, y, inset = left + column * cell, top + row * cell, 0.13 * cell
-                boxes.append((x + inset, y + inset, x + cell - inset, y + cell - inset))
-                if grid is not None and grid[row][column]:
-                    self.draw_look(puzzle, sketch, boxes[-1], grid[row][column], 1.0)
-        x, y, half = corner[0] + size + gap / 2, corner[1] + size / 2, 0.28 * gap
-        sketch.line([(x - half, y), (x + half * 0.4, y)], 0.13 * gap, INK)
-        sketch.polygon([(x + half, y), (x + half * 0.1, y - half * 0.7), (x + half * 0.1, y + half * 0.7)], INK)
-        return boxes
+        width = 2 * small + gap
+        space = (1.5 - len(puzzle.examples) * width) / (len(puzzle.examples) + 1)
+        for i, (before, after) in enumerate(puzzle.examples):
+            x, y = left + (space + i * (width + space)) * unit, top + (0.25 - small / 2) * unit
+            _draw_grid(sketch, (x, y), small * unit, before)
+            _draw_grid(sketch, (x + small * unit + gap * unit, y), small * unit, after)
+            _draw_arrow(sketch, (x, y), small * unit, gap * unit)
+        x, y = left + (0.75 - large - 0.095) * unit, top + 0.48 * unit
+        size, gap = large * unit, 0.19 * unit
+        _draw_grid(sketch, (x, y), size, puzzle.given)
+        boxes = _draw_grid(sketch, (x + size + gap, y), size, ((0,) * puzzle.side,) * puzzle.side)
+        _draw_arrow(sketch, (x, y), size, gap)
+        return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
-        x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2 * size
-        sketch.rectangle((x - half, y - half, x + half, y + half), HUES[_COLORS[look - 1]], radius=half * 0.2)
+        draw_square(sketch, box, HUES[_COLORS[look - 1]], size)
 
 
-def _random(rng: random.Random, side: int, count: int) -> Grid:
-    """A grid with some colored cells."""
+def _draw_grid(sketch: Sketch, corner: Point, size: float, grid: Grid) -> list[Box]:
+    """Draw a grid and return the boxes of its cells."""
+    side = len(grid)
+    cell = size / side
+    sketch.rectangle((*corner, corner[0] + size, corner[1] + size), WHITE)
+    draw_grid_lines(sketch, corner, cell, side, max(cell * 0.07, 0.004 * size))
+    boxes = []
+    for row, column in itertools.product(range(side), repeat=2):
+        boxes.append(inset_cell(corner, cell, row, column, inset=0.13))
+        if grid[row][column]:
+            draw_square(sketch, boxes[-1], HUES[_COLORS[grid[row][column] - 1]], 1.0)
+    return boxes
+
+
+def _draw_arrow(sketch: Sketch, corner: Point, size: float, gap: float) -> None:
+    """Draw an arrow in the gap to the right of a grid of a size (its upper left corner is given)."""
+    x, y, half = corner[0] + size + gap / 2, corner[1] + size / 2, 0.28 * gap
+    sketch.line([(x - half, y), (x + half * 0.4, y)], 0.13 * gap, INK)
+    sketch.polygon([(x + half, y), (x + half * 0.1, y - half * 0.7), (x + half * 0.1, y + half * 0.7)], INK)
+
+
+def _random_grid(rng: random.Random, side: int, count: int) -> Grid:
+    """Return a grid with `count` colored cells."""
     cells = set(rng.sample(range(side * side), count))
     looks = [rng.randint(1, len(_COLORS)) if i in cells else 0 for i in range(side * side)]
     return tuple(tuple(looks[i : i + side]) for i in range(0, side * side, side))

@@ -1,11 +1,11 @@
-"""Counting: ring every figure of the asked kind, one after another, then write how many there are.
+"""Counting: draw a ring round every figure of the named kind, one after another, then write their number.
 
-     A   o   A           Asked for A: a video passes when dark rings are drawn round all A, one after another and in
-     o  [ ]  x           any order, and then the number of them (here 3) appears in the box in the middle. No other
-     x   A   o           figure gets a ring, and nothing else changes.
+     A   o   A           Named kind A: a video passes if dark rings are drawn round all A, one after another and in any
+     o  [ ]  x           order, and if their number (here 3) then appears in the box in the middle. No other figure may
+     x   A   o           get a ring, and nothing else may change.
 
-The plan length is the number of figures to be ringed, and one for the total. They lie around the box, so that a wipe
-never meets the box last. There are far more than 10,000 questions at every difficulty.
+The plan length is the number of figures to ring, plus one for the total. The figures to ring lie around the box, so
+that a wipe never reaches the box last. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -13,27 +13,48 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed
-from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Sketch, digit, figure
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
+from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Point, Sketch, digit, figure
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
-# Difficulty: columns and rows (odd, the box is in the middle), figures, fewest and most to count, kinds beside them,
-# and how many of these have the asked color or the asked shape.
-_LEVELS = {
-    1: (3, 3, 7, 2, 4, 2, 0),
-    2: (5, 3, 11, 4, 6, 3, 1),
-    3: (5, 3, 14, 5, 7, 4, 3),
-    4: (7, 5, 22, 6, 8, 5, 4),
-    5: (7, 5, 30, 7, 9, 7, 6),
-}
+
+class Level(NamedTuple):
+    """Settings of one difficulty.
+
+    Attributes:
+        columns, rows: size of the board; odd, because the box is in the middle.
+        figures: number of figures.
+        fewest, most: range of figures to ring.
+        kinds: number of other kinds of figures.
+        similar: how many of these share the color or the shape of the named kind.
+    """
+
+    columns: int
+    rows: int
+    figures: int
+    fewest: int
+    most: int
+    kinds: int
+    similar: int
+
+
+LEVELS = levels(
+    Level(columns=3, rows=3, figures=7, fewest=2, most=4, kinds=2, similar=0),
+    Level(columns=5, rows=3, figures=11, fewest=4, most=6, kinds=3, similar=1),
+    Level(columns=5, rows=3, figures=14, fewest=5, most=7, kinds=4, similar=3),
+    Level(columns=7, rows=5, figures=22, fewest=6, most=8, kinds=5, similar=4),
+    Level(columns=7, rows=5, figures=30, fewest=7, most=9, kinds=7, similar=6),
+)
 _COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
-# Look of a ringed figure; the looks above it are the digits in the box.
+# The look of a ringed figure. Looks above it are the digits in the box.
 _RINGED = 1
-# In shares of a cell: radius of a figure, half of its place, and of the box inside and outside.
+# Shares of a cell: radius of a figure, half the side of its place, and half the inner and outer side of the box.
 _FIGURE, _PLACE, _INSIDE, _OUTSIDE = 0.31, 0.47, 0.38, 0.47
-# In shares of half a place: radius of a ring and its pen's width, height of the total.
+# Shares of half a place: radius of a ring, width of its pen, and height of the total.
 _RING, _PEN, _TOTAL = 0.86, 0.24, 1.55
 
 
@@ -46,7 +67,7 @@ class Figure(Record):
 
 
 class Puzzle(Record):
-    """Figures on a board of `columns` x `rows`, and the color and shape that are asked for."""
+    """Figures on a board of `columns` x `rows`, and the named color and shape."""
 
     columns: int
     rows: int
@@ -54,50 +75,54 @@ class Puzzle(Record):
     colour: str
     shape: str
 
-    def asked(self) -> list[int]:
-        """The figures of the asked kind."""
+    def named(self) -> list[int]:
+        """Return the indices of the figures of the named kind."""
         return [i for i, it in enumerate(self.figures) if (it.colour, it.shape) == (self.colour, self.shape)]
 
 
 @register_task
 class Counting(CellsTask[Puzzle]):
-    """The figures are places, and so is the box, the last one. A look is a ring or a digit."""
+    """The places are the figures and, as the last one, the box. A look is a ring or a digit."""
 
     name = "counting"
+    tags = ("counting", "perception")
     puzzle_type = Puzzle
     reasons = {**CELL_REASONS, "wrong_order": "The total is written before every figure of the kind has its ring."}
     rubric = {
-        "outcome": "Every figure of the asked kind has a ring, no other has one, and the box holds their number.",
+        "outcome": "Every figure of the named kind has a ring, no other has one, and the box shows their number.",
         "process": "Rings are drawn one after another in any order, and the number comes after the last ring.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        columns, rows, many, fewest, most, others, alike = _LEVELS[difficulty]
+        level = LEVELS[difficulty]
+        columns, rows = level.columns, level.rows
         middle = (columns // 2, rows // 2)
         color, shape = rng.choice(_COLORS), rng.choice(FIGURES)
         kinds = [(c, s) for c in _COLORS for s in FIGURES if (c, s) != (color, shape)]
-        near = [kind for kind in kinds if kind[0] == color or kind[1] == shape]
-        beside = rng.sample(near, alike)
-        beside += rng.sample([kind for kind in kinds if kind not in near], others - alike)
+        similar = [kind for kind in kinds if kind[0] == color or kind[1] == shape]
+        others = rng.sample(similar, level.similar)
+        others += rng.sample([kind for kind in kinds if kind not in similar], level.kinds - level.similar)
+        free = [(x, y) for y in range(rows) for x in range(columns) if (x, y) != middle]
         while True:
-            cells = rng.sample([(x, y) for y in range(rows) for x in range(columns) if (x, y) != middle], many)
-            count = rng.randint(fewest, most)
-            if not _around(cells[:count], middle):
+            cells = rng.sample(free, level.figures)
+            count = rng.randint(level.fewest, level.most)
+            if not _surround(cells[:count], middle):
                 continue
-            # Each kind at least once, the others by chance.
-            chosen = [(color, shape)] * count + beside + rng.choices(beside, k=many - count - len(beside))
+            # Each kind at least once, the rest by chance.
+            chosen = [(color, shape)] * count + others
+            chosen += rng.choices(others, k=level.figures - len(chosen))
             figures = [Figure(shape=s, colour=c, cell=cell) for (c, s), cell in zip(chosen, cells, strict=True)]
             figures.sort(key=lambda it: (it.cell[1], it.cell[0]))
             puzzle = Puzzle(columns=columns, rows=rows, figures=tuple(figures), colour=color, shape=shape)
-            if len(puzzle.asked()) == count:
+            if len(puzzle.named()) == count:
                 return puzzle
 
     def start(self, puzzle: Puzzle) -> Looks:
         return (0,) * (len(puzzle.figures) + 1)
 
     def goal(self, puzzle: Puzzle) -> Looks:
-        asked = puzzle.asked()
-        return (*(_RINGED * (i in asked) for i in range(len(puzzle.figures))), len(asked))
+        named = puzzle.named()
+        return (*(_RINGED * (i in named) for i in range(len(puzzle.figures))), len(named))
 
     def looks(self, puzzle: Puzzle) -> int:
         return 10
@@ -106,16 +131,16 @@ class Counting(CellsTask[Puzzle]):
         return [(0, _RINGED)] * len(puzzle.figures) + [(0, *range(2, 10))]
 
     def too_early(self, puzzle: Puzzle, looks: Looks, place: int) -> bool:
-        return place == len(puzzle.figures) and not all(looks[i] for i in puzzle.asked())
+        return place == len(puzzle.figures) and not all(looks[i] for i in puzzle.named())
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        cells = [puzzle.figures[i].cell for i in puzzle.asked()]
+        cells = [puzzle.figures[i].cell for i in puzzle.named()]
         rings = [f"draw a ring round the {puzzle.colour} {puzzle.shape} in row {y + 1}, column {x + 1}"
                  for x, y in cells]  # fmt: skip
         return [*rings, f"write {len(cells)} in the box"]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        cells = [puzzle.figures[i].cell for i in puzzle.asked()]
+        cells = [puzzle.figures[i].cell for i in puzzle.named()]
         where = ", ".join(f"{y + 1} {x + 1}" for x, y in cells)
         return f"ring the figures in (row column) {where}, then write {len(cells)} in the box"
 
@@ -154,41 +179,35 @@ class Counting(CellsTask[Puzzle]):
                 "rings_in_another_order": self.filled(puzzle, [*rings[1::2], *rings[::2], box])}  # fmt: skip
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
-        cell = _cell(puzzle, canvas)
+        cell = min(canvas[0] * 0.9 / puzzle.columns, canvas[1] * 0.88 / puzzle.rows)
         left, top = (canvas[0] - puzzle.columns * cell) / 2, (canvas[1] - puzzle.rows * cell) / 2
         sketch = Sketch(canvas, downscale=downscale)
-        boxes = []
-        for it in (*puzzle.figures, None):
-            column, row = it.cell if it else (puzzle.columns // 2, puzzle.rows // 2)
-            x, y = left + (column + 0.5) * cell, top + (row + 0.5) * cell
-            half = _PLACE * cell
-            if it:
-                figure(sketch, it.shape, (x, y), _FIGURE * cell, HUES[it.colour])
-            else:
-                half = _INSIDE * cell
-                for side, color in ((_OUTSIDE * cell, INK), (half, WHITE)):
-                    sketch.rectangle((x - side, y - side, x + side, y + side), color, radius=0.1 * cell)
-            boxes.append((x - half, y - half, x + half, y + half))
-        return sketch, boxes
+
+        def center(column: int, row: int) -> Point:
+            return left + (column + 0.5) * cell, top + (row + 0.5) * cell
+
+        for it in puzzle.figures:
+            figure(sketch, it.shape, center(*it.cell), _FIGURE * cell, HUES[it.colour])
+        middle = center(puzzle.columns // 2, puzzle.rows // 2)
+        for half, color in ((_OUTSIDE, INK), (_INSIDE, WHITE)):
+            sketch.rectangle(square_box(middle, half * cell), color, radius=0.1 * cell)
+        boxes = [square_box(center(*it.cell), _PLACE * cell) for it in puzzle.figures]
+        return sketch, [*boxes, square_box(middle, _INSIDE * cell)]
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
-        x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2
+        x, y, half = middle_of(box)
         if look != _RINGED:
             digit(sketch, look, (x, y), _TOTAL * half * size, INK)
             return
-        # Drawn as with a pen, from the top clockwise; what is smallest is hardly begun.
+        # A pen draws the ring clockwise from the top. At the smallest size of a look, 0.2, it has just begun.
         whole = max(size - 0.2, 0.0) / 0.8
         angles = [2 * math.pi * whole * k / 30 for k in range(31)]
         ring = [(x + _RING * half * math.sin(a), y - _RING * half * math.cos(a)) for a in angles]
         sketch.line(ring, _PEN * half, INK)
 
 
-def _cell(puzzle: Puzzle, canvas: Size) -> float:
-    return min(canvas[0] * 0.9 / puzzle.columns, canvas[1] * 0.88 / puzzle.rows)
-
-
-def _around(cells: Sequence[tuple[int, int]], middle: tuple[int, int]) -> bool:
-    """Whether a line that sweeps over the board, at whatever angle, meets some of the cells as late as the middle."""
+def _surround(cells: Sequence[tuple[int, int]], middle: tuple[int, int]) -> bool:
+    """Return whether a straight wipe, at any angle, meets some of the cells not before the middle."""
     for step in range(48):
         across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
         if max((x - middle[0]) * across + (y - middle[1]) * down for x, y in cells) < -0.3:

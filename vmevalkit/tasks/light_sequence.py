@@ -1,11 +1,11 @@
 """Light sequence: light one lamp after another, following the arrows to the lamp with the star.
 
-    (>)  (v)  ( )         The first lamp glows. Its arrow names the next: the nearest lamp in that direction. A video
-     -   (/)  (*)         passes when the lamps on this way begin to glow one after another, in their order, up to the
-    (^)  (>)  (^)         star, and all of them glow at the end. Lamps beside the way stay dark.
+    (>)  (v)  ( )         The first lamp is lit. Its arrow points to the next: the nearest lamp in that direction. A
+     -   (/)  (*)         video passes if the lamps along the arrows light up one after another, in their order, up to
+    (^)  (>)  (^)         the star, and if all of them are lit at the end. The other lamps must stay dark.
 
-The plan length is the number of lamps that are still to be lit. The way is not monotonous in any direction, so that a
-light that sweeps over the board is wrong. There are far more than 10,000 questions at every difficulty.
+The plan length is the number of lamps to light. A light that sweeps straight over the board, at any angle, never meets
+the lamps in their order. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -15,30 +15,53 @@ import math
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
+from vmevalkit.tasks.toolkit.compass import STEPS
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, YELLOW, Box, Point, Sketch, mix, oval
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
-# Difficulty: columns, rows, lamps, fewest and most to light, whether arrows may point aslant.
-_LEVELS = {
-    1: (4, 3, 10, 4, 5, False),
-    2: (5, 3, 13, 6, 7, False),
-    3: (5, 4, 17, 8, 11, True),
-    4: (6, 4, 21, 12, 15, True),
-    5: (7, 5, 28, 16, 20, True),
-}
-# Right, then clockwise, as (column, row); the words are those of the plan.
-_WAYS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
+
+class Level(NamedTuple):
+    """Settings of one difficulty.
+
+    Attributes:
+        columns, rows: size of the board.
+        lamps: number of lamps.
+        fewest, most: range of lamps to light.
+        diagonal: whether arrows may point diagonally.
+    """
+
+    columns: int
+    rows: int
+    lamps: int
+    fewest: int
+    most: int
+    diagonal: bool
+
+
+LEVELS = levels(
+    Level(columns=4, rows=3, lamps=10, fewest=4, most=5, diagonal=False),
+    Level(columns=5, rows=3, lamps=13, fewest=6, most=7, diagonal=False),
+    Level(columns=5, rows=4, lamps=17, fewest=8, most=11, diagonal=True),
+    Level(columns=6, rows=4, lamps=21, fewest=12, most=15, diagonal=True),
+    Level(columns=7, rows=5, lamps=28, fewest=16, most=20, diagonal=True),
+)
+# The "arrow" of the last lamp.
 _STAR = 8
-# In shares of a cell: a lamp's radius. In shares of that: where its glow begins.
+# Radius of a lamp as a share of a cell, and inner radius of its glow as a share of that.
 _LAMP, _PLATE = 0.43, 0.63
 _PANEL, _DARK = mix(INK, GRAY, 0.08), mix(INK, GRAY, 0.36)
 
 
 class Puzzle(Record):
-    """Lamps by their cells (column, row), the arrow of each (0 right, then clockwise by 45 degrees; 8 is the star)."""
+    """The cell (column, row) and the arrow of each lamp, and the lamp that is lit at the start.
+
+    An arrow is an index of `compass.STEPS`, or 8 for the star.
+    """
 
     columns: int
     rows: int
@@ -49,54 +72,55 @@ class Puzzle(Record):
 
 @register_task
 class LightSequence(CellsTask[Puzzle]):
-    """Every lamp is a place; its only look is that it glows."""
+    """The places are the lamps, and the only look is lit."""
 
     name = "light_sequence"
+    tags = ("navigation", "planning")
     puzzle_type = Puzzle
-    reasons = {**CELL_REASONS, "wrong_order": "A lamp begins to glow before its turn."}
+    reasons = {**CELL_REASONS, "wrong_order": "A lamp lights up before its turn."}
     rubric = {
-        "outcome": "All lamps on the way that the arrows name glow, up to the lamp with the star, and no other.",
+        "outcome": "All lamps along the arrows are lit, up to the lamp with the star, and no other lamp is.",
         "process": (
-            "Each lamp begins to glow in its turn: its arrow names the next, the nearest lamp in that direction."
+            "Each lamp lights up in its turn: an arrow points to the next lamp, the nearest one in its direction."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        columns, rows, count, fewest, most, aslant = _LEVELS[difficulty]
-        cells = [(x, y) for y in range(rows) for x in range(columns)]
-        ways = range(0, 8, 1 if aslant else 2)
+        level = LEVELS[difficulty]
+        cells = [(x, y) for y in range(level.rows) for x in range(level.columns)]
+        directions = range(0, 8, 1 if level.diagonal else 2)
         while True:
-            lamps = sorted(rng.sample(cells, count))
-            near = [{way: lamp for way in ways if (lamp := _nearest(lamps, i, way)) is not None} for i in range(count)]
-            trail = _stroll(rng, near, rng.randint(fewest, most) + 1)
-            if not trail or _monotonous([lamps[i] for i in trail[1:]]) or not all(near):
+            lamps = sorted(rng.sample(cells, level.lamps))
+            neighbors = [_neighbors(lamps, lamp, directions) for lamp in range(level.lamps)]
+            path = _random_path(rng, neighbors, rng.randint(level.fewest, level.most) + 1)
+            if not path or _monotonous([lamps[lamp] for lamp in path[1:]]) or not all(neighbors):
                 continue
-            arrows = [rng.choice(list(ways)) for ways in near]
-            for here, there in itertools.pairwise(trail):
-                arrows[here] = next(way for way, lamp in near[here].items() if lamp == there)
-            arrows[trail[-1]] = _STAR
+            arrows = [rng.choice(list(around)) for around in neighbors]
+            for a, b in itertools.pairwise(path):
+                arrows[a] = next(direction for direction, lamp in neighbors[a].items() if lamp == b)
+            arrows[path[-1]] = _STAR
             puzzle = Puzzle(
-                columns=columns, rows=rows, lamps=tuple(lamps), arrows=tuple(arrows), first=trail[0]
-            )  # fmt: skip
-            if list(_followed(puzzle)) == trail:
+                columns=level.columns, rows=level.rows, lamps=tuple(lamps), arrows=tuple(arrows), first=path[0]
+            )
+            if list(_path(puzzle)) == path:
                 return puzzle
 
     def start(self, puzzle: Puzzle) -> Looks:
         return tuple(int(lamp == puzzle.first) for lamp in range(len(puzzle.lamps)))
 
     def goal(self, puzzle: Puzzle) -> Looks:
-        lit = set(_followed(puzzle))
+        lit = set(_path(puzzle))
         return tuple(int(lamp in lit) for lamp in range(len(puzzle.lamps)))
 
     def looks(self, puzzle: Puzzle) -> int:
         return 2
 
     def order(self, puzzle: Puzzle) -> list[int]:
-        return list(_followed(puzzle)[1:])
+        return list(_path(puzzle)[1:])
 
     def too_early(self, puzzle: Puzzle, looks: Looks, place: int) -> bool:
-        trail = _followed(puzzle)
-        return place in trail and not all(looks[lamp] for lamp in trail[: trail.index(place)])
+        path = _path(puzzle)
+        return place in path and not all(looks[lamp] for lamp in path[: path.index(place)])
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         lamps = (puzzle.lamps[lamp] for lamp in self.order(puzzle))
@@ -125,7 +149,7 @@ class LightSequence(CellsTask[Puzzle]):
         found["backwards"] = self.filled(puzzle, order[::-1])
         found["nearly_in_order"] = self.filled(puzzle, [*order[:-2], order[-1], order[-2]])
         found["nearly_one_skipped"] = self.filled(puzzle, [*order[: len(order) // 2], *order[len(order) // 2 + 1 :]])
-        # A light that runs along the way: each lamp goes out when the next begins to glow.
+        # Each lamp goes out when the next one lights up.
         found["lights_go_out"] = [path[0], *(Board(changed(dark, {lamp: 1})) for lamp in order), path[-1]]
         return found
 
@@ -139,23 +163,23 @@ class LightSequence(CellsTask[Puzzle]):
         sketch.rectangle(panel, _PANEL, radius=0.3 * cell)
         boxes, radius = [], _LAMP * cell
         for (column, row), arrow in zip(puzzle.lamps, puzzle.arrows, strict=True):
-            x, y = left + (column + 0.5) * cell, top + (row + 0.5) * cell
-            sketch.circle((x, y), radius, _DARK)
-            sketch.circle((x, y), _PLATE * radius, _PANEL)
-            sketch.polygon(_sign(arrow, (x, y), _PLATE * radius * 0.9), WHITE)
-            boxes.append((x - radius, y - radius, x + radius, y + radius))
+            center = left + (column + 0.5) * cell, top + (row + 0.5) * cell
+            sketch.circle(center, radius, _DARK)
+            sketch.circle(center, _PLATE * radius, _PANEL)
+            sketch.polygon(_sign(arrow, center, _PLATE * radius * 0.9), WHITE)
+            boxes.append(square_box(center, radius))
         return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
-        x, y, radius = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2
-        # The glow spreads from the plate outwards, its area as that of a disc, and leaves the arrow as it is.
+        x, y, radius = middle_of(box)
+        # The glow spreads outwards from the plate, so that the arrow stays visible. Its area grows like that of a disc.
         width = (1 - _PLATE) * radius * size * size
         middle = _PLATE * radius + width / 2
         sketch.line(oval(x, y, middle, middle), width, YELLOW)
 
 
 def _sign(arrow: int, center: Point, radius: float) -> list[Point]:
-    """The outline of an arrow or of a star that fits into a circle."""
+    """Return the outline of an arrow, or of a star, that fits into a circle."""
     if arrow == _STAR:
         return [(center[0] + (r := radius * (0.45 if i % 2 else 1.05)) * math.sin(i * math.pi / 5),
                  center[1] - r * math.cos(i * math.pi / 5)) for i in range(10)]  # fmt: skip
@@ -165,55 +189,59 @@ def _sign(arrow: int, center: Point, radius: float) -> list[Point]:
     return [(center[0] + u * along - v * across, center[1] + u * across + v * along) for u, v in outline]
 
 
-# ------------------------------------------------------------------------------------------------------------- the way
-
-
 @lru_cache(maxsize=64)
-def _followed(puzzle: Puzzle) -> tuple[int, ...]:
-    """The lamps on the way, found as a person does: cell by cell in the arrow's direction, up to the star.
+def _path(puzzle: Puzzle) -> tuple[int, ...]:
+    """Follow the arrows, cell by cell, from the first lamp to the star.
 
-    Empty if the arrows lead off the board or round in a circle.
+    Returns:
+        The lamps along the arrows; empty if the arrows lead off the board or in a circle.
     """
-    at = {cell: lamp for lamp, cell in enumerate(puzzle.lamps)}
-    trail = [puzzle.first]
-    while puzzle.arrows[trail[-1]] != _STAR:
-        x, y = puzzle.lamps[trail[-1]]
-        across, down = _WAYS[puzzle.arrows[trail[-1]]]
+    lamp_at = {cell: lamp for lamp, cell in enumerate(puzzle.lamps)}
+    path = [puzzle.first]
+    while puzzle.arrows[path[-1]] != _STAR:
+        x, y = puzzle.lamps[path[-1]]
+        across, down = STEPS[puzzle.arrows[path[-1]]]
         x, y = x + across, y + down
-        while (x, y) not in at:
+        while (x, y) not in lamp_at:
             if not (0 <= x < puzzle.columns and 0 <= y < puzzle.rows):
                 return ()
             x, y = x + across, y + down
-        if at[x, y] in trail:
+        if lamp_at[x, y] in path:
             return ()
-        trail.append(at[x, y])
-    return tuple(trail)
+        path.append(lamp_at[x, y])
+    return tuple(path)
 
 
-def _nearest(lamps: Sequence[tuple[int, int]], here: int, way: int) -> int | None:
-    """The nearest lamp in a direction from a lamp."""
-    (x, y), (across, down) = lamps[here], _WAYS[way]
+def _neighbors(lamps: Sequence[tuple[int, int]], lamp: int, directions: Sequence[int]) -> dict[int, int]:
+    """Return the nearest lamp in each direction in which there is one."""
+    nearest = {direction: _nearest(lamps, lamp, direction) for direction in directions}
+    return {direction: other for direction, other in nearest.items() if other is not None}
+
+
+def _nearest(lamps: Sequence[tuple[int, int]], lamp: int, direction: int) -> int | None:
+    """Return the nearest lamp in a direction, or None."""
+    (x, y), (across, down) = lamps[lamp], STEPS[direction]
     found = []
-    for lamp, (column, row) in enumerate(lamps):
-        far = max(abs(column - x), abs(row - y))
-        if far and (column - x, row - y) == (across * far, down * far):
-            found.append((far, lamp))
+    for other, (column, row) in enumerate(lamps):
+        distance = max(abs(column - x), abs(row - y))
+        if distance and (column - x, row - y) == (across * distance, down * distance):
+            found.append((distance, other))
     return min(found)[1] if found else None
 
 
-def _stroll(rng: random.Random, near: Sequence[dict[int, int]], length: int) -> list[int]:
-    """A walk of so many lamps that visits none twice; empty if it gets stuck."""
-    trail = [rng.randrange(len(near))]
-    while len(trail) < length:
-        fresh = [lamp for lamp in near[trail[-1]].values() if lamp not in trail]
-        if not fresh:
+def _random_path(rng: random.Random, neighbors: Sequence[dict[int, int]], length: int) -> list[int]:
+    """Return a random walk that visits `length` lamps, none of them twice; empty if it gets stuck."""
+    path = [rng.randrange(len(neighbors))]
+    while len(path) < length:
+        unvisited = [lamp for lamp in neighbors[path[-1]].values() if lamp not in path]
+        if not unvisited:
             return []
-        trail.append(rng.choice(fresh))
-    return trail
+        path.append(rng.choice(unvisited))
+    return path
 
 
 def _monotonous(cells: Sequence[tuple[int, int]]) -> bool:
-    """Whether a straight line that sweeps over the board, at any angle, would meet the cells in their order."""
+    """Return whether a straight wipe, at any angle, meets the cells in their order."""
     for step in range(48):
         across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
         met = [x * across + y * down for x, y in cells]

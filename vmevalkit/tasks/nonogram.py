@@ -1,13 +1,12 @@
-"""Nonogram: fill cells until every row and column holds the runs that its numbers name.
+"""Nonogram: fill cells until every row and column has the runs that its numbers state.
 
-        1  3  1       A video passes when exactly the cells of the answer are filled dark blue, one after another and
-     1  .  #  .       in any order, and the finished picture is held, while the numbers and the grid stay as they
-     3  #  #  #       are. A cell that must stay empty is never filled, not even for a moment.
+        1  3  1       A video passes if exactly the cells of the answer are filled dark blue, one after another and in
+     1  .  #  .       any order, and if the finished image is held. Numbers and grid must stay. A cell that must stay
+     3  #  #  #       empty may not be filled, not even for a moment.
      1  .  #  .
 
-The plan length is the number of cells to fill. Every puzzle can be solved without guessing: looking at single rows and
-columns alone, again and again, gives the answer, so there is only one. Difficulty 1 has 12,752 questions;
-beyond there are far more than that.
+The plan length is the number of cells to fill. Every puzzle can be solved without guessing, by looking at single rows
+and columns repeatedly, so it has only one answer. Difficulty 1 has 12,752 questions; higher difficulties have far more.
 """
 
 from __future__ import annotations
@@ -16,62 +15,93 @@ import itertools
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
-from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Box, Sketch, digit, mix
+from vmevalkit.tasks.toolkit.cells import (
+    CELL_REASONS,
+    Board,
+    CellsTask,
+    Looks,
+    changed,
+    draw_grid_lines,
+    draw_square,
+    inset_cell,
+    swept,
+)
+from vmevalkit.tasks.toolkit.draw import BLUE, INK, WHITE, Box, Sketch, digit, mix
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
-# Difficulty: the grid's side, fewest and most cells to fill, most numbers at a row or column.
-_LEVELS = {1: (4, 5, 7, 2), 2: (5, 6, 7, 2), 3: (5, 8, 11, 2), 4: (5, 12, 15, 3), 5: (6, 16, 20, 3)}
-# Near to gray, so that the place of a cell explains no thing of another color.
+Clue = tuple[int, ...]
+
+
+class Level(NamedTuple):
+    """Settings of one difficulty: side of the grid, range of cells to fill, and most numbers of a row or column."""
+
+    side: int
+    fewest: int
+    most: int
+    numbers: int
+
+
+LEVELS = levels(
+    Level(side=4, fewest=5, most=7, numbers=2),
+    Level(side=5, fewest=6, most=7, numbers=2),
+    Level(side=5, fewest=8, most=11, numbers=2),
+    Level(side=5, fewest=12, most=15, numbers=3),
+    Level(side=6, fewest=16, most=20, numbers=3),
+)
+# Close to gray, so that blends of a filled and an empty cell have no color of their own and cannot explain an object of
+# another color.
 _DARK = mix(INK, BLUE, 0.35)
-# Room that a number takes and its height, in cells.
+# Distance from one number to the next, and height of a number, in cells.
 _STEP, _NUMBER = 0.64, 0.5
 
 
 class Puzzle(Record):
-    """The answer's rows, each a text of `#` (filled) and `.` (empty)."""
+    """The rows of the answer, each a text of `#` (filled) and `.` (empty)."""
 
     rows: tuple[str, ...]
 
     @property
     def side(self) -> int:
-        """Rows and columns of the grid."""
+        """Number of rows and columns."""
         return len(self.rows)
 
-    def clues(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-        """The lengths of the runs in each row and in each column."""
+    def clues(self) -> tuple[list[Clue], list[Clue]]:
+        """Return the lengths of the runs in each row and in each column."""
         return [_runs(row) for row in self.rows], [_runs("".join(column)) for column in zip(*self.rows, strict=True)]
 
 
-def _runs(line: str) -> tuple[int, ...]:
+def _runs(line: str) -> Clue:
     return tuple(len(run) for run in line.split(".") if run)
 
 
 @register_task
 class Nonogram(CellsTask[Puzzle]):
-    """Every cell is a place, also one that must stay empty; the only look is filled."""
+    """The places are all cells, and the only look is filled."""
 
     name = "nonogram"
+    tags = ("logic",)
     puzzle_type = Puzzle
     reasons = CELL_REASONS
     rubric = {
-        "outcome": "The filled cells have, in each row and column, the runs that the numbers name.",
+        "outcome": "The filled cells have, in each row and column, the runs that the numbers state.",
         "process": (
-            "Cells are filled dark blue one after another, in any order; a cell that must stay empty is never filled."
+            "Cells are filled dark blue one after another, in any order. A cell that must stay empty is never filled."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        side, fewest, most, numbers = _LEVELS[difficulty]
+        side, fewest, most, numbers = LEVELS[difficulty]
         while True:
             cells = rng.sample(range(side * side), rng.randint(fewest, most))
             filled = ["#" if cell in cells else "." for cell in range(side * side)]
             puzzle = Puzzle(rows=tuple("".join(filled[i : i + side]) for i in range(0, side * side, side)))
             clues = puzzle.clues()
             short = all(len(clue) <= numbers for clue in itertools.chain(*clues))
-            if short and not swept([divmod(cell, side) for cell in cells]) and _deduced(*clues) == puzzle.rows:
+            if short and not swept([divmod(cell, side) for cell in cells]) and _deduce(*clues) == puzzle.rows:
                 return puzzle
 
     def start(self, puzzle: Puzzle) -> Looks:
@@ -84,8 +114,8 @@ class Nonogram(CellsTask[Puzzle]):
         return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        at = (divmod(place, puzzle.side) for place in self.order(puzzle))
-        return [f"fill row {row + 1}, column {column + 1}" for row, column in at]
+        cells = (divmod(place, puzzle.side) for place in self.order(puzzle))
+        return [f"fill row {row + 1}, column {column + 1}" for row, column in cells]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         filled = [[str(i + 1) for i, cell in enumerate(row) if cell == "#"] for row in puzzle.rows]
@@ -108,7 +138,7 @@ class Nonogram(CellsTask[Puzzle]):
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         found, path = super().cheats(puzzle), self.solution(puzzle)
         goal = self.goal(puzzle)
-        # A picture with the right number of cells: the last of them lies beside its place.
+        # The right number of cells, but the last one lies beside its place.
         last = self.order(puzzle)[-1]
         beside = min((place for place, look in enumerate(goal) if not look), key=lambda place: abs(place - last))
         found["nearly_one_beside"] = [*path[:-1], Board(changed(path[-2].looks, {beside: 1}))]
@@ -116,15 +146,12 @@ class Nonogram(CellsTask[Puzzle]):
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         side, (rows, columns) = puzzle.side, puzzle.clues()
-        room = _STEP * max(len(clue) for clue in (*rows, *columns))
-        cell = min(canvas) * 0.86 / (side + room)
-        left, top = ((extent - cell * (side + room)) / 2 + cell * room for extent in canvas)
-        end, thin = side * cell, max(min(canvas) / 120, cell * 0.07)
+        margin = _STEP * max(len(clue) for clue in (*rows, *columns))
+        cell = min(canvas) * 0.86 / (side + margin)
+        left, top = ((extent - cell * (side + margin)) / 2 + cell * margin for extent in canvas)
         sketch = Sketch(canvas, downscale=downscale)
-        sketch.rectangle((left, top, left + end, top + end), WHITE)
-        for i in range(side + 1):
-            sketch.line([(left, top + i * cell), (left + end, top + i * cell)], thin, GRAY)
-            sketch.line([(left + i * cell, top), (left + i * cell, top + end)], thin, GRAY)
+        sketch.rectangle((left, top, left + side * cell, top + side * cell), WHITE)
+        draw_grid_lines(sketch, (left, top), cell, side, max(min(canvas) / 120, cell * 0.07))
         for i in range(side):
             for k, number in enumerate(reversed(rows[i] or (0,))):
                 center = (left - (k + 0.55) * _STEP * cell, top + (i + 0.5) * cell)
@@ -132,57 +159,55 @@ class Nonogram(CellsTask[Puzzle]):
             for k, number in enumerate(reversed(columns[i] or (0,))):
                 center = (left + (i + 0.5) * cell, top - (k + 0.62) * _STEP * cell)
                 digit(sketch, number, center, _NUMBER * cell, INK)
-        inset = 0.14 * cell
-        corners = [(left + column * cell + inset, top + row * cell + inset)
-                   for row in range(side) for column in range(side)]  # fmt: skip
-        return sketch, [(x, y, x + cell - 2 * inset, y + cell - 2 * inset) for x, y in corners]
+        return sketch, [inset_cell((left, top), cell, *divmod(place, side)) for place in range(side**2)]
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
-        x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2 * size
-        sketch.rectangle((x - half, y - half, x + half, y + half), _DARK, radius=half * 0.2)
+        draw_square(sketch, box, _DARK, size)
 
 
-# ------------------------------------------------------------------------------------------------- solving from clues
+def _deduce(rows: Sequence[Clue], columns: Sequence[Clue]) -> tuple[str, ...] | None:
+    """Solve a puzzle by looking at one line at a time.
 
-
-def _deduced(rows: Sequence[tuple[int, ...]], columns: Sequence[tuple[int, ...]]) -> tuple[str, ...] | None:
-    """The answer, found from the numbers alone by looking at one line at a time; None if that leaves cells open."""
+    Returns:
+        The rows of the answer, or None if this leaves cells undecided.
+    """
     side = len(rows)
-    fits = [[_fillings(clue, side) for clue in clues] for clues in (rows, columns)]
-    # Per direction and line: bits of cells that are known to be filled, and known to be empty.
-    full, bare = [[0] * side, [0] * side], [[0] * side, [0] * side]
     everything = (1 << side) - 1
-    stale = True
-    while stale:
-        stale = False
-        for way, line in itertools.product((0, 1), range(side)):
-            yes, no = full[way][line], bare[way][line]
-            left = [mask for mask in fits[way][line] if mask & yes == yes and not mask & no]
-            fits[way][line] = left
+    # Index 0 is for rows, 1 for columns; cells of a line are bits.
+    candidates = [[_fillings(clue, side) for clue in clues] for clues in (rows, columns)]
+    full, empty = [[0] * side, [0] * side], [[0] * side, [0] * side]
+    progress = True
+    while progress:
+        progress = False
+        for axis, line in itertools.product((0, 1), range(side)):
+            filled, blank = full[axis][line], empty[axis][line]
+            fitting = [mask for mask in candidates[axis][line] if mask & filled == filled and not mask & blank]
+            candidates[axis][line] = fitting
             always, never = everything, everything
-            for mask in left:
+            for mask in fitting:
                 always &= mask
                 never &= ~mask
-            for known, new in ((full, always & ~yes), (bare, never & ~no)):
+            for known, new in ((full, always & ~filled), (empty, never & ~blank)):
                 for cell in range(side):
                     if new >> cell & 1:
-                        known[way][line] |= 1 << cell
-                        known[1 - way][cell] |= 1 << line
-                        stale = True
-    if any(yes | no != everything for yes, no in zip(full[0], bare[0], strict=True)):
+                        known[axis][line] |= 1 << cell
+                        known[1 - axis][cell] |= 1 << line
+                        progress = True
+    if any(filled | blank != everything for filled, blank in zip(full[0], empty[0], strict=True)):
         return None
     return tuple("".join(".#"[mask >> cell & 1] for cell in range(side)) for mask in full[0])
 
 
 @lru_cache(maxsize=512)
-def _fillings(clue: tuple[int, ...], side: int) -> list[int]:
-    """Every way to fill a line by its numbers, as bits."""
+def _fillings(clue: Clue, side: int) -> list[int]:
+    """Return every way to fill a line by its clue, as bits."""
     spare = side - sum(clue) - len(clue) + 1
     found = []
     for gaps in itertools.combinations(range(spare + len(clue)), len(clue)):
         mask = 0
         for k, (gap, run) in enumerate(zip(gaps, clue, strict=True)):
-            # The numbers before this one, and a space after each, stand left of it; `gap` counts them as one each.
+            # To the left of this run are the earlier runs, with one cell of space after each. `gap` already counts one
+            # cell for each run.
             mask |= ((1 << run) - 1) << (gap + sum(clue[:k]))
         found.append(mask)
     return found

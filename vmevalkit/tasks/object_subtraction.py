@@ -1,12 +1,12 @@
 """Object subtraction: make the named figures vanish, one after another, and leave all others.
 
-    o  A  x  o           Asked for every o: a video passes when all o vanish, one after another and in any order, and
-    x  o  A  A           all other figures stay as they are. None comes back.
+    o  A  x  o           Named: every o. A video passes if all o vanish, one after another and in any order, and if all
+    x  o  A  A           other figures stay as they are. No figure may come back.
     A  o  x  A
 
-Difficulty 1 names a color or a shape, 2 both, 3 two kinds, or a color with an exception, 4 a size with a color or a
-shape, 5 two kinds with their sizes or with an exception. The plan length is the number of figures to remove. There are
-far more than 10,000 questions at every difficulty.
+Difficulty 1 names a color or a shape; 2 a color and a shape; 3 two kinds, or a color or shape with an exception; 4 a
+size with a color or a shape, or each size with a color; 5 two kinds with their sizes, some with an exception. The plan
+length is the number of figures to remove. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -15,35 +15,71 @@ import itertools
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, swept
+from vmevalkit.tasks.toolkit.cells import (
+    CELL_REASONS,
+    Board,
+    CellsTask,
+    Looks,
+    changed,
+    middle_of,
+    square_box,
+    swept,
+)
 from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, HUES, PAPER, Box, Sketch, figure, mix
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
-# Difficulty: columns, rows, fewest and most figures to remove, kinds that are not named.
-_LEVELS = {1: (4, 3, 4, 5, 3), 2: (5, 3, 4, 7, 4), 3: (6, 4, 8, 11, 6), 4: (6, 4, 9, 13, 7), 5: (7, 5, 14, 19, 9)}
+
+class Level(NamedTuple):
+    """Settings of one difficulty.
+
+    Attributes:
+        columns, rows: size of the board.
+        fewest, most: range of figures to remove.
+        kinds: number of kinds that are not named.
+        sizes: sizes of figures; "" if all have the same size.
+    """
+
+    columns: int
+    rows: int
+    fewest: int
+    most: int
+    kinds: int
+    sizes: tuple[str, ...]
+
+
+_SIZES = ("large", "small")
+LEVELS = levels(
+    Level(columns=4, rows=3, fewest=4, most=5, kinds=3, sizes=("",)),
+    Level(columns=5, rows=3, fewest=4, most=7, kinds=4, sizes=("",)),
+    Level(columns=6, rows=4, fewest=8, most=11, kinds=6, sizes=("",)),
+    Level(columns=6, rows=4, fewest=9, most=13, kinds=7, sizes=_SIZES),
+    Level(columns=7, rows=5, fewest=14, most=19, kinds=9, sizes=_SIZES),
+)
 _COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
-# In shares of a cell: radius of a figure, by its size; half of its tile, which is its place.
+# Shares of a cell: radius of a figure by its size, and half the side of its tile, which is its place.
 _RADII = {"": 0.36, "large": 0.42, "small": 0.23}
 _TILE = 0.45
 _TILE_COLOR = mix(PAPER, GRAY, 0.42)
 
 
 class Kind(Record):
-    """What a figure looks like; `size` is empty where all are of one size."""
+    """What a figure looks like; `size` is empty if all figures have the same size."""
 
     shape: str
     colour: str
     size: str = ""
 
     def words(self) -> str:
-        """As a prompt says it."""
+        """Return the kind as a prompt names it."""
         return " ".join(filter(None, (self.size, self.colour, self.shape)))
 
 
 class Name(Record):
-    """A name for figures: those that have all the qualities it gives, but not the quality in `never`."""
+    """A description of figures: they have all its qualities, but not the quality `never`. An empty field is open."""
 
     shape: str = ""
     colour: str = ""
@@ -51,12 +87,17 @@ class Name(Record):
     never: str = ""
 
     def fits(self, kind: Kind) -> bool:
-        """Whether a kind of figure bears the name."""
-        wanted = ((self.shape, kind.shape), (self.colour, kind.colour), (self.size, kind.size))
-        return all(word in ("", quality) for word, quality in wanted) and self.never not in (kind.shape, kind.colour)
+        """Return whether the name includes a kind."""
+        pairs = ((self.shape, kind.shape), (self.colour, kind.colour), (self.size, kind.size))
+        return all(word in ("", quality) for word, quality in pairs) and self.never not in (kind.shape, kind.colour)
+
+    def nearly_fits(self, kind: Kind) -> bool:
+        """Return whether the name would include a kind if one of its several conditions were dropped."""
+        conditions = [quality for quality in ("shape", "colour", "size", "never") if getattr(self, quality)]
+        return len(conditions) > 1 and any(self.model_copy(update={it: ""}).fits(kind) for it in conditions)
 
     def words(self) -> str:
-        """As a prompt says it: "large green square", "figure that is not blue"."""
+        """Return the name as in a prompt: "large green square", "figure that is not blue"."""
         name = " ".join(filter(None, (self.size, self.colour, self.shape or "figure")))
         if self.never:
             name += f" that is not {'a ' * (self.never in FIGURES)}{self.never}"
@@ -64,7 +105,7 @@ class Name(Record):
 
 
 class Puzzle(Record):
-    """Figures row by row on a full board, as numbers of `kinds`, and the names of those to be removed."""
+    """Figures row by row on a full board, as indices of `kinds`, and the names of those to be removed."""
 
     columns: int
     kinds: tuple[Kind, ...]
@@ -72,83 +113,69 @@ class Puzzle(Record):
     names: tuple[Name, ...]
 
 
-@lru_cache(maxsize=256)
-def _left_over(puzzle: Puzzle) -> Looks:
-    stays = [not any(name.fits(kind) for name in puzzle.names) for kind in puzzle.kinds]
-    return tuple((number + 1) * stays[number] for number in puzzle.figures)
-
-
 @register_task
 class ObjectSubtraction(CellsTask[Puzzle]):
-    """Every figure is a place. Its look is its kind, counted from 1, or 0 when it is gone."""
+    """The places are the figures. A look is the index of a kind plus 1, or 0 if the figure has vanished."""
 
     name = "object_subtraction"
+    tags = ("perception", "logic")
     puzzle_type = Puzzle
-    reasons = {**CELL_REASONS, "wrong_place": "A figure vanishes or changes that should stay."}
+    reasons = {**CELL_REASONS, "wrong_place": "A figure that should stay vanishes or changes."}
     rubric = {
-        "outcome": "The figures that the words name are gone, and all others are there.",
+        "outcome": "All figures that the prompt names are gone, and all others are still there.",
         "process": "The figures vanish one after another, in any order, and none comes back.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        columns, rows, fewest, most, others = _LEVELS[difficulty]
-        sizes = ("large", "small") if difficulty >= 4 else ("",)
-        every = [Kind(shape=s, colour=c, size=z) for s in FIGURES for c in _COLORS for z in sizes]
+        level = LEVELS[difficulty]
+        size = level.columns * level.rows
         while True:
-            names = _names(rng, difficulty)
-            named = [[kind for kind in every if name.fits(kind)] for name in names]
-            # No figure bears two names, so that none of them is idle.
-            if len(set(itertools.chain(*named))) < sum(map(len, named)):
+            names = _random_names(rng, difficulty)
+            kinds = _random_kinds(rng, names, level)
+            if kinds is None:
                 continue
-            # What is nearly right is chosen first: kinds that share all but one of a name's qualities.
-            rest = [kind for kind in every if not any(name.fits(kind) for name in names)]
-            near = [kind for kind in rest if any(_nearly(name, kind) for name in names)]
-            left = rng.sample(near, min(len(near), (others + 1) // 2))
-            left += rng.sample([kind for kind in rest if kind not in left], others - len(left))
-            # Large and small must be seen side by side, also among what stays.
-            if {kind.size for kind in left} != set(sizes):
+            named, others = kinds
+            count = rng.randint(level.fewest, level.most)
+            places = rng.sample(range(size), size)
+            if swept([divmod(place, level.columns) for place in places[:count]]) or count < len(named):
                 continue
-            asked = [kind for kinds in named for kind in rng.sample(kinds, min(len(kinds), 3))]
-            count = rng.randint(fewest, most)
-            places = rng.sample(range(columns * rows), columns * rows)
-            if swept([divmod(place, columns) for place in places[:count]]) or count < len(asked):
-                continue
-            chosen = asked + rng.choices(asked, k=count - len(asked))
-            chosen += left + rng.choices(left, k=len(places) - count - len(left))
-            kinds = tuple(sorted({*chosen}, key=Kind.words))
+            # Each kind at least once, the rest by chance.
+            chosen = named + rng.choices(named, k=count - len(named))
+            chosen += others + rng.choices(others, k=len(places) - count - len(others))
+            used = tuple(sorted({*chosen}, key=Kind.words))
             board = dict(zip(places, chosen, strict=True))
-            puzzle = Puzzle(
-                columns=columns, kinds=kinds, names=names, figures=tuple(kinds.index(board[at]) for at in sorted(board))
-            )
+            figures = tuple(used.index(board[place]) for place in sorted(board))
+            puzzle = Puzzle(columns=level.columns, kinds=used, names=names, figures=figures)
             if self.order(puzzle) == sorted(places[:count]):
                 return puzzle
 
     def start(self, puzzle: Puzzle) -> Looks:
-        return tuple(number + 1 for number in puzzle.figures)
+        return tuple(kind + 1 for kind in puzzle.figures)
 
     def goal(self, puzzle: Puzzle) -> Looks:
-        return _left_over(puzzle)
+        return _remaining(puzzle)
 
     def looks(self, puzzle: Puzzle) -> int:
         return len(puzzle.kinds) + 1
 
     def choices(self, puzzle: Puzzle) -> list[tuple[int, int]]:
-        return [(0, number + 1) for number in puzzle.figures]
+        return [(0, kind + 1) for kind in puzzle.figures]
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        found = []
+        steps = []
         for place in self.order(puzzle):
             row, column = divmod(place, puzzle.columns)
             kind = puzzle.kinds[puzzle.figures[place]]
-            found.append(f"remove the {kind.words()} in row {row + 1}, column {column + 1}")
-        return found
+            steps.append(f"remove the {kind.words()} in row {row + 1}, column {column + 1}")
+        return steps
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        rows: dict[int, list[str]] = {}
+        columns_by_row: dict[int, list[str]] = {}
         for place in self.order(puzzle):
             row, column = divmod(place, puzzle.columns)
-            rows.setdefault(row + 1, []).append(str(column + 1))
-        return "remove the figures in " + ", ".join(f"row {row} columns {' '.join(at)}" for row, at in rows.items())
+            columns_by_row.setdefault(row + 1, []).append(str(column + 1))
+        rows = (f"row {row} columns {' '.join(columns)}" for row, columns in columns_by_row.items())
+        return "remove the figures in " + ", ".join(rows)
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         every = " and ".join(f"every {name.words()}" for name in puzzle.names)
@@ -165,7 +192,7 @@ class ObjectSubtraction(CellsTask[Puzzle]):
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         found, path, order = super().cheats(puzzle), self.solution(puzzle), self.order(puzzle)
         start, goal = path[0].looks, path[-1].looks
-        # The right number of figures, but one that was not named for one that was.
+        # The right number of figures vanish, but a figure that is not named instead of one that is.
         other = next(place for place, look in enumerate(goal) if look)
         instead = changed(goal, {order[-1]: start[order[-1]], other: 0})
         found["nearly_another_instead"] = self.filled(puzzle, [*order[:-1], other], instead)
@@ -180,22 +207,45 @@ class ObjectSubtraction(CellsTask[Puzzle]):
         boxes = []
         for place in range(len(puzzle.figures)):
             row, column = divmod(place, puzzle.columns)
-            x, y, half = left + (column + 0.5) * cell, top + (row + 0.5) * cell, _TILE * cell
-            boxes.append((x - half, y - half, x + half, y + half))
+            boxes.append(square_box((left + (column + 0.5) * cell, top + (row + 0.5) * cell), _TILE * cell))
             sketch.rectangle(boxes[-1], _TILE_COLOR, radius=0.14 * cell)
         return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
         kind = puzzle.kinds[look - 1]
-        center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        radius = _RADII[kind.size] / _TILE * (box[2] - box[0]) / 2
-        figure(sketch, kind.shape, center, radius * size, HUES[kind.colour])
+        x, y, half = middle_of(box)
+        radius = _RADII[kind.size] / _TILE * half
+        figure(sketch, kind.shape, (x, y), radius * size, HUES[kind.colour])
 
 
-def _names(rng: random.Random, difficulty: int) -> tuple[Name, ...]:
-    """Names for what is to be removed."""
+@lru_cache(maxsize=256)
+def _remaining(puzzle: Puzzle) -> Looks:
+    stays = [not any(name.fits(kind) for name in puzzle.names) for kind in puzzle.kinds]
+    return tuple((kind + 1) * stays[kind] for kind in puzzle.figures)
+
+
+def _random_kinds(rng: random.Random, names: Sequence[Name], level: Level) -> tuple[list[Kind], list[Kind]] | None:
+    """Return kinds that are named and kinds that are not; None if these names do not fit a puzzle."""
+    every = [Kind(shape=s, colour=c, size=z) for s in FIGURES for c in _COLORS for z in level.sizes]
+    named = [[kind for kind in every if name.fits(kind)] for name in names]
+    # No kind has two names, so that each name is needed.
+    if len(set(itertools.chain(*named))) < sum(map(len, named)):
+        return None
+    # Half of the other kinds nearly fit a name, if there are enough.
+    rest = [kind for kind in every if not any(name.fits(kind) for name in names)]
+    similar = [kind for kind in rest if any(name.nearly_fits(kind) for name in names)]
+    others = rng.sample(similar, min(len(similar), (level.kinds + 1) // 2))
+    others += rng.sample([kind for kind in rest if kind not in others], level.kinds - len(others))
+    # Large and small must be seen side by side, also at the end.
+    if {kind.size for kind in others} != set(level.sizes):
+        return None
+    return [kind for kinds in named for kind in rng.sample(kinds, min(len(kinds), 3))], others
+
+
+def _random_names(rng: random.Random, difficulty: int) -> tuple[Name, ...]:
+    """Return names for the figures to be removed."""
     (a, b), (shape, other) = rng.sample(_COLORS, 2), rng.sample(FIGURES, 2)
-    sizes = rng.sample(("large", "small"), 2)
+    sizes = rng.sample(_SIZES, 2)
     if difficulty == 1:
         return rng.choice([(Name(colour=a),), (Name(shape=shape),)])
     if difficulty == 2:
@@ -218,9 +268,3 @@ def _names(rng: random.Random, difficulty: int) -> tuple[Name, ...]:
         (Name(size=sizes[0], colour=a, never=shape), Name(size=sizes[1], colour=b)),
         (Name(size=sizes[0], shape=shape, never=a), Name(size=sizes[1], shape=other, never=b)),
     ])  # fmt: skip
-
-
-def _nearly(name: Name, kind: Kind) -> bool:
-    """Whether a kind would bear a name if one of the name's conditions fell away."""
-    given = [quality for quality in ("shape", "colour", "size", "never") if getattr(name, quality)]
-    return len(given) > 1 and any(name.model_copy(update={quality: ""}).fits(kind) for quality in given)

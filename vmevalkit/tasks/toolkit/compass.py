@@ -1,0 +1,7 @@
+"""The eight directions of a grid, as numbers of steps of 45 degrees, clockwise from the right as seen on a screen."""
+
+from __future__ import annotations
+
+# Each direction as (columns to the right, rows down).
+STEPS: tuple[tuple[int, int], ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
+WORDS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
