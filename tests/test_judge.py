@@ -503,7 +503,7 @@ def test_a_server_that_does_not_count_tokens_cannot_keep_a_limit(
     server.usage = None
     found = judge(_many(experiment, tmp_path), server, limit_cost=5.0)
     assert len(server.requests) == 1
-    assert any("does not say how many tokens" in score.explanation for score in found)
+    assert any("does not report how many tokens" in score.explanation for score in found)
 
 
 def test_a_price_that_the_server_names_is_believed(one: Path, server: Server) -> None:
@@ -591,7 +591,7 @@ def test_the_judge_keeps_the_contract_of_scorers(
     ("wrong", "error", "words"),
     [
         ({"judge_model": None}, UsageError, "the judge needs a model"),
-        ({"settings": {"votes": 4}}, ConfigError, "an odd number"),
+        ({"settings": {"votes": 4}}, ConfigError, "must be odd"),
         ({"settings": {"color": 4}}, ConfigError, "color"),
         ({"limit_cost": 3.0}, ConfigError, "price_input"),
         ({"judge_url": "ftp://x"}, ConfigError, "url"),
