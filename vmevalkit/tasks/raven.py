@@ -397,7 +397,7 @@ def _continued(given: Sequence[Panel]) -> Panel:
 def _answers(
     rng: random.Random, given: Sequence[Panel], last: Panel, changing: Sequence[int], count: int
 ) -> list[Panel]:
-    """Choose the right card and wrong ones in opposite pairs: half of the cards have each value of a changing feature."""
+    """Choose the right card and wrong ones in opposite pairs: each value of a changing feature is in half."""
     other = {feature: rng.choice(sorted({panel[feature] for panel in given} - {last[feature]})) for feature in changing}
 
     def card(wrong: frozenset[int]) -> Panel:
