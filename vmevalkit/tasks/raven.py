@@ -297,7 +297,7 @@ class _CardComparison:
         self._alike = np.array([[a == b for b in panels] for a in panels])
 
     def _cut(self, luma: npt.NDArray[np.uint8], place: Place) -> Floats:
-        """The inside of a card at nine offsets of up to a pixel; shape (9, pixels)."""
+        """Inside of a card at nine offsets of up to a pixel; shape (9, pixels)."""
         x = round(self._origin[0] + (place[1] - 0.36) * self._unit)
         y = round(self._origin[1] + (place[0] - 0.36) * self._unit)
         height, width = round(0.57 * self._unit), round(0.72 * self._unit)
@@ -389,7 +389,7 @@ def _continuations(first: Sequence[int], second: Sequence[int], third: Sequence[
 
 
 def _continued(given: Sequence[Panel]) -> Panel:
-    """The ninth card."""
+    """Ninth card of the grid."""
     a, b, c, d, e = (_predictions([panel[feature] for panel in given], feature).pop() for feature in _FEATURES)
     return a, b, c, d, e
 

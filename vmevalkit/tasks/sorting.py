@@ -215,7 +215,7 @@ class Sorting(PiecesTask[Puzzle]):
         home = [place for place in path[0].places if place is not None]
 
         def board(**places: Place) -> Board:
-            """The start with some discs elsewhere."""
+            """Start with some discs elsewhere."""
             changed = {"a": a, "b": b, "c": third}
             return Board(tuple({changed[key]: at for key, at in places.items()}.get(i, h) for i, h in enumerate(home)))
 
@@ -256,7 +256,7 @@ def _places(order: Order) -> Places:
 
 
 def _reversed(order: Order) -> Order:
-    """The same order seen from the other end of the row."""
+    """Same order seen from the other end of the row."""
     return tuple(len(order) - 1 - at for at in order)
 
 

@@ -8,7 +8,7 @@ from vmevalkit.types import Size
 
 
 def place_in_pixels(at: tuple[int, int], canvas: Size) -> tuple[Point, float]:
-    """A place in pixels, and the height of the image in pixels, which the canvas may exceed."""
+    """Place in pixels, and the height of the image in pixels, which the canvas may exceed."""
     unit = min(canvas[1], canvas[0] / 1.5)
     left, top = (canvas[0] - 1.5 * unit) / 2, (canvas[1] - unit) / 2
     return (left + at[0] / 1000 * unit, top + at[1] / 1000 * unit), unit

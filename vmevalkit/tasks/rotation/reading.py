@@ -36,6 +36,7 @@ class ShapeReader:
         """Prepare to read a shape.
 
         Args:
+            shape: the shape that turns.
             start: planes of the first frame.
             unexplained: pixels of `start` that differ from `bare`.
             bare: planes of the scene without the shape.

@@ -88,7 +88,10 @@ class PiecesTask(Task[P, Board]):
         """Return the reason code if a piece may not come to rest in a slot, else None.
 
         Args:
+            puzzle: the puzzle.
             homes: where the pieces rested before.
+            piece: the piece that comes to rest.
+            slot: where it comes to rest.
             aloft: other pieces that were seen moving.
         """
 
