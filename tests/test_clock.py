@@ -1,4 +1,4 @@
-"""Clocks: times worked out with a calendar's arithmetic, and videos that try to get past the verifier."""
+"""Clocks: times checked with calendar arithmetic, and videos that try to deceive the verifier."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def verdict(of: Puzzle, frames: Frames) -> Verdict:
 
 
 def turned(frame: np.ndarray, degrees: float) -> np.ndarray:
-    """A picture turned about its middle."""
+    """Turn an image about its center."""
     height, width = frame.shape[:2]
     ys, xs = np.mgrid[:height, :width] + 0.5
     right, down, angle = xs - width / 2, ys - height / 2, math.radians(degrees)
@@ -60,7 +60,7 @@ def test_the_long_hand_can_be_followed() -> None:
         assert step * (len(states) - 1) / 41 <= 24.2
 
 
-def test_unsteady_hands_pass_and_hands_that_part_fail() -> None:
+def test_unsteady_hands_pass_and_uncoupled_hands_fail() -> None:
     path = CLOCK.solution(TEN_TO_TWO)
     first, last = path[0], path[-1]
     rng = random.Random(1)

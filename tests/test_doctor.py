@@ -186,7 +186,7 @@ def test_memory_decides(card: ModelCard) -> None:
     assert "the GPU has 4" in verdict(card, gpu_gib=4.0).what
     assert verdict(card, gpu_gib=6.0).ok
     assert "the CPU would need about 37 GiB of memory" in verdict(card, gpu_gib=None, host_gib=16.0).what
-    assert verdict(card, gpu_gib=None, host_gib=64.0).what == "can run, on the CPU, hours a video"
+    assert verdict(card, gpu_gib=None, host_gib=64.0).what == "can run, on the CPU, hours for a video"
 
 
 def test_disk_decides(card: ModelCard) -> None:
@@ -203,8 +203,8 @@ def test_all_reasons_are_given_at_once(card: ModelCard) -> None:
 
 def test_what_a_family_says_about_its_weights_is_taken_apart(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "large: 3 files are cut short (a, b) (download 20 GB: hf download x)"
-    module = SimpleNamespace(weights_status=lambda name: (False, said))
-    monkeypatch.setattr(doctor.importlib, "import_module", lambda name: module)
+    service = SimpleNamespace(weights_status=lambda card: (False, said))
+    monkeypatch.setattr(doctor, "service_of", lambda card: service)
     finding = doctor._weights(card)
     assert finding is not None
     assert finding.what == "3 files are cut short (a, b)"

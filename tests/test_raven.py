@@ -1,4 +1,4 @@
-"""Raven: a plain search for rules finds one card, the answers give nothing away, and videos of other cards fail."""
+"""Raven: a plain search for rules finds one card, the answers alone reveal nothing, and videos of other cards fail."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
     return task().verify(puzzle, views(frames), "solve", CANVAS)
 
 
-def lawful(values: list[int], feature: int) -> bool:
+def follows_rule(values: list[int], feature: int) -> bool:
     """Whether the nine values of a feature follow some rule along the rows, tried one by one."""
     rows = [values[i : i + 3] for i in (0, 3, 6)]
     turning = feature == 4
@@ -62,24 +62,24 @@ def test_one_answer_follows_rules_in_every_feature(difficulty: int) -> None:
     for seed in range(40):
         puzzle = puzzle_of(difficulty, seed)
         fits = [
-            all(lawful([*(panel[f] for panel in puzzle.given), card[f]], f) for f in range(5))
+            all(follows_rule([*(panel[f] for panel in puzzle.given), card[f]], f) for f in range(5))
             for card in puzzle.answers
         ]
         assert fits.count(True) == 1
         assert fits.index(True) == puzzle.right
 
 
-def test_no_other_value_of_any_feature_would_be_lawful() -> None:
-    """Not only among the answers: the rules leave one card of all that there are."""
+def test_no_other_value_of_any_feature_follows_a_rule() -> None:
+    """The rules determine one card among all possible cards, not only among the answers."""
     domains = (range(8), range(1, 5), range(3), range(3), range(4))
     for difficulty, seed in itertools.product(LEVELS, range(20)):
         puzzle = puzzle_of(difficulty, seed)
         for feature, domain in enumerate(domains):
             known = [panel[feature] for panel in puzzle.given]
-            assert [v for v in domain if lawful([*known, v], feature)] == [puzzle.answers[puzzle.right][feature]]
+            assert [v for v in domain if follows_rule([*known, v], feature)] == [puzzle.answers[puzzle.right][feature]]
 
 
-def test_the_answers_alone_give_nothing_away() -> None:
+def test_the_answers_alone_reveal_nothing() -> None:
     for difficulty, seed in itertools.product(LEVELS, range(20)):
         answers = puzzle_of(difficulty, seed).answers
         assert len(set(answers)) == len(answers) == (4 if difficulty < 3 else 6)
@@ -96,14 +96,14 @@ def test_more_features_change_at_higher_difficulty() -> None:
 
 
 @pytest.mark.parametrize("difficulty", [2, 5])
-def test_the_right_frame_around_another_picture_fails(difficulty: int) -> None:
+def test_the_right_border_around_other_figures_fails(difficulty: int) -> None:
     puzzle = puzzle_of(difficulty, 1)
     boards = task().solution(puzzle)
     right = video(puzzle, boards)
     assert judged(puzzle, right).passed
     for card in range(len(puzzle.answers)):
         if card != puzzle.right:
-            # The pictures of two cards change places on the way; frames and places stay.
+            # The figures of two cards change places during the video; borders and places stay.
             answers = list(puzzle.answers)
             answers[card], answers[puzzle.right] = answers[puzzle.right], answers[card]
             other = puzzle.model_copy(update={"answers": tuple(answers)})

@@ -1,4 +1,4 @@
-"""Rotation: the answer's picture made by turning pixels, and videos that try to get past the verifier."""
+"""Rotation: the final frame made by turning pixels, and videos that try to deceive the verifier."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_answer_is_the_start_turned_pixel_by_pixel(difficulty: int) -> None:
         from_x = right * math.cos(angle) - down * math.sin(angle) + of.thing.at[0] * 0.48
         from_y = right * math.sin(angle) + down * math.cos(angle) + of.thing.at[1] * 0.48
         assert first[from_y.astype(int), from_x.astype(int)].mean() > 0.97
-        # Less the outline, whose soft pixels are not of the color where it lies aslant.
+        # Ignore the outline: where it is slanted, its antialiased pixels do not have the color.
         assert abs(first.sum() - last.sum()) < 0.07 * first.sum()
         assert (first & last).sum() < 0.8 * first.sum()
 
@@ -68,7 +68,7 @@ def test_nothing_leaves_the_board_or_meets_another_shape() -> None:
             assert not (near & swept).any()
 
 
-def test_an_unsteady_hand_passes() -> None:
+def test_an_unsteady_turn_passes() -> None:
     of = puzzle(4, 1)
     wobbly = [Pose(of.turn * i / 12 + (0, 4, -3)[i % 3], (0, 5, -4)[i % 3], (0, 0.03, -0.04)[i % 3]) for i in range(13)]
     assert verdict(of, video(of, wobbly, 40)).passed

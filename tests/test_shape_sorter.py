@@ -1,4 +1,4 @@
-"""Shape sorter: which hole a shape fits, as seen in the picture, and videos that break the rules."""
+"""Shape sorter: which hole a shape fits in the image, and videos that break the rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRAY = ((2.0, 0.5), (2.0, 1.5))
 
 
 def shot(*moments: tuple[tuple[float, float], ...]) -> Frames:
-    """A video in which shapes go from places to places and rest there a while."""
+    """Render a video in which shapes move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
     return as_frames(SORTER.render(PAIR, held, SMALL))
 

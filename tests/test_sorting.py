@@ -20,13 +20,13 @@ Spot = tuple[float, float]
 
 
 def video_of(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
-    """The verdict on a video in which discs go from places to places and rest there a while."""
+    """Verdict on a video in which discs move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
     return SORTING.verify(of, contract.views(as_frames(SORTING.render(of, held, SMALL))), "solve", SMALL)
 
 
 def fewest(of: Puzzle) -> int:
-    """The least number of swaps, by search over all swaps."""
+    """Smallest number of swaps, by a search over all swaps."""
     goal = tuple(sorted(of.order, reverse=of.falling))
     edge, swaps = {of.order}, 0
     while goal not in edge:
@@ -69,7 +69,7 @@ def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
     assert found.reason == "solved"
 
 
-def test_three_that_take_turns_are_no_swap() -> None:
+def test_three_discs_that_exchange_places_in_a_cycle_fail() -> None:
     found = video_of(
         ((0, 2), (0, 0), (0, 1)), ((1, 2), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (-1, 2)),
         ((0, 0), (0, 1), (-1, 2)), ((0, 0), (0, 1), (0, 2)),

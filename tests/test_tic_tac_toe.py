@@ -50,7 +50,7 @@ def after(cells: str, at: int, letter: str) -> str:
 
 
 def value(cells: str, mover: str, other: str) -> int:
-    """What the side to move gets when both play perfectly: 1, 0 or -1."""
+    """Result for the side to move if both play perfectly: 1, 0 or -1."""
     if won(cells, other):
         return -1
     best = -1 if "." in cells else 0

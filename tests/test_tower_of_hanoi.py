@@ -14,19 +14,19 @@ from vmevalkit.types import Size, Verdict
 
 HANOI = TASKS["tower_of_hanoi"]
 SMALL: Size = (180, 120)
-# Two discs, the smaller on the larger one on the left peg; all shall go to the right peg.
+# Two discs on the left peg, the smaller on the larger one; the goal is the right peg.
 TWO = Puzzle(pegs=(0, 0), hues=("blue", "red"), goal=2)
 THIRD = 2.4
 
 
 def video_of(*places: tuple[tuple[float, float], ...], of: Puzzle = TWO) -> Verdict:
-    """The verdict on a video in which discs go from places to places, each pause twice as long as a move."""
+    """Verdict on a video in which discs move between places; each pause is twice as long as a move."""
     held = [Board(moment) for moment in places for _ in range(2)]
     return HANOI.verify(of, contract.views(as_frames(HANOI.render(of, held, SMALL))), "solve", SMALL)
 
 
 def fewest(of: Puzzle) -> int:
-    """The least number of moves, by search over stacks as lists of widths."""
+    """Smallest number of moves, by a search over stacks as lists of widths."""
     stacks = tuple(tuple(d for d in reversed(range(len(of.pegs))) if of.pegs[d] == peg) for peg in range(3))
     queue, seen = deque([(stacks, 0)]), {stacks}
     while queue:
@@ -61,7 +61,7 @@ def test_the_plan_names_disc_and_peg() -> None:
     ]  # fmt: skip
 
 
-def test_a_longer_legal_way_passes() -> None:
+def test_a_longer_legal_solution_passes() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
     found = video_of(
         ((-1, left), (0, left)), ((0, right), (0, left)), ((0, middle), (0, left)),

@@ -65,7 +65,7 @@ def test_a_video_comes_out(tmp_path: Path, image: Path) -> None:
 
 def test_a_broken_line_gets_an_error_and_the_next_is_served() -> None:
     broken = {
-        "{nonsense": "not a line of JSON",
+        "{nonsense": "the request is not JSON",
         "[1, 2]": "one key",
         '{"sing": {}}': "unknown request 'sing'",
         '{"generate": {"image_path": 3}}': "image_path",

@@ -69,10 +69,10 @@ def _scorers() -> list[dict[str, Any]]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    from vmevalkit.models.base import MODELS, config_type_of
+    from vmevalkit.models.base import MODELS, service_of
 
     card = MODELS[name]
-    config = config_type_of(card)
+    config = service_of(card).config_type
     facts = {
         "name": card.name,
         "family": card.family,

@@ -134,11 +134,11 @@ def register_model(card: ModelCard) -> ModelCard:
     return MODELS.add(card.name, card)
 
 
-def config_type_of(card: ModelCard) -> type[Record] | None:
-    """Return the record of a model's settings; None if it has none."""
+def service_of(card: ModelCard) -> type[Service]:
+    """Return the service class of a model."""
     module = importlib.import_module(card.wrapper.split(":")[0])
     service: type[Service] = getattr(module, card.service)
-    return service.config_type
+    return service
 
 
 @dataclass(frozen=True)

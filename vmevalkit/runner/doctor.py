@@ -1,8 +1,7 @@
-"""What this machine can run, and the command that mends the rest. Loads no model and asks for nothing."""
+"""Show what this machine can run, and the command that fixes the rest. Loads no model."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import numpy as np
 from vmevalkit import media
 from vmevalkit._version import __version__
 from vmevalkit.errors import VMEvalError
-from vmevalkit.models.base import MODELS, ModelCard
+from vmevalkit.models.base import MODELS, ModelCard, service_of
 from vmevalkit.runner.environment import (
     environment_folder,
     environment_state,
@@ -37,7 +36,7 @@ _SECONDS = 4.0
 
 
 class Finding(Record):
-    """One thing that was looked at. `ok` is None where it is neither good nor bad; `fix` is what mends it."""
+    """One thing that was examined. `ok` is None if it is neither good nor bad; `fix` says how to fix it."""
 
     topic: str
     ok: bool | None
@@ -46,7 +45,7 @@ class Finding(Record):
 
 
 class Machine(Record):
-    """What the verdicts about models depend on. Memory in GiB, disk in 10^9 bytes; no GPU is None."""
+    """What decides whether a model can run. Memory is in GiB, disk in 10^9 bytes; without a GPU, `gpu_gib` is None."""
 
     gpu_gib: float | None
     host_gib: float | None
@@ -55,7 +54,7 @@ class Machine(Record):
 
 
 def examine() -> list[Finding]:
-    """Look at everything: Python, GPU, disk, video, hub, keys, then environment, weights and verdict of each model."""
+    """Examine Python, GPU, disk, video, hub and keys, then environment, weights and verdict of each model."""
     gpu, gpu_gib = _gpu()
     hub = _hub()
     disk = shutil.disk_usage(Path.cwd()).free / 1e9
@@ -77,7 +76,7 @@ def _python() -> Finding:
 
 
 def _gpu() -> tuple[Finding, float | None]:
-    """NVIDIA's own tool answers without loading torch. Returns the finding and the memory of the largest GPU."""
+    """Ask nvidia-smi, which needs no PyTorch. Return the finding, and the memory of the largest GPU."""
     query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits"]
     try:
         run = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
@@ -86,7 +85,7 @@ def _gpu() -> tuple[Finding, float | None]:
     except FileNotFoundError:
         return Finding(topic="gpu", ok=None, what="no NVIDIA GPU: models run on the CPU, slowly"), None
     except (subprocess.SubprocessError, OSError, ValueError):
-        what, fix = "nvidia-smi is there, but names no GPU", "nvidia-smi; it says what is wrong with the driver"
+        what, fix = "nvidia-smi exists, but lists no GPU", "run nvidia-smi; it shows what is wrong with the driver"
         return Finding(topic="gpu", ok=False, what=what, fix=fix), None
     if not rows:
         return Finding(topic="gpu", ok=None, what="no NVIDIA GPU: models run on the CPU, slowly"), None
@@ -136,12 +135,12 @@ def _hub() -> Finding:
         topic="hub",
         ok=False,
         what=f"{endpoint} cannot be reached: {reason}",
-        fix="bring weights from elsewhere (--weights DIR or VMEVALKIT_WEIGHTS=DIR), or set HF_ENDPOINT to a mirror",
+        fix="copy weights from elsewhere (--weights DIR or VMEVALKIT_WEIGHTS=DIR), or set HF_ENDPOINT to a mirror",
     )
 
 
 def _reach(url: str) -> str | None:
-    """Why an address does not answer; None if it does."""
+    """Return why an address does not answer; None if it does."""
     if not url.startswith(("https://", "http://")):
         return "not an http address"
     outcome: list[str | None] = []
@@ -151,7 +150,7 @@ def _reach(url: str) -> str | None:
             request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - http or https, checked above
             urllib.request.urlopen(request, timeout=_SECONDS).close()  # noqa: S310
         except urllib.error.HTTPError as error:
-            # Whatever it answers, it answers; 5xx is a gateway speaking for it.
+            # Any status is an answer, but 5xx comes from a gateway.
             outcome.append(f"status {error.code}" if error.code >= 500 else None)
             error.close()
         except (OSError, ValueError) as error:
@@ -159,7 +158,7 @@ def _reach(url: str) -> str | None:
         else:
             outcome.append(None)
 
-    # In a thread, because looking up a name takes as long as it likes, whatever the timeout.
+    # In a thread, because the timeout does not cover looking up the name.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_SECONDS + 1)
@@ -167,10 +166,10 @@ def _reach(url: str) -> str | None:
 
 
 def _keys() -> Finding:
-    """Names only: a value belongs on no screen and in no log."""
-    there = [name for name in KEYS if os.environ.get(name)]
-    absent = [name for name in KEYS if name not in there]
-    what = f"set: {', '.join(there) or 'none'}; not set: {', '.join(absent) or 'none'}"
+    """List names of keys only, never values."""
+    present = [name for name in KEYS if os.environ.get(name)]
+    absent = [name for name in KEYS if name not in present]
+    what = f"set: {', '.join(present) or 'none'}; not set: {', '.join(absent) or 'none'}"
     return Finding(topic="keys", ok=None, what=what)
 
 
@@ -189,21 +188,21 @@ def _environment(name: str, card: ModelCard) -> Finding:
 
 
 def _weights(card: ModelCard) -> Finding | None:
-    """None for a model without weights."""
-    module = importlib.import_module(card.wrapper.partition(":")[0])
-    if not hasattr(module, "weights_status"):
+    """Return where a model's weights are; None for a model without weights."""
+    status = service_of(card).weights_status(card)
+    if status is None:
         return None
-    there, what = module.weights_status(card.name)
+    exists, what = status
     fix = None
-    if not there and what.endswith(")"):
-        # The text of a VMEvalError: what, then the fix in parentheses.
+    if not exists and what.endswith(")"):
+        # The text of a VMEvalError: what is wrong, then the fix in parentheses.
         what, _, fix = what.removesuffix(")").rpartition(" (")
     what = what.removeprefix(f"{card.name}: ")
-    return Finding(topic=f"weights {card.name}", ok=bool(there), what=what, fix=fix)
+    return Finding(topic=f"weights {card.name}", ok=exists, what=what, fix=fix)
 
 
 def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Finding:
-    """Whether a model can run here; if not, every reason and every fix."""
+    """Decide whether a model can run here. If not, name every reason and every fix."""
     reasons: list[tuple[str, str | None]] = []
     needed = 0.0
     if needs_environment(card):
@@ -224,7 +223,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
         reasons.append((what, "free some space, or set HF_HOME to a larger disk"))
     reasons += _memory(card, machine)
     if machine.gpu_gib is None and card.memory_gib and not reasons:
-        notes.append("on the CPU, hours a video" if card.download_gb else "on the CPU")
+        notes.append("on the CPU, hours for a video" if card.download_gb else "on the CPU")
     topic = f"model {card.name}"
     if not reasons:
         return Finding(topic=topic, ok=True, what=", ".join(["can run", *notes]))
@@ -234,7 +233,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
 
 
 def _memory(card: ModelCard, machine: Machine) -> list[tuple[str, str | None]]:
-    """What memory is too small, if any."""
+    """Return which memory is too small, if any."""
     if not card.memory_gib:
         return []
     least = min(card.memory_gib.values())
@@ -242,7 +241,7 @@ def _memory(card: ModelCard, machine: Machine) -> list[tuple[str, str | None]]:
     if machine.gpu_gib is not None:
         what = f"its smallest plan needs {least:g} GiB, the GPU has {machine.gpu_gib:.0f}"
         return [] if machine.gpu_gib >= least else [(what, elsewhere)]
-    # On the CPU weights are float32, twice their size on the hub, and all there at once.
+    # On the CPU, weights are float32, twice their size on the hub, and all in memory at once.
     host = 2 * (card.download_gb or 0) * 1e9 / 2**30
     if machine.host_gib is None or machine.host_gib >= host:
         return []

@@ -1,11 +1,11 @@
-"""A model's own Python environment: where it is, whether it is needed, and whether it works.
+"""Python environments of models: where they are, whether they are needed, and whether they work.
 
-`setup/install_model.sh` makes `envs/<name>/` and writes a marker into it as the last thing, so that a folder without it
-is not an environment. The marker holds the fingerprint of what was installed and the folder it was made in.
+`setup/install_model.sh` makes `envs/<name>/` and writes a marker into it last, so that a folder without a marker is not
+an environment. The marker has a digest of what was installed, and the folder in which it was made.
 
     python -m vmevalkit.runner.environment requirements.txt diffusers:CogVideoXImageToVideoPipeline
 
-imports everything that is pinned there, and what is named, and prints versions.
+imports all pinned packages and the named objects, and prints versions.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from vmevalkit.models.base import ModelCard
 State = Literal["ready", "outdated", "unfinished", "missing"]
 
 MARKER = ".installed"
-# A model may have a second environment with newer versions, which is preferred where it is there.
+# A model may have a second environment with newer versions, which is preferred if it exists.
 FAST = "-fast"
-# Importing pip changes how setuptools, and what uses it, finds distutils.
+# Not imported, because importing pip changes how setuptools finds distutils.
 _INSTALLERS = ("pip", "setuptools")
-# The kit is run from its repository, where setup/ and envs/ lie beside the package.
+# The kit runs from its repository, where setup/ and envs/ are beside the package.
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def needs_environment(card: ModelCard) -> bool:
-    """Whether a model's packages cannot be imported here. Looks for them without importing any."""
+    """Whether some of a model's packages are missing here. Looks for them without importing any."""
     return any(importlib.util.find_spec(package.split(".")[0]) is None for package in card.packages)
 
 
 def environment_folder(name: str) -> Path:
-    """Where `setup/install_model.sh` puts an environment."""
+    """Return the folder of an environment."""
     return REPOSITORY / defaults.ENVIRONMENTS / name
 
 
 def environment_state(name: str) -> State:
-    """`outdated` means usable, but made from other pins than those of today or in another folder."""
+    """Return the state of an environment. `outdated` means usable, but made from other pins or in another folder."""
     folder = environment_folder(name)
     if not folder.is_dir():
         return "missing"
@@ -55,7 +55,7 @@ def environment_state(name: str) -> State:
 
 
 def expected_marker(name: str) -> str:
-    """What the marker of a good environment holds; `marker_of` in setup/lib/common.sh says the same."""
+    """Return the content of a current environment's marker, as `marker_of` in setup/lib/common.sh does."""
     setup = REPOSITORY / "setup"
     digest = hashlib.sha256()
     for file in ("requirements-fast.txt" if name.endswith(FAST) else "requirements.txt", "setup.sh"):
@@ -65,41 +65,41 @@ def expected_marker(name: str) -> str:
 
 
 def preferred(name: str) -> str:
-    """The environment that a run takes: the one with newer versions if it is finished, else the reference one."""
+    """Return the environment that a run uses: the one with newer versions if it is finished, else the other."""
     return name + FAST if environment_state(name + FAST) in ("ready", "outdated") else name
 
 
 def environment_python(card: ModelCard) -> Path | None:
-    """The interpreter of a model's finished environment, or None where there is none."""
+    """Return the interpreter of a model's environment; None if there is no finished one."""
     if card.environment is None or environment_state(preferred(card.environment)) in ("missing", "unfinished"):
         return None
     return environment_folder(preferred(card.environment)) / "bin" / "python"
 
 
 def require_python(card: ModelCard) -> Path:
-    """The interpreter that a model needs which cannot run here.
+    """Return the interpreter of a model that cannot run in this environment.
 
     Raises:
-        EnvironmentMissing: there is none yet.
+        EnvironmentMissing: its own environment is not installed.
     """
     python = environment_python(card)
     if python is not None:
         return python
     if card.environment is None:
         raise EnvironmentMissing(
-            f"{card.name} needs {', '.join(card.packages)}", "install them beside the kit with pip"
+            f"{card.name} needs {', '.join(card.packages)}", f"pip install {' '.join(card.packages)}"
         )
     state = environment_state(card.environment)
     raise EnvironmentMissing(f"the environment of {card.name} is {state}", install_command(card.environment))
 
 
 def install_command(name: str) -> str:
-    """What a person types to get an environment."""
+    """Return the command that installs an environment."""
     return f"bash setup/install_model.sh {name.removesuffix(FAST)}{' --fast' if name.endswith(FAST) else ''}"
 
 
 def main(arguments: list[str]) -> int:
-    """Import what a requirements file pins and print versions; 1 if something does not import."""
+    """Import what a requirements file pins, and print versions. Return 1 if an import fails."""
     requirements, *objects = arguments
     pins = re.findall(r"^([A-Za-z0-9._-]+)==", Path(requirements).read_text(encoding="utf-8"), re.MULTILINE)
     modules: dict[str, list[str]] = {}
@@ -131,14 +131,14 @@ def _normal(name: str) -> str:
 
 
 def _import(module: str, attribute: str | None = None) -> str | None:
-    """Why a module, or something in it, cannot be imported; None if it can."""
+    """Return why a module, or an attribute of it, cannot be imported; None if it can."""
     if module.startswith("_") or not module.isidentifier():
-        return None  # not for importing: helpers of installers
+        return None  # helpers of installers, which are not meant to be imported
     try:
         imported = importlib.import_module(module)
         if attribute:
             getattr(imported, attribute)
-    except Exception as error:  # noqa: BLE001 - an import runs anybody's code, and the rest is to be tried too
+    except Exception as error:  # noqa: BLE001 - an import may run any code, and the others are tried, too
         return f"{module}{'.' + attribute if attribute else ''}: {type(error).__name__}: {error}"
     return None
 

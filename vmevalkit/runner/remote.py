@@ -1,4 +1,4 @@
-"""A model that lives in another process: the kit's end of `worker.py`, with the same `generate` as a wrapper."""
+"""A model in another process: the kit's end of `worker.py`, with the interface of a `ModelWrapper`."""
 
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ from vmevalkit.types import GenerationResult
 
 log = logging.getLogger(__name__)
 
-LINES_KEPT = 20  # in a failed result's metadata
-LINES_SHOWN = 3  # in its error
+# Lines of a worker's messages: in the metadata of a failed result, and in its error.
+LINES_KEPT = 20
+LINES_SHOWN = 3
 _PATIENCE_SECONDS = 5.0
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
-# A process, and the number of a request that it was sent.
-_Asked = tuple["_Process", int]
+# A process, and the number of a request that was sent to it.
+_Sent = tuple["_Process", int]
 
 
 class RemoteModel:
-    """A catalog model served by `vmevalkit.runner.worker` under another Python.
+    """A model of the catalog, run by `vmevalkit.runner.worker` with another Python.
 
-    The process starts with this object, so that settings are checked before the first question. One that dies fails
-    the request it was serving; the next request starts a new one.
+    The process is started with this object, so that settings are checked before the first question. If it dies, the
+    request that it was handling fails, and the next request starts a new process.
 
     Args:
         name: the name in the catalog.
         python: interpreter of the model's environment.
         output_dir: videos are written below it.
-        args: settings on top of the catalog entry's.
+        args: settings on top of the catalog entry.
 
     Raises:
         ConfigError: a setting that the model does not have or cannot take.
-        EnvironmentMissing: the environment does not start.
+        EnvironmentMissing: the environment is broken.
     """
 
     def __init__(
@@ -60,16 +61,16 @@ class RemoteModel:
         self.output_dir = Path(output_dir)
         self.args = dict(args or {})
         self._prompts: list[str] = []
-        self._under_way: list[dict[str, Any]] = []
-        # Videos are asked for in one thread and waited for in another.
+        self._pending: list[dict[str, Any]] = []
+        # Videos are requested in one thread, and waited for in another.
         self._lock = threading.Lock()
         self._process: _Process | None = self._start()
 
     def announce(self, prompts: Sequence[str]) -> None:
-        """Say which prompts videos will be asked for, as `ModelWrapper.announce` does."""
+        """Say which prompts will be asked for, as `ModelWrapper.announce` does."""
         self._prompts += prompts
         if self._process is not None:
-            self._tell(self._process)
+            self._send_prompts(self._process)
 
     def generate(
         self,
@@ -79,7 +80,7 @@ class RemoteModel:
         output_filename: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Make one video, as `ModelWrapper.generate` does. Never raises, except for KeyboardInterrupt and its like.
+        """Make one video, as `ModelWrapper.generate` does. Never raises, except for KeyboardInterrupt and the like.
 
         Returns:
             The eight fields of `GenerationResult`.
@@ -87,7 +88,7 @@ class RemoteModel:
         pending = self.start(image_path, text_prompt, duration, output_filename, **options)
         try:
             return pending.finish()
-        except BaseException:  # ctrl-C: the process is in the middle of something and must not stay behind
+        except BaseException:  # ctrl-C: a process that is in the middle of a request must not stay behind
             self.abandon()
             raise
 
@@ -99,9 +100,9 @@ class RemoteModel:
         output_filename: str | None = None,
         **options: Any,
     ) -> Pending:
-        """Ask for one video, as `ModelWrapper.start` does; `finish` waits for it, maybe in another thread.
+        """Request one video, as `ModelWrapper.start` does. `finish` waits for it, perhaps in another thread.
 
-        A process that dies while it was asked for several videos may have died of any: each is asked for once more.
+        If a process dies with several requests, any of them may be the cause, so each is sent once more.
         """
         started = time.monotonic()
         body = {
@@ -111,29 +112,29 @@ class RemoteModel:
             "output_filename": output_filename,
             "options": options,
         }
-        asked: _Asked | None = None
-        with contextlib.suppress(ConfigError, EnvironmentMissing, _Died):  # asking again will say it
+        asked: _Sent | None = None
+        with contextlib.suppress(ConfigError, EnvironmentMissing, _Died):  # sending it again reports the error
             asked = self._ask(body)
-        beside = bool(self._under_way)
-        self._under_way.append(body)
+        beside = bool(self._pending)
+        self._pending.append(body)
 
         def finish() -> dict[str, Any]:
             result = self._answer(body, asked, beside, started)
-            self._under_way.remove(body)
+            self._pending.remove(body)
             return result
 
         return Pending(finish)
 
-    def _ask(self, body: dict[str, Any]) -> _Asked:
-        """Ask for a video, of a new process where there is none."""
+    def _ask(self, body: dict[str, Any]) -> _Sent:
+        """Send a request, to a new process if there is none."""
         with self._lock:
             if self._process is None:
                 self._process = self._start()
-                self._tell(self._process)
+                self._send_prompts(self._process)
             return self._process, self._process.send({"generate": body})
 
-    def _answer(self, body: dict[str, Any], asked: _Asked | None, beside: bool, started: float) -> dict[str, Any]:
-        """Wait for a video, and ask once more if its process died and was asked for others as well."""
+    def _answer(self, body: dict[str, Any], asked: _Sent | None, beside: bool, started: float) -> dict[str, Any]:
+        """Wait for a video. If the process died and had other requests, too, send the request once more."""
         metadata: dict[str, Any] = {}
         answer: dict[str, Any] | None = None
         try:
@@ -147,20 +148,17 @@ class RemoteModel:
             answer = {"error": str(error)}
         if answer is not None and "result" in answer:
             return cast(dict[str, Any], answer["result"])
-        result = GenerationResult(
-            success=False,
-            video_path=None,
-            error=str((answer or {})["error"]),
-            duration_seconds=round(time.monotonic() - started, 3),
-            generation_id=hashlib.sha256(repr((self.name, body)).encode()).hexdigest()[:16],
+        result = GenerationResult.failure(
+            str((answer or {})["error"]),
             model=self.name,
-            status="failed",
+            generation_id=hashlib.sha256(repr((self.name, body)).encode()).hexdigest()[:16],
+            duration_seconds=time.monotonic() - started,
             metadata=metadata,
         )
         return result.model_dump(mode="json")
 
-    def _read(self, asked: _Asked, beside: bool | None) -> dict[str, Any] | None:
-        """An answer; None if the process died and another video was under way: `beside` at first, or by now."""
+    def _read(self, asked: _Sent, beside: bool | None) -> dict[str, Any] | None:
+        """Return an answer; None if the process died and another video was pending, `beside` at first or by now."""
         process, number = asked
         try:
             return process.read(number)
@@ -168,7 +166,7 @@ class RemoteModel:
             with self._lock:
                 if self._process is process:
                     self._process = None
-            if beside is None or not (beside or len(self._under_way) > 1):
+            if beside is None or not (beside or len(self._pending) > 1):
                 raise
             return None
 
@@ -187,8 +185,8 @@ class RemoteModel:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _tell(self, process: _Process) -> None:
-        # One that dies of it fails the next request, with its last words.
+    def _send_prompts(self, process: _Process) -> None:
+        # If the process dies, the next request reports it, with the last messages.
         with contextlib.suppress(_Died):
             process.ask({"announce": {"prompts": self._prompts}})
 
@@ -220,26 +218,26 @@ class RemoteModel:
         environment = MODELS[self.name].environment if self.name in MODELS else None
         return EnvironmentMissing(
             f"the environment of {self.name} is broken: {what}",
-            f"make it again: {install_command(environment or self.name)} --force",
+            f"reinstall it: {install_command(environment or self.name)} --force",
         )
 
 
 class _Died(Exception):
-    """The process ended instead of answering; `lines` are the last it wrote to stderr."""
+    """The process ended instead of answering. `lines` are its last lines on stderr."""
 
     def __init__(self, name: str, status: int, lines: list[str]) -> None:
         self.lines = lines
-        last = f"; its last words: {' | '.join(lines[-LINES_SHOWN:])}" if lines else ""
+        last = f"; its last messages: {' | '.join(lines[-LINES_SHOWN:])}" if lines else ""
         super().__init__(f"the worker of {name} ended unexpectedly: {_how(status)}{last}")
 
 
 class _Process:
-    """A running worker: questions in, answers out, its messages forwarded to the log."""
+    """A running worker. Its messages are forwarded to the log."""
 
     def __init__(self, name: str, python: Path) -> None:
         self._name = name
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
-        # -I: neither PYTHONPATH nor the current folder may put other packages before the pinned ones.
+        # -I, so that neither PYTHONPATH nor the current folder puts other packages before the pinned ones.
         self._popen = subprocess.Popen(
             [str(python), "-I", "-m", "vmevalkit.runner.worker"],
             stdin=subprocess.PIPE,
@@ -248,7 +246,7 @@ class _Process:
             encoding="utf-8",
             errors="replace",
         )
-        # Popen's streams are optional in general; these three are there because all are pipes.
+        # The streams of Popen are optional in general; these exist because all three are pipes.
         self._requests = cast(Any, self._popen.stdin)
         self._answers = cast(Any, self._popen.stdout)
         self._messages = cast(Any, self._popen.stderr)
@@ -259,12 +257,16 @@ class _Process:
         self._reader.start()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send one request and wait for its answer. Raises _Died."""
+        """Send one request and wait for its answer.
+
+        Raises:
+            _Died: the process ended.
+        """
         return self.read(self.send(request))
 
     def send(self, request: dict[str, Any]) -> int:
-        """Send one request. Returns its number, with which to ask for the answer."""
-        # What cannot be written, a dead process did not read; reading says how it died.
+        """Send one request, and return its number, by which the answer can be read."""
+        # Ignore write errors here: if the process is dead, the next read reports why.
         with contextlib.suppress(OSError, ValueError):
             self._requests.write(json.dumps(request, default=str) + "\n")
             self._requests.flush()
@@ -272,7 +274,11 @@ class _Process:
         return self._sent
 
     def read(self, number: int) -> dict[str, Any]:
-        """Wait for the answer to a request; 0 is the greeting. Raises _Died."""
+        """Wait for the answer to a request; number 0 is the greeting.
+
+        Raises:
+            _Died: the process ended.
+        """
         with self._reading:
             while number not in self._got:
                 try:
@@ -282,13 +288,13 @@ class _Process:
                 if not isinstance(answer, dict):
                     self.end(_PATIENCE_SECONDS)
                     raise _Died(self._name, self._popen.returncode, list(self._lines))
-                # Answers come in the order of the requests.
+                # Answers are in the order of the requests.
                 self._got[self._read] = answer
                 self._read += 1
             return self._got.pop(number)
 
     def end(self, patience: float) -> None:
-        """Close the input and wait `patience` seconds; then ask to terminate; then kill."""
+        """Close the input and wait for `patience` seconds, then terminate, then kill the process."""
         with contextlib.suppress(OSError):
             self._requests.close()
         try:
@@ -303,7 +309,7 @@ class _Process:
             self._popen.kill()
             raise
         self._answers.close()
-        # The messages of a process that has ended are all there, unless a child of its own holds the pipe open.
+        # All messages of an ended process have arrived, unless a child process holds the pipe open.
         self._reader.join(timeout=1)
         if not self._reader.is_alive():
             self._messages.close()
@@ -320,7 +326,7 @@ class _Process:
 
 
 def _secrets() -> list[tuple[str, str]]:
-    """Values of the environment that look like keys, longest first, and their names."""
+    """Return values of environment variables that look like keys, longest first, with their names."""
     found = [(value, name) for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) >= 8]
     return sorted(found, key=lambda pair: -len(pair[0]))
 

@@ -1,4 +1,4 @@
-"""Check videos of a fresh installation against the catalog: do they decode, with the right size, frames and rate?
+"""Check the videos of a new installation: whether they decode, and have size, frames and rate of the catalog.
 
     python -m vmevalkit.runner.validate MODEL OUTPUTS ID...
 
@@ -18,7 +18,7 @@ TASK = "tests"
 
 
 def problem(card: ModelCard, outputs: Path, question_id: str) -> str | None:
-    """What is wrong with a model's video of a question, or None."""
+    """Return what is wrong with a model's video of a question; None if nothing is."""
     sample = store.Sample(outputs=outputs, model=card.name, task=TASK, question_id=question_id)
     try:
         info = media.probe(sample.video)
@@ -32,7 +32,7 @@ def problem(card: ModelCard, outputs: Path, question_id: str) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each video; 1 if any is not as it should be."""
+    """Print a line for each video. Return 1 if any is wrong."""
     model, outputs, *questions = arguments
     status = 0
     for question in questions:

@@ -1,6 +1,6 @@
-"""One model in a process of its own: JSON lines in, JSON lines out. `RemoteModel` (remote.py) is the other end.
+"""A model in a process of its own that reads and writes JSON lines. `RemoteModel` (remote.py) is the other end.
 
-It runs inside a model's environment, whose pins may contradict the kit's own:
+It runs inside the environment of the model, whose pins may contradict those of the kit:
 
     envs/<model>/bin/python -m vmevalkit.runner.worker
 
@@ -13,20 +13,20 @@ It runs inside a model's environment, whose pins may contradict the kit's own:
     worker   {"result": {the eight fields of GenerationResult}}
     worker   {"error": "what is wrong with the request", "kind": "ConfigError"}
 
-A request that cannot be served gets an error, and the next one is read. Answers come in the order of the requests; a
-request that is sent before the last answer has come is worked at while the last video is written. The end of the input
-ends the process.
+A request that is not valid is answered with an error, and the next one is read. Answers are in the order of the
+requests. A request that is sent before the last answer is handled while the last video is written. The process ends
+with its input.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
@@ -40,7 +40,7 @@ PROTOCOL = 1
 
 
 class LoadRequest(Record):
-    """Which model to build, with which settings on top of its catalog entry's."""
+    """Which model to load, with which settings on top of its catalog entry."""
 
     name: str
     output_dir: str = "data/outputs"
@@ -48,7 +48,7 @@ class LoadRequest(Record):
 
 
 class AnnounceRequest(Record):
-    """Prompts that videos will be asked for."""
+    """Prompts that will be asked for."""
 
     prompts: list[str]
 
@@ -63,94 +63,97 @@ class GenerateRequest(Record):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class Worker:
-    """Answers requests; holds the wrapper between them, so that weights are loaded once."""
+class Handler:
+    """Handles requests, and holds the model between them, so that weights are loaded once."""
 
     def __init__(self) -> None:
         self._wrapper: Any = None
 
-    def begin(self, line: str) -> Callable[[], dict[str, Any]]:
-        """Serve one line, but for what can be done while the next one is served. What is returned does that.
+    def handle(self, line: str) -> PendingAnswer:
+        """Handle one request, except for what can be done while the next one is handled.
 
-        Both answer with an error, never raise, for a line that makes no sense.
+        A request that is not valid is answered with an error; nothing is raised.
         """
-        handlers: dict[str, Callable[[Any], Callable[[], dict[str, Any]]]] = {
-            "load": self._load,
-            "announce": self._announce,
-            "generate": self._generate,
-        }
+        try:
+            return self._handle(line)
+        except Exception as error:  # noqa: BLE001 - the next request must still find a worker
+            return PendingAnswer(_error(error))
 
-        def serve() -> Callable[[], dict[str, Any]]:
-            verb, body = _parse(line)
-            if verb not in handlers:
-                raise UsageError(f"unknown request '{verb}'", f"there are: {', '.join(handlers)}")
-            return handlers[verb](body)
+    def _handle(self, line: str) -> PendingAnswer:
+        verb, body = _parse(line)
+        if verb == "load":
+            return self._load(LoadRequest.model_validate(body))
+        if verb == "announce":
+            return self._announce(AnnounceRequest.model_validate(body))
+        if verb == "generate":
+            return self._generate(GenerateRequest.model_validate(body))
+        raise UsageError(f"unknown request '{verb}'", "available: load, announce, generate")
 
-        rest = _caught(serve)
-        return lambda: _caught(rest) if callable(rest) else rest
-
-    def _load(self, body: Any) -> Callable[[], dict[str, Any]]:
-        import importlib
-
+    def _load(self, request: LoadRequest) -> PendingAnswer:
         from vmevalkit.models.base import MODELS
 
-        request = LoadRequest.model_validate(body)
         card = MODELS[request.name]
         module, name = card.wrapper.split(":")
         wrapper = getattr(importlib.import_module(module), name)
         self._wrapper = wrapper(card.model, request.output_dir, name=request.name, **{**card.args, **request.args})
-        return lambda: {"loaded": request.name}
+        return PendingAnswer({"loaded": request.name})
 
-    def _announce(self, body: Any) -> Callable[[], dict[str, Any]]:
-        request = AnnounceRequest.model_validate(body)
+    def _announce(self, request: AnnounceRequest) -> PendingAnswer:
         self._model().announce(request.prompts)
-        return lambda: {"announced": len(request.prompts)}
+        return PendingAnswer({"announced": len(request.prompts)})
+
+    def _generate(self, request: GenerateRequest) -> PendingAnswer:
+        pending = self._model().start(
+            request.image_path, request.text_prompt, request.duration, request.output_filename, **request.options
+        )
+        return PendingAnswer({}, pending)
 
     def _model(self) -> Any:
         if self._wrapper is None:
             raise ConfigError("no model is loaded", "send a load request first")
         return self._wrapper
 
-    def _generate(self, body: Any) -> Callable[[], dict[str, Any]]:
-        request = GenerateRequest.model_validate(body)
-        pending = self._model().start(
-            request.image_path, request.text_prompt, request.duration, request.output_filename,
-            **request.options,
-        )  # fmt: skip
-        return lambda: {"result": pending.finish()}
 
+class PendingAnswer:
+    """An answer, or a video that is yet to be written, whose result becomes the answer."""
 
-def _caught(work: Callable[[], Any]) -> Any:
-    """What `work` returns, or the error that it raises, as an answer."""
-    try:
-        return work()
-    except ValidationError as error:
-        return _error(explain_validation(error), error)
-    except VMEvalError as error:
-        return _error(str(error), error)
-    except Exception as error:  # noqa: BLE001 - the next request must still find a worker
-        return _error(f"{type(error).__name__}: {error}", error)
+    def __init__(self, answer: dict[str, Any], video: Any = None) -> None:
+        self._answer, self._video = answer, video
+
+    def finish(self) -> dict[str, Any]:
+        """Write the video, if there is one, and return the answer."""
+        if self._video is None:
+            return self._answer
+        try:
+            return {"result": self._video.finish()}
+        except Exception as error:  # noqa: BLE001 - the next request must still find a worker
+            return _error(error)
 
 
 def _parse(line: str) -> tuple[str, Any]:
     try:
         request = json.loads(line)
     except ValueError as error:
-        raise UsageError(f"not a line of JSON: {error}") from None
+        raise UsageError(f"the request is not JSON: {error}") from None
     if not isinstance(request, dict) or len(request) != 1:
-        raise UsageError('a request is an object with one key, for example {"generate": {...}}')
+        raise UsageError('a request must be an object with one key, for example {"generate": {...}}')
     return next(iter(request.items()))
 
 
-def _error(message: str, error: Exception) -> dict[str, Any]:
+def _error(error: Exception) -> dict[str, Any]:
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, ValidationError):
+        message = explain_validation(error)
+    elif isinstance(error, VMEvalError):
+        message = str(error)
     return {"error": message, "kind": type(error).__name__}
 
 
 def protect_streams() -> tuple[IO[str], IO[str]]:
-    """Take stdin and stdout for the protocol alone.
+    """Return stdin and stdout, and keep everything else from using them.
 
-    Libraries print to stdout and start children that inherit it. The real streams move to descriptors that no child
-    inherits; descriptor 1 becomes stderr and descriptor 0 empty.
+    Libraries print to stdout and start child processes that inherit it. So the streams are moved to descriptors that
+    child processes do not inherit; descriptor 1 becomes stderr, and descriptor 0 is empty.
     """
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8", errors="replace")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
@@ -162,11 +165,11 @@ def protect_streams() -> tuple[IO[str], IO[str]]:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this process soon after its parent: a kit that was killed leaves no model on the GPU."""
+    """End this process soon after its parent, so that a kit that was killed leaves no model on the GPU."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(5)  # the main thread may be inside compiled code that does not come back
+    time.sleep(5)  # the main thread may be inside compiled code that does not return
     os._exit(1)
 
 
@@ -176,15 +179,15 @@ def _terminate(number: int, frame: object) -> None:
 
 
 def main() -> int:
-    """Serve requests until the input ends."""
+    """Answer requests until the input ends."""
     requests, answers = protect_streams()
-    # Ctrl-C in a terminal reaches the whole process group; the kit decides what it means and ends this process.
+    # Ctrl-C in a terminal reaches the whole process group. The kit handles it, and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
     def send(answer: dict[str, Any]) -> None:
-        # ASCII only, and one line whatever the text holds.
+        # ASCII only, and always one line.
         answers.write(json.dumps(answer, default=str) + "\n")
         answers.flush()
 
@@ -192,16 +195,20 @@ def main() -> int:
 
     packages = ("torch", "diffusers", "transformers", "accelerate", "pydantic")
     send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})
-    worker = Worker()
+
+    def finish(pending: PendingAnswer) -> None:
+        send(pending.finish())
+
+    handler = Handler()
     # One thread, so that answers keep the order of their requests.
-    with ThreadPoolExecutor(max_workers=1) as rest:
+    with ThreadPoolExecutor(max_workers=1) as thread:
         sent: Future[None] | None = None
         for line in requests:
             if line.strip():
-                finish = worker.begin(line)
+                pending = handler.handle(line)
                 if sent is not None and isinstance(sent.exception(), BrokenPipeError):
                     return 1
-                sent = rest.submit(lambda finish=finish: send(finish()))  # type: ignore[misc]
+                sent = thread.submit(finish, pending)
     return 1 if sent is not None and sent.exception() else 0
 
 

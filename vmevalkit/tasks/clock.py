@@ -1,13 +1,13 @@
 """Clock: move the clock forward by a time, both hands turning as in a real clock.
 
-        . | .           A video passes when the long hand turns clockwise through all positions in between, the short
-      .   |   .         hand follows at a twelfth of its pace, both stop when the time has passed, and the picture is
-     -    o--- -        held, while the face stays. Turning back, a hand that stays behind, runs ahead or jumps, and
-      .       .         a hand that ends 20 degrees off do not pass.
+        . | .           A video passes if the long hand turns clockwise through all positions in between, the short
+      .   |   .         hand follows at a twelfth of its speed, both stop when the time has passed and stay there, and
+     -    o--- -        the face does not change. A video fails if a hand turns backwards, lags behind, runs ahead or
+      .       .         jumps, or ends 20 degrees off.
         . | .
 
-Every start, to the minute, and every duration in a difficulty's range is a question: from 10,800
-to 21,600 at each. The plan length is the number of quarters of an hour, the last of which may be shorter.
+Each start time, to the minute, and each duration in the range of a difficulty make a question: between 10,800 and
+21,600 for each difficulty. The plan length is the number of quarter hours, the last of which may be shorter.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import (
     Envelope,
     Floats,
@@ -36,32 +37,47 @@ from vmevalkit.tasks.toolkit.vision import (
 )
 from vmevalkit.types import Record, Size, Verdict
 
-# Difficulty: fewest and most minutes. At 24 degrees a frame the long hand can be followed in a video of 49 frames.
-_LEVELS = {1: (30, 45), 2: (46, 75), 3: (76, 105), 4: (106, 130), 5: (131, 150)}
+
+class Level(NamedTuple):
+    """Settings of one difficulty: range of the minutes to move forward."""
+
+    min_minutes: int
+    max_minutes: int
+
+
+# The longest turn is 24 degrees a frame, so that the long hand can be followed in a video of 49 frames.
+LEVELS = levels(
+    Level(min_minutes=30, max_minutes=45),
+    Level(min_minutes=46, max_minutes=75),
+    Level(min_minutes=76, max_minutes=105),
+    Level(min_minutes=106, max_minutes=130),
+    Level(min_minutes=131, max_minutes=150),
+)
 _QUARTER = 15
-# In shares of the face's radius: the hub, the hands' lengths and widths, and where large and small ticks begin.
+# In shares of the radius of the face: the hub, the lengths and widths of the hands, and where large and small ticks
+# begin.
 _HUB, _LONG, _SHORT, _THIN, _THICK, _TICKS = 0.075, 0.71, 0.45, 0.075, 0.125, (0.835, 0.865)
-# The clock's own turning speeds, in degrees a minute.
+# Speeds of the long and the short hand, in degrees per minute.
 _FAST, _SLOW = 6.0, 0.5
-# Degrees: a farther turn from one seen moment to the next is a jump; further back is backwards.
+# In degrees: a larger turn between two readings is a jump; a larger turn back is backwards.
 _LEAP, _BACK = 75.0, 8.0
-# By how many degrees the short hand may be off on the way, and either hand at the end.
+# By how many degrees the short hand may be off during the turn, and either hand at the end.
 _LOOSE, _EXACT = 10.0, 7.5
-# Degrees within which two positions of a hand are the same for the eye.
+# Two positions of a hand within this many degrees count as the same.
 _ALIKE = 6.0
 
 
 class Puzzle(Record):
-    """The time that the clock shows, in minutes after twelve, and by how many minutes it is to be moved."""
+    """The time that the clock shows, in minutes after twelve, and the minutes to move it forward."""
 
     shows: int
     forward: int
 
 
 class Hands(NamedTuple):
-    """A moment: where the short and the long hand point, in degrees clockwise from the top.
+    """Directions of the short and the long hand, in degrees clockwise from the top.
 
-    In states that are judged, turns are added up from the start, and `wrong` is what was against the rules so far.
+    When a video is judged, turns are accumulated from the start, and `wrong` is the reason code of the first violation.
     """
 
     short: float
@@ -71,38 +87,40 @@ class Hands(NamedTuple):
 
 @register_task
 class Clock(Task[Puzzle, Hands]):
-    """Two hands on a round face; the state is where they point."""
+    """Two hands on a round face. The state is their directions."""
 
     name = "clock"
+    tags = ("geometry", "logic")
     puzzle_type = Puzzle
     reasons = {
         "backwards": "A hand turns backwards.",
-        "uncoupled": "The short hand does not keep pace with the long hand as in a real clock.",
-        "hand_lost": "A hand is not whole, or it is gone.",
+        "uncoupled": "The short hand does not move with the long hand as in a real clock.",
+        "hand_lost": "A hand is incomplete or missing.",
         "two_agents": "A hand is in more than one place.",
     }
     rubric = {
-        "outcome": "Both hands show the start time plus the time that was asked for.",
+        "outcome": "Both hands show the start time plus the duration in the prompt.",
         "process": (
-            "The long hand turns clockwise through all positions, and the short hand follows at a twelfth of its pace."
+            "The long hand turns clockwise through all positions, and the short hand follows at a twelfth of its speed."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        return Puzzle(shows=rng.randrange(12 * 60), forward=rng.randint(*_LEVELS[difficulty]))
+        level = LEVELS[difficulty]
+        return Puzzle(shows=rng.randrange(12 * 60), forward=rng.randint(level.min_minutes, level.max_minutes))
 
     def solution(self, puzzle: Puzzle) -> list[Hands]:
-        return [_at(puzzle, after) for after in self._stops(puzzle)]
+        return [_hands_after(puzzle, after) for after in self._stops(puzzle)]
 
     def _stops(self, puzzle: Puzzle) -> list[float]:
-        """Minutes after the start at which a step ends."""
+        """Minutes after the start at which each step ends, with 0 first."""
         return [0.0, *map(float, range(_QUARTER, puzzle.forward, _QUARTER)), float(puzzle.forward)]
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        return [f"turn both hands on until the clock shows {_told(puzzle, after)}" for after in self._stops(puzzle)[1:]]
+        return [f"turn both hands on until the clock shows {_time(puzzle, after)}" for after in self._stops(puzzle)[1:]]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        return "the clock shows " + ", then ".join(_told(puzzle, after) for after in self._stops(puzzle))
+        return "the clock shows " + ", then ".join(_time(puzzle, after) for after in self._stops(puzzle))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         hours, minutes = divmod(puzzle.forward, 60)
@@ -114,7 +132,7 @@ class Clock(Task[Puzzle, Hands]):
             "A round clock with a short orange hour hand and a long blue minute hand. Move it forward by exactly "
             f"{duration}: the blue hand turns clockwise all the way, and the orange hand follows slowly as in a real "
             "clock. Then both hands stop. The face stays as it is. The camera is fixed.",
-            f"Set this clock forward to {_told(puzzle, puzzle.forward)}. The hands turn smoothly and only clockwise, "
+            f"Set this clock forward to {_time(puzzle, puzzle.forward)}. The hands turn smoothly and only clockwise, "
             "the orange hour hand twelve times slower than the blue minute hand, and come to rest at that time, "
             f"{duration} later. Nothing else moves. Static camera.",
             f"Time passes on this clock: show {duration} going by in a time lapse. Both hands move clockwise together, "
@@ -125,7 +143,7 @@ class Clock(Task[Puzzle, Hands]):
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Hands]:
         (x, y), radius = _face(canvas)
         base = _sheet(canvas, downscale).pixels()
-        # The hands never reach the ticks, so that white is all that is behind them.
+        # The hands never reach the ticks, so the background behind them is always white.
         blank = Sketch(canvas, WHITE, downscale)
 
         def draw(hands: Hands) -> Frame:
@@ -169,46 +187,48 @@ class Clock(Task[Puzzle, Hands]):
         }
         found = {name: self._slowly(puzzle, first, end) for name, end in ways.items()}
         found["one_hand_after_the_other"] = [*self._slowly(puzzle, first, ways["nearly_only_the_long_hand"]), last]
-        found["an_hour_too_much"] = [*path, _at(puzzle, puzzle.forward + 30), _at(puzzle, puzzle.forward + 60)]
+        found["an_hour_too_much"] = [
+            *path,
+            _hands_after(puzzle, puzzle.forward + 30),
+            _hands_after(puzzle, puzzle.forward + 60),
+        ]
         found["too_far_and_back"] = [*path, last._replace(long=last.long + 40), last]
         return found
 
     def _slowly(self, puzzle: Puzzle, a: Hands, b: Hands) -> list[Hands]:
-        """As many steps as the solution has."""
+        """Go from one state to another in as many steps as the solution has."""
         count = len(self._stops(puzzle)) - 1
         return [self.between(puzzle, a, b, i / count) for i in range(count + 1)]
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Hands]]:
         path = self.solution(puzzle)
-        return {"in_two_halves": [path[0], _at(puzzle, puzzle.forward / 2), path[-1]]}
-
-    # ----------------------------------------------------------------------------------------------------- judging
+        return {"in_two_halves": [path[0], _hands_after(puzzle, puzzle.forward / 2), path[-1]]}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Hands]:
         downscale = downscale_of(canvas)
         (x, y), radius = _face(canvas)
         center, radius = (x / downscale - 0.5, y / downscale - 0.5), radius / downscale
-        sheet, start = _sheet(canvas, downscale), self.drawing(puzzle, _at(puzzle, 0), canvas)
+        sheet, start = _sheet(canvas, downscale), self.drawing(puzzle, _hands_after(puzzle, 0), canvas)
         bare = to_planes(sheet.pixels())
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]]
         inside: Mask = np.hypot(ys - center[1], xs - center[0]) < (_TICKS[0] - 0.04) * radius
-        # Where the hands turn, anything between their colors and the face's is left to the eyes below.
+        # Where the hands turn, the scene check accepts any mix of their colors and the face; `_HandReader` reads it.
         filled = []
         for color in (BLUE, ORANGE):
             planes = bare.copy()
             planes[:, inside] = np.array(tone(color), np.uint8)[:, None]
             filled.append(planes)
         scene, face = Scene(start, [bare, *filled], inside), Envelope(bare)
-        eye = _Eye(bare, center, radius)
+        hands = _HandReader(bare, center, radius)
 
         def read(frame: Planes) -> Reading[Hands]:
             planes, wrong = scene.look(frame)
             if wrong:
                 return Reading(None, False, wrong)
-            strange = face.unexplained(planes)
-            if lost(strange):
+            unexplained = face.unexplained(planes)
+            if lost(unexplained):
                 return Reading(None, False, "scene_lost")
-            return eye.read(planes, strange)
+            return hands.read(planes, unexplained)
 
         return read
 
@@ -216,15 +236,15 @@ class Clock(Task[Puzzle, Hands]):
         return super().judge(puzzle, self._followed(puzzle, readings))
 
     def _followed(self, puzzle: Puzzle, readings: Sequence[Reading[Hands]]) -> list[Reading[Hands]]:
-        """Readings with the turns added up, and what was against the rules."""
-        start = _at(puzzle, 0)
+        """Accumulate the turns of the readings and note the first violation."""
+        start = _hands_after(puzzle, 0)
         followed: list[Reading[Hands]] = []
         last, farthest = start, 0.0
         for reading in readings:
             if reading.state is None:
                 followed.append(reading)
                 continue
-            short, long = _turn(last.short, reading.state.short), _turn(last.long, reading.state.long)
+            short, long = _shorter_turn(last.short, reading.state.short), _shorter_turn(last.long, reading.state.long)
             last = Hands(last.short + short, last.long + long, last.wrong)
             turned = last.long - start.long
             farthest = max(farthest, turned)
@@ -243,30 +263,30 @@ class Clock(Task[Puzzle, Hands]):
         return b.wrong
 
     def progress(self, puzzle: Puzzle, state: Hands) -> float:
-        first, last = _at(puzzle, 0), _at(puzzle, puzzle.forward)
+        first, last = _hands_after(puzzle, 0), _hands_after(puzzle, puzzle.forward)
         if max(abs(state.short - last.short), abs(state.long - last.long)) <= _EXACT:
             return 1.0
         share = (state.long - first.long) / (last.long - first.long)
         return min(max(0.0, min(share, 2 - share)), 0.99)
 
     def same(self, puzzle: Puzzle, a: Hands, b: Hands) -> bool:
-        return max(abs(_turn(a.short, b.short)), abs(_turn(a.long, b.long))) <= _ALIKE
+        return max(abs(_shorter_turn(a.short, b.short)), abs(_shorter_turn(a.long, b.long))) <= _ALIKE
 
 
-def _at(puzzle: Puzzle, after: float) -> Hands:
-    """The hands some minutes after the start, without leaving out whole turns."""
+def _hands_after(puzzle: Puzzle, after: float) -> Hands:
+    """Hands some minutes after the start, with whole turns counted."""
     minutes = puzzle.shows + after
     return Hands(_SLOW * minutes, _FAST * minutes)
 
 
-def _told(puzzle: Puzzle, after: float) -> str:
-    """The time some minutes after the start."""
+def _time(puzzle: Puzzle, after: float) -> str:
+    """Time as text, some minutes after the start."""
     hours, minutes = divmod(round(puzzle.shows + after), 60)
     return f"{(hours - 1) % 12 + 1}:{minutes:02d}"
 
 
-def _turn(a: float, b: float) -> float:
-    """The shorter turn from one angle to another, from -180 up to 180 degrees."""
+def _shorter_turn(a: float, b: float) -> float:
+    """Shorter turn from one angle to another, in [-180, 180) degrees."""
     return (b - a + 180) % 360 - 180
 
 
@@ -276,7 +296,7 @@ def _face(canvas: Size) -> tuple[Point, float]:
 
 
 def _sheet(canvas: Size, downscale: float) -> Sketch:
-    """The clock without its hands."""
+    """Draw the clock without its hands."""
     (x, y), radius = _face(canvas)
     sheet = Sketch(canvas, downscale=downscale)
     sheet.circle((x, y), radius, INK)
@@ -290,30 +310,34 @@ def _sheet(canvas: Size, downscale: float) -> Sketch:
     return sheet
 
 
-class _Eye:
-    """Reads where two hands of different colors point, from the pixels that the bare face does not explain."""
+class _HandReader:
+    """Reads the directions of two hands of different colors, from the pixels that the bare face does not explain.
 
-    # A hand may be smeared by so many degrees to either side, and weigh so much more than one hand.
+    Ink is the opacity of the color of a hand, summed over pixels.
+    """
+
+    # A hand may be smeared by this many degrees to either side, and have this many times the ink of one hand.
     SMEAR, MOST = 20.0, 1.6
-    # Share of a hand's ink that must be there in each part of its length.
+    # Share of the ink of a hand that must be present in each part of its length.
     LEAST = 0.5
 
     def __init__(self, bare: Planes, center: Point, radius: float) -> None:
         self._pixel = 1 / radius
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]].reshape(2, -1).astype(np.float32)
-        # Of every pixel, in radii from the center: how far to the right, how far up, and how far in all.
+        # Offset of each pixel from the center in radii: to the right, upwards, and in total.
         self._right, self._up = (xs - center[0]) / radius, (center[1] - ys) / radius
         self._far: Floats = np.hypot(self._right, self._up)
         self._bare = bare.reshape(3, -1).astype(np.float32)
 
-    def read(self, planes: Planes, strange: Mask) -> Reading[Hands]:
-        at = np.flatnonzero(strange)
+    def read(self, planes: Planes, unexplained: Mask) -> Reading[Hands]:
+        """Read one frame; `unexplained` is a mask of the pixels that differ from the bare face."""
+        at = np.flatnonzero(unexplained)
         right, up, far = self._right[at], self._up[at], self._far[at]
         blue, orange = self._opacity(planes.reshape(3, -1).take(at, 1).astype(np.float32), self._bare.take(at, 1))
-        # The short hand lies above the long one, which is read where only it can be.
+        # The short hand covers the long one, so the long one is read beyond the tip of the short one.
         beyond = far > 1.1 * _SHORT
-        short = _pointing(right, up, np.where((far > 1.5 * _HUB) & ~beyond, orange / far, 0))
-        long = _pointing(right, up, np.where(beyond & (far < 1.1 * _LONG), blue / far, 0))
+        short = _direction(right, up, np.where((far > 1.5 * _HUB) & ~beyond, orange / far, 0))
+        long = _direction(right, up, np.where(beyond & (far < 1.1 * _LONG), blue / far, 0))
         if short is None or long is None:
             return Reading(None, False, "hand_lost")
         if max(short[1], long[1]) > self.SMEAR:
@@ -323,28 +347,28 @@ class _Eye:
             (short, _SHORT, _THICK, orange), (long, _LONG, _THIN, np.maximum(blue, orange))
         ):  # fmt: skip
             across, down = math.sin(math.radians(angle)), math.cos(math.radians(angle))
-            # How far from the hand's middle line, less what the smear explains.
+            # Distance from the center line of the hand, minus what the smear explains.
             aside = np.abs(right * down - up * across) - far * math.sin(math.radians(1.8 * smear))
             own = aside < 0.55 * width + 3 * self._pixel
             own &= (right * across + up * down > 0) & (far < 1.1 * length + 3 * self._pixel)
             rest &= ~own
-            # The ink of four parts of the hand, as a share of what they should have.
+            # Ink in each quarter of the hand, as a share of the expected ink.
             first, part = 1.3 * _HUB, (0.9 * length - 1.3 * _HUB) / 4
             parts = np.clip((far[own] - first) / part + 1, 0, 5).astype(np.intp)
             share = np.bincount(parts, ink[own], 6)[1:5] * self._pixel**2 / (width * part)
             if share.min() < self.LEAST:
                 return Reading(None, False, "hand_lost")
-            # The long hand's last part is that which the short hand never covers.
+            # The short hand never covers the last quarter of the long hand.
             if share[-1 if length == _LONG else 0 :].mean() > self.MOST:
                 return Reading(None, False, "two_agents")
-        left: Mask = np.zeros(strange.shape, bool)
+        left: Mask = np.zeros(unexplained.shape, bool)
         left.ravel()[at[rest]] = True
         if patches(left):
             return Reading(None, False, "extra_object")
         return Reading(Hands(short[0], long[0]))
 
     def _opacity(self, pixels: Floats, behind: Floats) -> tuple[Floats, Floats]:
-        """How much of the long and of the short hand's color each pixel has."""
+        """Opacity of the colors of the long and of the short hand in each pixel, in [0, 1]."""
         shares, errors = [], []
         for color in (BLUE, ORANGE):
             toward = np.asarray(tone(color), np.float32)[:, None] - behind
@@ -356,8 +380,8 @@ class _Eye:
                 np.where(other | (errors[1] >= errors[0]), 0, shares[1]))  # fmt: skip
 
 
-def _pointing(right: Floats, up: Floats, weight: Floats) -> tuple[float, float] | None:
-    """The mean direction of some ink and its spread to either side, in degrees; None without ink."""
+def _direction(right: Floats, up: Floats, weight: Floats) -> tuple[float, float] | None:
+    """Mean direction and spread of some ink, in degrees; None if there is too little ink."""
     total = float((weight * np.hypot(right, up)).sum())
     if total < 4:
         return None

@@ -1,16 +1,17 @@
 """Raven: slide the card that fits the rules of the rows into the empty place.
 
-    o    oo   ooo       A video passes when the one card that continues the rows slides from the right into the empty
-    #    ##   ###       place at the lower right, and stays there. Its way is free. The gray cards and the other
-    +    ++    ?        colored cards stay as they are.
+    o    oo   ooo       A video passes if the one card that continues the rows slides into the empty place at the lower
+    #    ##   ###       right and stays there. It may take any path. The gray cards and the other colored cards stay as
+    +    ++    ?        they are.
 
-                        Each feature (shape, number, size, shade, direction) has a rule of its own along the rows: it
+                        Each feature (shape, number, size, shade, direction) follows its own rule along the rows: it
     [++]  [+++]         stays the same, goes up or down step by step, takes the same three values in any order, or the
     [##]  [###]         number in the third card is the sum or the difference of the first two.
 
-The plan length is always one; difficulty is how many features change and by which rules. Among the answers, each value
-of a feature appears as often as the other, so that they give nothing away by themselves. There are far more than 10,000
-grids at every difficulty, times the answers' order and colors; at difficulty 1, some 8,000.
+The plan length is always one; difficulty is how many features change and by which rules. Each value of a changing
+feature appears in half of the answers, so that the answers alone do not reveal which is right. There are far more than
+10,000 grids at every difficulty except difficulty 1, which has about 8,000, times the order and the colors of the
+answers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,51 +29,64 @@ import numpy.typing as npt
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Reader, Reading, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, INK, PAPER, WHITE, Color, Point, Sketch, figure, oval
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of
 from vmevalkit.types import Record, Size
 
-# Shape, number of things, size, shade, direction in quarter turns.
+# Shape, number of figures, size, shade, direction in quarter turns.
 Panel = tuple[int, int, int, int, int]
 _FEATURES = range(5)
 _SHAPE, _NUMBER, _SIZE, _SHADE, _TURN = _FEATURES
-# Shapes that point somewhere, as polygons around the origin that reach as far as 1, pointing up.
+# Shapes with a direction, as polygons about the origin that point up, within a radius of about 1.
 _POINTERS: dict[str, list[Point]] = {
     "arrow": [(0, -1), (0.9, 0), (0.36, 0), (0.36, 0.95), (-0.36, 0.95), (-0.36, 0), (-0.9, 0)],
     "half": [(x, max(-1.0, 1.1 * y) + 0.5) for x, y in oval(0, 0, 1, 1) if y <= 0.01],
     "dart": [(0, -1), (0.9, 0.9), (0, 0.35), (-0.9, 0.9)],
 }
 _SHAPES = (*FIGURES, *_POINTERS)
-# Bluish grays: in any light far from purple, which is as bright as the middle one.
+# Bluish grays: far from purple, which is as bright as the middle one.
 _SHADES: tuple[Color, ...] = ((178, 192, 197), (76, 104, 110), INK)
 _SIZES = (0.14, 0.21, 0.29)
-# Where one to four things lie in a card, in units, and how large they are.
+# Positions of one to four figures in a card, in units, and their size if there are several.
 _SPOTS: tuple[tuple[Point, ...], ...] = (
     ((0, 0),),
     ((-0.19, 0), (0.19, 0)),
     ((0, -0.155), (-0.19, 0.155), (0.19, 0.155)),
     ((-0.19, -0.155), (0.19, -0.155), (-0.19, 0.155), (0.19, 0.155)),
 )
-_MANY = 0.15
+_SEVERAL_SIZE = 0.15
 
-# Difficulty: number of answers, and rules of the features that change.
-_LEVELS: dict[int, tuple[int, tuple[tuple[str, ...], ...]]] = {
-    1: (4, (("same", "step"), ("same", "three"))),
-    2: (4, (("three", "step"), ("three", "three"), ("step", "step"))),
-    3: (6, (("same", "three", "step"), ("three", "three", "step"), ("same", "three", "three"))),
-    4: (6, (("sum", "three", "step"), ("difference", "three", "three"), ("sum", "three", "three"))),
-    5: (6, (("sum", "three", "three", "step"), ("difference", "three", "three", "three"))),
-}
+# How a feature changes along a row: it stays the same, takes three values in any order, goes up or down step by step,
+# or the third value is the sum or the difference of the first two.
+Rule = Literal["same", "three", "step", "sum", "difference"]
+
+
+class Level(NamedTuple):
+    """Settings of one difficulty: the number of answers, and sets of rules for the features that change."""
+
+    answers: int
+    rules: tuple[tuple[Rule, ...], ...]
+
+
+LEVELS = levels(
+    Level(answers=4, rules=(("same", "step"), ("same", "three"))),
+    Level(answers=4, rules=(("three", "step"), ("three", "three"), ("step", "step"))),
+    Level(answers=6, rules=(("same", "three", "step"), ("three", "three", "step"), ("same", "three", "three"))),
+    Level(answers=6, rules=(("sum", "three", "step"), ("difference", "three", "three"), ("sum", "three", "three"))),
+    Level(answers=6, rules=(("sum", "three", "three", "step"), ("difference", "three", "three", "three"))),
+)
 _HUES = ("blue", "orange", "green", "purple", "yellow", "red")
-# The empty place, and how far the answers are from the grid.
+# The empty place, and the gap between the answers and the grid.
 _GAP: Place = (2.0, 2.0)
 _APART = 0.35
-# As near as this to its place, a card lies still. Its picture is wrong when another explains it so much better.
-_STILL, _LIKER = 0.05, 0.5
+# A card this near to its place lies still. Its figures are wrong if another card explains them with less than this
+# share of the error.
+_STILL, _WRONG_ERROR = 0.05, 0.5
 
 
 class Puzzle(Record):
-    """Eight cards of a grid, row by row, and the cards to choose from with the colors of their frames."""
+    """Eight cards of a grid, row by row, the answers to choose from, and the colors of the answers' borders."""
 
     given: tuple[Panel, ...]
     answers: tuple[Panel, ...]
@@ -79,35 +94,36 @@ class Puzzle(Record):
 
     @property
     def right(self) -> int:
-        """Number of the card that fits."""
+        """Index of the answer that fits."""
         return self.answers.index(_continued(self.given))
 
 
 @register_task
 class Raven(PiecesTask[Puzzle]):
-    """The answers are the pieces; a place is (row, column) of the grid, which the answers' columns extend.
+    """The answers are the pieces. A place is (row, column) of the grid, which the columns of answers extend.
 
-    The right card is the last piece, so that it is drawn above the others when it passes them.
+    The right card is the last piece, so that it is drawn above the others when it passes over them.
     """
 
     name = "raven"
+    tags = ("logic", "perception")
     puzzle_type = Puzzle
     clear = 0.55
-    reasons = {**PIECE_REASONS, "wrong_card": "A card that does not fit the rows comes into the empty place."}
+    reasons = {**PIECE_REASONS, "wrong_card": "A card that does not fit the rows enters the empty place."}
     rubric = {
         "outcome": "The one card that continues the rules of the rows lies in the empty place.",
-        "process": "That card slides from the right into the empty place. Its way is free.",
+        "process": "That card slides into the empty place. It may take any path.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        count, choices = _LEVELS[difficulty]
+        count, choices = LEVELS[difficulty]
         while True:
             rules = rng.choice(choices)
-            panels = _planted(rng, rules)
+            panels = _random_cards(rng, rules)
             if panels is None:
                 continue
             *given, last = panels
-            # Another rule that fits as well could continue the rows otherwise.
+            # Reject the grid if another rule that fits the given cards would continue the rows differently.
             if any(
                 _predictions([panel[feature] for panel in given], feature) != {last[feature]} for feature in _FEATURES
             ):
@@ -118,7 +134,7 @@ class Raven(PiecesTask[Puzzle]):
             return Puzzle(given=tuple(given), answers=tuple(answers), hues=tuple(rng.sample(_HUES, count)))
 
     def _order(self, puzzle: Puzzle) -> list[int]:
-        """The number of each piece's card."""
+        """Index of the answer that each piece is."""
         right = _right(puzzle)
         return [*(card for card in range(len(puzzle.answers)) if card != right), right]
 
@@ -144,8 +160,6 @@ class Raven(PiecesTask[Puzzle]):
             "of the rows. Show it gliding into the gap, unchanged, while nothing else moves. The camera does not move.",
         )
 
-    # --------------------------------------------------------------------------------------------------- the drawing
-
     def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[puzzle.hues[card]] for card in self._order(puzzle)]
 
@@ -170,34 +184,9 @@ class Raven(PiecesTask[Puzzle]):
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return 0.46, 0.46
 
-    # --------------------------------------------------------------------------------------------------- the judging
-
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Board]:
-        """Like that of all pieces, but it also knows small pictures apart, which blur makes alike."""
-        read, homes = super().reader(puzzle, canvas), self.moves(puzzle)[0]
-        cells = [divmod(float(i), 3) for i in range(8)]
-        panels = [*(puzzle.answers[card] for card in self._order(puzzle)), *puzzle.given]
-        _sheet, origin, unit = self.sheet(puzzle, canvas)
-        start, downscale = self.drawing(puzzle, Board(homes), canvas), downscale_of(canvas)
-        pictures = _Pictures(
-            start, panels, [*homes, *cells], (origin[0] / downscale, origin[1] / downscale), unit / downscale
-        )
-
-        def look(frame: Planes) -> Reading[Board]:
-            reading = read(frame)
-            if reading.state is None or None in reading.state.places:
-                return reading
-            slots = [self.slot(puzzle, homes, piece, place or _GAP) for piece, place in enumerate(reading.state.places)]
-            apart = (math.dist(slot, place or _GAP) for slot, place in zip(slots, reading.state.places, strict=True))
-            # One that is about to leave may cover part of another.
-            if max(apart) > _STILL:
-                return reading
-            wrong = pictures.wrong(frame, [*slots, *cells])
-            if any(card >= len(homes) for card in wrong):
-                return Reading(None, False, "piece_changed")
-            return Reading(reading.state._replace(odd=(*reading.state.odd, *wrong)), reading.scene_intact, reading.note)
-
-        return look
+        """Make a reader that also compares the figures on the cards, which blur makes similar."""
+        return _CardReader(self, puzzle, canvas, super().reader(puzzle, canvas)).read
 
     def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
         return min(self.moves(puzzle)[0][piece], _GAP, key=lambda slot: math.dist(slot, place))
@@ -209,7 +198,7 @@ class Raven(PiecesTask[Puzzle]):
         return 1.0 if homes == self.moves(puzzle)[1] else 0.0
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
-        # Over the grid, not over other answers.
+        # Pass over the grid instead of over other answers.
         return [(a[0], b[1])]
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -242,14 +231,14 @@ def _right(puzzle: Puzzle) -> int:
 
 
 def _draw_card(sketch: Sketch, panel: Panel, center: Point, unit: float, frame: Color) -> None:
-    """A card whose frame is broader below, so that its color can be seen."""
+    """Draw a card. Its border is broader at the bottom, so that its color can be seen."""
     x, y, half = *center, 0.46 * unit
     sketch.rectangle((x - half, y - half, x + half, y + half), frame, radius=0.1 * unit)
     side, bottom = half - 0.08 * unit, half - 0.22 * unit
     sketch.rectangle((x - side, y - side, x + side, y + bottom), WHITE, radius=0.05 * unit)
     y += (bottom - side) / 2
     shape, number, size, shade, turn = panel
-    radius = (_SIZES[size] if number == 1 else _MANY) * unit
+    radius = (_SIZES[size] if number == 1 else _SEVERAL_SIZE) * unit
     for across, down in _SPOTS[number - 1]:
         at = (x + across * unit, y + down * unit)
         if _SHAPES[shape] in FIGURES:
@@ -261,19 +250,54 @@ def _draw_card(sketch: Sketch, panel: Panel, center: Point, unit: float, frame: 
             sketch.polygon([(at[0] + radius * right, at[1] + radius * low) for right, low in points], _SHADES[shade])
 
 
-class _Pictures:
-    """Compares the pictures in cards with each other's, at the size of the view."""
+class _CardReader:
+    """Reads frames like every pieces task, and checks that resting cards show their own figures."""
+
+    def __init__(self, task: Raven, puzzle: Puzzle, canvas: Size, read: Reader[Board]) -> None:
+        self._task, self._puzzle, self._read = task, puzzle, read
+        self._homes = task.moves(puzzle)[0]
+        self._cells = [divmod(float(i), 3) for i in range(8)]
+        _sheet, origin, unit = task.sheet(puzzle, canvas)
+        downscale = downscale_of(canvas)
+        self._cards = _CardComparison(
+            task.drawing(puzzle, Board(self._homes), canvas),
+            [*(puzzle.answers[card] for card in task._order(puzzle)), *puzzle.given],
+            [*self._homes, *self._cells],
+            (origin[0] / downscale, origin[1] / downscale),
+            unit / downscale,
+        )
+
+    def read(self, frame: Planes) -> Reading[Board]:
+        """Read one frame."""
+        reading = self._read(frame)
+        if reading.state is None:
+            return reading
+        places = [place for place in reading.state.places if place is not None]
+        if len(places) < len(self._homes):
+            return reading
+        slots = [self._task.slot(self._puzzle, self._homes, piece, place) for piece, place in enumerate(places)]
+        # A card that is about to leave may cover part of another.
+        if max(map(math.dist, slots, places)) > _STILL:
+            return reading
+        wrong = self._cards.wrong(frame, [*slots, *self._cells])
+        if any(card >= len(self._homes) for card in wrong):
+            return Reading(None, False, "piece_changed")
+        return Reading(reading.state._replace(odd=(*reading.state.odd, *wrong)), reading.scene_intact, reading.note)
+
+
+class _CardComparison:
+    """Compares the figures on cards with those on every other card, at the size of the view."""
 
     def __init__(
         self, start: Planes, panels: Sequence[Panel], places: Sequence[Place], origin: Point, unit: float
     ) -> None:
         self._lens, self._origin, self._unit = Lens(start), origin, unit
         self._known = np.stack([self._cut(start[0], place)[4] for place in places])
-        # Cards with the same picture are not compared.
+        # Cards with the same figures are not compared.
         self._alike = np.array([[a == b for b in panels] for a in panels])
 
     def _cut(self, luma: npt.NDArray[np.uint8], place: Place) -> Floats:
-        """The inside of a card, also moved by a pixel; shape (9, pixels)."""
+        """Inside of a card at nine offsets of up to a pixel; shape (9, pixels)."""
         x = round(self._origin[0] + (place[1] - 0.36) * self._unit)
         y = round(self._origin[1] + (place[0] - 0.36) * self._unit)
         height, width = round(0.57 * self._unit), round(0.72 * self._unit)
@@ -281,28 +305,25 @@ class _Pictures:
         return np.stack(cuts).astype(np.float32)
 
     def wrong(self, frame: Planes, places: Sequence[Place]) -> list[int]:
-        """Cards whose picture is liker to another card's."""
+        """Indices of cards whose figures resemble those of another card more than their own."""
         luma = self._lens.planes(frame)[0]
         size = (self._known**2).sum(1)
         found = []
         for card, place in enumerate(places):
             cuts = self._cut(luma, place)
             off = ((cuts**2).sum(1)[:, None] - 2 * cuts @ self._known.T + size).min(0)
-            if (off < _LIKER * off[card])[~self._alike[card]].any():
+            if (off < _WRONG_ERROR * off[card])[~self._alike[card]].any():
                 found.append(card)
         return found
 
 
-# --------------------------------------------------------------------------------------------------------- the rules
-
-
-def _planted(rng: random.Random, rules: Sequence[str]) -> list[Panel] | None:
-    """Nine cards whose features follow rules, on features that go together; None if the dice found none."""
+def _random_cards(rng: random.Random, rules: Sequence[Rule]) -> list[Panel] | None:
+    """Choose nine cards that follow the rules; None if the chosen features cannot be combined."""
     number_rule = next((rule for rule in rules if rule in ("sum", "difference")), None)
     others = [rule for rule in rules if rule != number_rule]
     features = rng.sample([f for f in _FEATURES if not (number_rule and f == _NUMBER)], len(others))
     chosen = dict(zip(features, others, strict=True)) | ({_NUMBER: number_rule} if number_rule else {})
-    # Several things in a card leave no room for sizes; without an order, shapes have no steps.
+    # Several figures in a card leave no room for sizes. Shapes have no order, and thus no steps.
     if {_NUMBER, _SIZE} <= chosen.keys() or chosen.get(_SHAPE) == "step":
         return None
     pointing = range(len(FIGURES), len(_SHAPES))
@@ -315,14 +336,14 @@ def _planted(rng: random.Random, rules: Sequence[str]) -> list[Panel] | None:
         _NUMBER: 1 if _SIZE in chosen else rng.choice([1, 1, 2, 3]), _SIZE: 2, _SHADE: rng.randrange(3), _TURN: 0,
     }  # fmt: skip
     if _NUMBER in chosen:
-        # One thing is then as large as each of several.
+        # A single figure is then as large as each of several.
         still[_SIZE] = 0
-    values = [_ruled(rng, chosen[f], domains[f], f) if f in chosen else [still[f]] * 9 for f in _FEATURES]
+    values = [_feature_values(rng, chosen[f], domains[f], f) if f in chosen else [still[f]] * 9 for f in _FEATURES]
     return [(a, b, c, d, e) for a, b, c, d, e in zip(*values, strict=True)]
 
 
-def _ruled(rng: random.Random, rule: str, domain: list[int], feature: int) -> list[int]:
-    """Values of a feature in nine cards that follow a rule along the rows."""
+def _feature_values(rng: random.Random, rule: Rule, domain: list[int], feature: int) -> list[int]:
+    """Choose the values of a feature in nine cards that follow a rule along the rows."""
     if rule == "same":
         return [value for value in rng.sample(domain, 3) for _ in range(3)]
     if rule == "three":
@@ -341,7 +362,7 @@ def _ruled(rng: random.Random, rule: str, domain: list[int], feature: int) -> li
 
 
 def _predictions(given: Sequence[int], feature: int) -> set[int]:
-    """What each rule that fits the eight known values of a feature, along rows or columns, says about the ninth."""
+    """Ninth values predicted by the rules that fit the eight given values of a feature, along rows or columns."""
     found = set[int]()
     for order in (range(9), (0, 3, 6, 1, 4, 7, 2, 5, 8)):
         values = [given[i] for i in order if i < 8]
@@ -350,6 +371,7 @@ def _predictions(given: Sequence[int], feature: int) -> set[int]:
 
 
 def _continuations(first: Sequence[int], second: Sequence[int], third: Sequence[int], feature: int) -> Iterator[int]:
+    """Last values of the third row, one for each rule that fits two complete rows and two values of the third."""
     rows = (first, second)
     if all(len(set(row)) == 1 for row in (*rows, third)):
         yield third[0]
@@ -367,7 +389,7 @@ def _continuations(first: Sequence[int], second: Sequence[int], third: Sequence[
 
 
 def _continued(given: Sequence[Panel]) -> Panel:
-    """The ninth card."""
+    """Ninth card of the grid."""
     a, b, c, d, e = (_predictions([panel[feature] for panel in given], feature).pop() for feature in _FEATURES)
     return a, b, c, d, e
 
@@ -375,7 +397,7 @@ def _continued(given: Sequence[Panel]) -> Panel:
 def _answers(
     rng: random.Random, given: Sequence[Panel], last: Panel, changing: Sequence[int], count: int
 ) -> list[Panel]:
-    """The right card and others, in pairs of opposites: each value of a changing feature is in half of them."""
+    """Choose the right card and wrong ones in opposite pairs: each value of a changing feature is in half."""
     other = {feature: rng.choice(sorted({panel[feature] for panel in given} - {last[feature]})) for feature in changing}
 
     def card(wrong: frozenset[int]) -> Panel:

@@ -1,14 +1,14 @@
 """Shape sorter: put each shape into the hole of its own form and size, one after another.
 
     +-----------------------+
-    |  [ ]   { }   ( )   /\\  |      A video passes when one shape after another moves from the tray through the free
-    +-----------------------+      space in the middle into the hole that it fits, in any order, until all are in, and
-                                   stays there. A shape that enters another hole, jumps or runs into another one, a hole
-        (#)   [#]   /#\\            that vanishes, or two shapes that move at a time do not pass.
+    |  [ ]   { }   ( )   /\\  |      A video passes if one shape after another moves from the tray through the free
+    +-----------------------+      space in the middle into the hole that it fits, in any order, and all of them stay
+                                   there. A video fails if a shape enters another hole, jumps or runs into another
+        (#)   [#]   /#\\            shape, if a hole vanishes, or if two shapes move at a time.
      ---------------------
 
-The plan length is the number of shapes, from 2 to 7. Harder puzzles also have holes for which there is no shape, and
-the same form in two sizes. There are far more than 10,000 questions at every difficulty.
+The plan length is the number of shapes, from 2 to 7. Harder puzzles also have holes without a shape, and forms
+in two sizes. There are far more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
@@ -16,26 +16,50 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, SAND, UMBER, Color, Point, Sketch, figure, oval
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
-# Difficulty: fewest and most shapes, fewest and most holes too many, how many forms come in two sizes.
-_LEVELS = {1: (2, 3, 0, 1, 0), 2: (4, 4, 0, 1, 0), 3: (5, 5, 1, 1, 0), 4: (6, 6, 1, 2, 1), 5: (7, 7, 1, 1, 2)}
+
+class Level(NamedTuple):
+    """Settings of one difficulty.
+
+    Attributes:
+        min_shapes, max_shapes: range of the number of shapes.
+        min_spare, max_spare: range of the number of holes without a shape.
+        twins: how many forms come in two sizes.
+    """
+
+    min_shapes: int
+    max_shapes: int
+    min_spare: int
+    max_spare: int
+    twins: int
+
+
+LEVELS = levels(
+    Level(min_shapes=2, max_shapes=3, min_spare=0, max_spare=1, twins=0),
+    Level(min_shapes=4, max_shapes=4, min_spare=0, max_spare=1, twins=0),
+    Level(min_shapes=5, max_shapes=5, min_spare=1, max_spare=1, twins=0),
+    Level(min_shapes=6, max_shapes=6, min_spare=1, max_spare=2, twins=1),
+    Level(min_shapes=7, max_shapes=7, min_spare=1, max_spare=1, twins=2),
+)
 _FORMS = (*FIGURES, "diamond", "heart", "half circle")
-# In units, which are the distance of the holes: radius of large and small shapes, how much larger their holes are, half
-# of the height of the board and the tray.
+# In units (the distance between neighboring holes): radius of large and small shapes, scale of their holes, and
+# half the height of the board and of the tray.
 _RADII, _LOOSE, _HALF = (0.4, 0.27), 1.15, 0.6
-# Share of the sum of two radii below which shapes overlap.
+# Two shapes overlap if they are closer than this share of the sum of their radii.
 _APART = 0.75
-# Its form (of `_FORMS`) and size (0 is large).
+# Form (an index into `_FORMS`) and size (0 is large, 1 is small).
 Kind = tuple[int, int]
 
 
 class Puzzle(Record):
-    """Form and size of each hole and of each shape, from left to right, and the shapes' hues."""
+    """Form and size of each hole and of each shape, from left to right, and the hue of each shape."""
 
     holes: tuple[tuple[int, int], ...]
     shapes: tuple[tuple[int, int], ...]
@@ -47,6 +71,7 @@ class ShapeSorter(PiecesTask[Puzzle]):
     """Each shape is a piece. A place is (below the row of holes, from the left)."""
 
     name = "shape_sorter"
+    tags = ("geometry", "perception")
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
@@ -61,17 +86,18 @@ class ShapeSorter(PiecesTask[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        few, many, least, most, twins = _LEVELS[difficulty]
+        level = LEVELS[difficulty]
         while True:
-            count, spare = rng.randint(few, many), rng.randint(least, most)
-            forms = rng.sample(range(len(_FORMS)), count + spare - twins)
-            kinds = [(form, rng.randrange(2) if twins else 0) for form in forms]
-            kinds += [(form, 1 - size) for form, size in kinds[:twins]]
+            count = rng.randint(level.min_shapes, level.max_shapes)
+            spare = rng.randint(level.min_spare, level.max_spare)
+            forms = rng.sample(range(len(_FORMS)), count + spare - level.twins)
+            kinds = [(form, rng.randrange(2) if level.twins else 0) for form in forms]
+            kinds += [(form, 1 - size) for form, size in kinds[: level.twins]]
             rng.shuffle(kinds)
             shapes = rng.sample(kinds, count)
             hues = tuple(rng.sample(list(PIECE_HUES), count))
             puzzle = Puzzle(holes=tuple(kinds), shapes=tuple(shapes), hues=hues)
-            # Each shape fits one hole, and not all hang straight above one another.
+            # Each shape fits exactly one hole, and at least one does not lie straight below its hole.
             if all(kinds.count(kind) == 1 for kind in shapes) and any(
                 a[1] != b[1] for a, b in zip(self._tray(puzzle), self._fitting(puzzle), strict=True)
             ):
@@ -89,12 +115,12 @@ class ShapeSorter(PiecesTask[Puzzle]):
         return found
 
     def _tray(self, puzzle: Puzzle) -> Places:
-        """Where the shapes are at the start."""
+        """Places of the shapes at the start."""
         left = (len(puzzle.holes) - len(puzzle.shapes)) / 2
-        return tuple((_deep(puzzle), left + i) for i in range(len(puzzle.shapes)))
+        return tuple((_depth(puzzle), left + i) for i in range(len(puzzle.shapes)))
 
     def _fitting(self, puzzle: Puzzle) -> Places:
-        """Where the shapes belong."""
+        """Places of the shapes in their holes."""
         return tuple((0.0, float(puzzle.holes.index(kind))) for kind in puzzle.shapes)
 
     def steps(self, puzzle: Puzzle) -> list[str]:
@@ -124,7 +150,7 @@ class ShapeSorter(PiecesTask[Puzzle]):
         return [PIECE_HUES[hue] for hue in puzzle.hues]
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
-        count, deep = len(puzzle.holes), _deep(puzzle)
+        count, deep = len(puzzle.holes), _depth(puzzle)
         unit = min(canvas[0] * 0.88 / (count + 0.2), canvas[1] * 0.88 / (deep + 2 * _HALF))
         x, y = (canvas[0] - (count - 1) * unit) / 2, (canvas[1] - deep * unit) / 2
         sketch = Sketch(canvas, downscale=downscale)
@@ -146,7 +172,7 @@ class ShapeSorter(PiecesTask[Puzzle]):
         return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
-        lane = _deep(puzzle) / 2
+        lane = _depth(puzzle) / 2
         return [] if lane in (a[0], b[0]) else [(lane, a[1]), (lane, b[1])]
 
     def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
@@ -192,13 +218,13 @@ class ShapeSorter(PiecesTask[Puzzle]):
         return found
 
 
-def _deep(puzzle: Puzzle) -> float:
-    """From the row of holes to the tray: farther where there are many, so that the picture is filled."""
+def _depth(puzzle: Puzzle) -> float:
+    """Distance from the row of holes to the tray. It is larger for many holes, to fill the image."""
     return 2.0 if len(puzzle.holes) < 6 else 2.4
 
 
 def _draw(sketch: Sketch, kind: Kind, center: Point, unit: float, color: Color) -> None:
-    """Draw a shape or hole; its radius is a share of the unit."""
+    """Draw a shape or a hole; its radius is a share of `unit`."""
     form, radius = _FORMS[kind[0]], _RADII[kind[1]] * unit
     if form in FIGURES:
         figure(sketch, form, center, radius, color)
@@ -207,7 +233,7 @@ def _draw(sketch: Sketch, kind: Kind, center: Point, unit: float, color: Color) 
 
 
 def _outline(form: str) -> list[Point]:
-    """Corners of a form that is none of `FIGURES`, in a circle of radius 1."""
+    """Corners of a form that is not in `FIGURES`, within a circle of radius 1."""
     if form == "diamond":
         return [(0, -1), (0.66, 0), (0, 1), (-0.66, 0)]
     if form == "half circle":

@@ -1,13 +1,13 @@
 """Sorting: bring the discs of a row into the order of their sizes by swaps, one swap after another.
 
                   _                _
-     o   O  ( )  (_)  .           / \\             A video passes when two discs at a time exchange their places, until
-    ---------------------   ->   .  o  O  (_) ( )  the sizes grow towards the thick end of the wedge, and stay there.
-       ___________                ___________      Any swaps will do. Three discs that move at a time, a disc that jumps
-       ===========>               ===========>     or comes to rest on another, or a pair that touches does not pass.
+     o   O  ( )  (_)  .           / \\             A video passes if two discs at a time exchange their places until
+    ---------------------   ->   .  o  O  (_) ( )  the sizes grow towards the thick end of the wedge, and stay so.
+       ___________                ___________      Any sequence of swaps passes. A video fails if three discs move at
+       ===========>               ===========>     a time, or if a disc jumps, rests on another, or touches its partner.
 
-The plan length is the least number of swaps: discs less the cycles in which they are out of place. There are far more
-than 10,000 questions at every difficulty. Sizes are at least 13 % apart.
+The plan length is the smallest number of swaps: the number of discs minus the number of cycles of the permutation.
+There are far more than 10,000 questions at every difficulty. Sizes differ by at least 13 %.
 """
 
 from __future__ import annotations
@@ -16,27 +16,46 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
-# Difficulty: fewest and most discs, fewest and most swaps, how many times wider a disc is than the next smaller one.
-_LEVELS = {
-    1: (4, 5, 2, 3, 1.28), 2: (5, 6, 3, 4, 1.22), 3: (6, 6, 4, 5, 1.19), 4: (7, 7, 5, 6, 1.16), 5: (8, 8, 6, 7, 1.13),
-}  # fmt: skip
-# In units, which are the distance of the discs: radius of the largest disc, how far above or below the row discs pass.
+
+class Level(NamedTuple):
+    """Settings of one difficulty: ranges of the number of discs and of swaps, and the ratio of neighboring sizes."""
+
+    min_discs: int
+    max_discs: int
+    min_swaps: int
+    max_swaps: int
+    ratio: float
+
+
+LEVELS = levels(
+    Level(min_discs=4, max_discs=5, min_swaps=2, max_swaps=3, ratio=1.28),
+    Level(min_discs=5, max_discs=6, min_swaps=3, max_swaps=4, ratio=1.22),
+    Level(min_discs=6, max_discs=6, min_swaps=4, max_swaps=5, ratio=1.19),
+    Level(min_discs=7, max_discs=7, min_swaps=5, max_swaps=6, ratio=1.16),
+    Level(min_discs=8, max_discs=8, min_swaps=6, max_swaps=7, ratio=1.13),
+)
+# In units (the distance between neighboring discs): radius of the largest disc, and how far above or below the row
+# discs pass each other.
 _LARGEST, _HIGH = 0.45, 0.95
-# Share of the sum of two radii below which discs overlap.
+# Two discs overlap if they are closer than this share of the sum of their radii.
 _APART = 0.8
 Order = tuple[int, ...]
 
 
 class Puzzle(Record):
-    """The place in the row (from 0) and the hue of each disc, the smallest first.
+    """Position in the row (from 0) and hue of each disc, smallest first.
 
-    Each is `ratio` times as wide as the one before it. `falling`: the largest disc belongs on the left.
+    Attributes:
+        ratio: how many times wider each disc is than the one before it.
+        falling: whether the largest disc belongs on the left.
     """
 
     order: tuple[int, ...]
@@ -50,39 +69,40 @@ class Sorting(PiecesTask[Puzzle]):
     """Each disc is a piece. A place is (below the row, from the left)."""
 
     name = "sorting"
+    tags = ("planning", "perception")
     puzzle_type = Puzzle
     hands = 2
     clear = 0.5
     unseen = 0.15
     reasons = {
         **PIECE_REASONS,
-        "onto_another": "A disc comes to rest where another one is.",
-        "not_exchanged": "Discs move on without exchanging their places in pairs.",
+        "onto_another": "A disc comes to rest on another disc.",
+        "not_exchanged": "Discs change their places without exchanging them in pairs.",
         "along_the_row": "A disc moves along the row instead of above or below it.",
         "overlap": "Two discs run into each other.",
     }
     rubric = {
         "outcome": "The sizes of the discs grow towards the thick end of the wedge.",
-        "process": "Two discs at a time exchange their places. Any swaps will do.",
+        "process": "Two discs at a time exchange their places. Any sequence of swaps is correct.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        few, many, least, most, ratio = _LEVELS[difficulty]
+        level = LEVELS[difficulty]
         while True:
-            order = list(range(rng.randint(few, many)))
+            order = list(range(rng.randint(level.min_discs, level.max_discs)))
             rng.shuffle(order)
             hues = tuple(rng.sample(list(PIECE_HUES), len(order)))
-            puzzle = Puzzle(order=tuple(order), hues=hues, ratio=ratio, falling=rng.random() < 0.5)
-            # Planned and calculated: two ways to know the plan length.
+            puzzle = Puzzle(order=tuple(order), hues=hues, ratio=level.ratio, falling=rng.random() < 0.5)
+            # The plan and the formula must agree on the plan length.
             swaps = len(self._plan(puzzle)) - 1
-            if least <= swaps <= most and swaps == _calculated(puzzle.order, _sorted(puzzle)):
+            if level.min_swaps <= swaps <= level.max_swaps and swaps == _count_swaps(puzzle.order, _sorted(puzzle)):
                 return puzzle
 
     def moves(self, puzzle: Puzzle) -> list[Places]:
         return [_places(order) for order in self._plan(puzzle)]
 
     def _plan(self, puzzle: Puzzle) -> list[Order]:
-        return _swaps(puzzle.order, _sorted(puzzle))
+        return _shortest_plan(puzzle.order, _sorted(puzzle))
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"swap the {a} and the {b} disc" for a, b in self._swapped(puzzle)]
@@ -91,7 +111,7 @@ class Sorting(PiecesTask[Puzzle]):
         return "swap " + ", then ".join(f"{a} and {b}" for a, b in self._swapped(puzzle))
 
     def _swapped(self, puzzle: Puzzle) -> list[tuple[str, str]]:
-        """Hues of the discs of each swap."""
+        """Hues of the two discs of each swap."""
         plan, found = self._plan(puzzle), []
         for old, new in itertools.pairwise(plan):
             a, b = (hue for hue, was, now in zip(puzzle.hues, old, new, strict=True) if was != now)
@@ -136,13 +156,13 @@ class Sorting(PiecesTask[Puzzle]):
         return radius, radius
 
     def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        # With a rest, because the same disc may be moved twice running.
+        # Pause between swaps, because the same disc may move twice in a row.
         return super().between(puzzle, a, b, hovering(t, 0.15))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         if a[1] == b[1]:
             return []
-        # A rounded way: above the row to the right, below it to the left.
+        # A curve above the row for a disc that moves right, and below it for one that moves left.
         side, found = math.copysign(_HIGH, a[1] - b[1]), []
         for i in range(1, 16):
             along, up = math.cos(math.pi * i / 16), math.sin(math.pi * i / 16)
@@ -158,7 +178,8 @@ class Sorting(PiecesTask[Puzzle]):
         return "along_the_row" if between and abs(place[0]) < REST else None
 
     def against(self, puzzle: Puzzle, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
-        # Where two have the same home, the first of a pair has taken the other's place; that one has to take its.
+        # If two discs have the same home, the first disc of a pair has taken its partner's place, and the partner must
+        # now take the place that the first disc left.
         if homes.count(homes[piece]) > 1:
             return "not_exchanged" if slot in homes else None
         if slot not in homes or len(set(homes)) < len(homes):
@@ -176,14 +197,14 @@ class Sorting(PiecesTask[Puzzle]):
 
     def closeness(self, puzzle: Puzzle, homes: Places) -> float:
         order, goal = tuple(round(home[1]) for home in homes), _sorted(puzzle)
-        # Half-way through a swap, two discs have the same home.
+        # In the middle of a swap, two discs have the same home.
         if len(set(order)) < len(order):
             return 0.0
-        return max(0.0, 1 - _calculated(order, goal) / _calculated(puzzle.order, goal))
+        return max(0.0, 1 - _count_swaps(order, goal) / _count_swaps(puzzle.order, goal))
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
-        turned = _swaps(_turned(puzzle.order), _turned(_sorted(puzzle)))
-        return {"from_the_other_end": [Board(_places(_turned(order))) for order in turned]}
+        turned = _shortest_plan(_reversed(puzzle.order), _reversed(_sorted(puzzle)))
+        return {"from_the_other_end": [Board(_places(_reversed(order))) for order in turned]}
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         path, goal = self.solution(puzzle), _sorted(puzzle)
@@ -194,14 +215,14 @@ class Sorting(PiecesTask[Puzzle]):
         home = [place for place in path[0].places if place is not None]
 
         def board(**places: Place) -> Board:
-            """The start, but for some discs."""
+            """Start with some discs elsewhere."""
             changed = {"a": a, "b": b, "c": third}
             return Board(tuple({changed[key]: at for key, at in places.items()}.get(i, h) for i, h in enumerate(home)))
 
         up, down = (-_HIGH, home[a][1]), (_HIGH, home[b][1])
         aside = (-_HIGH, home[third][1])
         turn = board(a=home[b], b=home[third], c=home[a])
-        rest = _swaps(tuple(round(place[1]) for place in turn.places if place), goal)
+        rest = _shortest_plan(tuple(round(place[1]) for place in turn.places if place), goal)
         middle = (0.0, (home[a][1] + home[b][1]) / 2)
         return {
             "all_at_once": [path[0], path[-1]],
@@ -213,8 +234,8 @@ class Sorting(PiecesTask[Puzzle]):
             "onto_another": [path[0], *[board(a=home[b])] * 2, *path[1:]],
             "through_each_other": [path[0], *[board(a=middle, b=middle)] * 2, *path[1:]],
             "along_the_row": [path[0], *[board(a=(0.0, home[a][1] + (0.4 if home[a][1] == 0 else -0.4)))] * 2, *path],
-            "nearly_other_way_round": [Board(_places(o)) for o in _swaps(puzzle.order, goal[::-1])],
-            "nearly_two_wrong": [Board(_places(o)) for o in _swaps(puzzle.order, tuple(neighbors))],
+            "nearly_other_way_round": [Board(_places(o)) for o in _shortest_plan(puzzle.order, goal[::-1])],
+            "nearly_two_wrong": [Board(_places(o)) for o in _shortest_plan(puzzle.order, tuple(neighbors))],
             "nearly_one_swap_missing": path[:-1],
             "nearly_one_hanging": [*path[:-1], Board(((_HIGH, float(goal[0])), *path[-1].places[1:]))],
         }  # fmt: skip
@@ -225,7 +246,7 @@ def _radius(puzzle: Puzzle, disc: int) -> float:
 
 
 def _sorted(puzzle: Puzzle) -> Order:
-    """The place of each disc at the end."""
+    """Position of each disc at the end."""
     places = tuple(range(len(puzzle.order)))
     return places[::-1] if puzzle.falling else places
 
@@ -234,13 +255,13 @@ def _places(order: Order) -> Places:
     return tuple((0.0, float(at)) for at in order)
 
 
-def _turned(order: Order) -> Order:
-    """The same seen from the other end of the row."""
+def _reversed(order: Order) -> Order:
+    """Same order seen from the other end of the row."""
     return tuple(len(order) - 1 - at for at in order)
 
 
-def _swaps(order: Order, goal: Order) -> list[Order]:
-    """The orders of a shortest solution: each swap brings the disc to the leftmost wrong place that belongs there."""
+def _shortest_plan(order: Order, goal: Order) -> list[Order]:
+    """Orders of one shortest solution: each swap fills the leftmost wrong position with the disc that belongs there."""
     found = [order]
     while found[-1] != goal:
         now = list(found[-1])
@@ -251,8 +272,8 @@ def _swaps(order: Order, goal: Order) -> list[Order]:
     return found
 
 
-def _calculated(order: Order, goal: Order) -> int:
-    """The least number of swaps: discs less cycles."""
+def _count_swaps(order: Order, goal: Order) -> int:
+    """Smallest number of swaps: discs minus cycles."""
     seen, cycles = set[int](), 0
     for disc in range(len(order)):
         cycles += disc not in seen

@@ -1,19 +1,20 @@
 """Tic-tac-toe: slide the waiting mark into the one best cell.
 
-    x | o |            x  crosses and       A video passes when the colored mark, a cross here, slides from its tray
-   ---+---+---         o  rings, dark       into the cell that the question asks for, and rests there: the cell that
-      | x |     [x]    [x] the mark that    completes a line, the only one that does not lose, or the only one that
-   ---+---+---             waits, in        wins by force. Its way is free, also over other marks, which never change.
-      |   | o              color           Resting in a wrong cell for a quarter of the video is a wrong move.
+    x | o |            x   dark crosses     A video passes if the colored mark (here a cross) slides from its tray into
+   ---+---+---         o   dark rings       the right cell and rests there: the cell that completes a line, the only
+      | x |     [x]    [x] the colored      cell that does not lose, or the only cell that wins by force. The mark may
+   ---+---+---             mark in its      take any path, also over other marks, which never change. A mark that rests
+      |   | o              tray             in a wrong cell for more than a quarter of the video has made a wrong move.
 
 The plan length is always one; difficulty is how far one must look ahead. Each question has exactly one right cell.
-There are more than 10,000 at every difficulty: positions, times cross or ring, six colors, and the tray left or right.
+There are more than 10,000 questions at every difficulty: the number of positions, times two marks, six colors, and two
+sides for the tray.
 
     1  complete a line, on 3x3                                         1,808 positions
-    2  stop a line of the other side, on 3x3                           652 positions
-    3  fork, that is threaten two lines at once, on 3x3 or 4x4         124 and about 100,000 positions
+    2  block a line of the other side, on 3x3                          652 positions
+    3  fork (threaten two lines at once), on 3x3 or 4x4         124 and about 100,000 positions
     4  a quiet move on 3x3, or a fork on 4x4 with more free cells      48 and about 30,000 positions
-    5  threaten first and fork later, on 4x4                           some thousands of positions
+    5  threaten first and fork later, on 4x4                           several thousand positions
 """
 
 from __future__ import annotations
@@ -23,39 +24,60 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vmevalkit.tasks.base import Reading, register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, Color, Point, Sketch, oval
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size, Verdict
 
-# Difficulty: what kinds of positions there are, on boards of which side, with how many free cells.
-_LEVELS = {
-    1: (("line", 3, 2, 6),),
-    2: (("block", 3, 3, 6),),
-    3: (("fork", 3, 3, 7), ("fork", 4, 5, 6)),
-    4: (("quiet", 3, 3, 7), ("fork", 4, 7, 7), ("fork", 4, 8, 8)),
-    5: (("chain", 4, 6, 7),),
-}
+Kind = Literal["line", "block", "fork", "quiet", "chain"]
+
+
+class Position(NamedTuple):
+    """A kind of position: what the move must do, the side of the board, and the range of the number of free cells."""
+
+    kind: Kind
+    side: int
+    min_free: int
+    max_free: int
+
+
+class Level(NamedTuple):
+    """Settings of one difficulty: the kinds of positions to choose from."""
+
+    positions: tuple[Position, ...]
+
+
+LEVELS = levels(
+    Level(positions=(Position("line", 3, 2, 6),)),
+    Level(positions=(Position("block", 3, 3, 6),)),
+    Level(positions=(Position("fork", 3, 3, 7), Position("fork", 4, 5, 6))),
+    Level(positions=(Position("quiet", 3, 3, 7), Position("fork", 4, 7, 7), Position("fork", 4, 8, 8))),
+    Level(positions=(Position("chain", 4, 6, 7),)),
+)
 _HUES = ("blue", "orange", "green", "purple", "yellow", "red")
 _OTHER = {"cross": "ring", "ring": "cross"}
 _PLURAL = {"cross": "crosses", "ring": "rings"}
 # Distance of the tray from the board, in cells.
-_GAP = 0.3
-# A mark that rests in a wrong cell for more than this share of the video was played there.
+_TRAY_GAP = 0.3
+# A mark that rests in a wrong cell for more than this share of the video counts as played there.
 _PLAYED = 0.25
 Goal = Literal["line", "hold", "win"]
-# A bit for each cell of a board, row by row.
+# Bit mask with one bit for each cell of a board, row by row.
 Cells = int
 
 
 class Puzzle(Record):
-    """A position: a letter for each cell, row by row ("x", "o" or "."), and who moves to which end.
+    """A position, the side to move, and its goal.
 
     Attributes:
-        goal: complete a line at once, do not lose, or win by force.
-        left: the mark waits on the left of the board, not on its right.
+        cells: a letter for each cell, row by row: "x", "o" or ".".
+        mover: the kind of mark that moves next.
+        hue: color of the mark in the tray.
+        left: whether the tray is on the left of the board instead of the right.
+        goal: complete a line at once ("line"), do not lose ("hold"), or win by force ("win").
     """
 
     cells: str
@@ -66,38 +88,40 @@ class Puzzle(Record):
 
     @property
     def side(self) -> int:
+        """Number of cells along a side of the board."""
         return math.isqrt(len(self.cells))
 
     def marks(self, kind: str) -> Cells:
-        """The cells of the crosses or of the rings."""
+        """Cells of the crosses or of the rings."""
         return sum(1 << i for i, letter in enumerate(self.cells) if letter == _letter(kind))
 
     def best(self) -> list[int]:
-        """Numbers of the right cells."""
-        found = _best(self.side, self.marks(self.mover), self.marks(_OTHER[self.mover]), self.goal)
+        """Indices of the right cells, row by row."""
+        found = _best_cells(self.side, self.marks(self.mover), self.marks(_OTHER[self.mover]), self.goal)
         return [cell.bit_length() - 1 for cell in found]
 
 
 @register_task
 class TicTacToe(PiecesTask[Puzzle]):
-    """The waiting mark is the only piece; a place is (row, column)."""
+    """The mark in the tray is the only piece. A place is (row, column)."""
 
     name = "tic_tac_toe"
+    tags = ("planning", "logic")
     puzzle_type = Puzzle
     clear = 0.45
     reasons = {**PIECE_REASONS, "wrong_cell": "The mark rests in a cell that is not the right one."}
     rubric = {
-        "outcome": "The coloured mark rests in the one best cell: it completes a line, stops one, or wins by force.",
+        "outcome": "The colored mark rests in the one best cell: it completes a line, blocks one, or wins by force.",
         "process": (
             "The mark slides from its tray into the cell. It may pass over other marks, but rests in no wrong cell."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        kind, side, fewest, most = rng.choice(_LEVELS[difficulty])
+        kind, side, min_free, max_free = rng.choice(LEVELS[difficulty].positions)
         while True:
-            free = rng.randint(fewest, most)
-            me, you = _planted(rng, side, free) if kind == "chain" else _scattered(rng, side, free)
+            free = rng.randint(min_free, max_free)
+            me, you = _random_chain(rng, side, free) if kind == "chain" else _random_position(rng, side, free)
             goal = _goal(kind, side, me, you)
             if goal is None:
                 continue
@@ -133,15 +157,13 @@ class TicTacToe(PiecesTask[Puzzle]):
             f"{goal}. It stays there. The board and the dark marks do not change, and the camera does not move.",
         )
 
-    # --------------------------------------------------------------------------------------------------- the drawing
-
     def colors(self, puzzle: Puzzle) -> Sequence[Color]:
         return [PIECE_HUES[puzzle.hue]]
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
-        side, wide = puzzle.side, puzzle.side + _GAP + 1
+        side, wide = puzzle.side, puzzle.side + _TRAY_GAP + 1
         unit = min(canvas[0] * 0.86 / wide, canvas[1] * 0.86 / side)
-        left = (canvas[0] - unit * wide) / 2 + (unit * (_GAP + 1) if puzzle.left else 0)
+        left = (canvas[0] - unit * wide) / 2 + (unit * (_TRAY_GAP + 1) if puzzle.left else 0)
         top = (canvas[1] - unit * side) / 2
         origin = (left + unit / 2, top + unit / 2)
         sketch = Sketch(canvas, downscale=downscale)
@@ -168,10 +190,8 @@ class TicTacToe(PiecesTask[Puzzle]):
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return 0.4, 0.4
 
-    # --------------------------------------------------------------------------------------------------- the judging
-
     def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
-        # Cells on the way are no resting places, so that a mark may pass over them.
+        # Cells on the path are not resting places, so that the mark may pass over them.
         return min(_tray(puzzle), _answer(puzzle), key=lambda slot: math.dist(slot, place))
 
     def against(self, puzzle: Puzzle, homes: Places, piece: int, slot: Place, aloft: Sequence[int]) -> str | None:
@@ -197,8 +217,8 @@ class TicTacToe(PiecesTask[Puzzle]):
         answer = _answer(puzzle)
         cells = [(float(row), float(column)) for row, column in itertools.product(range(puzzle.side), repeat=2)]
         cells.sort(key=lambda cell: math.dist(cell, answer))
-        empty = [cell for cell in cells[1:] if puzzle.cells[_number(puzzle, cell)] == "."]
-        taken = [cell for cell in cells if puzzle.cells[_number(puzzle, cell)] != "."]
+        empty = [cell for cell in cells[1:] if puzzle.cells[_index(puzzle, cell)] == "."]
+        taken = [cell for cell in cells if puzzle.cells[_index(puzzle, cell)] != "."]
         beside = (answer[0], answer[1] + (0.5 if puzzle.left else -0.5))
         return {
             "nearly_the_next_free_cell": [start, Board((empty[0],))],
@@ -227,7 +247,7 @@ def _letter(kind: str) -> str:
 
 
 def _tray(puzzle: Puzzle) -> Place:
-    return (puzzle.side - 1) / 2, -1 - _GAP if puzzle.left else puzzle.side + _GAP
+    return (puzzle.side - 1) / 2, -1 - _TRAY_GAP if puzzle.left else puzzle.side + _TRAY_GAP
 
 
 @lru_cache(maxsize=256)
@@ -236,12 +256,12 @@ def _answer(puzzle: Puzzle) -> Place:
     return float(row), float(column)
 
 
-def _number(puzzle: Puzzle, cell: Place) -> int:
+def _index(puzzle: Puzzle, cell: Place) -> int:
     return round(cell[0]) * puzzle.side + round(cell[1])
 
 
 def _misplaced(puzzle: Puzzle, place: Place | None) -> bool:
-    """Whether a mark rests in a cell, but not in the right one."""
+    """Whether a mark rests in a wrong cell."""
     if place is None:
         return False
     cell = (round(place[0]), round(place[1]))
@@ -258,12 +278,9 @@ def _draw_mark(sketch: Sketch, letter: str, center: Point, unit: float, color: C
         sketch.line([(x - arm, y - down), (x + arm, y + down)], pen, color)
 
 
-# ---------------------------------------------------------------------------------------------------------- the game
-
-
 @lru_cache(maxsize=2)
 def _lines(side: int) -> list[Cells]:
-    """The rows, columns and diagonals."""
+    """Rows, columns and diagonals of a board."""
     n = range(side)
     rows = [sum(1 << side * row + column for column in n) for row in n]
     columns = [sum(1 << side * row + column for row in n) for column in n]
@@ -271,12 +288,14 @@ def _lines(side: int) -> list[Cells]:
 
 
 def _bits(cells: Cells) -> Iterator[Cells]:
+    """Split a mask into its single cells."""
     while cells:
         yield cells & -cells
         cells &= cells - 1
 
 
 def _several(cells: Cells) -> bool:
+    """Whether a mask has more than one cell."""
     return bool(cells & (cells - 1))
 
 
@@ -285,7 +304,7 @@ def _free(side: int, me: Cells, you: Cells) -> Cells:
 
 
 def _gaps(side: int, me: Cells, you: Cells) -> Cells:
-    """Free cells that complete a line of mine."""
+    """Free cells that complete a line of `me`."""
     found = 0
     for line in _lines(side):
         missing = line & ~me
@@ -295,38 +314,38 @@ def _gaps(side: int, me: Cells, you: Cells) -> Cells:
 
 
 def _forces(side: int, me: Cells, you: Cells, known: dict[tuple[Cells, Cells], bool]) -> bool:
-    """Whether I, to move, can win whatever you do. No line is complete yet."""
+    """Whether `me`, who moves next, can win by force. No line is complete yet."""
     if (me, you) not in known:
         threats = _gaps(side, you, me)
         known[me, you] = bool(_gaps(side, me, you)) or (
             not _several(threats)
             and not all(line & you for line in _lines(side))
-            and any(_clinches(side, me | cell, you, known) for cell in _bits(threats or _free(side, me, you)))
+            and any(_wins_after(side, me | cell, you, known) for cell in _bits(threats or _free(side, me, you)))
         )
     return known[me, you]
 
 
-def _clinches(side: int, me: Cells, you: Cells, known: dict[tuple[Cells, Cells], bool]) -> bool:
-    """Whether I win after a move of mine that completed no line, whatever you do."""
+def _wins_after(side: int, me: Cells, you: Cells, known: dict[tuple[Cells, Cells], bool]) -> bool:
+    """Whether `me` wins by force after a move that completed no line."""
     free, gaps = _free(side, me, you), _gaps(side, me, you)
     if not free or _gaps(side, you, me):
         return False
     return _several(gaps) or all(_forces(side, me, you | cell, known) for cell in _bits(gaps or free))
 
 
-def _best(side: int, me: Cells, you: Cells, goal: Goal) -> list[Cells]:
-    """The cells that reach a goal, by searching the game to its end."""
+def _best_cells(side: int, me: Cells, you: Cells, goal: Goal) -> list[Cells]:
+    """Cells that reach a goal, found by searching the game to its end."""
     gaps, known = _gaps(side, me, you), dict[tuple[Cells, Cells], bool]()
     if goal == "line":
         return list(_bits(gaps))
     free = list(_bits(_free(side, me, you)))
     if goal == "win":
-        return [cell for cell in free if cell & gaps or _clinches(side, me | cell, you, known)]
+        return [cell for cell in free if cell & gaps or _wins_after(side, me | cell, you, known)]
     return [cell for cell in free if cell & gaps or not _forces(side, you, me | cell, known)]
 
 
-def _goal(kind: str, side: int, me: Cells, you: Cells) -> Goal | None:
-    """What to ask for in a position of a kind; None if it is not of that kind."""
+def _goal(kind: Kind, side: int, me: Cells, you: Cells) -> Goal | None:
+    """Goal of a position of the given kind; None if the position is not of that kind."""
     if any(line & me == line or line & you == line for line in _lines(side)):
         return None
     if kind == "line" or _gaps(side, me, you):
@@ -339,15 +358,15 @@ def _goal(kind: str, side: int, me: Cells, you: Cells) -> Goal | None:
     return "win" if kind != "quiet" or _forces(side, me, you, {}) else "hold"
 
 
-def _scattered(rng: random.Random, side: int, free: int) -> tuple[Cells, Cells]:
-    """A random position: as many marks of both kinds, or one more of the side that does not move."""
+def _random_position(rng: random.Random, side: int, free: int) -> tuple[Cells, Cells]:
+    """Choose a random position. Both sides have equally many marks, or the side that moves next has one fewer."""
     marks = [1 << cell for cell in rng.sample(range(side * side), side * side - free)]
     half = len(marks) // 2
     return sum(marks[:half]), sum(marks[half:])
 
 
-def _planted(rng: random.Random, side: int, free: int) -> tuple[Cells, Cells]:
-    """A random position in which a threat in one line may prepare a fork of two others."""
+def _random_chain(rng: random.Random, side: int, free: int) -> tuple[Cells, Cells]:
+    """Choose a random position in which a threat in one line may prepare a fork of two others."""
     while True:
         first, second, third = rng.sample(_lines(side), 3)
         key, fork = first & second, second & third

@@ -1,15 +1,16 @@
 """Tower of Hanoi: carry discs from peg to peg, one at a time, until all are stacked on the peg above the star.
 
           |           |           |
-         (=)          |           |       A video passes when top discs are lifted off their pegs, carried over the pegs
+         (=)          |           |       A video passes if top discs are lifted off their pegs, carried over the pegs
        (=====)        |           |       and lowered, one after another and never onto a smaller disc, until all are
-      (=======)       |         (===)     on the peg above the star, and stay there. Any legal way will do. A disc that
-     ===================================  is taken from below another, jumps or passes through a peg does not pass.
+      (=======)       |         (===)     on the peg above the star and stay there. Every legal sequence passes. A video
+     ===================================  fails if a disc is taken from below another, jumps, or passes through a peg.
                       *
 
-The discs may start in any legal arrangement. The plan length is the least number of moves. Arrangements that are so
-many moves from the end are few, whatever the number of discs (66 for the three pegs together at difficulty 1, 96, 60,
-120 and 150 at difficulty 2 to 5); with the discs' colors there are more than 10,000 questions at every difficulty.
+The discs may start in any legal arrangement. The plan length is the smallest number of moves. Few arrangements are that
+many moves from the goal, whatever the number of discs: 66 at difficulty 1 (for the three pegs together), and 96, 60,
+120 and 150 at difficulties 2 to 5. With the colors of the discs there are more than 10,000 questions at every
+difficulty.
 """
 
 from __future__ import annotations
@@ -19,27 +20,44 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import INK, UMBER, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
 
-# Difficulty: fewest and most discs, fewest and most moves.
-_LEVELS = {1: (2, 4, 2, 4), 2: (3, 4, 5, 7), 3: (4, 5, 8, 10), 4: (4, 5, 11, 13), 5: (4, 5, 14, 16)}
-# In units, which are the height of a disc: half a disc's height without the gap, width of the smallest disc and how
-# much wider the next ones are, free width between the largest ones.
+
+class Level(NamedTuple):
+    """Settings of one difficulty: ranges of the number of discs and of the plan length."""
+
+    min_discs: int
+    max_discs: int
+    min_moves: int
+    max_moves: int
+
+
+LEVELS = levels(
+    Level(min_discs=2, max_discs=4, min_moves=2, max_moves=4),
+    Level(min_discs=3, max_discs=4, min_moves=5, max_moves=7),
+    Level(min_discs=4, max_discs=5, min_moves=8, max_moves=10),
+    Level(min_discs=4, max_discs=5, min_moves=11, max_moves=13),
+    Level(min_discs=4, max_discs=5, min_moves=14, max_moves=16),
+)
+# In units (the height of a disc): half the height of a disc without the gap, width of the smallest disc, how much wider
+# each next disc is, and free width between the largest discs.
 _HALF, _SMALLEST, _WIDER, _FREE = 0.45, 1.4, 0.6, 0.4
-# What a peg is higher than all discs, and how far above it discs are carried.
+# How far a peg rises above the full stack, and how far above the peg discs are carried.
 _SPARE, _ABOVE = 0.3, 0.15
 _BASE, _STAR = 0.45, 0.55
 _HUES = {name: color for name, color in PIECE_HUES.items() if name != "black"}
-_WORDS = ("left", "middle", "right")
+_PEG_NAMES = ("left", "middle", "right")
 Pegs = tuple[int, ...]
 
 
 class Puzzle(Record):
-    """The peg (from 0) and the hue of each disc, the smallest first, and the peg where all shall be."""
+    """The peg (from 0) and the hue of each disc, smallest first, and the goal peg."""
 
     pegs: tuple[int, ...]
     hues: tuple[str, ...]
@@ -48,9 +66,10 @@ class Puzzle(Record):
 
 @register_task
 class TowerOfHanoi(PiecesTask[Puzzle]):
-    """Each disc is a piece. A place is (minus the height, distance from the left peg), a disc's height being 1."""
+    """Each disc is a piece. A place is (minus the height, distance from the left peg), in heights of a disc."""
 
     name = "tower_of_hanoi"
+    tags = ("planning", "logic")
     puzzle_type = Puzzle
     clear = 1.2
     unseen = 0.15
@@ -64,18 +83,18 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         "outcome": "All discs are stacked on the peg above the star.",
         "process": (
             "Only top discs are lifted, carried over the pegs and lowered, one after another, and never onto a "
-            "smaller one. Any legal way will do."
+            "smaller one. Every legal sequence of moves is correct."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        few, many, least, most = _LEVELS[difficulty]
+        level = LEVELS[difficulty]
         while True:
-            discs, goal = rng.randint(few, many), rng.randrange(3)
+            discs, goal = rng.randint(level.min_discs, level.max_discs), rng.randrange(3)
             far = _distances(discs, goal)
-            pegs = rng.choice([pegs for pegs, moves in far.items() if least <= moves <= most])
-            # Searched and calculated: two ways to know the plan length.
-            if far[pegs] == _calculated(pegs, goal):
+            pegs = rng.choice([pegs for pegs, moves in far.items() if level.min_moves <= moves <= level.max_moves])
+            # The search and the formula must agree on the plan length.
+            if far[pegs] == _count_moves(pegs, goal):
                 return Puzzle(pegs=pegs, hues=tuple(rng.sample(list(_HUES), discs)), goal=goal)
 
     def moves(self, puzzle: Puzzle) -> list[Places]:
@@ -92,10 +111,10 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         plan = _plan(puzzle.pegs, puzzle.goal)
         for a, b in itertools.pairwise(plan):
             disc = next(i for i in range(len(a)) if a[i] != b[i])
-            yield puzzle.hues[disc], _WORDS[b[disc]]
+            yield puzzle.hues[disc], _PEG_NAMES[b[disc]]
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
-        peg = _WORDS[puzzle.goal]
+        peg = _PEG_NAMES[puzzle.goal]
         return (
             "Discs of different widths on three pegs. One after another, the top disc of a peg is lifted off, carried "
             f"over the pegs and lowered onto another peg, until all discs are stacked on the {peg} peg, above the "
@@ -113,8 +132,8 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Point, float]:
         discs = len(puzzle.pegs)
-        apart = _apart(discs)
-        above, below = _lift(discs) + 0.5, 0.5 + _BASE + 0.2 + 2 * _STAR
+        apart = _peg_distance(discs)
+        above, below = _carry_height(discs) + 0.5, 0.5 + _BASE + 0.2 + 2 * _STAR
         unit = min(canvas[0] * 0.88 / (3 * apart), canvas[1] * 0.88 / (above + below))
         x = canvas[0] / 2 - apart * unit
         y = (canvas[1] + (above - below) * unit) / 2
@@ -131,11 +150,11 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         return sketch, (x, y), unit
 
     def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
-        (x, y), high, wide = center, _HALF * unit, _wide(piece) / 2 * unit
+        (x, y), high, wide = center, _HALF * unit, _width(piece) / 2 * unit
         sketch.rectangle((x - wide, y - high, x + wide, y + high), self.colors(puzzle)[piece], radius=0.3 * unit)
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
-        return _HALF, _wide(piece) / 2
+        return _HALF, _width(piece) / 2
 
     def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
         return super().between(puzzle, a, b, hovering(t))
@@ -143,11 +162,11 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         if a[1] == b[1]:
             return []
-        return [(-_lift(len(puzzle.pegs)), a[1]), (-_lift(len(puzzle.pegs)), b[1])]
+        return [(-_carry_height(len(puzzle.pegs)), a[1]), (-_carry_height(len(puzzle.pegs)), b[1])]
 
     def stand(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
         discs = len(puzzle.pegs)
-        return -float(min(max(round(-place[0]), 0), discs - 1)), _peg(discs, place) * _apart(discs)
+        return -float(min(max(round(-place[0]), 0), discs - 1)), _peg(discs, place) * _peg_distance(discs)
 
     def slot(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> Place:
         discs = len(homes)
@@ -155,14 +174,14 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         if peg == _peg(discs, homes[piece]):
             return homes[piece]
         others = sum(_peg(discs, home) == peg for home in homes)
-        return -float(others), peg * _apart(discs)
+        return -float(others), peg * _peg_distance(discs)
 
     def astray(self, puzzle: Puzzle, homes: Places, piece: int, place: Place) -> str | None:
         discs = len(homes)
-        # Not at once: when frames are blurred, the one above may have landed only just.
+        # Allow a small distance: in blurred frames, the disc above may have only just landed.
         if math.dist(place, homes[piece]) > 0.5 and self._smaller(homes, piece, _peg(discs, homes[piece])):
             return "from_below"
-        peg, apart = _peg(discs, place), _apart(discs)
+        peg, apart = _peg(discs, place), _peg_distance(discs)
         if -place[0] > discs - 0.8:
             return None
         if abs(place[1] - peg * apart) > 0.3 * apart:
@@ -183,7 +202,7 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         plan = _plan(puzzle.pegs, puzzle.goal)
-        other = next(pegs for pegs in _after(puzzle.pegs) if pegs != plan[1])
+        other = next(pegs for pegs in _neighbors(puzzle.pegs) if pegs != plan[1])
         return {"another_way": [Board(_places(pegs)) for pegs in (plan[0], *_plan(other, puzzle.goal))]}
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -191,26 +210,26 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         discs, moves = len(puzzle.pegs), self.moves(puzzle)
         first, last = moves[0], moves[-1]
         wrong = next(peg for peg in range(3) if peg != puzzle.goal and set(puzzle.pegs) != {peg})
-        *_, carried = (i for i in range(discs) if last[i] != moves[-2][i])
-        hangs = [(-_lift(discs), home[1]) if i == carried else home for i, home in enumerate(last)]
+        *_, last_moved = (i for i in range(discs) if last[i] != moves[-2][i])
+        hanging = [(-_carry_height(discs), home[1]) if i == last_moved else home for i, home in enumerate(last)]
         swapped = [last[1], last[0], *last[2:]]
-        low = [(place[0], place[1] + 0.5 * _apart(discs) * (1 if place[1] == 0 else -1)) if i == 0 else place
+        low = [(place[0], place[1] + 0.5 * _peg_distance(discs) * (1 if place[1] == 0 else -1)) if i == 0 else place
                for i, place in enumerate(first)]  # fmt: skip
         return {
             "all_at_once": [path[0], path[-1]],
             "two_at_once_at_first": [path[0], *path[2:]],
             "two_at_once_at_last": [*path[:-2], path[-1]],
-            "onto_smaller": self._against(path, above=True),
-            "from_below": self._against(path, above=False),
+            "onto_smaller": self._with_illegal_move(path, above=True),
+            "from_below": self._with_illegal_move(path, above=False),
             "through_a_peg": [path[0], *[Board(tuple(low))] * 2, *path],
             "nearly_wrong_peg": [Board(_places(pegs)) for pegs in _plan(puzzle.pegs, wrong)],
             "nearly_one_move_missing": path[:-1],
-            "nearly_not_lowered": [*path[:-1], Board(tuple(hangs))],
+            "nearly_not_lowered": [*path[:-1], Board(tuple(hanging))],
             "nearly_two_swapped": [*path[:-1], Board(tuple(swapped))],
         }
 
-    def _against(self, path: list[Board], above: bool) -> list[Board]:
-        """The solution with a move between that the rules forbid, and back: onto a smaller disc or from below one."""
+    def _with_illegal_move(self, path: list[Board], above: bool) -> list[Board]:
+        """Insert an illegal move and its reverse: onto a smaller disc if `above`, else from below one."""
         for at, board in enumerate(path):
             homes = [place for place in board.places if place is not None]
             discs = len(homes)
@@ -220,38 +239,38 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
                 for peg in range(3):
                     if peg != home and top == above and (peg in pegs[:disc]) == above:
                         moved = list(homes)
-                        moved[disc] = (-float(pegs.count(peg)), peg * _apart(discs))
-                        # Twice, so that it is seen at rest.
+                        moved[disc] = (-float(pegs.count(peg)), peg * _peg_distance(discs))
+                        # Repeat the board so that the disc is seen at rest.
                         return [*path[: at + 1], *[Board(tuple(moved))] * 2, *path[at:]]
         return path[:1]
 
 
-def _wide(disc: int) -> float:
+def _width(disc: int) -> float:
     return _SMALLEST + _WIDER * disc
 
 
-def _apart(discs: int) -> float:
-    """From one peg to the next."""
-    return _wide(discs - 1) + _FREE
+def _peg_distance(discs: int) -> float:
+    """Distance from one peg to the next."""
+    return _width(discs - 1) + _FREE
 
 
-def _lift(discs: int) -> float:
+def _carry_height(discs: int) -> float:
     """The height at which discs are carried."""
     return discs + _SPARE + _ABOVE
 
 
 def _peg(discs: int, place: Place) -> int:
-    """The peg that is nearest to a place."""
-    return min(max(round(place[1] / _apart(discs)), 0), 2)
+    """Index of the peg nearest to a place."""
+    return min(max(round(place[1] / _peg_distance(discs)), 0), 2)
 
 
 def _places(pegs: Pegs) -> Places:
-    """Where discs rest: each on the larger ones that are on its peg."""
-    return tuple((-float(pegs[i + 1 :].count(peg)), peg * _apart(len(pegs))) for i, peg in enumerate(pegs))
+    """Resting places of the discs: each lies on the larger discs of its peg."""
+    return tuple((-float(pegs[i + 1 :].count(peg)), peg * _peg_distance(len(pegs))) for i, peg in enumerate(pegs))
 
 
-def _after(pegs: Pegs) -> list[Pegs]:
-    """Arrangements that are one legal move away."""
+def _neighbors(pegs: Pegs) -> list[Pegs]:
+    """Arrangements one legal move away."""
     found = []
     for disc, home in enumerate(pegs):
         if home not in pegs[:disc]:
@@ -262,13 +281,13 @@ def _after(pegs: Pegs) -> list[Pegs]:
 
 @lru_cache(maxsize=32)
 def _distances(discs: int, goal: int) -> dict[Pegs, int]:
-    """The least number of moves from each arrangement to all discs on one peg."""
+    """Smallest number of moves from each arrangement to all discs on the goal peg."""
     edge: list[Pegs] = [(goal,) * discs]
     found = {edge[0]: 0}
     while edge:
         new = []
         for pegs in edge:
-            for other in _after(pegs):
+            for other in _neighbors(pegs):
                 if other not in found:
                     found[other] = found[pegs] + 1
                     new.append(other)
@@ -276,8 +295,8 @@ def _distances(discs: int, goal: int) -> dict[Pegs, int]:
     return found
 
 
-def _calculated(pegs: Pegs, goal: int) -> int:
-    """The same without search: a disc that is not on its peg has to wait for all smaller ones on the third peg."""
+def _count_moves(pegs: Pegs, goal: int) -> int:
+    """Count the moves without a search: before a disc can move to its peg, all smaller ones must be on the third."""
     moves = 0
     for disc in reversed(range(len(pegs))):
         if pegs[disc] != goal:
@@ -287,10 +306,10 @@ def _calculated(pegs: Pegs, goal: int) -> int:
 
 
 def _plan(pegs: Pegs, goal: int) -> list[Pegs]:
-    """The arrangements of a shortest solution."""
+    """Arrangements of one shortest solution."""
     far, found = _distances(len(pegs), goal), [pegs]
     while far[found[-1]]:
-        found.append(min(_after(found[-1]), key=far.__getitem__))
+        found.append(min(_neighbors(found[-1]), key=far.__getitem__))
     return found
 
 

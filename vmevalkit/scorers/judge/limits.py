@@ -61,9 +61,7 @@ class Budget:
         with self._changed:
             self._changed.wait_for(self._may_start)
             if self._limit is not None and self.spent + self._highest > self._limit:
-                halt(
-                    f"--limit-cost {self._limit:g}: {self.spent:.4f} dollars are spent; raise it to resume."
-                )
+                halt(f"--limit-cost {self._limit:g}: {self.spent:.4f} dollars are spent; raise it to resume.")
             self._running += 1
         try:
             yield lambda call: self._count(call, halt)

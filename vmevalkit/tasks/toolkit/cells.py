@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, stream
-from vmevalkit.tasks.toolkit.boards import Board, BoardPainter, BoardReader, Looks, changed
+from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Record, Size, Verdict
