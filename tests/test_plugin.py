@@ -1,0 +1,76 @@
+"""The example package: installed by pip, its task, model and scorer are known to every command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vmevalkit.registry import Registry
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the installed example package."""
+    folder = tmp_path_factory.mktemp("site")
+    build = tmp_path_factory.mktemp("build") / "plugin"
+    # A copy, because building writes into the source folder.
+    subprocess.run(["cp", "-r", str(ROOT / "examples" / "plugin"), str(build)], check=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    run = subprocess.run(
+        [*command, "--disable-pip-version-check", "--target", str(folder), str(build)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def vmevalkit(installed: Path, folder: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(installed), str(ROOT)))}
+    command = [sys.executable, "-m", "vmevalkit", *words]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_everything_it_adds_is_listed(installed: Path, tmp_path: Path) -> None:
+    assert "counting" in vmevalkit(installed, tmp_path, "list", "tasks", "tally")
+    assert "whole number, at least 2, at most 200; default 25" in vmevalkit(
+        installed, tmp_path, "list", "models", "fade"
+    )
+    assert "threshold" in vmevalkit(installed, tmp_path, "list", "scorers", "motion")
+
+
+def test_it_goes_through_every_stage(installed: Path, tmp_path: Path) -> None:
+    vmevalkit(installed, tmp_path, "make", "--task", "tally", "--count", "2", "--workers", "1")
+    vmevalkit(installed, tmp_path, "generate", "--model", "fade", "--set", "frames=9")
+    command = ("score", "--scorer", "rule", "motion", "--set", "motion.threshold=3", "--workers", "1", "--jsonl", "-")
+    scores = [json.loads(line) for line in vmevalkit(installed, tmp_path, *command).splitlines()]
+    verdicts = {(score["scorer"], score["model"]): score["passed"] for score in scores}
+    assert verdicts["rule", "replay"] is True
+    assert verdicts["rule", "fade"] is verdicts["rule", "still"] is False
+    assert verdicts["motion", "fade"] is True
+    assert verdicts["motion", "still"] is False
+
+
+def test_the_model_keeps_its_contract(installed: Path, tmp_path: Path) -> None:
+    assert "keeps its contract" in vmevalkit(installed, tmp_path, "check", "model", "fade")
+
+
+def test_a_broken_package_is_one_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = importlib_entry("broken", "no_such_package.module")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
+    registry: Registry[object] = Registry("model", "vmevalkit.models", suffix="_inference")
+    assert "missing" not in registry
+    assert "the plug-in no_such_package.module cannot be imported: ModuleNotFoundError" in caplog.text
+
+
+def importlib_entry(name: str, value: str) -> object:
+    from importlib.metadata import EntryPoint
+
+    return EntryPoint(name=name, value=value, group="vmevalkit.models")
