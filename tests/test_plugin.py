@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -63,14 +64,13 @@ def test_the_model_keeps_its_contract(installed: Path, tmp_path: Path) -> None:
 
 
 def test_a_broken_package_is_one_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = importlib_entry("broken", "no_such_package.module")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
+    entry = importlib.metadata.EntryPoint("broken", "no_such_package.module", "vmevalkit.models")
+    real = importlib.metadata.entry_points
+    monkeypatch.setattr(
+        importlib.metadata,
+        "entry_points",
+        lambda **chosen: [entry] if chosen == {"group": "vmevalkit.models"} else real(**chosen),
+    )
     registry: Registry[object] = Registry("model", "vmevalkit.models", suffix="_inference")
     assert "missing" not in registry
     assert "the plug-in no_such_package.module cannot be imported: ModuleNotFoundError" in caplog.text
-
-
-def importlib_entry(name: str, value: str) -> object:
-    from importlib.metadata import EntryPoint
-
-    return EntryPoint(name=name, value=value, group="vmevalkit.models")

@@ -72,7 +72,8 @@ def _model(name: str) -> dict[str, Any]:
     from vmevalkit.models.base import MODELS, service_of
 
     card = MODELS[name]
-    config = service_of(card).config_type
+    service = service_of(card)
+    config = service.config_type
     facts = {
         "name": card.name,
         "family": card.family,
@@ -84,7 +85,7 @@ def _model(name: str) -> dict[str, Any]:
         "GPU memory (GiB) by plan": card.memory_gib or None,
         "environment": card.environment,
         "capabilities": [key for key, value in card.capabilities if value],
-        "settings": settings_of(config, card.args) if config is not None else None,
+        "settings": settings_of(config, card.args, service.ranges(card)) if config is not None else None,
     }
     return {key: value for key, value in facts.items() if value}
 
@@ -112,19 +113,29 @@ def _scorer(name: str) -> dict[str, Any]:
     return facts
 
 
-def settings_of(config: type[BaseModel], defaults: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def settings_of(
+    config: type[BaseModel], defaults: Mapping[str, Any] | None = None, ranges: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return each setting of a configuration: its name, the allowed values, and the default.
 
     Args:
         config: the configuration.
-        defaults: values that stand for those of the configuration.
+        defaults: values that replace those of the configuration.
+        ranges: allowed values that replace those of the configuration.
     """
     given = defaults or {}
     found = []
     for name, field in config.model_fields.items():
         required = field.is_required() and name not in given
         default = None if required else given.get(name, field.get_default(call_default_factory=True))
-        found.append({"name": name, "allowed": _allowed(field), "required": required, "default": _plain(default)})
+        found.append(
+            {
+                "name": name,
+                "allowed": (ranges or {}).get(name) or _allowed(field),
+                "required": required,
+                "default": _plain(default),
+            }
+        )
     return found
 
 

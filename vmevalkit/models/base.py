@@ -65,7 +65,6 @@ class ModelCard(Record):
         size, frames, fps: of the videos, where they do not depend on the question.
         packages: what must be importable for the service to run.
         environment: name of the model's own Python environment, installed by `setup/install_model.sh`.
-        requirements: file of exact pins for that environment; None for `setup/models/<environment>/`.
         needs: files of a question without which the model has no answer.
         baseline: answers without reasoning; runs beside every other model.
         capabilities: what the model can do.
@@ -87,7 +86,6 @@ class ModelCard(Record):
     fps: float | None = None
     packages: tuple[str, ...] = ()
     environment: str | None = None
-    requirements: Path | None = None
     needs: tuple[str, ...] = ()
     baseline: bool = False
     capabilities: Capabilities = Capabilities()
@@ -201,6 +199,11 @@ class Service(ABC):
     def obstacle(self) -> VMEvalError | None:
         """Return why the model cannot run on this machine, such as missing weights, without loading it."""
         return None
+
+    @classmethod
+    def ranges(cls, card: ModelCard) -> dict[str, str]:
+        """Return the values that a model allows, by setting, where they are narrower than those of the configuration."""
+        return {}
 
     @classmethod
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str] | None:

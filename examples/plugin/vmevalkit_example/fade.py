@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -57,10 +56,7 @@ register_model(
         service="FadeService",
         model="fade",
         about="Fades to white.",
-        # Missing packages make a run use the environment `envs/fade`, which `setup/install_model.sh fade` installs.
         packages=("numpy",),
-        environment="fade",
-        requirements=Path(__file__).with_name("requirements.txt"),
         seconds_a_video=0.2,
         when="as an example",
     )

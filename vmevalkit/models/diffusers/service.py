@@ -294,6 +294,13 @@ class DiffusersService(Service):
         return None
 
     @classmethod
+    def ranges(cls, card: ModelCard) -> dict[str, str]:
+        """Return the sizes and frame counts of a model, and its fixed settings."""
+        variant = cls.config_type.variants[card.model]
+        fixed = {name: f"{value:g} only" for name, value in variant.fixed.items()}
+        return {"resolution": variant.limits.sizes_text, "num_frames": variant.limits.frames_text, **fixed}
+
+    @classmethod
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str]:
         """Return whether a model's weights are on this machine, and where they are or how to get them."""
         service = cls(card.model, weights=weights)
