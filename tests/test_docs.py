@@ -123,3 +123,13 @@ def test_readme_names_every_verb_and_the_two_commands() -> None:
         assert word in readme
     for link in re.findall(r"\]\((?!http)([^)#]+)", readme):
         assert (ROOT / link).exists(), f"README links to {link}, which is not there"
+
+
+def test_the_page_about_scorers_makes_a_scorer(tmp_path: Path) -> None:
+    (code,) = code_of("add-a-scorer.md")
+    (tmp_path / "motion.py").write_text(code)
+    assert code == (ROOT / "examples" / "plugin" / "vmevalkit_example" / "motion.py").read_text()
+    environment = {**os.environ, "VMEVALKIT_SCORERS": str(tmp_path / "motion.py"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "vmevalkit", "check", "scorer", "motion"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -85,7 +85,7 @@ def _model(name: str) -> dict[str, Any]:
         "GPU memory (GiB) by plan": card.memory_gib or None,
         "environment": card.environment,
         "capabilities": [key for key, value in card.capabilities if value],
-        "settings": settings_of(config, card.args, service.ranges(card)) if config is not None else None,
+        "settings": settings_of(config, service.defaults(card), service.ranges(card)) if config is not None else None,
     }
     return {key: value for key, value in facts.items() if value}
 
@@ -128,14 +128,8 @@ def settings_of(
     for name, field in config.model_fields.items():
         required = field.is_required() and name not in given
         default = None if required else given.get(name, field.get_default(call_default_factory=True))
-        found.append(
-            {
-                "name": name,
-                "allowed": (ranges or {}).get(name) or _allowed(field),
-                "required": required,
-                "default": _plain(default),
-            }
-        )
+        allowed = (ranges or {}).get(name) or _allowed(field)
+        found.append({"name": name, "allowed": allowed, "required": required, "default": _plain(default)})
     return found
 
 

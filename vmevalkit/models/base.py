@@ -202,8 +202,13 @@ class Service(ABC):
 
     @classmethod
     def ranges(cls, card: ModelCard) -> dict[str, str]:
-        """Return the values that a model allows, by setting, where they are narrower than those of the configuration."""
+        """Return the values that a model allows, by setting, where the configuration allows more."""
         return {}
+
+    @classmethod
+    def defaults(cls, card: ModelCard) -> dict[str, Any]:
+        """Return the default settings of a model, where they differ from those of the configuration."""
+        return dict(card.args)
 
     @classmethod
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str] | None:

@@ -301,6 +301,11 @@ class DiffusersService(Service):
         return {"resolution": variant.limits.sizes_text, "num_frames": variant.limits.frames_text, **fixed}
 
     @classmethod
+    def defaults(cls, card: ModelCard) -> dict[str, Any]:
+        """Return the default settings of a catalog entry."""
+        return {**card.args, **cls.config_type.variants[card.model].defaults, "model_id": card.model}
+
+    @classmethod
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str]:
         """Return whether a model's weights are on this machine, and where they are or how to get them."""
         service = cls(card.model, weights=weights)
