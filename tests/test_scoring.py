@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -14,8 +15,9 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import media, store
-from vmevalkit.errors import UnknownName, UsageError
-from vmevalkit.types import Score, Verdict
+from vmevalkit.errors import ConfigError, UnknownName, UsageError
+from vmevalkit.scorers.base import SCORERS, Scorer, register_scorer
+from vmevalkit.types import Question, Record, Score, Verdict
 
 
 def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
@@ -152,6 +154,92 @@ def test_scores_are_kept_while_they_are_true(experiment: Experiment, tmp_path: P
     shutil.copy(experiment.outputs / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4", video)
     os.utime(video)
     assert scores_of(tmp_path)["replay", "maze_0000"].passed is False, "a newer video is judged again"
+
+
+def mark(root: Path) -> Path:
+    """Change the explanation of a stored score, to see whether it is reused."""
+    path = root / "scores" / "replay" / "maze_task" / "maze_0000" / "rule.json"
+    store.write_record(path, store.read_record(path, Score).model_copy(update={"explanation": "marked"}))
+    return path
+
+
+def test_file_times_do_not_matter(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    scores_of(tmp_path)
+    mark(tmp_path)
+    for path in (*(tmp_path / "questions").rglob("*"), *(tmp_path / "outputs").rglob("*")):
+        os.utime(path)
+    assert scores_of(tmp_path)["replay", "maze_0000"].explanation == "marked", "newer, but unchanged"
+    video = tmp_path / "outputs" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
+    shutil.copy(experiment.outputs / "still" / "maze_task" / "maze_0000" / "video" / "video.mp4", video)
+    os.utime(video, (1, 1))
+    assert scores_of(tmp_path)["replay", "maze_0000"].passed is False, "older, but another video"
+
+
+def test_a_changed_question_or_geometry_is_scored_again(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    scores_of(tmp_path)
+    mark(tmp_path)
+    prompt = tmp_path / "questions" / "maze_task" / "maze_0000" / "prompt.txt"
+    prompt.write_text(prompt.read_text() + " Now.")
+    assert scores_of(tmp_path)["replay", "maze_0000"].explanation != "marked"
+    mark(tmp_path)
+    (tmp_path / "outputs" / "replay" / "maze_task" / "maze_0000" / "result.json").unlink()
+    assert scores_of(tmp_path)["replay", "maze_0000"].explanation != "marked", "the geometry is found anew"
+
+
+def test_a_score_without_digests_is_made_again(experiment: Experiment, tmp_path: Path) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    scores_of(tmp_path)
+    path = mark(tmp_path)
+    old = store.read_record(path, Score).model_copy(update={"video_sha256": None, "question_sha256": None})
+    store.write_record(path, old)
+    assert scores_of(tmp_path)["replay", "maze_0000"].explanation != "marked"
+
+
+class ThresholdSettings(Record):
+    share: float = 0.5
+
+
+@pytest.fixture
+def threshold() -> Iterator[None]:
+    """A scorer with settings, registered for one test."""
+
+    @register_scorer
+    class Threshold(Scorer):
+        name = "threshold"
+        about = "Passes every video if its setting is large enough."
+        settings_type = ThresholdSettings
+
+        def version(self, question: Question) -> str:
+            return "1"
+
+        def decide(self, question: Question, sample: store.Sample) -> Verdict:
+            passed = self.settings.share >= 0.5
+            return Verdict(passed=passed, outcome=float(passed), process=1, preservation=1, reason="r", explanation="e")
+
+    yield
+    SCORERS.remove("threshold")
+
+
+@pytest.mark.usefixtures("threshold")
+def test_any_scorer_can_have_settings(experiment: Experiment, tmp_path: Path) -> None:
+    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    names = ["rule", "threshold"]
+    found = vmevalkit.score(names, settings={"threshold.share": 0.2}, **where)
+    assert [s.passed for s in found if s.scorer == "threshold"] == [False, False]
+    found = vmevalkit.score("threshold", settings={"share": 0.7}, **where)
+    assert all(s.passed for s in found), "other settings make the scores again"
+    assert all(s.passed for s in vmevalkit.score("threshold", **where)), "without settings the defaults apply"
+    with pytest.raises(ConfigError, match=r"unknown setting 'shar' \(did you mean share"):
+        vmevalkit.score("threshold", settings={"shar": 1}, **where)
+    with pytest.raises(UsageError, match=r"write SCORER\.share"):
+        vmevalkit.score(["threshold", "judge"], settings={"share": 1}, **where)
+    with pytest.raises(UsageError, match="add --scorer threshold"):
+        vmevalkit.score("rule", settings={"threshold.share": 1}, **where)
 
 
 def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:

@@ -145,7 +145,9 @@ def distribute(settings: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> di
         if not dot:
             owner = next((s for s in SCORERS if setting.startswith(f"{s}_")), "")
             name = setting.removeprefix(f"{owner}_") if owner else setting
-            if not owner and len(configurable) == 1:
+            if not owner and len(configurable) > 1:
+                raise UsageError(f"{setting}: {' and '.join(configurable)} have settings", f"write SCORER.{setting}")
+            if not owner and configurable:
                 owner = configurable[0]
         if owner not in found:
             meant = owner if owner in SCORERS else next((s for s in SCORERS if SCORERS[s].settings_type), "NAME")

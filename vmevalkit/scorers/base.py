@@ -103,11 +103,10 @@ class Scorer(ABC):
     def inputs(self, question: Question, sample: store.Sample) -> str:
         """Return a text that changes with everything that a score depends on, beside video, question and version.
 
-        By default this is the place of the canvas in a video that was made here.
+        By default these are the settings, and the place of the canvas in a video that was made here.
         """
-        result = store.read_result(sample)
-        provenance = result.provenance if result is not None else None
-        return f"{provenance.image_sha256} {provenance.geometry.model_dump_json()}" if provenance is not None else ""
+        settings = self.settings.model_dump_json() if self.settings is not None else ""
+        return f"{settings}\n{geometry_of(sample)}"
 
     def others(self, question: Question, sample: store.Sample) -> list[Score]:
         """Return scores under other names that belong to this scorer's, such as those of each rater."""
@@ -189,6 +188,13 @@ class Scorer(ABC):
         """Whether a stored score is what scoring the sample again would give."""
         expected = {**self._identity(question, sample), **inputs}
         return score.status == "scored" and all(getattr(score, name) == value for name, value in expected.items())
+
+
+def geometry_of(sample: store.Sample) -> str:
+    """Return a text that changes with the place of the canvas in a video that was made here; otherwise empty."""
+    result = store.read_result(sample)
+    provenance = result.provenance if result is not None else None
+    return f"{provenance.image_sha256} {provenance.geometry.model_dump_json()}" if provenance is not None else ""
 
 
 SCORERS: Registry[Scorer] = Registry("scorer", "vmevalkit.scorers")

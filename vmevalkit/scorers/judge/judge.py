@@ -98,6 +98,10 @@ class Judge(Scorer):
         digest = _digest(settings, rubric(question))
         return f"{PROMPT_VERSION} {self.config.model} {digest[:8]}"
 
+    def inputs(self, question: Question, sample: store.Sample) -> str:
+        """Return nothing: the version has those settings that can change a verdict."""
+        return ""
+
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
         """Ask for every vote, and let the majority decide."""
         client, config = self.client, self.config
