@@ -220,14 +220,15 @@ def exactness(model: str, layers: int) -> None:
     """Print relative distances of one forward pass at the real shapes (small ones on the CPU), with random weights."""
     import torch
 
-    from vmevalkit.models.diffusers import pipeline as _diffusers
+    from vmevalkit.models.diffusers import devices
+    from vmevalkit.models.diffusers.cogvideox import acceleration
     from vmevalkit.models.diffusers.cogvideox.blocks import Blocks
 
     spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
     script: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(script)  # type: ignore[union-attr]
     like = next(like for like, name in script.MODELS.items() if name == model)
-    device = _diffusers.pick_device("auto")
+    device = devices.pick_device("auto")
     size, dtype = ("full", torch.bfloat16) if device == "cuda" else ("tiny", torch.float32)
     width, height, frames = script.FULL_FRAME[like] if size == "full" else script.TINY_FRAME[like]
     latents = (frames - 1) // 4 + 1
@@ -269,7 +270,7 @@ def exactness(model: str, layers: int) -> None:
         exactly = forward(build().float())
         transformer = build()
         heads, channels = transformer.config.num_attention_heads, transformer.config.attention_head_dim
-        attention = _diffusers.pick_attention("auto", latents * height * width // 256, heads, channels, device)
+        attention = acceleration.pick_attention("auto", latents * height * width // 256, heads, channels, device)
         transformer.transformer_blocks = torch.nn.ModuleList(
             [Blocks(transformer.transformer_blocks, device, attention, streamed=False)]
         )

@@ -22,7 +22,7 @@ import PIL
 
 import vmevalkit
 from vmevalkit import contract, media, store
-from vmevalkit.runner.score import score_some
+from vmevalkit.runner.score import ScoreJob, score_question
 from vmevalkit.tasks.base import FPS, TASKS, Task
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry
@@ -114,7 +114,12 @@ def memory(folder: Path) -> None:
 def _peak(questions: Path, outputs: Path, scores: Path) -> float:
     for question in store.iter_questions(questions):
         sample = store.Sample(outputs=outputs, model="long", task=question.task, question_id=question.id, seed=42)
-        score_some(("rule", [(question, sample)], scores))
+        digest = store.question_digest(question)
+        score_question(
+            ScoreJob(
+                scorer="rule", settings={}, question=question, question_sha256=digest, samples=(sample,), scores=scores
+            )
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
