@@ -11,10 +11,42 @@ from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks.base import TASKS, as_frames, stream
 from vmevalkit.tasks.toolkit.vision import view_size
-from vmevalkit.types import MODES
+from vmevalkit.types import MODES, Mode
 
 DIFFICULTIES = range(1, 6)
 SEEDS = range(3)
+
+
+# The names are rows of the audit. A video that is lost here is an attack that no verifier meets any more.
+MUST_FAIL = {
+    "still_with_noise", "black", "white", "noise", "crossfade", "cut_half_way", "another_question",
+    "redrawn_elsewhere", "extra_object",
+}  # fmt: skip
+MUST_FAIL_SOLVING = MUST_FAIL | {
+    "still", "wipe_right", "wipe_left", "wipe_down", "wipe_up", "wipe_aslant", "wipe_back_aslant", "dissolve",
+    "cut_at_once", "cut_late", "cut_at_the_end", "flash_of_answer", "flashing", "reversed", "mirrored", "zoomed_out",
+    "two_at_once", "ghosts", "stopped_halfway", "solved_then_undone", "solved_then_destroyed",
+}  # fmt: skip
+MUST_PASS_SOLVING = {
+    "ground_truth", "blended", "blurred", "color_drift", "camera_drift", "slower", "faster", "other_pace",
+    "with_pauses", "larger", "smaller",
+}  # fmt: skip
+MUST_PASS_HOLDING = {"still", "still_blended", "still_blurred", "still_color_drift", "still_camera_drift"}
+
+
+def names_of(mode: Mode, passes: bool) -> set[str]:
+    """The contract videos of a maze that are the same for all tasks."""
+    puzzle, other = (contract.puzzle_of(TASKS["maze"], 2, seed) for seed in (1, 1001))
+    found = contract.videos(TASKS["maze"], puzzle, other, mode)
+    return {video.name for video in found if video.passes == passes and not video.own}
+
+
+def test_no_contract_video_is_lost() -> None:
+    assert names_of("solve", passes=False) == MUST_FAIL_SOLVING
+    assert names_of("solve", passes=True) == MUST_PASS_SOLVING
+    # The solution moves, so in mode hold it must fail.
+    assert names_of("hold", passes=False) == MUST_FAIL | {"ground_truth"}
+    assert names_of("hold", passes=True) == MUST_PASS_HOLDING
 
 
 # What models and lazy programs do most; all videos are tried by `make audit`.

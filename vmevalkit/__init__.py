@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vmevalkit.runner.score import iter_score, score
     from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
     from vmevalkit.store import Sample
-    from vmevalkit.tasks.base import Task, register_task
+    from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
     from vmevalkit.types import (
         GenerationResult,
         Geometry,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         QuestionMetadata,
         Record,
         Score,
+        Size,
         Verdict,
     )
     from vmevalkit.web import view
@@ -43,15 +44,19 @@ _HOMES = {
     "Geometry": "types",
     "ModelCard": "models.base",
     "ModelWrapper": "models.base",
+    "Painter": "tasks.base",
     "Provenance": "types",
     "Question": "types",
     "QuestionMetadata": "types",
+    "Reader": "tasks.base",
+    "Reading": "tasks.base",
     "Record": "types",
     "Request": "models.base",
     "Sample": "store",
     "Score": "types",
     "Scorer": "scorers.base",
     "Service": "models.base",
+    "Size": "types",
     "Task": "tasks.base",
     "Unscorable": "scorers.base",
     "UsageError": "errors",
@@ -73,10 +78,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Provenance", "Question", "QuestionMetadata", "Record",
-    "Request", "Sample", "Score", "Scorer", "Service", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict",
-    "Video", "catalog", "check", "doctor", "generate", "iter_score", "make", "register_model", "register_scorer",
-    "register_task", "report", "score", "view",
+    "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
+    "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
+    "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "generate",
+    "iter_score", "make", "register_model", "register_scorer", "register_task", "report", "score", "view",
 ]  # fmt: skip
 
 

@@ -37,10 +37,13 @@ def attacks(scene: Scene) -> Iterator[ContractVideo]:
 
 
 def _empty(scene: Scene) -> Iterator[ContractVideo]:
-    """Videos without the puzzle or without its solution; in every mode."""
+    """Videos of every mode that show nothing, show another scene, or do the opposite of what the mode asks for."""
     first, last, shape = scene.first, scene.last, scene.first.shape
     if scene.solving:
         yield ContractVideo("still", scene.still, False)
+    else:
+        # In mode hold nothing may move, so the solution itself is an illegal video.
+        yield ContractVideo("ground_truth", scene.truth, False)
     yield ContractVideo("still_with_noise", lambda n: _noisy(scene.still(n)), False)
     yield ContractVideo("black", lambda n: np.zeros((n, *shape), np.uint8), False)
     yield ContractVideo("white", lambda n: np.full((n, *shape), 255, np.uint8), False)
