@@ -15,7 +15,7 @@ from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, v
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
-from vmevalkit.tasks.base import FRAMES, TASKS, Task, stream
+from vmevalkit.tasks.base import FRAMES, TASKS, Task
 from vmevalkit.tasks.toolkit.vision import to_view
 from vmevalkit.types import Mode, Record, Size, Verdict
 
@@ -78,7 +78,7 @@ def videos(task: Task[Any, Any], puzzle: Any, other: Any, mode: Mode, canvas: Si
 
 def puzzle_of(task: Task[Any, Any], difficulty: int, seed: int) -> Any:
     """Return the contract's own puzzle for a difficulty and seed."""
-    return task.generate(stream("contract", task.name, difficulty, seed), difficulty)
+    return task.example(difficulty, seed)
 
 
 def other_puzzle_of(task: Task[Any, Any], difficulty: int, seed: int) -> Any:

@@ -1,9 +1,9 @@
-"""What every puzzle family is: a generator, a painter, a video and a verifier, all speaking of states.
+"""Tasks: a generator of puzzles, a painter, a ground-truth video and a verifier, all based on states.
 
-A state is a small immutable value that says everything about a moment of the puzzle: where the agent is, which cells
-are filled. The solution is a list of states; a video is a list of states drawn with what lies between them; verifying
-is reading states from frames and judging the sequence. So the same few methods make a question, its ground truth, every
-cheat that the contract test tries, and the verdict.
+A state is a small immutable value that describes a moment of the puzzle completely: where the agent is, which cells are
+filled. A solution is a list of states. A video is drawn from a list of states and the moments between them. A verifier
+reads a state from each frame and scores the sequence. So the same few methods make a question, its ground truth, every
+cheat video that the contract tries, and the verdict.
 """
 
 from __future__ import annotations
@@ -31,18 +31,24 @@ Tag = Literal["planning", "logic", "physics", "geometry", "counting", "memory", 
 
 FRAMES = 49
 FPS = 8.0
-# A video shows the start for 6 % of its frames and holds the answer for at least 10 %.
+# A ground-truth video shows the start for 6 % of its frames and holds the answer for at least 10 %.
 _HEAD, _TAIL = 0.06, 0.10
-# One step takes at most a quarter of the video, so that short plans do not crawl.
+# One step takes at most a quarter of the video, so that short plans are not slow.
 _SLOWEST_STEP = 0.25
-# Frames in which the scene may be damaged before the video fails: one in twenty, for a model's short glitch.
-_KEPT = 0.95
-# The start must be readable within the first sixth of the video, and the end within the last two frames.
+# Share of frames in which the scene must be intact. One frame in twenty may be damaged by a short glitch.
+_INTACT = 0.95
+# The start must be readable within the first sixth of the video.
 _START_WITHIN = 1 / 6
 
 
 class Reading(Generic[S]):
-    """What one frame shows: a state or None (in between, unreadable), and whether the rest of the scene is intact."""
+    """What one frame shows.
+
+    Args:
+        state: the state; None between two states, or if the frame cannot be read.
+        scene_intact: whether the rest of the scene is as drawn.
+        note: reason code if the scene is not intact, or if the video ends with this frame.
+    """
 
     __slots__ = ("note", "scene_intact", "state")
 
@@ -57,16 +63,16 @@ Reader = Callable[[Planes], Reading[S]]
 
 
 class Task(ABC, Generic[P, S]):
-    """A puzzle family. Subclasses are pure: every method depends on its arguments alone.
+    """A task. Subclasses are pure: every method depends only on its arguments.
 
     Class attributes:
-        name: of the family; the module's name.
+        name: of the task, and of its module.
         version: raised when questions or verdicts change.
         puzzle_type: the record that describes one puzzle.
         tags: what the task tests.
-        reasons: sentences for the family's own reason codes.
-        rubric: for who judges by eye, what is right by criterion (see `CRITERIA`). What is left out is made from
-            `summary` and `reasons`.
+        reasons: sentences for the task's own reason codes.
+        rubric: what a person or a model that judges by eye must look for, by criterion (see `CRITERIA`). A criterion
+            that is left out is described by `summary` and `reasons`.
     """
 
     name: ClassVar[str]
@@ -78,7 +84,7 @@ class Task(ABC, Generic[P, S]):
 
     @property
     def summary(self) -> str:
-        """First sentence of the family's module docstring, without its name."""
+        """First line of the module's docstring, without the name of the task."""
         text = (sys.modules[type(self).__module__].__doc__ or "").strip().split("\n")[0]
         return text.partition(": ")[2] or text
 
@@ -87,66 +93,71 @@ class Task(ABC, Generic[P, S]):
         """Settings of each difficulty, with named fields: `LEVELS` of the task's module; empty if it has none."""
         return getattr(sys.modules[type(self).__module__], "LEVELS", {})
 
-    # ------------------------------------------------------------------------------------------- making questions
+    def example(self, difficulty: int, seed: int = 0) -> P:
+        """Return a puzzle that depends only on difficulty and seed, for galleries and the contract."""
+        return self.generate(stream("contract", self.name, difficulty, seed), difficulty)
+
+    # Making questions.
 
     @abstractmethod
     def generate(self, rng: random.Random, difficulty: int) -> P:
-        """One puzzle of a difficulty from 1 to 5. All randomness comes from `rng`."""
+        """Generate one puzzle of a difficulty from 1 to 5. All randomness comes from `rng`."""
 
     @abstractmethod
     def solution(self, puzzle: P) -> list[S]:
-        """The states of one right solution: the start, then the state after each step."""
+        """Return the states of one solution: the start, then the state after each step."""
 
     @abstractmethod
     def steps(self, puzzle: P) -> list[str]:
-        """The plan in words, one short imperative per step of `solution`."""
+        """Return the plan in words, one short imperative for each step of `solution`."""
 
     @abstractmethod
     def phrasings(self, puzzle: P) -> Sequence[str]:
-        """Ways to ask for the solution. Each names the scene, the goal and the rules, in plain words."""
+        """Return several prompts. Each names the scene, the goal and the rules, in plain words."""
 
     @abstractmethod
     def painter(self, puzzle: P, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[S]:
-        """A function that draws any state, legal or not. Called for each frame: keep what stays.
+        """Return a function that draws any state, legal or not. It is called for each frame.
 
         Args:
-            canvas: the size that the drawing is laid out for.
-            shrink: how many times smaller the pictures are (see `Sketch`); verifiers look at small ones.
-            swell: size of what moves or appears, relative to the question's; verdicts must not depend on a little.
+            puzzle: the puzzle.
+            canvas: width and height for which the drawing is laid out.
+            downscale: how many times smaller the frames are (see `Sketch`); verifiers see small ones.
+            object_scale: size of what moves or appears, relative to the question's. Verdicts must tolerate a little.
         """
 
     @abstractmethod
     def between(self, puzzle: P, a: S, b: S, t: float) -> S:
-        """The moving state a share `t` (0 < t < 1) of the way from one state to the next."""
+        """Return the moment at share `t` (0 < t < 1) of the step from one state to the next."""
 
     @abstractmethod
     def cheats(self, puzzle: P) -> dict[str, list[S]]:
-        """State lists that must fail, by name: right ends by an illegal step, and `nearly_...` right ends."""
+        """Return lists of states that must fail, by name: illegal ways, and ends that are `nearly_...` correct."""
 
     def alternatives(self, puzzle: P) -> dict[str, list[S]]:
-        """Other state lists that are right, by name. Their videos must pass."""
+        """Return other correct lists of states, by name. Their videos must pass."""
         return {}
 
-    # ----------------------------------------------------------------------------------------------------- judging
+    # Scoring videos.
 
     @abstractmethod
     def reader(self, puzzle: P, canvas: Size) -> Reader[S]:
-        """A function that reads a frame's planes at the view's size (see `_vision`)."""
+        """Return a function that reads the planes of a frame at the size of the view (see `toolkit.vision`)."""
 
     @abstractmethod
     def illegal(self, puzzle: P, a: S, b: S) -> str | None:
-        """Why going from one read state to the next breaks the rules (a reason code), or None."""
+        """Return the reason code if going from one read state to the next breaks the rules; None if it does not."""
 
     @abstractmethod
     def progress(self, puzzle: P, state: S) -> float:
-        """How near a state is to the answer: 0 at the start, 1 exactly when it is the answer."""
+        """Return how near a state is to the answer: 0 at the start, 1 exactly for an answer."""
 
     @abstractmethod
     def same(self, puzzle: P, a: S, b: S) -> bool:
-        """Whether two read states are the same for the eye."""
+        """Whether two read states look the same."""
 
     def judge(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
-        """Decide about the sequence of readings in mode solve or guided."""
+        """Score a sequence of readings in mode solve or guided."""
         count = len(readings)
         preservation = _preservation(readings)
         first = next((i for i, r in enumerate(readings) if r.state is not None and r.scene_intact), None)
@@ -196,12 +207,12 @@ class Task(ABC, Generic[P, S]):
         return self._verdict("unfinished", outcome, process, preservation, count - 1)
 
     def judge_hold(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
-        """Decide in mode hold: nothing may move."""
+        """Score a sequence of readings in mode hold: nothing may move."""
         start = self.solution(puzzle)[0]
         still = [r.scene_intact and r.state is not None and self.same(puzzle, r.state, start) for r in readings]
         share = sum(still) / len(still)
         intact = _preservation(readings)
-        if share >= _KEPT and still[-1]:
+        if share >= _INTACT and still[-1]:
             return self._verdict("held_still", 1.0, 1.0, 1.0, None)
         reason = "scene_lost" if intact < 1.0 else "moved"
         return self._verdict(reason, 1.0 if still[-1] else 0.0, min(share, 0.99), intact, still.index(False))
@@ -220,10 +231,10 @@ class Task(ABC, Generic[P, S]):
             evidence_frame=evidence,
         )
 
-    # ------------------------------------------------------------------------------------- the same for every family
+    # The same for every task.
 
     def prompt(self, puzzle: P, mode: Mode, rng: random.Random) -> str:
-        """The question in words; the phrasing is chosen by `rng`."""
+        """Return the prompt of a question. `rng` chooses the phrasing."""
         asked = rng.choice(list(self.phrasings(puzzle)))
         if mode == "guided":
             return f"{asked} The steps: {self.plan_text(puzzle)}."
@@ -232,7 +243,7 @@ class Task(ABC, Generic[P, S]):
         return asked
 
     def plan_text(self, puzzle: P) -> str:
-        """The whole plan as one phrase, for mode guided."""
+        """Return the whole plan as one phrase, for mode guided."""
         return ", then ".join(self.steps(puzzle))
 
     def render(
@@ -243,7 +254,7 @@ class Task(ABC, Generic[P, S]):
         frames: int = FRAMES,
         object_scale: float = 1,
     ) -> Iterator[Frame]:
-        """Draw a list of states as a video: start shown, each step at an even pace, the last state held."""
+        """Draw a list of states as a video: show the start, take each step at an even pace, and hold the last state."""
         draw = self.painter(puzzle, canvas, object_scale=object_scale)
         head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
         steps = len(states) - 1
@@ -251,7 +262,7 @@ class Task(ABC, Generic[P, S]):
         drawn: dict[float, Frame] = {}
         for i in range(frames):
             position = min(max(0, i - head + 1) / moving, 1.0) * steps
-            # Rounded, so that a step's end is exactly its state whatever the frame count.
+            # Rounded, so that the end of a step is exactly its state, whatever the frame count.
             position = round(position, 6)
             if position not in drawn:
                 index = int(position)
@@ -268,21 +279,24 @@ class Task(ABC, Generic[P, S]):
         canvas: Size = DEFAULT_CANVAS,
         read: Reader[S] | None = None,
     ) -> Verdict:
-        """Decide about a video. Pure: the same puzzle and frames give the same verdict.
+        """Score a video. The same puzzle and frames always give the same verdict.
 
         Args:
-            frames: uint8 (count, 3, height, width), planes of the canvas at the size of `_vision.view_size(canvas)`.
-            read: a reader of this puzzle and canvas, where many videos of it are judged.
+            puzzle: the puzzle.
+            frames: uint8 (count, 3, height, width), planes of the canvas at the size of `view_size(canvas)`.
+            mode: how the question was asked.
+            canvas: width and height of the question.
+            read: a reader of this puzzle and canvas, if many of its videos are scored.
         """
         read = read or self.reader(puzzle, canvas)
         start = self.solution(puzzle)[0]
-        # Whether what is read may be the start, only too blurred to be read right: in mode hold always.
+        # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
         resting = True
         readings: list[Reading[S]] = []
         seen: Planes | None = None
         for frame in frames:
-            # Videos hold still for long; what looks the same has the same reading. The one that was read is compared
-            # with, so that a slow change is not missed.
+            # Videos hold still for long, and equal frames have equal readings. Each frame is compared with the last
+            # one that was read, so that a slow change is not missed.
             if seen is not None and looks_like(frame, seen):
                 readings.append(readings[-1])
             else:
@@ -300,7 +314,7 @@ class Task(ABC, Generic[P, S]):
         return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
 
     def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
-        """Whether a video's beginning decides already: it shows no state in time, or another one than the start."""
+        """Whether the beginning already decides: it shows no state in time, or another one than the start."""
         last = readings[-1]
         if any(r.state is not None and r.scene_intact for r in readings[:-1]):
             return False
@@ -309,14 +323,14 @@ class Task(ABC, Generic[P, S]):
         return len(readings) > max(2, count * _START_WITHIN)
 
     def drawing(self, puzzle: P, state: S, canvas: Size) -> Planes:
-        """A state drawn at the size of the view, for readers."""
+        """Return a state drawn at the size of the view, for readers."""
         return to_planes(self.painter(puzzle, canvas, downscale_of(canvas))(state))
 
 
 def _preservation(readings: Sequence[Reading[S]]) -> float:
     share = sum(r.scene_intact for r in readings) / len(readings)
-    # The last frames count by themselves: a scene that ends broken was not preserved.
-    if share >= _KEPT and readings[-1].scene_intact:
+    # The last frame counts by itself: a scene that ends damaged was not preserved.
+    if share >= _INTACT and readings[-1].scene_intact:
         return 1.0
     return min(share, 0.99)
 
@@ -326,7 +340,7 @@ def _first_lost(readings: Sequence[Reading[S]]) -> int | None:
 
 
 def _since(readings: Sequence[Reading[S]]) -> int:
-    """First frame of the unreadable stretch at the end."""
+    """Return the first frame of the unreadable part at the end."""
     index = len(readings)
     while index and readings[index - 1].state is None:
         index -= 1
@@ -336,20 +350,20 @@ def _since(readings: Sequence[Reading[S]]) -> int:
 PASSING = frozenset({"solved", "held_still"})
 
 REASONS: dict[str, str] = {
-    "solved": "The puzzle is solved by legal, visible steps and the rest of the scene stays.",
+    "solved": "The puzzle is solved by legal, visible steps, and the rest of the scene stays.",
     "held_still": "Nothing moves, as asked.",
-    "moved": "Something moves, although everything should stay still.",
-    "scene_lost": "The picture does not show the puzzle's scene any more.",
-    "wrong_start": "The film does not start from the puzzle's first frame.",
+    "moved": "Something moves, although everything must stay still.",
+    "scene_lost": "The frame no longer shows the scene of the puzzle.",
+    "wrong_start": "The video does not start from the first frame of the puzzle.",
     "no_change": "Nothing happens.",
-    "unfinished": "The film ends before the puzzle is solved.",
-    "undone": "The puzzle was solved, but the film does not end solved.",
+    "unfinished": "The video ends before the puzzle is solved.",
+    "undone": "The puzzle was solved, but the video does not end with the answer.",
     "not_held": "The answer appears only in the last frame; it must be held.",
-    "unreadable": "The film ends in a picture that is not a clear state of the puzzle.",
+    "unreadable": "The video ends with a frame that is not a clear state of the puzzle.",
     "extra_object": "Something appears that does not belong to the scene.",
-    "teleport": "Something jumps from one place to another without being seen on the way.",
+    "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
-    "erased": "Something that was right is taken back.",
+    "erased": "Something that was correct is undone.",
 }
 
 _MISTAKES = {reason: REASONS[reason] for reason in ("teleport", "several_at_once", "erased")}
@@ -364,29 +378,30 @@ CRITERIA = ("outcome", "process", "preservation")
 
 
 def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
-    """What a video must meet, in words for a person or a model that judges by eye, by criterion.
+    """Return what a video must satisfy, by criterion, for a person or a model that judges by eye.
 
     Args:
-        task: None for a question that was brought along; then the prompt alone says what is right.
+        task: None for a user-supplied question, whose prompt alone says what is correct.
+        mode: how the question was asked.
     """
     if mode == "hold":
         return {
-            "outcome": "The film ends with the same picture that it began with.",
+            "outcome": "The video ends with the same image that it began with.",
             "process": "Nothing moves, appears or disappears at any time.",
-            "preservation": "The whole scene is the same in every frame, and the camera stays where it is.",
+            "preservation": "The whole scene is the same in every frame, and the camera does not move.",
         }
     general = {
-        "outcome": "What the words ask for is reached, and is held when the film ends.",
-        "process": "The change happens by steps that can be seen, and that the words allow.",
-        "preservation": "Everything that need not change stays: nothing else appears, disappears or changes, and the "
-        "camera is fixed.",
+        "outcome": "What the prompt asks for is reached, and is held at the end of the video.",
+        "process": "The change happens by visible steps that the prompt allows.",
+        "preservation": "Everything that does not need to change stays: nothing else appears, disappears or changes, "
+        "and the camera is fixed.",
     }
     if task is None:
         return general
     mistakes = " ".join({**_MISTAKES, **task.reasons}.values())
     own = {
-        "outcome": f"The puzzle is to {task.summary} It is solved, and the answer is held when the film ends.",
-        "process": f"Each step is legal and can be seen. These are mistakes: {mistakes}",
+        "outcome": f"The puzzle: {task.summary} It is solved, and the answer is held at the end of the video.",
+        "process": f"Each step is legal and visible. These are mistakes: {mistakes}",
     }
     return {**general, **own, **task.rubric}
 
@@ -396,23 +411,23 @@ TASKS: Registry[Task] = Registry("task", "vmevalkit.tasks")  # type: ignore[type
 T = TypeVar("T", bound="type[Task]")  # type: ignore[type-arg]
 
 
-def register_task(family: T) -> T:
-    """Class decorator: put a puzzle family on the shelf."""
-    TASKS.add(family.name, family())
-    return family
+def register_task(task: T) -> T:
+    """Add a task to the registry. A class decorator."""
+    TASKS.add(task.name, task())
+    return task
 
 
 def stream(*parts: object) -> random.Random:
-    """The random stream that belongs to some words and numbers: the same in every process, unlike any other's."""
+    """Return the random generator that belongs to some words and numbers. It is the same in every process."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return random.Random(int.from_bytes(digest, "big"))
 
 
 def lerp(a: float, b: float, t: float) -> float:
-    """A number between two others."""
+    """Return the number at share `t` of the way from `a` to `b`."""
     return a + (b - a) * t
 
 
 def as_frames(frames: Iterator[Frame]) -> Frames:
-    """A video as one array."""
+    """Return a video as one array, uint8 (count, height, width, 3)."""
     return np.stack(list(frames))

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vmevalkit import media
-from vmevalkit.contract import puzzle_of
 from vmevalkit.errors import QuestionError, VideoError
 from vmevalkit.reporting.media import POSTER, TILE, choose_frames
 from vmevalkit.tasks.base import TASKS
@@ -64,9 +63,9 @@ def _thumbnail(picture: Path, _changed: int) -> bytes | None:
 
 @lru_cache(maxsize=256)
 def example(name: str, difficulty: int) -> bytes:
-    """One puzzle of a family, and its answer beside it."""
+    """Return an image of one puzzle of a task, with its answer beside it."""
     task = TASKS[name]
-    puzzle = puzzle_of(task, difficulty, 0)
+    puzzle = task.example(difficulty)
     states = task.solution(puzzle)
     draw = task.painter(puzzle, (480, 320))
     return _webp(Image.fromarray(np.concatenate([draw(states[0]), draw(states[-1])], axis=1)))
