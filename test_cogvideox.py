@@ -19,7 +19,7 @@ def test_catalog_registration() -> None:
 
     for name in NAMES:
         assert set(AVAILABLE_MODELS[name]) == ENTRY
-        assert COGVIDEOX_MODELS[name] == MODEL_FAMILIES["cogvideox"][name] == AVAILABLE_MODELS[name]
+        assert COGVIDEOX_MODELS[name] == MODEL_FAMILIES["CogVideoX"][name] == AVAILABLE_MODELS[name]
     assert AVAILABLE_MODELS[NAMES[0]]["model"] == "THUDM/CogVideoX-5b-I2V"
     assert AVAILABLE_MODELS[NAMES[1]]["model"] == "THUDM/CogVideoX1.5-5B-I2V"
 
@@ -62,7 +62,7 @@ def test_pydantic_models() -> None:
     assert five.guidance_scale == longer.guidance_scale == 6.0
     for wrong in ({"width": 640}, {"num_frames": 50}, {"num_inference_steps": 0}, {"color": "red"}):
         try:
-            CogVideoXConfig(model=five.model, **wrong)
+            CogVideoXConfig(model_id=five.model_id, **wrong)
         except ValidationError:
             continue
         raise AssertionError(f"{wrong} was accepted")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import get_args
 
 import pytest
 
 from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, Tag, as_frames, stream
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import MODES, Mode
 
@@ -191,3 +192,15 @@ def test_every_reason_has_a_sentence_and_every_task_a_summary(name: str) -> None
     task = TASKS[name]
     assert task.summary.endswith(".")
     assert all(sentence.endswith(".") for sentence in task.reasons.values())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_levels_have_named_fields_and_tasks_have_tags(name: str) -> None:
+    task = TASKS[name]
+    levels = task.levels
+    assert list(levels) == [1, 2, 3, 4, 5]
+    assert len({type(level) for level in levels.values()}) == 1
+    assert levels[1]._fields
+    assert task.tags
+    assert set(task.tags) <= set(get_args(Tag))
+    assert task.summary

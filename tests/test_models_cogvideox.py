@@ -33,7 +33,8 @@ from vmevalkit.models.cogvideox_inference import (
     weights_status,
 )
 from vmevalkit.models.diffusers import checkpoint as _weights
-from vmevalkit.models.diffusers import devices, memory
+from vmevalkit.models.diffusers import devices
+from vmevalkit.models.diffusers import memory as memory_plans
 from vmevalkit.models.diffusers.cogvideox import acceleration
 from vmevalkit.types import Provenance
 
@@ -150,7 +151,7 @@ def test_catalog(name: str, size: tuple[int, int], frames: int, fps: int) -> Non
     assert card.license
     assert card.when
     assert card.environment in FULL
-    assert set(card.memory_gib) <= set(memory.PLANS)
+    assert set(card.memory_gib) <= set(memory_plans.PLANS)
     if name in FULL:
         assert settings.num_inference_steps == 50
         assert len(card.revision or "") == 40
@@ -253,7 +254,7 @@ def test_a_card_of_ones_own_may_fix_another_guidance(tmp_path: Path, monkeypatch
         (FULL[0], {"fit": "squeeze"}, "fit = 'squeeze'", "'letterbox'"),
         (FULL[0], {"memory": "disk"}, "memory = 'disk'", "'sequential'"),
         (FULL[0], {"device": "tpu"}, "device = 'tpu'", "cuda"),
-        (FULL[0], {"steps": 20}, "steps = 20", "not permitted"),
+        (FULL[0], {"steps": 20}, "unknown setting 'steps'", "num_inference_steps"),
         (TINY[0], {"resolution": (720, 480)}, "resolution = (720, 480)", "96x64 only"),
     ],
 )
@@ -889,23 +890,23 @@ def test_the_fastest_plan_that_fits(
     needs = MODELS[FULL[0]].memory_gib
 
     def pick(speed: Any) -> str:
-        return memory.pick_plan("auto", acceleration.plans(speed, "cuda"), needs, free)
+        return memory_plans.pick_plan("auto", acceleration.plans(speed, "cuda"), needs, free)
 
-    monkeypatch.setattr(memory, "has_group_offloading", lambda: True)
+    monkeypatch.setattr(memory_plans, "has_group_offloading", lambda: True)
     assert (pick("exact"), pick("fast"), pick("reference")) == (exact, exact, stock)
-    monkeypatch.setattr(memory, "has_group_offloading", lambda: False)
+    monkeypatch.setattr(memory_plans, "has_group_offloading", lambda: False)
     assert pick("reference") == old_stock
 
 
 def test_plans_that_are_wanted() -> None:
     needs = MODELS[FULL[0]].memory_gib
     on_gpu, on_cpu = acceleration.plans("reference", "cuda"), acceleration.plans("exact", "cpu")
-    assert memory.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
-    assert memory.pick_plan("auto", on_cpu, needs, 0) == "resident"
+    assert memory_plans.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
+    assert memory_plans.pick_plan("auto", on_cpu, needs, 0) == "resident"
     with pytest.raises(ConfigError, match="memory = 'model': not possible here; available: auto, resident"):
-        memory.pick_plan("model", on_cpu, needs, 0)
+        memory_plans.pick_plan("model", on_cpu, needs, 0)
     with pytest.raises(ConfigError, match="memory = 'sequential'"):
-        memory.pick_plan("sequential", acceleration.plans("exact", "cuda"), needs, 140)
+        memory_plans.pick_plan("sequential", acceleration.plans("exact", "cuda"), needs, 140)
 
 
 def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
@@ -919,13 +920,13 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
         return "a video"
 
     exact, none = acceleration.plans("exact", "cuda"), acceleration.plans("exact", "cpu")
-    assert memory.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
+    assert memory_plans.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
     assert tried == ["model", "group"]
     with pytest.raises(torch.OutOfMemoryError):
-        memory.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
+        memory_plans.within_memory(lambda plan: attempt(plan, "tiled"), "model", exact)
     for smallest, possible in (("tiled", exact), ("resident", none)):
         with pytest.raises(torch.OutOfMemoryError):
-            memory.within_memory(lambda plan: attempt(plan, "no plan"), smallest, possible)  # type: ignore[arg-type]
+            memory_plans.within_memory(lambda plan: attempt(plan, "no plan"), smallest, possible)  # type: ignore[arg-type]
     assert tried == ["model", "group"] * 2 + ["tiled", "resident"]
 
 
@@ -989,19 +990,19 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TINY)
-@pytest.mark.parametrize("memory", memory.PLANS)
+@pytest.mark.parametrize("memory", memory_plans.PLANS)
 def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    if memory == "tiled" and not memory.has_group_offloading():
+    if memory == "tiled" and not memory_plans.has_group_offloading():
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):
         video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
         assert video.memory_plan == memory
         assert video.settings["dtype"] == "bfloat16"
-        assert video.settings["vae_tiling"] == (memory in memory.TILED)
+        assert video.settings["vae_tiling"] == (memory in memory_plans.TILED)
         assert video.peak_memory_bytes["cuda"] > 0
 
 

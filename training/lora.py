@@ -86,7 +86,7 @@ def prepare(
     Raises:
         QuestionError: a question's canvas is not the model's size, or it has no video.
     """
-    device, tokens = accelerator.device, variant.prompt_tokens
+    device, tokens = accelerator.device, variant.limits.prompt_tokens
     asked = store.iter_questions(questions)
     prompts = [store.read_prompt(question) for question in asked]
     pipe.text_encoder.to(device)
@@ -116,7 +116,7 @@ def read_video(question: Any, variant: Variant) -> Tensor:
     size, wanted = (f"{width}x{height}" for width, height in ((frames.shape[2], frames.shape[1]), variant.card.size))
     if size != wanted:
         raise QuestionError(f"{question.folder} is {size}; {variant.card.name} makes {wanted}", f"make --size {wanted}")
-    chosen = np.linspace(0, len(frames) - 1, variant.frames[0]).round().astype(int)
+    chosen = np.linspace(0, len(frames) - 1, variant.limits.frames[0]).round().astype(int)
     return torch.from_numpy(frames[chosen]).permute(3, 0, 1, 2)[None].float().div(127.5).sub(1)
 
 

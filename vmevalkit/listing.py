@@ -99,6 +99,10 @@ def _task(name: str) -> dict[str, Any]:
         "version": task.version,
         "tags": list(task.tags),
         "description": task.summary,
+        "levels": {
+            str(difficulty): ", ".join(f"{field} {value}" for field, value in level._asdict().items())
+            for difficulty, level in task.levels.items()
+        },
         "reasons": dict(task.reasons),
     }
 

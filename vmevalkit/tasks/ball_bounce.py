@@ -24,12 +24,27 @@ import numpy.typing as npt
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, SAND, SKY, UMBER, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
 
-# Difficulty: bounces to come, fields of the wall, and the video's moments (states).
-_LEVELS = {1: (1, 4, 6), 2: (2, 4, 7), 3: (3, 4, 12), 4: (4, 5, 16), 5: (5, 5, 20)}
+
+class Level(NamedTuple):
+    """Bounces to come; fields of the wall; moments (states) of the video."""
+
+    bounces: int
+    fields: int
+    moments: int
+
+
+LEVELS = levels(
+    Level(bounces=1, fields=4, moments=6),
+    Level(bounces=2, fields=4, moments=7),
+    Level(bounces=3, fields=4, moments=12),
+    Level(bounces=4, fields=5, moments=16),
+    Level(bounces=5, fields=5, moments=20),
+)
 # In shares of the picture's height: the ball's radius, the wall's left side and width, a field's height, the floor
 # above the lower edge, the thickness of the floor.
 _BALL, _WALL, _WIDE, _FIELD, _FLOOR, _BOARD = 0.034, 1.32, 0.08, 0.13, 0.14, 0.024
@@ -103,6 +118,7 @@ class BallBounce(Task[Puzzle, Ball]):
     """The ball's place is the state."""
 
     name = "ball_bounce"
+    tags = ("physics",)
     puzzle_type = Puzzle
     reasons = {
         **AGENT_REASONS,
@@ -118,7 +134,7 @@ class BallBounce(Task[Puzzle, Ball]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        bounces, fields, moments = _LEVELS[difficulty]
+        bounces, fields, moments = LEVELS[difficulty]
         while True:
             x, height, kept = rng.uniform(0.08, 0.14), rng.uniform(0.54, 0.7), rng.uniform(0.58 + 0.04 * bounces, 0.9)
             flights = [2 * math.sqrt(2 * height * kept**i) for i in range(1, bounces + 2)]

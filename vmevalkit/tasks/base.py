@@ -12,8 +12,8 @@ import hashlib
 import random
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Generic, Literal, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -81,6 +81,11 @@ class Task(ABC, Generic[P, S]):
         """First sentence of the family's module docstring, without its name."""
         text = (sys.modules[type(self).__module__].__doc__ or "").strip().split("\n")[0]
         return text.partition(": ")[2] or text
+
+    @property
+    def levels(self) -> Mapping[int, Any]:
+        """Settings of each difficulty, with named fields: `LEVELS` of the task's module; empty if it has none."""
+        return getattr(sys.modules[type(self).__module__], "LEVELS", {})
 
     # ------------------------------------------------------------------------------------------- making questions
 

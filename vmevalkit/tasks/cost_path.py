@@ -20,12 +20,14 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, UMBER, WHITE, Color, Point, Sketch, mix
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, Mask, downscale_of, to_planes, tone
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -33,11 +35,26 @@ from vmevalkit.types import Record, Size
 Cell = tuple[int, int]
 Place = tuple[float, float]
 
-# Difficulty: fewest and most rows, fewest and most columns, shortest and longest way, most dots.
-_LEVELS = {
-    1: (3, 3, 4, 5, 4, 5, 4), 2: (4, 4, 4, 5, 6, 7, 4), 3: (4, 5, 5, 6, 8, 10, 5), 4: (5, 6, 7, 7, 11, 13, 6),
-    5: (6, 6, 8, 9, 14, 17, 6),
-}  # fmt: skip
+
+class Level(NamedTuple):
+    """Fewest and most rows and columns; shortest and longest path; most dots of a cell."""
+
+    fewest_rows: int
+    most_rows: int
+    fewest_columns: int
+    most_columns: int
+    shortest: int
+    longest: int
+    most_dots: int
+
+
+LEVELS = levels(
+    Level(fewest_rows=3, most_rows=3, fewest_columns=4, most_columns=5, shortest=4, longest=5, most_dots=4),
+    Level(fewest_rows=4, most_rows=4, fewest_columns=4, most_columns=5, shortest=6, longest=7, most_dots=4),
+    Level(fewest_rows=4, most_rows=5, fewest_columns=5, most_columns=6, shortest=8, longest=10, most_dots=5),
+    Level(fewest_rows=5, most_rows=6, fewest_columns=7, most_columns=7, shortest=11, longest=13, most_dots=6),
+    Level(fewest_rows=6, most_rows=6, fewest_columns=8, most_columns=9, shortest=14, longest=17, most_dots=6),
+)
 _WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 # Where the dots of a cell lie, in cells from its center.
 _DOTS = {
@@ -82,6 +99,7 @@ class CostPath(Walk[Puzzle]):
     """The disc's place is the state; the cells entered are remembered."""
 
     name = "cost_path"
+    tags = ("planning", "navigation")
     puzzle_type = Puzzle
     leap, there = 1.6, 0.35
     reasons = {
@@ -100,7 +118,7 @@ class CostPath(Walk[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        low, high, narrow, wide, shortest, longest, most = _LEVELS[difficulty]
+        low, high, narrow, wide, shortest, longest, most = LEVELS[difficulty]
         while True:
             rows, columns = rng.randint(low, high), rng.randint(narrow, wide)
             way = _winding(rng, rows, columns, rng.randint(shortest, longest))

@@ -28,14 +28,31 @@ from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, HUES, WHITE, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Cell, Place, Walls, around, carve, cell_of
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of, most, to_planes, tone
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader
 from vmevalkit.types import Record, Size, Verdict
 
 Shown = tuple[float, ...]
 
-# Difficulty: smallest and largest grid, keys, shortest and longest plan.
-_LEVELS = {1: (3, 4, 1, 5, 6), 2: (4, 4, 1, 7, 7), 3: (4, 5, 1, 8, 11), 4: (5, 6, 2, 12, 15), 5: (5, 6, 2, 16, 20)}
+
+class Level(NamedTuple):
+    """Smallest and largest grid, in cells a side; number of keys; shortest and longest plan."""
+
+    smallest: int
+    largest: int
+    locks: int
+    shortest: int
+    longest: int
+
+
+LEVELS = levels(
+    Level(smallest=3, largest=4, locks=1, shortest=5, longest=6),
+    Level(smallest=4, largest=4, locks=1, shortest=7, longest=7),
+    Level(smallest=4, largest=5, locks=1, shortest=8, longest=11),
+    Level(smallest=5, largest=6, locks=2, shortest=12, longest=15),
+    Level(smallest=5, largest=6, locks=2, shortest=16, longest=20),
+)
 _COLORS = ("green", "purple", "brown")
 _SHAPES = ("round", "square", "diamond")
 _DOOR = 0.41
@@ -83,6 +100,7 @@ class KeyDoor(Task[Puzzle, Moment]):
     """The disc's place and what is there make the state."""
 
     name = "key_door"
+    tags = ("navigation", "planning")
     puzzle_type = Puzzle
     reasons = {
         **AGENT_REASONS,
@@ -101,7 +119,7 @@ class KeyDoor(Task[Puzzle, Moment]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        small, large, locks, shortest, longest = _LEVELS[difficulty]
+        small, large, locks, shortest, longest = LEVELS[difficulty]
         while True:
             maze = carve(rng, rng.randint(small, large), Puzzle)
             ways = _Ways(maze)

@@ -20,17 +20,35 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
 from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Cell, Place, Walls, carve, cell_of
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Size
 
-# Difficulty: smallest and largest grid, shortest and longest way. Twenty steps are two frames each of 49; seven of 17.
-_LEVELS = {1: (3, 4, 3, 4), 2: (4, 5, 5, 7), 3: (5, 7, 8, 11), 4: (7, 9, 12, 15), 5: (8, 10, 16, 20)}
+
+class Level(NamedTuple):
+    """Smallest and largest grid, in cells a side; shortest and longest path, in cells."""
+
+    smallest: int
+    largest: int
+    shortest: int
+    longest: int
+
+
+# Twenty steps are two frames each of 49, and seven of 17.
+LEVELS = levels(
+    Level(smallest=3, largest=4, shortest=3, longest=4),
+    Level(smallest=4, largest=5, shortest=5, longest=7),
+    Level(smallest=5, largest=7, shortest=8, longest=11),
+    Level(smallest=7, largest=9, shortest=12, longest=15),
+    Level(smallest=8, largest=10, shortest=16, longest=20),
+)
 
 
 class Puzzle(Walls):
@@ -58,6 +76,7 @@ class Maze(Task[Puzzle, Place]):
     """The disc's center is the state: (row, column) in cells, fractions on the way."""
 
     name = "maze"
+    tags = ("navigation", "planning")
     version = 2
     puzzle_type = Puzzle
     reasons = {
@@ -73,7 +92,7 @@ class Maze(Task[Puzzle, Place]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        small, large, shortest, longest = _LEVELS[difficulty]
+        small, large, shortest, longest = LEVELS[difficulty]
         while True:
             cells = rng.randint(small, large)
             puzzle = carve(rng, cells, Puzzle)

@@ -15,14 +15,29 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, UMBER, WHITE, YELLOW, Color, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
-# Difficulty: fewest and most slides.
-_LEVELS = {1: (3, 4), 2: (5, 7), 3: (8, 10), 4: (11, 13), 5: (14, 16)}
+
+class Level(NamedTuple):
+    """Fewest and most slides."""
+
+    fewest: int
+    most: int
+
+
+LEVELS = levels(
+    Level(fewest=3, most=4),
+    Level(fewest=5, most=7),
+    Level(fewest=8, most=10),
+    Level(fewest=11, most=13),
+    Level(fewest=14, most=16),
+)
 _BOARDS = ((2, 3), (3, 2), (3, 3))
 _WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 Order = tuple[int, ...]
@@ -41,6 +56,7 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
     """Each tile is a piece; a place is (row, column)."""
 
     name = "sliding_puzzle"
+    tags = ("planning",)
     puzzle_type = Puzzle
     reasons = {
         **PIECE_REASONS,
@@ -53,7 +69,7 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        least, most = _LEVELS[difficulty]
+        least, most = LEVELS[difficulty]
         while True:
             rows, columns = rng.choice(_BOARDS) if difficulty <= 2 else (3, 3)
             tiles, back = _ordered(rows, columns), -1

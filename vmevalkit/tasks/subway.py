@@ -18,12 +18,14 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -32,12 +34,28 @@ Stop = tuple[int, int]
 Place = tuple[float, float]
 Edge = tuple[Stop, Stop]
 
-# Difficulty: width and height of the lattice that stations lie on, lines, stations a line, shortest and longest way,
-# least stations that a change at a crossing would save.
-_LEVELS = {
-    1: (6, 4, 2, (4, 6), 3, 4, 0), 2: (7, 4, 3, (4, 6), 5, 6, 0), 3: (8, 5, 4, (5, 8), 7, 8, 1),
-    4: (9, 6, 5, (5, 9), 9, 10, 1), 5: (9, 6, 5, (6, 11), 11, 14, 1),
-}  # fmt: skip
+
+class Level(NamedTuple):
+    """Columns and rows of the lattice of stations; lines; fewest and most stations of a line; shortest and longest
+    path; least number of stations that a change at a mere crossing would save.
+    """
+
+    columns: int
+    rows: int
+    lines: int
+    stations: tuple[int, int]
+    shortest: int
+    longest: int
+    saved: int
+
+
+LEVELS = levels(
+    Level(columns=6, rows=4, lines=2, stations=(4, 6), shortest=3, longest=4, saved=0),
+    Level(columns=7, rows=4, lines=3, stations=(4, 6), shortest=5, longest=6, saved=0),
+    Level(columns=8, rows=5, lines=4, stations=(5, 8), shortest=7, longest=8, saved=1),
+    Level(columns=9, rows=6, lines=5, stations=(5, 9), shortest=9, longest=10, saved=1),
+    Level(columns=9, rows=6, lines=5, stations=(6, 11), shortest=11, longest=14, saved=1),
+)
 _COLORS = ("green", "purple", "sky blue", "yellow", "red")
 # The eight directions in which lines run, clockwise from the right.
 _WAYS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
@@ -80,6 +98,7 @@ class Subway(Walk[Puzzle]):
     """The train's place is the state; the stations it passed are remembered."""
 
     name = "subway"
+    tags = ("planning", "navigation")
     puzzle_type = Puzzle
     leap, there = _LEAP, 0.3
     reasons = {
@@ -98,7 +117,7 @@ class Subway(Walk[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        columns, rows, count, (fewest, most), shortest, longest, saved = _LEVELS[difficulty]
+        columns, rows, count, (fewest, most), shortest, longest, saved = LEVELS[difficulty]
         while True:
             puzzle = _map(rng, columns, rows, count, fewest, most)
             if not puzzle:

@@ -28,11 +28,28 @@ from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
 from vmevalkit.tasks.toolkit.cells import swept
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Color, Sketch, digit, downscaled, square_board
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.types import Record, Size, Verdict
 
-# Difficulty: rows and columns of a box, fewest and most missing cells. Twenty are two frames each of 49; seven of 17.
-_LEVELS = {1: (2, 2, 4, 4), 2: (2, 2, 5, 7), 3: (2, 3, 8, 11), 4: (3, 3, 12, 15), 5: (3, 3, 16, 20)}
+
+class Level(NamedTuple):
+    """Rows and columns of a box; fewest and most missing cells."""
+
+    box_rows: int
+    box_columns: int
+    fewest: int
+    most: int
+
+
+# Twenty steps are two frames each of 49, and seven of 17.
+LEVELS = levels(
+    Level(box_rows=2, box_columns=2, fewest=4, most=4),
+    Level(box_rows=2, box_columns=2, fewest=5, most=7),
+    Level(box_rows=2, box_columns=3, fewest=8, most=11),
+    Level(box_rows=3, box_columns=3, fewest=12, most=15),
+    Level(box_rows=3, box_columns=3, fewest=16, most=20),
+)
 # A digit grows from this share of its size, and is whole after this share of its step: the rest of the step it rests.
 _SMALLEST, _WHOLE = 0.25, 0.7
 _HEIGHT = 0.64
@@ -82,6 +99,7 @@ class Sudoku(Task[Puzzle, Board]):
     """Filled cells and the cell in progress are the state."""
 
     name = "sudoku"
+    tags = ("logic",)
     version = 2
     puzzle_type = Puzzle
     reasons = {
@@ -96,7 +114,7 @@ class Sudoku(Task[Puzzle, Board]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        rows, columns, fewest, most = _LEVELS[difficulty]
+        rows, columns, fewest, most = LEVELS[difficulty]
         side = rows * columns
         count = rng.randint(fewest, most)
         while True:

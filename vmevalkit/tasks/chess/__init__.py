@@ -29,14 +29,30 @@ from vmevalkit.media import Frame, Planes, Views
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.chess.sprites import Seeker, Spot, Sprite
 from vmevalkit.tasks.toolkit.draw import INK, Color, Point, Sketch, oval, square_board
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Envelope, Floats, Lens, Mask, lost, patches, to_view, tone, view_size
 from vmevalkit.types import Mode, Record, Size, Verdict
 
 Place = tuple[float, float]
 
-# Difficulty: fewest and most pieces, checks that do not mate (at least), mating moves (at most). The fifth is the mate
-# in two, made from a mate in one of the third.
-_LEVELS = {1: (5, 7, 0, 3), 2: (8, 11, 1, 3), 3: (12, 16, 2, 2), 4: (17, 24, 3, 1), 5: (11, 18, 1, 3)}
+
+class Level(NamedTuple):
+    """Fewest and most pieces; least number of checks that do not mate; most mating moves."""
+
+    fewest: int
+    most: int
+    decoys: int
+    mates: int
+
+
+# The fifth level is a mate in two, made from a mate in one of the third.
+LEVELS = levels(
+    Level(fewest=5, most=7, decoys=0, mates=3),
+    Level(fewest=8, most=11, decoys=1, mates=3),
+    Level(fewest=12, most=16, decoys=2, mates=2),
+    Level(fewest=17, most=24, decoys=3, mates=1),
+    Level(fewest=11, most=18, decoys=1, mates=3),
+)
 _NAMES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight", "P": "pawn"}
 _STOCK = {"K": 1, "Q": 1, "R": 2, "B": 2, "N": 2, "P": 8}
 _COUNT = ("no", "one", "two", "three", "four", "five", "six", "seven")
@@ -111,6 +127,7 @@ class Chess(Task[Puzzle, State]):
     """The board, and a piece on its way, are the state."""
 
     name = "chess"
+    tags = ("planning", "logic")
     version = 2
     puzzle_type = Puzzle
     reasons = {
@@ -901,7 +918,7 @@ def _compose(rng: random.Random, kind: str, difficulty: int) -> Puzzle | None:
         kind: letter of the piece that mates; "*" for any piece that uncovers another's check; "S" for a knight that
             mates a king shut in by its own pieces.
     """
-    fewest, most, decoys, rights = _LEVELS[difficulty]
+    fewest, most, decoys, rights = LEVELS[difficulty]
     smothered, kind = kind == "S", kind.replace("S", "N")
     mate = _mate(rng, rng.choice("QRB") if kind == "*" else kind, smothered)
     if mate is None:
