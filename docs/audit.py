@@ -1,35 +1,39 @@
-"""Attack every verifier with every video of the contract and write docs/scorer-audit.md: `make audit`.
+"""Test every verifier with every contract video, and write docs/scorer-audit.md: `make audit`.
 
-Takes some minutes. The page says how many of the videos passed; what breaks the contract is listed at its end.
+The page says how many of the videos passed, and lists at its end what breaks the contract. With `--task`, only some
+tasks are tested; their tables are printed, and the page is not changed.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from vmevalkit import contract
+from vmevalkit.contract import Trial
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.tasks.base import TASKS
 
 PAGE = Path(__file__).parent / "scorer-audit.md"
-SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 COLUMNS = 8
+TITLES = ("Must fail", "Must pass", "Must fail in mode hold", "Must pass in mode hold")
 
 Job = tuple[str, int, int]
 
 
-def attack(job: Job) -> list[contract.Trial]:
-    """One question of a family: every video drawn directly, and four transforms through files."""
+def try_question(job: Job) -> list[Trial]:
+    """Try one question of a task: every video drawn directly, and a fifth of the transforms through files."""
     name, difficulty, seed = job
     task = TASKS[name]
     trials = list(contract.try_videos(task, difficulty, "solve", seed))
     trials += contract.try_videos(task, difficulty, "hold", seed)
     for number, transform in enumerate(contract.TRANSFORMS):
-        # Each difficulty and seed meets some of the transforms, so that every family meets all of them.
+        # The transforms are shared out among the difficulties, so that every task is tested with all of them.
         if number % 5 == (difficulty + seed) % 5:
             trials += contract.try_transform(
                 task, difficulty, "solve", seed, transform, ("ground_truth", "crossfade", "still")
@@ -37,8 +41,8 @@ def attack(job: Job) -> list[contract.Trial]:
     return trials
 
 
-def row_of(trial: contract.Trial) -> tuple[int, str]:
-    """The row in which a video is counted, with the table that it belongs to."""
+def row_of(trial: Trial) -> tuple[int, str]:
+    """Return the number of the table in which a trial is counted (see `TITLES`), and the name of its row."""
     name = trial.video
     if trial.mode == "hold":
         return (3 if trial.passes else 2), f"hold: {name}"
@@ -50,57 +54,73 @@ def row_of(trial: contract.Trial) -> tuple[int, str]:
     return int(trial.passes), name
 
 
-def tables(trials: list[contract.Trial]) -> list[str]:
-    counts: dict[tuple[int, str], dict[str, list[contract.Trial]]] = defaultdict(lambda: defaultdict(list))
+def tables(trials: Sequence[Trial], names: Sequence[str]) -> list[str]:
+    """Return the lines of the tables. A cell says how many of the videos passed; it is bold if one is unexpected."""
+    counts: dict[tuple[int, str], dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
     for trial in trials:
         counts[row_of(trial)][trial.task].append(trial)
-    titles = ("Must fail", "Must pass", "Must fail where nothing may move", "Must pass where nothing may move")
     lines = []
-    for group, title in enumerate(titles):
+    for group, title in enumerate(TITLES):
         lines.append(f"\n## {title}\n")
-        names = list(TASKS)
         for start in range(0, len(names), COLUMNS):
-            some = names[start : start + COLUMNS]
-            lines += ["", "| video | " + " | ".join(some) + " |", "| --- |" + " --- |" * len(some)]
-            for (which, row), by_task in counts.items():
-                if which == group:
-                    lines.append(f"| {row} | " + " | ".join(_cell(by_task[name]) for name in some) + " |")
+            columns = names[start : start + COLUMNS]
+            lines += ["", "| video | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+            for (table, row), by_task in counts.items():
+                if table == group:
+                    lines.append(f"| {row} | " + " | ".join(_cell(by_task[name]) for name in columns) + " |")
     return lines
 
 
-def _cell(trials: list[contract.Trial]) -> str:
+def _cell(trials: Sequence[Trial]) -> str:
     if not trials:
         return ""
     text = f"{sum(trial.verdict.passed for trial in trials)}/{len(trials)}"
     return text if all(trial.as_expected for trial in trials) else f"**{text}**"
 
 
-def main() -> int:
-    jobs = [(name, difficulty, seed) for name in TASKS for difficulty in range(1, 6) for seed in range(SEEDS)]
-    trials: list[contract.Trial] = []
-    for found in track(map_processes(attack, jobs, os.cpu_count() or 1), len(jobs), "attacking"):
-        trials += found
+def page_of(trials: Sequence[Trial], names: Sequence[str], seeds: int) -> str:
+    """Return the text of the page."""
     broken = [trial for trial in trials if not trial.as_expected]
     must_fail = [trial for trial in trials if not trial.passes]
     must_pass = [trial for trial in trials if trial.passes]
     lines = [
         "# Audit of the rule scorer\n",
         "<!-- Made by `make audit`; do not edit. -->\n",
-        f"{len(TASKS)} families, 5 difficulties, questions of each: {SEEDS}. A cell says how many videos passed.",
-        "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. What each",
-        "video is says `vmevalkit/contract/`; illegal and nearly right ways are each task's `cheats`.\n",
+        f"{len(names)} tasks, 5 difficulties, {seeds} question(s) of each. A cell says how many videos passed.",
+        "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. The videos are",
+        "defined in `vmevalkit/contract/`; illegal and nearly right ways are the `cheats` of each task.\n",
         f"- of {len(must_fail)} videos that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
         f"- of {len(must_pass)} videos that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
         f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy video and a",
         "  cross-fade must also have a value of at most 0.02)",
-        *tables(trials),
+        *tables(trials, names),
     ]
     if broken:
         lines += ["\n## What breaks the contract\n", *(f"- {trial}" for trial in broken)]
-    PAGE.write_text("\n".join(lines) + "\n")
-    print(f"{len(trials)} videos, {len(broken)} break the contract: {PAGE}")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the audit."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--task", nargs="+", choices=list(TASKS), metavar="T", help="only these tasks; writes no page")
+    parser.add_argument("--seeds", type=int, default=1, help="questions for each difficulty (default: 1)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    options = parser.parse_args(arguments)
+    names = options.task or list(TASKS)
+    jobs = [(name, difficulty, seed) for name in names for difficulty in range(1, 6) for seed in range(options.seeds)]
+    trials: list[Trial] = []
+    for found in track(map_processes(try_question, jobs, options.workers), len(jobs), "testing"):
+        trials += found
+    page = page_of(trials, names, options.seeds)
+    if options.task:
+        print(page)
+    else:
+        PAGE.write_text(page)
+    broken = sum(not trial.as_expected for trial in trials)
+    print(f"{len(trials)} videos, {broken} break the contract" + ("" if options.task else f": {PAGE}"))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

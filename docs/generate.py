@@ -1,4 +1,4 @@
-"""Make the generated pages anew: `make docs`. With --check, only say whether they are up to date."""
+"""Generate the pages and images of docs/: `make docs`. With --check, only say whether the pages are up to date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.tasks.base import PASSING, TASKS
 
 DOCS = Path(__file__).parent
-# Videos in tests/videos.
+# Videos of tests/videos that small-model.webp shows.
 SHOWN = (
     "maze_solved", "light_sequence_solved", "symmetry_solved", "tic_tac_toe_solved", "shape_sorter_solved",
     "symmetry_extra_object", "tic_tac_toe_wrong_cell", "clock_hand_lost",
@@ -24,13 +24,13 @@ MADE = "<!-- Made by `make docs`; do not edit. -->\n"
 
 
 def models_page() -> str:
-    """docs/models.md, from the cards in vmevalkit/models/."""
+    """Return docs/models.md, made from the cards in vmevalkit/models/."""
     parts = [
         "# Models\n",
         MADE,
         "Sizes are width x height. Memory is the peak on the GPU by memory plan, in GiB; measured values are in\n"
-        "[measurements.md](measurements.md), the others are estimates. Without weights nothing runs: a model says\n"
-        "what to download.\n",
+        "[measurements.md](measurements.md), the others are estimates. A model whose\n"
+        "weights are missing says what to download.\n",
         "| model | video | length | weights | license | when to use |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
@@ -52,7 +52,7 @@ def _model_section(card: ModelCard) -> str:
     if card.revision:
         lines.append(f"- weights: `{card.model}` at revision `{card.revision}`")
     if card.environment:
-        lines.append(f"- environment of its own: `bash setup/install_model.sh {card.environment}`")
+        lines.append(f"- separate environment: `bash setup/install_model.sh {card.environment}`")
     if card.seconds_a_video:
         lines.append(f"- one video on one H200: about {card.seconds_a_video:g} s")
     if card.memory_gib:
@@ -62,7 +62,7 @@ def _model_section(card: ModelCard) -> str:
 
 
 def tasks_page() -> str:
-    """docs/tasks.md, from the files in vmevalkit/tasks/."""
+    """Return docs/tasks.md, made from the docstrings of the modules in vmevalkit/tasks/."""
     parts = ["# Tasks\n", MADE]
     for name in TASKS:
         text = (sys.modules[type(TASKS[name]).__module__].__doc__ or "").strip()
@@ -71,13 +71,13 @@ def tasks_page() -> str:
 
 
 def gallery_page() -> str:
-    """docs/gallery.md: an animated picture and a strip of each family."""
+    """Return docs/gallery.md: an animated image and a strip of frames for each task."""
     parts = ["# Gallery\n", MADE, "Each video is the ground truth of a question of difficulty 3.\n"]
     for name in TASKS:
         puzzle = _example(name)
-        asked = TASKS[name].phrasings(puzzle)[0]
+        prompt = TASKS[name].phrasings(puzzle)[0]
         parts.append(f"## {name}\n\n{TASKS[name].summary}\n\n![The video of {name}](gallery/{name}.webp)\n")
-        parts.append(f"> {asked}\n\n![Five moments of {name}](gallery/{name}.png)\n")
+        parts.append(f"> {prompt}\n\n![Five moments of {name}](gallery/{name}.png)\n")
     return "\n".join(parts)
 
 
@@ -85,8 +85,8 @@ def _example(name: str) -> Any:
     return contract.puzzle_of(TASKS[name], 3, 1)
 
 
-def write_pictures() -> None:
-    """The gallery's pictures, and docs/overview.png: the middle of a video of every family."""
+def write_images() -> None:
+    """Write the images of the gallery, and docs/overview.png, with a frame from the middle of a video of every task."""
     folder = DOCS / "gallery"
     folder.mkdir(exist_ok=True)
     tiles = []
@@ -99,7 +99,7 @@ def write_pictures() -> None:
             method=4,
         )  # fmt: skip
         moments = [small[i] for i in np.linspace(0, len(frames) - 6, 5).round().astype(int)]
-        strip = Image.fromarray(np.concatenate([np.asarray(picture.reduce(2)) for picture in moments], axis=1))
+        strip = Image.fromarray(np.concatenate([np.asarray(moment.reduce(2)) for moment in moments], axis=1))
         strip.quantize(64).save(folder / f"{name}.png", optimize=True)
         tiles.append(np.asarray(small[len(small) * 5 // 8]))
     blank = np.full_like(tiles[0], 255)
@@ -109,7 +109,7 @@ def write_pictures() -> None:
 
 
 def write_small_model() -> None:
-    """docs/small-model.webp: videos of the model that comes with the kit, each with its verdict."""
+    """Write docs/small-model.webp: videos of the small model of this repository, each with its verdict."""
     videos = DOCS.parent / "tests" / "videos"
     cases = {case["video"]: case for case in json.loads((videos / "videos.json").read_text())}
     rows = []
@@ -127,15 +127,16 @@ PAGES = {"models.md": models_page, "tasks.md": tasks_page, "gallery.md": gallery
 
 
 def main(arguments: list[str]) -> int:
+    """Write what is stale, or with --check, list it."""
     stale = [name for name, page in PAGES.items() if not _is_current(name, page())]
     if "--check" in arguments:
         for name in stale:
-            print(f"docs/{name} is not up to date: make docs")
+            print(f"docs/{name} is not up to date; run `make docs`")
         return 1 if stale else 0
     for name in stale:
         (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
         print(f"wrote docs/{name}")
-    write_pictures()
+    write_images()
     write_small_model()
     return 0
 

@@ -159,3 +159,13 @@ def test_the_page_about_scorers_makes_a_scorer(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vmevalkit", "check", "scorer", "motion"]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_architecture_names_files_that_exist_and_every_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for name in set(re.findall(r"(?<![>\w])[a-z_/0-9]+\.py\b", page)):
+        assert list((ROOT).glob(name)) or list((ROOT / "vmevalkit").glob(f"**/{name}")), f"there is no {name}"
+    packages = {path.parent.name for path in (ROOT / "vmevalkit").glob("*/__init__.py")}
+    assert packages
+    for package in packages:
+        assert f"\n  {package}/" in page, f"{package}/ is not in the tree"

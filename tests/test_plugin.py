@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_a_broken_package_is_one_warning(caplog: pytest.LogCaptureFixture, monke
     registry: Registry[object] = Registry("model", "vmevalkit.models", suffix="_inference")
     assert "missing" not in registry
     assert "the plug-in no_such_package.module cannot be imported: ModuleNotFoundError" in caplog.text
+
+
+def test_no_thread_sees_a_registry_that_is_half_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "slow_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    for name in ("first", "second"):
+        (package / f"{name}.py").write_text(
+            f"import time\nfrom vmevalkit import registry\ntime.sleep(0.2)\nregistry.slow.add({name!r}, 1)\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    slow: Registry[int] = Registry("thing", "slow_package")
+    monkeypatch.setattr("vmevalkit.registry.slow", slow, raising=False)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: list(slow), range(4))) == [["first", "second"]] * 4
