@@ -27,6 +27,7 @@ import numpy as np
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, UMBER, WHITE, Color, Point, Sketch, mix
+from vmevalkit.tasks.toolkit.grid import WORDS
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, Mask, downscale_of, to_planes, tone
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, agent_reader, disc_painter
@@ -55,7 +56,6 @@ LEVELS = levels(
     Level(fewest_rows=5, most_rows=6, fewest_columns=7, most_columns=7, shortest=11, longest=13, most_dots=6),
     Level(fewest_rows=6, most_rows=6, fewest_columns=8, most_columns=9, shortest=14, longest=17, most_dots=6),
 )
-_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 # Where the dots of a cell lie, in cells from its center.
 _DOTS = {
     1: [(0.0, 0.0)],
@@ -86,7 +86,7 @@ class Puzzle(Record):
 
     def around(self, cell: Cell) -> list[Cell]:
         """The cells beside a cell."""
-        near = [(cell[0] + down, cell[1] + right) for down, right in _WORDS]
+        near = [(cell[0] + down, cell[1] + right) for down, right in WORDS]
         return [cell for cell in near if self.inside(cell)]
 
     def cost(self, way: Sequence[Cell]) -> int:
@@ -134,7 +134,7 @@ class CostPath(Walk[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         way = _way(puzzle)
-        return [_WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(way)]
+        return [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(way)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
@@ -368,7 +368,7 @@ def _winding(rng: random.Random, rows: int, columns: int, length: int) -> list[C
 
 
 def _beside(cell: Cell) -> list[Cell]:
-    return [(cell[0] + down, cell[1] + right) for down, right in _WORDS]
+    return [(cell[0] + down, cell[1] + right) for down, right in WORDS]
 
 
 def _apart(a: Cell, b: Cell) -> int:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, UMBER, WHITE, YELLOW, Color, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.grid import WORDS
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
@@ -39,7 +40,6 @@ LEVELS = levels(
     Level(fewest=14, most=16),
 )
 _BOARDS = ((2, 3), (3, 2), (3, 3))
-_WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
 Order = tuple[int, ...]
 
 
@@ -92,7 +92,7 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
         for a, b in zip(self.moves(puzzle), self.moves(puzzle)[1:], strict=False):
             tile = next(i for i in range(len(a)) if a[i] != b[i])
             step = (round(b[tile][0] - a[tile][0]), round(b[tile][1] - a[tile][1]))
-            found.append(f"{tile + 1} {_WORDS[step]}")
+            found.append(f"{tile + 1} {WORDS[step]}")
         return found
 
     def plan_text(self, puzzle: Puzzle) -> str:
@@ -175,7 +175,7 @@ def _ordered(rows: int, columns: int) -> Order:
 def _beside(tiles: Order, rows: int, columns: int) -> list[int]:
     """Positions next to the gap."""
     row, column = divmod(tiles.index(0), columns)
-    near = ((row + down, column + right) for down, right in _WORDS)
+    near = ((row + down, column + right) for down, right in WORDS)
     return [r * columns + c for r, c in near if 0 <= r < rows and 0 <= c < columns]
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.tasks.toolkit.compass import STEPS
 from vmevalkit.tasks.toolkit.draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of, to_planes
@@ -58,7 +59,6 @@ LEVELS = levels(
 )
 _COLORS = ("green", "purple", "sky blue", "yellow", "red")
 # The eight directions in which lines run, clockwise from the right.
-_WAYS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 _WORDS = ("right", "lower right", "down", "lower left", "left", "upper left", "up", "upper right")
 # Sizes in distances between stations.
 _TRACK, _STATION, _SHARED, _TRAIN, _GOAL = 0.2, 0.2, 0.26, 0.24, 0.25
@@ -415,7 +415,7 @@ def _line_of(puzzle: Puzzle, a: Place, b: Place) -> Line:
 
 def _word(a: Place, b: Place) -> str:
     sign = [(b[i] > a[i]) - (b[i] < a[i]) for i in (0, 1)]
-    return _WORDS[_WAYS.index((sign[0], sign[1]))]
+    return _WORDS[STEPS.index((sign[0], sign[1]))]
 
 
 # ------------------------------------------------------------------------------------------------------- the making
@@ -492,7 +492,7 @@ class _Draft:
         here = stops[-1]
         for turn in self._rng.sample((0, 0, 0, 0, 0, 1, -1), 7):
             new = (way + turn) % 8
-            dx, dy = _WAYS[new]
+            dx, dy = STEPS[new]
             ahead, beyond = (here[0] + dx, here[1] + dy), (here[0] + 2 * dx, here[1] + 2 * dy)
             # Another line that passes ahead without a station is crossed; so may be a line to come.
             skip = ahead in self._passed or (ahead not in self.stops and self._rng.random() < 0.12)
