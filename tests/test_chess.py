@@ -13,7 +13,8 @@ from PIL import Image, ImageFilter
 from vmevalkit.contract import views
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import TASKS, as_frames, stream
-from vmevalkit.tasks.chess import Chess, Puzzle, State, _moved, _put, _ways
+from vmevalkit.tasks.chess import Chess, Puzzle, State
+from vmevalkit.tasks.chess.puzzle import after_move, put, rated_moves
 from vmevalkit.types import Verdict
 
 # The size at which verifiers look at a 720x480 canvas: the same squares, drawn four times as fast.
@@ -92,14 +93,14 @@ def moves(board: str, white: bool) -> Iterator[tuple[int, int]]:
                 if origin // 8 == (6 if white else 1) and board[origin + 2 * ahead] == ".":
                     targets.append(origin + 2 * ahead)
         for target in targets:
-            if not in_check(_moved(board, origin, target), white):
+            if not in_check(after_move(board, origin, target), white):
                 yield origin, target
 
 
 def mating(board: str) -> set[tuple[int, int]]:
     found = set()
     for origin, target in moves(board, True):
-        after = _moved(board, origin, target)
+        after = after_move(board, origin, target)
         if in_check(after, False) and not any(True for _ in moves(after, False)):
             found.add((origin, target))
     return found
@@ -109,7 +110,7 @@ def mating(board: str) -> set[tuple[int, int]]:
 def test_an_independent_solver_finds_the_same_mates(difficulty: int) -> None:
     for seed in range(12):
         puzzle = puzzle_of(difficulty, seed)
-        right = {(a, b) for a, targets in _ways(puzzle.board).items() for b, mates in targets.items() if mates}
+        right = {(a, b) for a, targets in rated_moves(puzzle.board).items() for b, mates in targets.items() if mates}
         assert mating(puzzle.board) == right
         assert puzzle.answer in right
         assert not in_check(puzzle.board, True)
@@ -121,15 +122,15 @@ def test_an_independent_solver_finds_the_same_key_of_a_mate_in_two() -> None:
         puzzle = puzzle_of(5, seed)
         keys = set()
         for key in moves(puzzle.board, True):
-            after = _moved(puzzle.board, *key)
+            after = after_move(puzzle.board, *key)
             replies = list(moves(after, False))
-            if replies and all(mating(_moved(after, *reply)) for reply in replies):
+            if replies and all(mating(after_move(after, *reply)) for reply in replies):
                 keys.add(key)
         assert not mating(puzzle.board)
         assert keys == {puzzle.answer}
-        after = _moved(puzzle.board, *puzzle.answer)
+        after = after_move(puzzle.board, *puzzle.answer)
         assert list(moves(after, False)) == [puzzle.then[0]]
-        assert puzzle.then[1] in mating(_moved(after, *puzzle.then[0]))
+        assert puzzle.then[1] in mating(after_move(after, *puzzle.then[0]))
 
 
 def test_a_mate_in_two_needs_every_move_in_its_turn() -> None:
@@ -138,13 +139,13 @@ def test_a_mate_in_two_needs_every_move_in_its_turn() -> None:
     videos = {
         "solved": [start, keyed, replied, mated],
         "unfinished": [start, keyed, replied],
-        "illegal_move": [start, keyed, replied, State(_moved(replied.board, *puzzle.then[0][::-1]))],
+        "illegal_move": [start, keyed, replied, State(after_move(replied.board, *puzzle.then[0][::-1]))],
     }
     assert judged(puzzle, as_frames(task().render(puzzle, videos["solved"], CANVAS))).reason == "solved"
     assert judged(puzzle, as_frames(task().render(puzzle, videos["unfinished"], CANVAS))).reason == "unfinished"
     assert not judged(puzzle, as_frames(task().render(puzzle, videos["illegal_move"], CANVAS))).passed
     # White's two moves without Black's between them.
-    both = [start, keyed, State(_moved(keyed.board, *puzzle.then[1]))]
+    both = [start, keyed, State(after_move(keyed.board, *puzzle.then[1]))]
     assert not judged(puzzle, as_frames(task().render(puzzle, both, CANVAS))).passed
 
 
@@ -160,7 +161,7 @@ def test_puzzles_differ_and_mate_in_many_ways() -> None:
     assert sum(0 < r < 7 and 0 < c < 7 for r, c in kings) > 5
     uncovered = 0
     for puzzle in puzzles:
-        after = _moved(puzzle.board, *puzzle.answer)
+        after = after_move(puzzle.board, *puzzle.answer)
         uncovered += after.index("k") not in reached(after, puzzle.answer[1])
     assert uncovered > 0
 
@@ -216,16 +217,16 @@ def cheating(puzzle: Puzzle, truth: Frames) -> Iterator[tuple[str, Frames | list
     disc = truth.copy()
     disc[10:, 20:36, 20:36] = (200, 40, 0)
     yield "a spot in the margin", disc
-    yield "a copy stays", played(puzzle, lambda s: s._replace(board=_put(s.board, origin, board[origin])))
+    yield "a copy stays", played(puzzle, lambda s: s._replace(board=put(s.board, origin, board[origin])))
     free = [i for i in range(64) if board[i] == "." and i != target and abs(i // 8 - origin // 8) > 1]
     if free:
-        yield "a pawn appears", played(puzzle, lambda s: s._replace(board=_put(s.board, free[0], "P")))
+        yield "a pawn appears", played(puzzle, lambda s: s._replace(board=put(s.board, free[0], "P")))
     for piece, shape in (
         ({"Q": "R", "P": "B"}.get(board[origin], "Q"), "another shape"),
         (board[origin].lower(), "another color"),
     ):
         yield shape, played(puzzle, lambda s, p=piece: State(  # type: ignore[misc]
-            s.board if s.piece else _put(s.board, target, p), s.piece and p, s.row, s.column))  # fmt: skip
+            s.board if s.piece else put(s.board, target, p), s.piece and p, s.row, s.column))  # fmt: skip
     others = [i for i in range(64) if board[i] not in "." and i not in (origin, target)]
     square = others[len(others) // 2]
     turned = {"P": "B", "B": "P", "N": "R", "R": "N", "Q": "K", "K": "Q"}[board[square].upper()]
@@ -235,7 +236,7 @@ def cheating(puzzle: Puzzle, truth: Frames) -> Iterator[tuple[str, Frames | list
             f"another becomes {piece}",
             played(
                 puzzle,
-                lambda s, p=piece: s._replace(board=_put(s.board, square, p)),  # type: ignore[misc]
+                lambda s, p=piece: s._replace(board=put(s.board, square, p)),  # type: ignore[misc]
             ),
         )
 
@@ -277,7 +278,7 @@ def test_a_captured_piece_must_go_and_others_must_stay() -> None:
     puzzle = next(p for p in puzzles if p.board[p.answer[0]] in "PBN" and p.board[p.answer[1]] in "qr")
     origin, target = puzzle.answer
     draw = task().painter(puzzle, CANVAS)
-    kept = State(_put(puzzle.board, origin, "."), puzzle.board[origin], *map(float, divmod(target, 8)))
+    kept = State(put(puzzle.board, origin, "."), puzzle.board[origin], *map(float, divmod(target, 8)))
     frames = played(puzzle, lambda s: s)
     assert judged(puzzle, frames).passed
     assert not judged(puzzle, [*frames[:14], *[draw(kept)] * (COUNT - 14)]).passed

@@ -1,7 +1,8 @@
-"""A small picture found in front of a known background, at one spot or smeared over two: what chess pieces need."""
+"""Sprites: find a small image in front of a known background, at one spot or smeared over two."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,15 +13,16 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.vision import Floats
 
 Spot = tuple[int, int]
+Place = tuple[float, float]
 
 
 class Sprite:
-    """A small square picture with opacity, cut out of two drawings of it: on black and on white paper.
+    """A small square image with opacity, computed from its drawings on black and on white paper.
 
     Attributes:
-        side: pixels a side, even.
+        side: width and height in pixels; even.
         alpha: opacity in [0, 1], shape (side, side).
-        ink: what it adds to the planes behind it, shape (3, side, side).
+        ink: values added to the planes behind it, shape (3, side, side).
     """
 
     __slots__ = ("alpha", "ink", "side")
@@ -34,11 +36,11 @@ class Sprite:
         self.ink: Floats = black - (1 - self.alpha) * np.array([0, 128, 128], np.float32)[:, None, None]
 
     def at(self, spot: Spot) -> tuple[slice, slice]:
-        """The rows and columns that the sprite fills when its upper left corner (y, x) is at a spot."""
+        """Return the rows and columns of the sprite if its upper left corner (y, x) is at a spot."""
         return slice(spot[0], spot[0] + self.side), slice(spot[1], spot[1] + self.side)
 
     def over(self, planes: Planes, spots: Sequence[Spot], shares: Sequence[float]) -> Planes:
-        """Planes with the sprite in front, as the mixture of drawings that have it at each spot."""
+        """Return planes with the sprite in front: a mixture of the drawings that have it at each spot."""
         top, left = min(y for y, _ in spots), min(x for _, x in spots)
         bottom, right = max(y for y, _ in spots) + self.side, max(x for _, x in spots) + self.side
         mixed = planes[:, top:bottom, left:right].astype(np.float32)
@@ -52,7 +54,8 @@ class Sprite:
 
 
 def _half(plane: Floats) -> Floats:
-    """A plane at half size, shape (height // 2, width // 2). Slices: many times quicker than a mean over two axes."""
+    """Return a plane at half size, shape (height // 2, width // 2)."""
+    # Adding slices is many times faster than a mean over two axes.
     even = plane[: plane.shape[0] // 2 * 2, : plane.shape[1] // 2 * 2]
     rows = even[::2] + even[1::2]
     half: Floats = (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
@@ -62,8 +65,8 @@ def _half(plane: Floats) -> Floats:
 class Seeker:
     """Finds a sprite in front of a known background, by least squares over its spot and its share.
 
-    A mixture of two drawings differs from the background by each drawing's difference times its share, so a smeared
-    sprite is found as one at two spots with shares that add up to one. Only luma is searched.
+    A mixture of two drawings differs from the background by the difference of each drawing times its share. So a
+    smeared sprite is found at two spots, with shares that add up to one. Only luma is searched.
     """
 
     def __init__(self, behind: Planes, sprite: Sprite) -> None:
@@ -79,16 +82,16 @@ class Seeker:
         self._power = np.maximum(self._map(power) + float((ink * ink).sum()), 1.0)
 
     def find(self, seen: Planes) -> Spot:
-        """Where the sprite explains most."""
+        """Return the spot at which the sprite explains most of the frame."""
         error = seen[0] - self._behind
         return self._settle(error, self._search(error, None, 0.0))
 
     def refine(self, seen: Planes, spot: Spot) -> Spot:
-        """The best spot within two pixels."""
+        """Return the best spot within two pixels."""
         return self._settle(seen[0] - self._behind, spot)
 
     def pair(self, seen: Planes, one: Spot, within: float) -> tuple[Spot, Spot]:
-        """The two spots, at most about `within` pixels apart, whose mixture explains most; `one` is near either."""
+        """Return the two spots, about `within` pixels apart at most and one near `one`, whose mixture explains most."""
         error = seen[0] - self._behind
         two = self._search(self._less(error, one, self.shares(seen, [one])[0]), one, within)
         for _ in range(4):
@@ -101,11 +104,11 @@ class Seeker:
         return one, two
 
     def shares(self, seen: Planes, spots: Sequence[Spot]) -> list[float]:
-        """How much of the sprite is at each spot."""
+        """Return the share of the sprite at each spot."""
         error = (seen[0] - self._behind).ravel()
         changes = np.stack([self._less(np.zeros_like(self._behind), spot, -1.0).ravel() for spot in spots])
         normal = changes @ changes.T
-        # A trace of damping: two equal spots have no solution of their own.
+        # Slight damping, because two equal spots have no unique solution.
         normal[np.diag_indices_from(normal)] *= 1.001
         return [float(v) for v in np.linalg.solve(normal + np.eye(len(spots)), changes @ error)]
 
@@ -145,3 +148,39 @@ class Seeker:
     def _map(self, spectrum: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
         rows, columns = self._room
         return np.fft.irfft2(spectrum, self._small.shape)[:rows, :columns]
+
+
+def around(spots: Sequence[Spot], side: int) -> tuple[slice, slice]:
+    """Return the rows and columns that sprites of `side` pixels fill at some spots."""
+    rows, columns = [spot[0] for spot in spots], [spot[1] for spot in spots]
+    return slice(min(rows), max(rows) + side), slice(min(columns), max(columns) + side)
+
+
+def phases(center: Place) -> Place:
+    """Return the fractions of a pixel of a place (y, x), rounded down to an eighth."""
+    return math.floor(center[0] % 1 * 8) / 8, math.floor(center[1] % 1 * 8) / 8
+
+
+def slight_changes(drawn: Floats) -> Floats:
+    """Return how a plane changes if it moves down or right by a pixel, or is blurred: shape (3, height, width)."""
+    down, right = _slope(drawn), _slope(drawn.T).T
+    return np.stack([down, right, _slope(down) + _slope(right.T).T])
+
+
+def _slope(plane: Floats) -> Floats:
+    """Return how a plane changes from row to row."""
+    # `np.gradient` gives the same, but is many times slower for planes this small.
+    slope = np.empty_like(plane)
+    np.subtract(plane[2:], plane[:-2], out=slope[1:-1])
+    slope[1:-1] /= 2
+    slope[0], slope[-1] = plane[1] - plane[0], plane[-1] - plane[-2]
+    return slope
+
+
+def soften(planes: npt.NDArray[np.uint8]) -> Floats:
+    """Blur planes by about a pixel, so that a shift of half a pixel or a slight blur hardly counts."""
+    soft = planes.astype(np.float32)
+    for _ in range(2):
+        soft[:, 1:-1] = (soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / 4
+        soft[:, :, 1:-1] = (soft[:, :, :-2] + 2 * soft[:, :, 1:-1] + soft[:, :, 2:]) / 4
+    return soft
