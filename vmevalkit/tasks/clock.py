@@ -24,16 +24,17 @@ from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import (
+    OTHER_COLOR,
     Envelope,
     Floats,
     Mask,
     Scene,
     downscale_of,
     lost,
-    most,
     patches,
     to_planes,
     tone,
+    unmix,
 )
 from vmevalkit.types import Record, Size, Verdict
 
@@ -371,11 +372,10 @@ class _HandReader:
         """Opacity of the colors of the long and of the short hand in each pixel, in [0, 1]."""
         shares, errors = [], []
         for color in (BLUE, ORANGE):
-            toward = np.asarray(tone(color), np.float32)[:, None] - behind
-            share = ((pixels - behind) * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0)
-            shares.append(np.clip(share, 0, 1))
-            errors.append(most(np.abs(pixels - behind - shares[-1] * toward)))
-        other = np.minimum(*errors) > 48
+            share, error = unmix(pixels, behind, color)
+            shares.append(share)
+            errors.append(error)
+        other = np.minimum(*errors) > OTHER_COLOR
         return (np.where(other | (errors[0] > errors[1]), 0, shares[0]),
                 np.where(other | (errors[1] >= errors[0]), 0, shares[1]))  # fmt: skip
 

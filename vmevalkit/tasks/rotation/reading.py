@@ -13,7 +13,7 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Reading
 from vmevalkit.tasks.rotation.puzzle import RING, Pose, Shape, turned
 from vmevalkit.tasks.toolkit.draw import HUES, Point
-from vmevalkit.tasks.toolkit.vision import Floats, Mask, most, patches, tone
+from vmevalkit.tasks.toolkit.vision import OTHER_COLOR, Floats, Mask, patches, unmix
 
 
 class ShapeReader:
@@ -47,7 +47,7 @@ class ShapeReader:
         self._center, self._width, self._shape = center, bare.shape[2], bare.shape[1:]
         self._place = (xs - center[0] + 1j * (ys - center[1])).astype(np.complex64)
         self._bare = bare.reshape(3, -1).astype(np.float32)
-        self._tone = np.asarray(tone(HUES[shape.colour]), np.float32)[:, None]
+        self._color = HUES[shape.colour]
         self._ring = RING * unit + 2
         self._measure_form(shape, unit)
         # Measure the shape as it is seen at the start: the ring always hides the same part of it.
@@ -130,10 +130,8 @@ class ShapeReader:
     def _opacity(self, pixels: Planes, at: npt.NDArray[np.intp]) -> Floats:
         """Opacity of the color of the shape in some pixels, in [0, 1]."""
         behind = self._bare.take(at, 1)
-        toward, seen = self._tone - behind, pixels.take(at, 1) - behind
-        share = np.clip((seen * toward).sum(0) / np.maximum((toward * toward).sum(0), 1.0), 0, 1)
-        other = most(np.abs(seen - share * toward)) > 48
-        ink: Floats = np.where(other | (share < 0.15), 0, share).astype(np.float32)
+        share, error = unmix(pixels.take(at, 1), behind, self._color)
+        ink: Floats = np.where((error > OTHER_COLOR) | (share < 0.15), 0, share).astype(np.float32)
         return ink
 
 

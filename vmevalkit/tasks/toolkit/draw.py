@@ -1,7 +1,7 @@
-"""How every puzzle is drawn: one palette, one pen, anti-aliased, quick to redraw where something moves.
+"""Drawing: one palette, anti-aliased shapes, and fast redrawing of the parts that move.
 
-Models see these pictures through a VAE (8x smaller in space), so there are no hairlines, and hues are far apart also
-for color-blind people (palette after Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/).
+Models see frames through a VAE (8x smaller in space), so there are no hairlines. The hues can also be told apart by
+color-blind people (palette after Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ YELLOW: Color = (240, 214, 40)
 PURPLE: Color = (176, 84, 150)
 BROWN: Color = (110, 66, 34)
 
-# Colors that can be told apart together, by the word a prompt uses. The order is that of use.
+# Colors that can be told apart from each other, by the word in prompts. Tasks use them in this order.
 HUES: dict[str, Color] = {
     "blue": BLUE,
     "orange": ORANGE,
@@ -49,14 +49,14 @@ HUES: dict[str, Color] = {
     "brown": BROWN,
 }
 
-# Corners lie on this fraction of a pixel, so that a shape has the same pixels in any part of the picture.
+# Coordinates are rounded to this fraction of a pixel, so that a shape has the same pixels in every part of the image.
 _GRID = 64
-# AGG swells what is filled by a quarter of a pixel, unless there is an outline: one of no width.
+# AGG grows filled shapes by a quarter of a pixel unless they have an outline, so give them one without width.
 _NO_OUTLINE = aggdraw.Pen((0, 0, 0), 0, 0)
 
 
 class _Op(NamedTuple):
-    """One thing to be drawn, in canvas pixels."""
+    """One shape, in pixels of the canvas."""
 
     box: Box
     kind: str
@@ -66,12 +66,12 @@ class _Op(NamedTuple):
 
 
 class Sketch:
-    """A drawing: a list of shapes in canvas pixels, turned into pixels where and as large as they are wanted.
+    """A drawing: a list of shapes in pixels of the canvas, which can be rendered in part and at a smaller size.
 
     Args:
-        size: (width, height) of the canvas in pixels.
-        color: of the empty sheet.
-        shrink: how many times smaller than the canvas the pixels are; verifiers look at smaller pictures.
+        size: width and height of the canvas in pixels.
+        color: of the empty canvas.
+        downscale: how many times smaller than the canvas the rendered image is. Verifiers use smaller images.
     """
 
     def __init__(self, size: Size, color: Color = PAPER, downscale: float = 1) -> None:
@@ -80,24 +80,24 @@ class Sketch:
         self._ops: list[_Op] = []
 
     def rectangle(self, box: Box, color: Color, radius: float = 0) -> None:
-        """A filled rectangle (left, top, right, bottom), with rounded corners of `radius`."""
+        """Add a filled rectangle (left, top, right, bottom) whose corners are rounded by `radius`."""
         self._ops.append(_Op(box, "rectangle", ((box[0], box[1]), (box[2], box[3])), radius, color))
 
     def circle(self, center: Point, radius: float, color: Color) -> None:
-        """A filled disc."""
+        """Add a filled disc."""
         box = (center[0] - radius, center[1] - radius, center[0] + radius, center[1] + radius)
         self._ops.append(_Op(box, "circle", (box[:2], box[2:]), radius, color))
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
-        """A filled polygon."""
+        """Add a filled polygon."""
         self._ops.append(_Op(_around(points, 0), "polygon", tuple(points), 0, color))
 
     def line(self, points: Sequence[Point], width: float, color: Color) -> None:
-        """A polyline with round joints and ends."""
+        """Add a polyline with round joints and ends."""
         self._ops.append(_Op(_around(points, width / 2), "line", tuple(points), width, color))
 
     def region(self, box: Box) -> Sketch:
-        """The part inside a box (widened to whole pixels), to draw what moves there."""
+        """Return the part inside a box (widened to whole pixels), for drawing an object that moves there."""
         left, top, right, bottom = self._box
         part = Sketch.__new__(Sketch)
         part._color, part._downscale = self._color, self._downscale
@@ -111,7 +111,7 @@ class Sketch:
         return part
 
     def pixels(self) -> Frame:
-        """The finished picture, uint8 of shape (height, width, 3)."""
+        """Return the rendered image, uint8 (height, width, 3)."""
         left, top, right, bottom = self._box
         size = (right - left, bottom - top)
         ops, color = self._inside(self._box)
@@ -123,12 +123,12 @@ class Sketch:
         return np.frombuffer(bytearray(draw.tobytes()), np.uint8).reshape(size[1], size[0], 3)
 
     def onto(self, frame: Frame) -> None:
-        """Put the finished picture into a frame of the whole canvas, where it belongs."""
+        """Paste the rendered image at its place into a frame of the whole canvas."""
         left, top, right, bottom = self._box
         frame[top:bottom, left:right] = self.pixels()
 
     def _inside(self, box: tuple[int, int, int, int]) -> tuple[list[_Op], Color]:
-        """What can be seen in a box of pixels, and the color behind it."""
+        """Return the shapes that are visible in a box of pixels, and the color behind them."""
         left, top, right, bottom = (edge * self._downscale for edge in box)
         found, color = list[_Op](), self._color
         for op in self._ops:
@@ -138,7 +138,7 @@ class Sketch:
             if op.kind == "rectangle":
                 inset = op.size
                 if x0 + inset <= left and y0 + inset <= top and x1 - inset >= right and y1 - inset >= bottom:
-                    # It fills the box.
+                    # It fills the box and hides everything below.
                     found, color = [], op.color
                     continue
             found.append(op)
@@ -168,7 +168,7 @@ def _line(draw: Any, points: Sequence[Point], width: float, color: Color) -> Non
     pen, run = aggdraw.Pen(color, width), [points[0]]
     for point, after in itertools.zip_longest(points[1:], points[2:]):
         run.append(point)
-        # AGG's own joints are pointed: not to be seen in a gentle bend, but a sharp one needs a disc.
+        # The joints of AGG are pointed. This does not show in a gentle bend, but a sharp one needs a disc.
         if after is None or _sharp(run[-2], point, after):
             draw.line(list(itertools.chain(*run)), pen)
             run = [point]
@@ -196,7 +196,7 @@ _SHAPES: dict[str, Callable[[Any, Sequence[Point], float, Color], None]] = {
 
 
 def downscaled(frame: Frame, downscale: float) -> Frame:
-    """A picture some times smaller, each pixel the mean of what it covers."""
+    """Return a frame reduced by a factor. Each pixel is the mean of the pixels that it covers."""
     if downscale == 1:
         return frame
     size = (round(frame.shape[1] / downscale), round(frame.shape[0] / downscale))
@@ -209,23 +209,24 @@ def _around(points: Sequence[Point], margin: float) -> Box:
 
 
 def square_board(canvas: Size, cells: int, margin: float = 0.045) -> tuple[float, float, float]:
-    """Left, top and cell size of a centered square board of `cells` x `cells`; a cell is a whole number of pixels.
+    """Return left, top and cell size of a centered board of `cells` x `cells`, in pixels of the canvas.
 
-    On canvases too small for that, cells keep a fraction.
+    The cell size is a whole number, except on canvases that are too small for that. `margin` is a share of the shorter
+    side of the canvas.
     """
     free = min(canvas) * (1 - 2 * margin)
     cell = float(math.floor(free / cells)) if free / cells >= 8 else free / cells
     return (canvas[0] - cell * cells) / 2, (canvas[1] - cell * cells) / 2, cell
 
 
-# Digits as strokes in a box of width 1 and height 2, drawn with a round pen: no font file, the same on every machine.
 def _arc(cx: float, cy: float, rx: float, ry: float, start: float, end: float) -> list[Point]:
-    """Points of an ellipse's arc; degrees, clockwise from three o'clock as on a screen."""
+    """Return points of the arc of an ellipse, in degrees clockwise from the right as seen on a screen."""
     steps = max(2, round(abs(end - start) / 12))
     angles = [math.radians(start + (end - start) * i / steps) for i in range(steps + 1)]
     return [(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles]
 
 
+# Digits as strokes of a round pen in a box of width 1 and height 2. Without a font file, they are the same everywhere.
 DIGITS: dict[int, list[list[Point]]] = {
     0: [_arc(0.5, 1.0, 0.5, 1.0, 0, 360)],
     1: [[(0.1, 0.45), (0.6, 0.0), (0.6, 2.0)]],
@@ -250,7 +251,7 @@ def digit(sketch: Sketch, value: int, center: Point, height: float, color: Color
 
 
 def mix(a: Color, b: Color, t: float) -> Color:
-    """A color between two others."""
+    """Return the color at share `t` (0 to 1) of the way from one color to another."""
     return (
         round(a[0] + (b[0] - a[0]) * t),
         round(a[1] + (b[1] - a[1]) * t),
@@ -259,16 +260,16 @@ def mix(a: Color, b: Color, t: float) -> Color:
 
 
 def oval(cx: float, cy: float, rx: float, ry: float) -> list[Point]:
-    """Points of a whole ellipse, for a polygon."""
+    """Return points of an ellipse with center (cx, cy) and radii rx and ry, for a polygon."""
     return _arc(cx, cy, rx, ry, 0, 360)
 
 
-# Shapes that differ in outline, by the word a prompt uses.
+# Shapes with different outlines, by the word in prompts.
 FIGURES = ("circle", "square", "triangle", "star", "cross")
 
 
 def figure(sketch: Sketch, name: str, center: Point, radius: float, color: Color) -> None:
-    """Draw one of `FIGURES`, all about as large, inside a circle around its center."""
+    """Draw one of `FIGURES` inside a circle of a radius in pixels. All have about the same area."""
     x, y = center
 
     def rectangle(across: float, down: float, corner: float) -> None:

@@ -1,4 +1,4 @@
-"""Mazes: what families share in which a disc walks through passages between walls."""
+"""Mazes: for tasks in which a disc walks through passages between walls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 from typing import TypeVar
 
 from vmevalkit.tasks.base import lerp
+from vmevalkit.tasks.toolkit.compass import STEPS
+from vmevalkit.tasks.toolkit.compass import WORDS as DIRECTIONS
 from vmevalkit.tasks.toolkit.draw import INK, ORANGE, WHITE, Sketch, square_board
 from vmevalkit.types import Record, Size
 
@@ -14,15 +16,16 @@ Cell = tuple[int, int]
 Place = tuple[float, float]
 W = TypeVar("W", bound="Walls")
 
-WORDS = {(0, 1): "right", (0, -1): "left", (1, 0): "down", (-1, 0): "up"}
+# Words for the four steps, by (rows down, columns right). Their order decides which mazes a seed gives.
+WORDS = {(down, right): word for right, down, word in ((*STEPS[i], DIRECTIONS[i]) for i in (0, 4, 2, 6))}
 # Radius of the disc and half the side of the goal, in cells.
 RADIUS = GOAL = 0.27
-# Farther than this from one seen position to the next, in cells, is a jump.
+# A longer distance between two readings, in cells, is a jump.
 LEAP = 1.6
 
 
 class Walls(Record):
-    """A perfect maze. `right[r][c]` is "1" where the cell is open to its right neighbor, `down` to the one below."""
+    """A perfect maze. `right[r][c]` is "1" if the cell is open to its right neighbor; `down`, to the one below."""
 
     cells: int
     right: tuple[str, ...]
@@ -31,7 +34,7 @@ class Walls(Record):
     goal: Cell
 
     def open(self, a: Cell, b: Cell) -> bool:
-        """Whether two cells are neighbors with no wall between."""
+        """Whether two cells are neighbors without a wall between them."""
         (r, c), (s, d) = min(a, b), max(a, b)
         if min(r, c) < 0 or max(s, d) >= self.cells:
             return False
@@ -40,14 +43,14 @@ class Walls(Record):
         return (s, d) == (r + 1, c) and self.down[r][c] == "1"
 
     def around(self, cell: Cell) -> list[Cell]:
-        """Neighbors with no wall between."""
+        """Return the neighbors without a wall between."""
         return [near for near in around(cell) if self.open(cell, near)]
 
     def crossed(self, a: Place, b: Place) -> str | None:
-        """Why the disc cannot have gone straight from one place to another (a reason code), or None."""
+        """Return the reason code if the disc cannot move straight from one place to another, or None."""
         if math.dist(a, b) > LEAP:
             return "teleport"
-        # Small steps: none may change into a cell behind a wall.
+        # Take small steps. None may enter a cell behind a wall.
         count = max(1, math.ceil(math.dist(a, b) / 0.1))
         cell = cell_of(a)
         for i in range(1, count + 1):
@@ -62,7 +65,11 @@ class Walls(Record):
         return None
 
     def sheet(self, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-        """The walls and the goal, and where the cells lie: left, top and side of a cell in pixels of the canvas."""
+        """Draw the walls and the goal.
+
+        Returns:
+            The drawing, and the layout: left and top of the maze and side of a cell, in pixels of the canvas.
+        """
         left, top, cell = square_board(canvas, self.cells, margin=0.06)
         right, bottom = left + cell * self.cells, top + cell * self.cells
         wall = max(min(canvas) / 40, cell * 0.16)
@@ -82,20 +89,21 @@ class Walls(Record):
 
 
 def cell_of(place: Place) -> Cell:
+    """Return the cell that a place (row, column) lies in."""
     return round(place[0]), round(place[1])
 
 
 def around(cell: Cell) -> list[Cell]:
-    """The four neighbors, walls or not, also beyond the edge."""
+    """Return the four neighbors, regardless of walls and edges."""
     return [(cell[0] + down, cell[1] + right) for down, right in WORDS]
 
 
 def carve(rng: random.Random, cells: int, kind: type[W]) -> W:
-    """A random spanning tree by Wilson's algorithm: every maze of the size is equally likely (Wilson 1996)."""
-    everything = [(r, c) for r in range(cells) for c in range(cells)]
-    inside = {rng.choice(everything)}
+    """Generate a maze of `cells` x `cells` by the algorithm of Wilson (1996): all spanning trees are equally likely."""
+    all_cells = [(r, c) for r in range(cells) for c in range(cells)]
+    inside = {rng.choice(all_cells)}
     links: set[tuple[Cell, Cell]] = set()
-    for origin in everything:
+    for origin in all_cells:
         after: dict[Cell, Cell] = {}
         cell = origin
         while cell not in inside:

@@ -1,4 +1,4 @@
-"""Finding one moving object of one color: what the families with a walking agent share."""
+"""Walks: tasks in which one object of one color (the agent) moves through a scene."""
 
 from __future__ import annotations
 
@@ -18,21 +18,28 @@ from vmevalkit.types import Verdict
 P = TypeVar("P", bound=Any)
 S = TypeVar("S")
 
-# How much of the agent's area must be there, and how much more may be: 70 to 130 % in diameter.
+# Range of the area of the agent, in shares of its area at the start: 70 to 130 % in diameter.
 _SMALLEST, _LARGEST = 0.5, 1.8
-# Its color farther away than `slack`, as a share of its area: a second agent, or a ghost that stays behind.
+# Share of its area from which on its color elsewhere is a second agent, or a ghost that stays behind.
 _STRAY = 0.35
-# Squares of four pixels that nothing explains, beside the agent.
-_STRANGE = 2
+# Largest number of unexplained squares of 4x4 pixels beside the agent.
+_MAX_UNEXPLAINED = 2
 
 AGENT_REASONS = {
-    "agent_lost": "The moving object is gone.",
+    "agent_lost": "The moving object has disappeared.",
     "two_agents": "The moving object is in more than one place.",
 }
 
 
 def disc_painter(sheet: Sketch, color: Color, radius: float, center: Callable[[S], Point]) -> Painter[S]:
-    """Draws the disc of a state over what stays; its radius, and its center in a state, are in pixels of the canvas."""
+    """Return a painter that draws a disc over a scene.
+
+    Args:
+        sheet: the scene without the disc.
+        color: of the disc.
+        radius: in pixels of the canvas.
+        center: returns the center of the disc in a state, (x, y) in pixels of the canvas.
+    """
     base = sheet.pixels()
 
     def draw(state: S) -> Frame:
@@ -49,42 +56,43 @@ def disc_painter(sheet: Sketch, color: Color, radius: float, center: Callable[[S
 def agent_reader(
     start: Planes, empty: Planes, color: Color, radius: float, slack: float, *others: Planes
 ) -> Callable[[Planes], Reading[tuple[float, float]]]:
-    """A function that says where the agent's center is in a frame: (x, y) in pixels of the view.
+    """Return a function that finds the center of the agent in a frame: (x, y) in pixels of the view.
 
     Args:
-        start: the puzzle's first frame at the size of the view (`Task.drawing`).
+        start: the first frame at the size of the view (`Task.drawing`).
         empty: the same scene without the agent.
-        color: of the agent; nothing else in the scene may have it.
+        color: of the agent. Nothing else in the scene may have it.
         radius: of the agent, in pixels of the view.
-        slack: how far from its rim its smear between two neighboring frames may reach.
-        others: further drawings that the empty scene may agree with, in part or in between: what appears or vanishes.
+        slack: largest distance of its smear from its rim, in pixels of the view.
+        others: further drawings that the empty scene may agree with, in part or as a blend, for objects that appear or
+            vanish.
     """
     lens, envelope = Lens(start), Envelope(empty, *others)
     reach = radius + slack
 
     def look(frame: Planes) -> tuple[Blob, int] | None:
         planes = lens.planes(frame)
-        strange = envelope.unexplained(planes)
-        if lost(strange):
+        unexplained = envelope.unexplained(planes)
+        if lost(unexplained):
             return None
-        blob = Blob(planes, strange, empty, color, reach)
-        return blob, patches(_beyond(strange, blob, reach + 1))
+        blob = Blob(planes, unexplained, empty, color, reach)
+        return blob, patches(_beyond(unexplained, blob, reach + 1))
 
-    shown = look(start)
-    assert shown is not None, "the start drawing must explain itself"
-    nominal = shown[0].mass
+    at_start = look(start)
+    assert at_start is not None, "the drawing of the start must explain itself"
+    nominal = at_start[0].mass
 
     def read(frame: Planes) -> Reading[tuple[float, float]]:
         seen = look(frame)
         if seen is None:
             return Reading(None, False, "scene_lost")
-        blob, strange = seen
+        blob, unexplained = seen
         if blob.mass < _SMALLEST * nominal:
-            return Reading(None, strange <= _STRANGE and blob.mass < 0.2 * nominal, "agent_lost")
+            return Reading(None, unexplained <= _MAX_UNEXPLAINED and blob.mass < 0.2 * nominal, "agent_lost")
         if blob.stray > _STRAY * nominal or blob.mass > _LARGEST * nominal:
-            # A smear is no more than the agent itself, spread out.
+            # The smear of one agent has no more area than the agent.
             return Reading(None, False, "two_agents")
-        if strange > _STRANGE:
+        if unexplained > _MAX_UNEXPLAINED:
             return Reading(None, False, "extra_object")
         if blob.other > 1.2 * nominal:
             return Reading(None, True)
@@ -93,31 +101,32 @@ def agent_reader(
     return read
 
 
-def _beyond(strange: Mask, blob: Blob, reach: float) -> Mask:
+def _beyond(unexplained: Mask, blob: Blob, reach: float) -> Mask:
+    """Return the pixels of a mask that are farther than `reach` from the center of a blob."""
     if math.isnan(blob.x):
-        return strange
+        return unexplained
     top, left = max(0, math.floor(blob.y - reach)), max(0, math.floor(blob.x - reach))
-    around = strange[top : math.ceil(blob.y + reach) + 1, left : math.ceil(blob.x + reach) + 1]
+    around = unexplained[top : math.ceil(blob.y + reach) + 1, left : math.ceil(blob.x + reach) + 1]
     down = np.arange(top, top + around.shape[0])[:, None] - blob.y
     right = np.arange(left, left + around.shape[1]) - blob.x
-    beyond: Mask = strange.copy()
+    beyond: Mask = unexplained.copy()
     beyond[top : top + around.shape[0], left : left + around.shape[1]] &= down**2 + right**2 > reach * reach
     return beyond
 
 
 class Moment(NamedTuple):
-    """Where the agent is; in a moment that is judged, also what was against the rules on the way to it."""
+    """Place of the agent. A followed moment also has the reason code if the way to it was against the rules."""
 
     place: tuple[float, float]
     wrong: str | None = None
 
 
 class Walk(Task[P, Moment]):
-    """A family in which the way to a place matters, and not the place alone.
+    """A task in which the way to a place matters, not only the place.
 
     Class attributes:
-        leap: farther than this from one seen position to the next is a jump.
-        there: nearer than this two positions are the same.
+        leap: a longer distance between two readings is a jump.
+        there: two places are the same if they are nearer than this.
     """
 
     leap: ClassVar[float]
@@ -125,7 +134,7 @@ class Walk(Task[P, Moment]):
 
     @abstractmethod
     def followed(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
-        """Readings in which each moment says what was against the rules so far."""
+        """Yield the readings with `wrong` set in each moment: the reason code if the rules were broken so far."""
 
     def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
         return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))

@@ -1,0 +1,154 @@
+"""Lens: bring frames to the light and the position of a drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmevalkit.media import Planes
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
+
+# Difference of the mean of a row or column, in 255ths, from which on its size does not count.
+_SETTLED = 6.0
+# Range of the gain, and largest offset in 255ths, that are corrected.
+_GAIN = (0.72, 1.35)
+_OFFSET = 48.0
+# The light is not corrected if most pixels differ by less than this.
+_ALIKE = 5
+# Edges that differ by less than this are in place. If that holds for such a share of them, there is no drift.
+_NEAR, _FITS = 16, 0.7
+# Pixels tell the light only if their 5th and 95th percentile of luma differ by more than this.
+_VARIED = 40
+# Luma from which on it may be clipped.
+_WHITE = 254
+# Number of pixels at edges that is enough to find a drift.
+_ENOUGH = 300
+
+
+class Lens:
+    """Brings frames to the light and the position of a reference drawing.
+
+    Gain and offset of each plane are fitted to the pixels that agree with the reference. A drift of up to 1.3 percent
+    of the width is undone in whole pixels. The mean brightness of rows and columns proposes the drift. This also works
+    for thin lines, which do not overlap themselves after two pixels. The drift is undone only if the pixels at edges
+    then fit better: a large object that moves in an empty scene changes the means like a drift, but not these pixels.
+
+    Args:
+        reference: the drawing, uint8 (3, height, width).
+        still: mask of the pixels where nothing moves. If enough edges lie there, only they are used to find a drift.
+    """
+
+    def __init__(self, reference: Planes, still: Mask | None = None) -> None:
+        everything = reference[:, ::6, ::6].reshape(3, -1)
+        # The light is fitted to pixels that stay, if possible to gray ones, because colored objects may move. Only a
+        # part of the image that is large and varied enough is used.
+        neutral = most(np.abs(everything[1:].astype(np.int16) - 128)) < 14
+        whole = np.ones(len(neutral), bool)
+        stays = whole if still is None else still[::6, ::6].ravel()
+        telling = (pick for pick in (neutral & stays, stays, neutral) if np.count_nonzero(pick) > 0.2 * len(pick)
+                   and np.ptp(np.percentile(everything[0, pick], (5, 95))) > _VARIED)  # fmt: skip
+        every = np.arange(reference[0].size).reshape(reference.shape[1:])[::6, ::6].ravel()
+        self._pick = every[next(telling, whole)]
+        self._sample = self._sampled(reference)
+        self._lights = self._sample.astype(np.float32)
+        self._most = far = max(1, round(0.013 * reference.shape[2]))
+        luma = reference[:1]
+        steep = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] > 20
+        steep[: far + 1] = steep[-far - 1 :] = False
+        edges = np.flatnonzero(steep)
+        if still is not None and np.count_nonzero(steep & still) > _ENOUGH:
+            edges = np.flatnonzero(steep & still)
+        self._edges = edges[:: 1 + len(edges) // 3000]
+        self._at_edges = luma.ravel().take(self._edges)
+        # The smallest move comes first, so that it wins if two fit equally well.
+        self._moves = sorted(range(-far, far + 1), key=abs)
+        self._profiles = _profiles(reference)
+        self._sources = [(np.arange(len(p)) + np.array(self._moves)[:, None]) % len(p) for p in self._profiles]
+
+    def planes(self, frame: Planes) -> Planes:
+        """Return the corrected planes of a frame, or the same array if there is nothing to correct."""
+        planes = self._lit(frame)
+        off = distance(planes[0].ravel().take(self._edges), self._at_edges)
+        if np.count_nonzero(off < _NEAR) > _FITS * off.size:
+            return planes
+        dx, dy = (
+            self._moves[int(np.minimum(np.abs(seen[source] - known), _SETTLED).sum(1).round(1).argmin())]
+            for seen, known, source in zip(_profiles(planes), self._profiles, self._sources, strict=True)
+        )
+        # If much has changed, the means are wrong by a pixel or two. The pixels at edges correct that.
+        dx, dy = min((self._downhill(planes, *move) for move in {(0, 0), (dx, dy)}), key=lambda found: found[0])[1]
+        return np.roll(planes, (-dy, -dx), (1, 2)) if dx or dy else planes
+
+    def _lit(self, frame: Planes) -> Planes:
+        """Return a frame in the light of the reference."""
+        seen = self._sampled(frame)
+        if np.count_nonzero(most(distance(seen, self._sample)) < _ALIKE) > 0.5 * seen.shape[1]:
+            return frame
+        planes, levels = frame, np.arange(256, dtype=np.float32)
+        for channel, (gain, offset) in enumerate(zip(*self._light(seen.astype(np.float32)), strict=True)):
+            if abs(gain - 1) > 0.01 or abs(offset) > 1:
+                table = np.clip(levels * gain + offset + 0.5, 0, 255).astype(np.uint8)
+                planes = frame.copy() if planes is frame else planes
+                planes[channel] = table.take(planes[channel])
+        return planes
+
+    def _downhill(self, planes: Planes, dx: int, dy: int) -> tuple[int, tuple[int, int]]:
+        """Return the misfit of the best move that can be reached from one pixel by pixel, and that move."""
+        best = self._misfit(planes, dx, dy), (dx, dy)
+        while True:
+            x, y = best[1]
+            around = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
+            found = min((self._misfit(planes, *move), move) for move in around if max(map(abs, move)) <= self._most)
+            if found[0] >= best[0]:
+                return best
+            best = found
+
+    def _sampled(self, planes: Planes) -> Planes:
+        """Return the pixels that tell the light, shape (3, count)."""
+        return planes.reshape(3, -1).take(self._pick, 1)
+
+    def _misfit(self, planes: Planes, dx: int, dy: int) -> int:
+        """Return the squared error of a move, over the pixels at edges."""
+        seen = planes[0].ravel()[self._edges + (dy * planes.shape[2] + dx)]
+        # Clipped, so that a moved object counts the same wherever it is. Squared, as blur spreads an edge both ways.
+        off = np.minimum(distance(seen, self._at_edges), 100).astype(np.uint16)
+        return int((off * off).sum())
+
+    def _light(self, seen: Floats) -> tuple[Floats, Floats]:
+        """Return gain and offset of each plane, shape (3,)."""
+        same: tuple[Floats, Floats] = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
+        # Clipped white may spoil the fit. Without it, there may be too few pixels. So try both.
+        fits = [same, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
+        gain, offset = min((fit for fit in fits if fit is not None), key=lambda fit: self._left(seen, *fit))
+        return gain[:, 0], offset[:, 0]
+
+    def _left(self, seen: Floats, gain: Floats, offset: Floats) -> float:
+        """Return the error of a fit. It is clipped, so that a moved object counts the same for every fit."""
+        return float(np.minimum(most(np.abs(np.clip(seen * gain + offset, 0, 255) - self._lights)), 40).sum())
+
+    def _fitted(self, seen: Floats, told: Mask) -> tuple[Floats, Floats] | None:
+        """Return gain and offset, shape (3, 1), fitted to some pixels; None if too few of them agree."""
+        gain, offset = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
+        # A moved object may spoil the first fit. The second fit leaves it out.
+        for limit in (120.0, 40.0):
+            off = most(np.abs(seen * gain + offset - self._lights))
+            agree = ((off < limit) & told).astype(np.float32)
+            count = float(agree.sum())
+            if count < 0.3 * agree.size:
+                return None
+            mean_x, mean_y = (seen @ agree)[:, None] / count, (self._lights @ agree)[:, None] / count
+            x, y = (seen - mean_x) * agree, (self._lights - mean_y) * agree
+            variance = (x * x).sum(1, keepdims=True) / count
+            covariance = (x * y).sum(1, keepdims=True) / count
+            # A plane that hardly varies has no measurable gain. Noise would be mistaken for contrast.
+            varied = np.minimum(variance, (y * y).sum(1, keepdims=True) / count) > 60
+            gain = np.clip(np.where(varied, covariance / np.maximum(variance, 1e-6), 1.0), *_GAIN)
+            offset = np.clip(mean_y - gain * mean_x, -_OFFSET, _OFFSET)
+        return gain, offset
+
+
+def _profiles(planes: Planes) -> tuple[Floats, Floats]:
+    """Return the mean brightness of the columns and of the rows."""
+    luma = planes[0]
+    height, width = luma.shape
+    columns, rows = luma.sum(0, dtype=np.uint32) / height, luma.sum(1, dtype=np.uint32) / width
+    return columns.astype(np.float32), rows.astype(np.float32)
