@@ -1,12 +1,12 @@
-"""Ball bounce: show how the blue ball goes on bouncing, and where it hits the sticky wall.
+"""Ball bounce: show how the blue ball continues to bounce, and where it hits the sticky wall.
 
-     .              |=|      A video passes when the ball follows the path that gravity and its bounces give it: each
-    . .   o         | |      bounce reaches the same share of the height before, as the dotted trail shows, and its
-   .   . .  :     . |=|      speed to the right stays. It sticks to the field of the wall where that path ends. Another
-        v    :   .  | |      field, a higher or lower bounce, a way through the floor and a jump do not pass. How fast
-    ------------v---|=|      the video runs is free.
+     .              |=|      A video passes if the ball follows the path that gravity and its bounces determine. Each
+    . .   o         | |      bounce reaches the same share of the height before, which the dotted trail shows, and the
+   .   . .  :     . |=|      speed to the right is constant. The ball sticks to the field of the wall where this path
+        v    :   .  | |      ends. Another field, a higher or lower bounce, a path through the floor and a jump fail.
+    ------------v---|=|      The video may run at any speed.
 
-The plan length is the number of bounces to come, and the hit. Lengths are continuous: there are far more than 10,000
+The plan length is the number of bounces plus one for the hit. Lengths are continuous, so there are far more than 10,000
 questions at every difficulty.
 """
 
@@ -31,7 +31,7 @@ from vmevalkit.types import Record, Size
 
 
 class Level(NamedTuple):
-    """Bounces to come; fields of the wall; moments (states) of the video."""
+    """Settings of one difficulty: number of bounces, of fields of the wall, and of steps of the solution."""
 
     bounces: int
     fields: int
@@ -45,22 +45,23 @@ LEVELS = levels(
     Level(bounces=4, fields=5, moments=16),
     Level(bounces=5, fields=5, moments=20),
 )
-# In shares of the picture's height: the ball's radius, the wall's left side and width, a field's height, the floor
-# above the lower edge, the thickness of the floor.
+# In shares of the height of the image: radius of the ball, left side and width of the wall, height of a field, height
+# of the floor above the lower edge, thickness of the floor.
 _BALL, _WALL, _WIDE, _FIELD, _FLOOR, _BOARD = 0.034, 1.32, 0.08, 0.13, 0.14, 0.024
-# The middle of the ball hits a field at least so far from its edges.
+# Least distance of the center of the ball from the edges of the field that it hits.
 _INSIDE = 0.02
-# How far from its path the ball may be seen, back to where it was, and on between two seen places, in the same unit.
+# Largest distance of the ball from its path, largest movement back, and largest movement between two readings.
 _OFF, _BACK, _LEAP = 0.045, 0.03, 0.22
-# Nearer than this to its resting place, the ball rests.
+# The ball rests if it is nearer to its resting place than this.
 _RESTS = 0.04
 
 
 class Puzzle(Record):
-    """A throw, in units of the picture's height; x to the right from the left edge, heights above the floor.
+    """A throw. Lengths are in heights of the image: x from the left edge to the right, heights above the floor.
 
-    The ball was let go at (`x`, `height`) with `speed` to the right, in units where gravity is 1. Each bounce keeps
-    `kept` of the height. It has bounced once and is at the top of its next flight; `bounces` are to come.
+    The ball was released at (`x`, `height`) with `speed` to the right, in units in which gravity is 1. Each bounce
+    keeps the share `kept` of the height. The ball has bounced once and is at the top of its next flight; `bounces`
+    follow.
     """
 
     x: float
@@ -73,11 +74,11 @@ class Puzzle(Record):
 
     @property
     def start(self) -> float:
-        """When the video begins: at the top after the first bounce. Time is 0 where the ball was let go."""
+        """Time at which the video begins: at the top after the first bounce. The ball is released at time 0."""
         return math.sqrt(2 * self.height) * (1 + math.sqrt(self.kept))
 
     def _flight(self, time: float) -> tuple[float, float]:
-        """The height that a flight reaches, and the time before (-) or after that moment, if no shelf is there."""
+        """Return the height of the top of the flight at a time, and the time since that top (negative before it)."""
         top, left = self.height, time - math.sqrt(2 * self.height)
         if left < 0:
             return top, time
@@ -90,23 +91,23 @@ class Puzzle(Record):
 
     @property
     def end(self) -> float:
-        """When it hits the wall."""
+        """Time at which the ball hits the wall."""
         return (_WALL - _BALL - self.x) / self.speed
 
     @property
     def field(self) -> int:
-        """The field of the wall that it hits, counted from 0 below."""
+        """Number of the field that the ball hits, counted from 0 at the bottom."""
         return int((self.place(self.end)[1] + _BALL) / _FIELD)
 
     def place(self, time: float) -> tuple[float, float]:
-        """Where the ball is: x, and the height of its lowest point above the floor."""
+        """Return the place of the ball at a time: x, and the height of its lowest point."""
         time = min(time, self.end)
         top, after = self._flight(time)
         return self.x + self.speed * time, top - after * after / 2
 
 
 class Ball(NamedTuple):
-    """A moment: x and height as in `Puzzle`, and in the right video the time."""
+    """A moment: x and height as in `Puzzle`, and the time if it is part of a solution."""
 
     x: float
     height: float
@@ -115,21 +116,21 @@ class Ball(NamedTuple):
 
 @register_task
 class BallBounce(Task[Puzzle, Ball]):
-    """The ball's place is the state."""
+    """A ball bounces. The state is its place."""
 
     name = "ball_bounce"
     tags = ("physics",)
     puzzle_type = Puzzle
     reasons = {
         **AGENT_REASONS,
-        "off_course": "The ball leaves the path that gravity and its bounces give it.",
-        "backwards": "The ball goes back to where it was.",
+        "off_course": "The ball leaves the path that gravity and its bounces determine.",
+        "backwards": "The ball moves backwards.",
     }
     rubric = {
         "outcome": "The ball sticks to the field of the wall that its bouncing path leads to.",
         "process": (
-            "The ball goes on to the right along the path of gravity and its bounces, each as high in proportion "
-            "as the dotted trail shows. How fast the film runs is free."
+            "The ball moves to the right along the path of gravity and its bounces. Each bounce keeps the share of the "
+            "height that the dotted trail shows. The video may run at any speed."
         ),
     }
 
@@ -138,9 +139,9 @@ class BallBounce(Task[Puzzle, Ball]):
         while True:
             x, height, kept = rng.uniform(0.08, 0.14), rng.uniform(0.54, 0.7), rng.uniform(0.58 + 0.04 * bounces, 0.9)
             flights = [2 * math.sqrt(2 * height * kept**i) for i in range(1, bounces + 2)]
-            wanted = rng.randrange(fields)
-            # Where in its last flight the ball hits the wall: until that is in the field that was drawn, so that each
-            # field is the answer about as often.
+            target = rng.randrange(fields)
+            # Choose the moment of the last flight at which the ball hits the wall, until it hits the target field. So
+            # all fields are about equally frequent answers.
             for _ in range(20):
                 hit = math.sqrt(2 * height) + sum(flights[:-1]) + rng.uniform(0.05, 0.95) * flights[-1]
                 puzzle = Puzzle(
@@ -148,11 +149,11 @@ class BallBounce(Task[Puzzle, Ball]):
                     kept=round(kept, 3), bounces=bounces, fields=fields, moments=moments,
                 )  # fmt: skip
                 above = (puzzle.place(puzzle.end)[1] + _BALL) / _FIELD - puzzle.field
-                if puzzle.field == wanted and _INSIDE / _FIELD < above < 1 - _INSIDE / _FIELD:
+                if puzzle.field == target and _INSIDE / _FIELD < above < 1 - _INSIDE / _FIELD:
                     return puzzle
 
     def solution(self, puzzle: Puzzle) -> list[Ball]:
-        # Moments at equal distances in time, so that the video runs as the ball would.
+        # Equal intervals of time, so that the ball moves as in reality.
         times = np.linspace(puzzle.start, puzzle.end, puzzle.moments + 1).tolist()
         return [Ball(*puzzle.place(time), time) for time in times]
 
@@ -191,7 +192,7 @@ class BallBounce(Task[Puzzle, Ball]):
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Ball]]:
         path = self.solution(puzzle)
-        # Without a time, so that a video goes there in a straight line.
+        # Without a time, so that the ball moves there in a straight line.
         end, half = path[-1]._replace(time=None), len(path) // 2
         aside = Ball(end.x, end.height + (_FIELD if end.height < 0.3 else -_FIELD))
         springy = puzzle.model_copy(update={"kept": min(0.98, puzzle.kept + 0.15)})
@@ -242,14 +243,14 @@ class BallBounce(Task[Puzzle, Ball]):
 
 @lru_cache(maxsize=64)
 def _curve(puzzle: Puzzle) -> npt.NDArray[np.float64]:
-    """Places on the ball's way, shape (2, count): x and height."""
+    """Return places on the path of the ball, shape (2, count): x and height."""
     times = np.linspace(puzzle.start, puzzle.end, 400).tolist()
     places: npt.NDArray[np.float64] = np.array([puzzle.place(time) for time in times]).T
     return places
 
 
 def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """The scene without the ball; its left edge, the floor's height, and the unit, in pixels."""
+    """Draw the scene without the ball. Return it with its left edge, the y of the floor and the unit, in pixels."""
     unit = min(canvas[1], canvas[0] / 1.5)
     left, floor = (canvas[0] - 1.5 * unit) / 2, (canvas[1] + unit) / 2 - _FLOOR * unit
     sketch = Sketch(canvas, downscale=downscale)

@@ -1,15 +1,15 @@
-"""Maze: lead the blue disc along the only way to the orange square.
+"""Maze: move the blue disc along the only path to the orange square.
 
     +---+---+---+
-    | o |       |      o  the disc          A video passes when the disc is seen to move through open passages only,
-    +   +   +   +      x  the goal          from its start to the goal, rests there, and nothing else changes. Walking
-    |       |   |                           into a dead end and back is allowed; crossing a wall or jumping is not.
+    | o |       |      o  the disc          A video passes if the disc visibly moves from its start to the goal through
+    +   +   +   +      x  the goal          open passages only, rests there, and nothing else changes. A dead end and
+    |       |   |                           back is allowed. Crossing a wall and jumping are not.
     +---+---+   +
     |         x |
     +---+---+---+
 
-The plan length is the number of cells walked. There are far more than 10,000 mazes at every difficulty but the first,
-where small grids allow some thousands.
+The plan length is the number of steps from cell to cell. There are far more than 10,000 mazes at every difficulty,
+except at difficulty 1, where small grids allow some thousands.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from vmevalkit.types import Size
 
 
 class Level(NamedTuple):
-    """Smallest and largest grid, in cells a side; shortest and longest path, in cells."""
+    """Settings of one difficulty: range of the cells per side, and range of the steps of the path."""
 
-    smallest: int
-    largest: int
-    shortest: int
-    longest: int
+    min_cells: int
+    max_cells: int
+    min_steps: int
+    max_steps: int
 
 
-# Twenty steps are two frames each of 49, and seven of 17.
+# With 20 steps, a step takes two frames in a video of 49 frames.
 LEVELS = levels(
-    Level(smallest=3, largest=4, shortest=3, longest=4),
-    Level(smallest=4, largest=5, shortest=5, longest=7),
-    Level(smallest=5, largest=7, shortest=8, longest=11),
-    Level(smallest=7, largest=9, shortest=12, longest=15),
-    Level(smallest=8, largest=10, shortest=16, longest=20),
+    Level(min_cells=3, max_cells=4, min_steps=3, max_steps=4),
+    Level(min_cells=4, max_cells=5, min_steps=5, max_steps=7),
+    Level(min_cells=5, max_cells=7, min_steps=8, max_steps=11),
+    Level(min_cells=7, max_cells=9, min_steps=12, max_steps=15),
+    Level(min_cells=8, max_cells=10, min_steps=16, max_steps=20),
 )
 
 
 class Puzzle(Walls):
-    """A perfect maze, and the way through it."""
+    """A perfect maze with one path from each cell to each other."""
 
     def distances(self, origin: Cell) -> dict[Cell, int]:
-        """Steps from a cell to every other."""
+        """Return the number of steps from a cell to each cell."""
         return _distances(self, origin)
 
 
@@ -73,7 +73,7 @@ def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
 
 @register_task
 class Maze(Task[Puzzle, Place]):
-    """The disc's center is the state: (row, column) in cells, fractions on the way."""
+    """A disc moves through a maze. The state is its center as (row, column) in cells, with fractions between cells."""
 
     name = "maze"
     tags = ("navigation", "planning")
@@ -81,23 +81,23 @@ class Maze(Task[Puzzle, Place]):
     puzzle_type = Puzzle
     reasons = {
         **AGENT_REASONS,
-        "wall_crossed": "The blue disc goes through a wall.",
+        "wall_crossed": "The blue disc moves through a wall.",
     }
     rubric = {
         "outcome": "The disc rests on the orange square.",
         "process": (
-            "The disc is seen to move through open passages only, never through a wall. Walking into a dead end "
-            "and back is allowed."
+            "The disc visibly moves through open passages only, never through a wall. A dead end and back is allowed."
         ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        small, large, shortest, longest = LEVELS[difficulty]
+        level = LEVELS[difficulty]
         while True:
-            cells = rng.randint(small, large)
+            cells = rng.randint(level.min_cells, level.max_cells)
             puzzle = carve(rng, cells, Puzzle)
             start = (rng.randrange(cells), rng.randrange(cells))
-            goals = [c for c, d in sorted(puzzle.distances(start).items()) if shortest <= d <= longest]
+            steps = sorted(puzzle.distances(start).items())
+            goals = [cell for cell, count in steps if level.min_steps <= count <= level.max_steps]
             if goals:
                 return puzzle.model_copy(update={"start": start, "goal": rng.choice(goals)})
 

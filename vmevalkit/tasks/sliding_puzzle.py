@@ -1,13 +1,13 @@
-"""Sliding puzzle: slide the numbered tiles, one at a time, until they stand in order.
+"""Sliding puzzle: slide the numbered tiles, one at a time, until they are in order.
 
     +---+---+---+
-    | 1 | 2 | 3 |      A video passes when tiles slide into the gap, one after another and straight, until they stand in
-    | 4 | . | 6 |      reading order with the gap at the lower right, and stay there. A tile that jumps, leaves its row
-    | 7 | 5 | 8 |      and column, or passes over another one does not pass. Detours are allowed.
+    | 1 | 2 | 3 |      A video passes if tiles slide straight into the gap, one after another, until they are in reading
+    | 4 | . | 6 |      order with the gap at the lower right, and stay there. A video fails if a tile jumps, leaves its
+    | 7 | 5 | 8 |      row and column, or passes over another tile. Detours are allowed.
     +---+---+---+
 
-The plan length is the least number of slides. At difficulty 1 and 2 there are fewer than 10,000 puzzles: positions that
-are so few slides from the end (some hundreds on boards of 3x2, 2x3 and 3x3 together).
+The plan length is the least number of slides. At difficulties 1 and 2 there are fewer than 10,000 puzzles, because few
+positions are so near to the end (some hundreds on boards of 3x2, 2x3 and 3x3 together).
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from vmevalkit.types import Record, Size
 
 
 class Level(NamedTuple):
-    """Fewest and most slides."""
+    """Settings of one difficulty: range of the number of slides."""
 
-    fewest: int
-    most: int
+    min_slides: int
+    max_slides: int
 
 
 LEVELS = levels(
-    Level(fewest=3, most=4),
-    Level(fewest=5, most=7),
-    Level(fewest=8, most=10),
-    Level(fewest=11, most=13),
-    Level(fewest=14, most=16),
+    Level(min_slides=3, max_slides=4),
+    Level(min_slides=5, max_slides=7),
+    Level(min_slides=8, max_slides=10),
+    Level(min_slides=11, max_slides=13),
+    Level(min_slides=14, max_slides=16),
 )
 _BOARDS = ((2, 3), (3, 2), (3, 3))
 Order = tuple[int, ...]
 
 
 class Puzzle(Record):
-    """Tiles in reading order, counted from 1; 0 is the gap."""
+    """Numbers of the tiles in reading order. 0 is the gap."""
 
     rows: int
     columns: int
@@ -60,24 +60,24 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     reasons = {
         **PIECE_REASONS,
-        "not_into_gap": "A tile comes to rest where there is no gap beside it.",
+        "not_into_gap": "A tile rests at a place that is not the gap beside it.",
         "off_track": "A tile leaves its row and column.",
     }
     rubric = {
-        "outcome": "The tiles stand in reading order, with the gap at the lower right.",
+        "outcome": "The tiles are in reading order, with the gap at the lower right.",
         "process": "Tiles slide straight into the gap, one after another. Detours are allowed.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        least, most = LEVELS[difficulty]
+        fewest, most = LEVELS[difficulty]
         while True:
             rows, columns = rng.choice(_BOARDS) if difficulty <= 2 else (3, 3)
             tiles, back = _ordered(rows, columns), -1
-            for _ in range(rng.randint(least, most)):
+            for _ in range(rng.randint(fewest, most)):
                 options = [at for at in _beside(tiles, rows, columns) if at != back]
                 gap, at = tiles.index(0), rng.choice(options)
                 tiles, back = _slid(tiles, at), gap
-            if least <= len(_plan(rows, columns, tiles)) - 1 <= most:
+            if fewest <= len(_plan(rows, columns, tiles)) - 1 <= most:
                 return Puzzle(rows=rows, columns=columns, tiles=tiles)
 
     def moves(self, puzzle: Puzzle) -> list[Places]:
@@ -151,7 +151,7 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
         cells = [divmod(i, puzzle.columns) for i in range(len(puzzle.tiles))]
         tiles = tuple(at.get((float(row), float(column)), 0) for row, column in cells)
         far, here = (len(_plan(puzzle.rows, puzzle.columns, order)) for order in (puzzle.tiles, tiles))
-        # No plan: tiles were exchanged against the rules.
+        # There is no plan if tiles were exchanged against the rules.
         return max(0.0, 1 - (here - 1) / (far - 1)) if here else 0.0
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -173,7 +173,7 @@ def _ordered(rows: int, columns: int) -> Order:
 
 
 def _beside(tiles: Order, rows: int, columns: int) -> list[int]:
-    """Positions next to the gap."""
+    """Return the positions next to the gap."""
     row, column = divmod(tiles.index(0), columns)
     near = ((row + down, column + right) for down, right in WORDS)
     return [r * columns + c for r, c in near if 0 <= r < rows and 0 <= c < columns]
@@ -188,7 +188,7 @@ def _slid(tiles: Order, at: int) -> Order:
 
 @lru_cache(maxsize=4096)
 def _plan(rows: int, columns: int, tiles: Order) -> tuple[Order, ...]:
-    """The positions of a shortest solution, by search from both ends; empty if there is none."""
+    """Return the orders of a shortest solution, found by search from both ends; empty if there is none."""
     goal = _ordered(rows, columns)
     if tiles == goal:
         return (tiles,)

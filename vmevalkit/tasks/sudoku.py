@@ -1,15 +1,15 @@
-"""Sudoku: write the missing digits, one cell after another, without touching the given ones.
+"""Sudoku: write the missing digits, one cell after another, and leave the given digits as they are.
 
     +-----+-----+
-    | 1 . | 3 4 |      A video passes when each empty cell (.) gets its right digit, never two cells at the same time
-    | 3 4 | . 2 |      and never a wrong digit, and the full grid is held at the end, while the given digits and the
-    +-----+-----+      lines stay as they are. The order of the cells is free, and so are the color of a digit and the
-    | 2 1 | 4 3 |      way in which it appears (written, grown, faded in).
+    | 1 . | 3 4 |      A video passes if each empty cell (.) gets its correct digit and the full grid is held at the
+    | 3 4 | . 2 |      end. Two cells must not be filled at the same time, no wrong digit may be written, and the given
+    +-----+-----+      digits and the lines must stay as they are. The cells may be filled in any order. Digits may have
+    | 2 1 | 4 3 |      any color, and may be written, grow or fade in.
     | . 3 | 2 1 |
     +-----+-----+
 
-The plan length is the number of missing cells. They lie so that an answer which is wiped in straight or aslant fills
-two at once. There are about 20,000 questions at difficulty 1, and far more than 10,000 at the others.
+The plan length is the number of missing cells. They are placed so that wiping in the answer, straight or diagonally,
+fills two cells at once. There are about 20,000 questions at difficulty 1, and far more than 10,000 at the others.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ from vmevalkit.types import Record, Size, Verdict
 
 
 class Level(NamedTuple):
-    """Rows and columns of a box; fewest and most missing cells."""
+    """Settings of one difficulty: rows and columns of a box, and range of the number of missing cells."""
 
     box_rows: int
     box_columns: int
-    fewest: int
-    most: int
+    min_missing: int
+    max_missing: int
 
 
-# Twenty steps are two frames each of 49, and seven of 17.
+# With 20 steps, a step takes two frames in a video of 49 frames.
 LEVELS = levels(
-    Level(box_rows=2, box_columns=2, fewest=4, most=4),
-    Level(box_rows=2, box_columns=2, fewest=5, most=7),
-    Level(box_rows=2, box_columns=3, fewest=8, most=11),
-    Level(box_rows=3, box_columns=3, fewest=12, most=15),
-    Level(box_rows=3, box_columns=3, fewest=16, most=20),
+    Level(box_rows=2, box_columns=2, min_missing=4, max_missing=4),
+    Level(box_rows=2, box_columns=2, min_missing=5, max_missing=7),
+    Level(box_rows=2, box_columns=3, min_missing=8, max_missing=11),
+    Level(box_rows=3, box_columns=3, min_missing=12, max_missing=15),
+    Level(box_rows=3, box_columns=3, min_missing=16, max_missing=20),
 )
-# A digit grows from this share of its size, and is whole after this share of its step: the rest of the step it rests.
+# A digit grows from the first share of its size. It is complete after the second share of its step, and then rests.
 _SMALLEST, _WHOLE = 0.25, 0.7
 _HEIGHT = 0.64
-# Sizes at which a digit is read, and at which it is on its way: without these a small 6 would be taken for a 4.
+# Sizes at which a digit is read, and at which it is still growing. Without the latter, a small 6 would be read as a 4.
 _READ, _COMING = (1.0, 0.86), (0.72, 0.58)
 
 
 class Puzzle(Record):
-    """A grid with a single solution. `given` and `answer` hold a string of digits a row; a missing digit is a dot."""
+    """A grid with a single solution. `given` and `answer` hold a string of digits per row. A dot is a missing digit."""
 
     box: tuple[int, int]
     given: tuple[str, ...]
@@ -66,51 +66,54 @@ class Puzzle(Record):
 
     @property
     def side(self) -> int:
+        """Number of rows and of columns."""
         return self.box[0] * self.box[1]
 
     def start(self) -> tuple[int, ...]:
+        """Return the given digits row by row; 0 is an empty cell."""
         return tuple(0 if d == "." else int(d) for d in "".join(self.given))
 
     def goal(self) -> tuple[int, ...]:
+        """Return the digits of the answer row by row."""
         return tuple(map(int, "".join(self.answer)))
 
     def missing(self) -> list[int]:
-        """Cells to be filled, counted row by row from 0."""
+        """Return the cells to be filled, counted row by row from 0."""
         return [cell for cell, d in enumerate("".join(self.given)) if d == "."]
 
 
 class Board(NamedTuple):
-    """A moment of the puzzle: the digit in each cell (0 is empty), and the cells that are in between.
+    """A moment of the puzzle: the digit in each cell (0 is empty), and the cells that are being written.
 
-    `writing` holds (cell, digit, size) of what is half-way; a reader, which cannot tell, says digit 0. In a board that
-    `judge` sees, `digits` of such a cell is the digit last seen there.
+    `writing` holds (cell, digit, size) of each digit that is being written. Readers set digit 0, because they cannot
+    read it. In a board that `judge` scores, `digits` has the digit that was last read in such a cell.
     """
 
     digits: tuple[int, ...]
     writing: tuple[tuple[int, int, float], ...] = ()
 
     def fresh(self) -> set[int]:
-        """Cells that are being filled."""
+        """Return the cells that are being filled."""
         return {cell for cell, *_ in self.writing if not self.digits[cell]}
 
 
 @register_task
 class Sudoku(Task[Puzzle, Board]):
-    """Filled cells and the cell in progress are the state."""
+    """Digits are written. The state is the filled cells and the cell that is being written."""
 
     name = "sudoku"
     tags = ("logic",)
     version = 2
     puzzle_type = Puzzle
     reasons = {
-        "given_changed": "A digit that was given changes.",
+        "given_changed": "A given digit changes.",
         "wrong_digit": "A wrong digit is written.",
         "several_at_once": "Several cells are filled at the same time.",
         "digit_removed": "A digit that was written disappears again.",
     }
     rubric = {
-        "outcome": "Every empty cell holds its right digit.",
-        "process": "Digits are written one cell after another, in any order and any colour, and never a wrong one.",
+        "outcome": "Every empty cell holds its correct digit.",
+        "process": "Digits are written one cell after another, in any order and any color, and never a wrong one.",
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
@@ -226,7 +229,7 @@ class Sudoku(Task[Puzzle, Board]):
             near, far = 0.08 * size, 0.92 * size
             free[round(y + near) : round(y + far), round(x + near) : round(x + far)] = False
         blocks = Blocks(first, free)
-        # The thin lines, too fine for blocks: together they must keep half of their gray.
+        # The thin lines are too fine for blocks. Together they must keep half of their gray.
         band = np.zeros(first.shape[1:], bool)
         xs, ys = ([round(corners[0][axis] + i * size) for i in range(side + 1)] for axis in (0, 1))
         for i in range(1, side):
@@ -238,8 +241,8 @@ class Sudoku(Task[Puzzle, Board]):
 
         def read(frame: Planes) -> Reading[Board]:
             planes = lens.planes(frame)
-            strange = envelope.unexplained(planes) & free
-            if lost(strange):
+            unexplained = envelope.unexplained(planes) & free
+            if lost(unexplained):
                 return Reading(None, False, "scene_lost")
             digits = glyphs.read(planes)
             unclear = np.flatnonzero(digits < 0)
@@ -248,7 +251,7 @@ class Sudoku(Task[Puzzle, Board]):
                 return Reading(board, False, "given_changed")
             if planes[0].ravel()[thin].mean() > faintest:
                 return Reading(board, False, "scene_lost")
-            if (strange.any() and patches(strange)) or blocks.changed(planes):
+            if (unexplained.any() and patches(unexplained)) or blocks.changed(planes):
                 return Reading(board, False, "extra_object")
             return Reading(board)
 
@@ -262,8 +265,8 @@ class Sudoku(Task[Puzzle, Board]):
         changed = [c for c, (old, new) in enumerate(zip(a.digits, b.digits, strict=True)) if old != new]
         if any(start[c] for c in changed):
             return "given_changed"
-        # No two cells may begin or end together. Both in progress for one frame may be the end of one and the beginning
-        # of the next; two frames in a row are not.
+        # Two cells may not begin or end together. If both are in progress for one frame, this may be the end of one and
+        # the beginning of the other, but not in two successive frames.
         before, now = a.fresh(), b.fresh()
         begun = [c for c in {*changed, *now} - before if not a.digits[c]]
         if len(begun) > 1 or len({*changed} | (before & now)) > 1:
@@ -277,15 +280,15 @@ class Sudoku(Task[Puzzle, Board]):
         unclear = {cell for cell, *_ in state.writing}
         if state.digits == goal and not unclear:
             return 1.0
-        right = sum(state.digits[c] == goal[c] and c not in unclear for c in cells)
-        return min(right / len(cells), 0.99)
+        correct = sum(state.digits[c] == goal[c] and c not in unclear for c in cells)
+        return min(correct / len(cells), 0.99)
 
     def same(self, puzzle: Puzzle, a: Board, b: Board) -> bool:
         return a == b
 
 
 def _remembering(readings: Sequence[Reading[Board]]) -> Iterator[Reading[Board]]:
-    """What was last clearly seen in a cell counts while it is unclear: a flicker is no change, a slow erasure is."""
+    """Yield the readings with the last clear digit in unclear cells: a flicker is no change, a slow erasure is one."""
     known: tuple[int, ...] = ()
     for reading in readings:
         state = reading.state
@@ -303,7 +306,7 @@ def _changed(digits: tuple[int, ...], new: dict[int, int]) -> tuple[int, ...]:
 
 
 def _fill(puzzle: Puzzle, order: Sequence[int], goal: tuple[int, ...] = ()) -> list[Board]:
-    """The boards on the way when cells are filled in some order."""
+    """Return the boards that result from filling cells in an order."""
     goal = goal or puzzle.goal()
     boards = [Board(puzzle.start())]
     for cell in order:
@@ -317,7 +320,7 @@ def _rows(digits: Sequence[int], side: int) -> tuple[str, ...]:
 
 
 def _solutions(grid: Sequence[int], box: tuple[int, int], rng: random.Random | None = None) -> Iterator[list[int]]:
-    """Every solution of a grid (0 is empty), by trying the cell with the fewest candidates first; random with `rng`."""
+    """Yield the solutions of a grid (0 is empty), in random order with `rng`; cells with few candidates come first."""
     side = box[0] * box[1]
     units = [(c // side, side + c % side, 2 * side + c // side // box[0] * box[0] + c % side // box[1])
              for c in range(side * side)]  # fmt: skip
@@ -355,19 +358,19 @@ def _solutions(grid: Sequence[int], box: tuple[int, int], rng: random.Random | N
 
 
 def _grown(t: float) -> float:
-    """Size of a digit a share `t` of the way through its step."""
+    """Return the size of a digit at share `t` of its step."""
     return round(min(1.0, _SMALLEST + (1 - _SMALLEST) * max(t, 0.0) / _WHOLE), 4)
 
 
 def _board(side: int, canvas: Size) -> tuple[int, int, int]:
-    """Left, top and cell size in whole pixels, so that every digit is drawn alike."""
+    """Return left, top and cell size in whole pixels, so that every digit has the same pixels."""
     left, top, cell = square_board(canvas, side, margin=0.06)
     return round(left), round(top), max(1, int(cell))
 
 
 @lru_cache(maxsize=256)
 def _glyph(value: int, color: Color, cell: int, size: float) -> npt.NDArray[np.uint8]:
-    """The inner part of a cell, white, with a digit (none for 0) at a share `size` of its full height."""
+    """Draw the inner part of a cell, white, with a digit (none for 0) at a share `size` of its full height."""
     inner = max(1, cell - 2 * round(0.14 * cell))
     sketch = Sketch((inner, inner), WHITE)
     if value:
@@ -377,7 +380,7 @@ def _glyph(value: int, color: Color, cell: int, size: float) -> npt.NDArray[np.u
 
 @lru_cache(maxsize=8)
 def _sheet(box: tuple[int, int], canvas: Size) -> Frame:
-    """The lines: gray between cells, dark around boxes."""
+    """Draw the lines: gray between cells, dark around boxes."""
     count = box[0] * box[1]
     left, top, cell = _board(count, canvas)
     side = cell * count
@@ -396,7 +399,7 @@ def _sheet(box: tuple[int, int], canvas: Size) -> Frame:
 
 
 def _cells(side: int, canvas: Size) -> tuple[list[tuple[float, float]], float]:
-    """Corners and size of the cells in pixels of the view."""
+    """Return the corners (left, top) and the size of the cells, in pixels of the view."""
     left, top, cell = _board(side, canvas)
     scale = view_size(canvas)[0] / canvas[0]
     corners = [((left + c * cell) * scale, (top + r * cell) * scale) for r in range(side) for c in range(side)]
@@ -405,7 +408,7 @@ def _cells(side: int, canvas: Size) -> tuple[list[tuple[float, float]], float]:
 
 @lru_cache(maxsize=8)
 def _glyphs(box: tuple[int, int], canvas: Size) -> Glyphs:
-    """What reads the digits: templates are drawings with one digit in every cell, at a few sizes."""
+    """Return a reader of the digits. Its templates are drawings with one digit in every cell, at a few sizes."""
     side = box[0] * box[1]
     blank = ("." * side,) * side
     paint = Sudoku().painter(Puzzle(box=box, given=blank, answer=blank), canvas)

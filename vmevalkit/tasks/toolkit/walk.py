@@ -121,6 +121,38 @@ class Moment(NamedTuple):
     wrong: str | None = None
 
 
+class MomentReader:
+    """Reads the place of the agent in a frame, and whether the scene is intact.
+
+    Args:
+        start: the first frame at the size of the view.
+        find: finds the agent; see `agent_reader`.
+        place_of: converts x and y in pixels of the view to a place in the units of the task.
+        is_intact: whether the details of the scene stay, given the corrected planes and the place of the agent.
+        note: reason code if they do not.
+    """
+
+    def __init__(
+        self,
+        start: Planes,
+        find: Callable[[Planes], Reading[tuple[float, float]]],
+        place_of: Callable[[float, float], tuple[float, float]],
+        is_intact: Callable[[Planes, tuple[float, float]], bool],
+        note: str,
+    ) -> None:
+        self._lens, self._find, self._place_of = Lens(start), find, place_of
+        self._is_intact, self._note = is_intact, note
+
+    def read(self, frame: Planes) -> Reading[Moment]:
+        """Read the planes of a frame."""
+        planes = self._lens.planes(frame)
+        found = self._find(planes)
+        if found.state is None:
+            return Reading(None, found.scene_intact, found.note)
+        place = self._place_of(*found.state)
+        return Reading(Moment(place), self._is_intact(planes, place), self._note)
+
+
 class Walk(Task[P, Moment]):
     """A task in which the way to a place matters, not only the place.
 
