@@ -20,6 +20,8 @@ import numpy as np
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
+from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
+from vmevalkit.tasks._reasons import PASSING, REASONS
 from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 
@@ -165,46 +167,59 @@ class Task(ABC, Generic[P, S]):
             return self._verdict("scene_lost", 0, 0, min(preservation, 0.99), _first_lost(readings))
         state = readings[first].state
         assert state is not None
-        start = self.solution(puzzle)[0]
-        if not self.same(puzzle, state, start):
+        if not self.same(puzzle, state, self.solution(puzzle)[0]):
             return self._verdict("wrong_start", 0, 0, preservation, first)
-        credit, violation = 0.0, None
-        changed = None
-        for i in range(first + 1, count):
+        credit, changed, violation = self._trace(puzzle, readings, first)
+        last = readings[-1].state
+        outcome = self.progress(puzzle, last) if last is not None else 0.0
+        if violation:
+            return self._verdict(violation, outcome, min(credit, 0.99), preservation, changed)
+        if preservation < 1.0:
+            lost = _first_lost(readings)
+            note = readings[lost].note if lost is not None else "scene_lost"
+            return self._verdict(note, outcome, 1.0, preservation, lost)
+        if last is None:
+            return self._verdict(readings[-1].note, 0.0, 1.0, preservation, _since(readings))
+        if outcome == 1.0:
+            return self._solved(puzzle, readings)
+        if changed is None:
+            return self._verdict("no_change", outcome, 1.0, preservation, count - 1)
+        if credit == 1.0:
+            return self._verdict("undone", min(outcome, 0.99), 1.0, preservation, count - 1)
+        return self._verdict("unfinished", outcome, 1.0, preservation, count - 1)
+
+    def _trace(self, puzzle: P, readings: Sequence[Reading[S]], first: int) -> tuple[float, int | None, str | None]:
+        """Follow the states from the frame `first` on, until a rule is broken.
+
+        Returns:
+            The best progress; the frame that breaks a rule, or else the first frame that differs from the start (None
+            if no frame does); and the reason code if a rule is broken.
+        """
+        start, state = self.solution(puzzle)[0], readings[first].state
+        assert state is not None
+        credit, changed = 0.0, None
+        for i in range(first + 1, len(readings)):
             seen = readings[i].state
             if seen is None:
                 continue
             violation = self.illegal(puzzle, state, seen)
             if violation:
-                break
+                return credit, i, violation
             if changed is None and not self.same(puzzle, start, seen):
                 changed = i
             state = seen
             credit = max(credit, self.progress(puzzle, seen))
-        evidence = i if violation else changed
-        last = readings[-1].state
-        outcome = self.progress(puzzle, last) if last is not None else 0.0
-        process = min(credit, 0.99) if violation else 1.0
-        if violation:
-            return self._verdict(violation, outcome, process, preservation, evidence)
-        if preservation < 1.0:
-            lost = _first_lost(readings)
-            note = readings[lost].note if lost is not None else "scene_lost"
-            return self._verdict(note, outcome, process, preservation, lost)
-        if last is None:
-            return self._verdict(readings[-1].note, 0.0, process, preservation, _since(readings))
-        if outcome == 1.0:
-            before = readings[-2].state if count > 1 else None
-            if before is None or self.progress(puzzle, before) < 1.0:
-                return self._verdict("not_held", 0.99, process, preservation, count - 1)
-            reached = next(i for i, r in enumerate(readings)
-                           if r.state is not None and self.progress(puzzle, r.state) == 1.0)  # fmt: skip
-            return self._verdict("solved", 1.0, 1.0, 1.0, reached)
-        if changed is None:
-            return self._verdict("no_change", outcome, process, preservation, count - 1)
-        if credit == 1.0:
-            return self._verdict("undone", min(outcome, 0.99), process, preservation, count - 1)
-        return self._verdict("unfinished", outcome, process, preservation, count - 1)
+        return credit, changed, None
+
+    def _solved(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
+        """Score a video that ends with the answer: at least two frames must show it."""
+        count = len(readings)
+        before = readings[-2].state if count > 1 else None
+        if before is None or self.progress(puzzle, before) < 1.0:
+            return self._verdict("not_held", 0.99, 1.0, 1.0, count - 1)
+        reached = next(i for i, r in enumerate(readings)
+                       if r.state is not None and self.progress(puzzle, r.state) == 1.0)  # fmt: skip
+        return self._verdict("solved", 1.0, 1.0, 1.0, reached)
 
     def judge_hold(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
         """Score a sequence of readings in mode hold: nothing may move."""
@@ -235,12 +250,12 @@ class Task(ABC, Generic[P, S]):
 
     def prompt(self, puzzle: P, mode: Mode, rng: random.Random) -> str:
         """Return the prompt of a question. `rng` chooses the phrasing."""
-        asked = rng.choice(list(self.phrasings(puzzle)))
+        phrasing = rng.choice(list(self.phrasings(puzzle)))
         if mode == "guided":
-            return f"{asked} The steps: {self.plan_text(puzzle)}."
+            return f"{phrasing} The steps: {self.plan_text(puzzle)}."
         if mode == "hold":
             return rng.choice(_HOLD)
-        return asked
+        return phrasing
 
     def plan_text(self, puzzle: P) -> str:
         """Return the whole plan as one phrase, for mode guided."""
@@ -347,25 +362,6 @@ def _since(readings: Sequence[Reading[S]]) -> int:
     return index
 
 
-PASSING = frozenset({"solved", "held_still"})
-
-REASONS: dict[str, str] = {
-    "solved": "The puzzle is solved by legal, visible steps, and the rest of the scene stays.",
-    "held_still": "Nothing moves, as asked.",
-    "moved": "Something moves, although everything must stay still.",
-    "scene_lost": "The frame no longer shows the scene of the puzzle.",
-    "wrong_start": "The video does not start from the first frame of the puzzle.",
-    "no_change": "Nothing happens.",
-    "unfinished": "The video ends before the puzzle is solved.",
-    "undone": "The puzzle was solved, but the video does not end with the answer.",
-    "not_held": "The answer appears only in the last frame; it must be held.",
-    "unreadable": "The video ends with a frame that is not a clear state of the puzzle.",
-    "extra_object": "Something appears that does not belong to the scene.",
-    "teleport": "Something jumps from one place to another without being visible in between.",
-    "several_at_once": "Several things change at the same time; they must change one after another.",
-    "erased": "Something that was correct is undone.",
-}
-
 _MISTAKES = {reason: REASONS[reason] for reason in ("teleport", "several_at_once", "erased")}
 
 _HOLD = (
@@ -373,8 +369,6 @@ _HOLD = (
     "A still shot: the picture does not change at all from beginning to end, and the camera does not move.",
     "Nothing happens in this video. Every object stays in its place, and the camera stays fixed.",
 )
-
-CRITERIA = ("outcome", "process", "preservation")
 
 
 def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
@@ -399,11 +393,11 @@ def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignor
     if task is None:
         return general
     mistakes = " ".join({**_MISTAKES, **task.reasons}.values())
-    own = {
+    of_task = {
         "outcome": f"The puzzle: {task.summary} It is solved, and the answer is held at the end of the video.",
         "process": f"Each step is legal and visible. These are mistakes: {mistakes}",
     }
-    return {**general, **own, **task.rubric}
+    return {**general, **of_task, **task.rubric}
 
 
 TASKS: Registry[Task] = Registry("task", "vmevalkit.tasks")  # type: ignore[type-arg]
