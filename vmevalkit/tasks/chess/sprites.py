@@ -163,18 +163,18 @@ def phases(center: Place) -> Place:
 
 def slight_changes(drawn: Floats) -> Floats:
     """Return how a plane changes if it moves down or right by a pixel, or is blurred: shape (3, height, width)."""
-    down, right = _slope(drawn), _slope(drawn.T).T
-    return np.stack([down, right, _slope(down) + _slope(right.T).T])
+    down, right = slope(drawn), slope(drawn.T).T
+    return np.stack([down, right, slope(down) + slope(right.T).T])
 
 
-def _slope(plane: Floats) -> Floats:
+def slope(plane: Floats) -> Floats:
     """Return how a plane changes from row to row."""
     # `np.gradient` gives the same, but is many times slower for planes this small.
-    slope = np.empty_like(plane)
-    np.subtract(plane[2:], plane[:-2], out=slope[1:-1])
-    slope[1:-1] /= 2
-    slope[0], slope[-1] = plane[1] - plane[0], plane[-1] - plane[-2]
-    return slope
+    change = np.empty_like(plane)
+    np.subtract(plane[2:], plane[:-2], out=change[1:-1])
+    change[1:-1] /= 2
+    change[0], change[-1] = plane[1] - plane[0], plane[-1] - plane[-2]
+    return change
 
 
 def soften(planes: npt.NDArray[np.uint8]) -> Floats:

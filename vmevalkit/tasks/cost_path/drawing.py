@@ -60,7 +60,7 @@ class DotsCheck:
         number = (row[:, None] * columns + column).astype(np.intp)
         dots = np.array(puzzle.dots).ravel()
         bare = np.array([tone(_cell_color(count))[0] for count in dots])[number]
-        near = _widened(drawing[0] < bare - 40)
+        near = widened(drawing[0] < bare - 40)
         self._spots = [(number[where], np.flatnonzero(where)) for where in (inside & near, inside & ~near)]
         self._size = rows * columns
         counts = [np.bincount(number, None, self._size) for number, _at in self._spots]
@@ -83,7 +83,7 @@ class DotsCheck:
         return bool((left > (1 - 0.6 * self._one[seen]) * np.median(left)).all())
 
 
-def _widened(mask: Mask) -> Mask:
+def widened(mask: Mask) -> Mask:
     """Return a mask widened by two pixels."""
     for axis in (0, 1):
         mask = np.logical_or.reduce([np.roll(mask, step, axis) for step in range(-2, 3)])

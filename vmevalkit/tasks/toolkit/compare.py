@@ -87,10 +87,10 @@ def shows(planes: Planes, drawing: Planes) -> bool:
     off = planes.astype(np.int16) - drawing
     if np.count_nonzero(np.abs(off[0]) > _SLIGHT) > _TOUCHED * off[0].size:
         return False
-    return all(np.abs(_squares(plane)).max() <= _BLURRED * _SQUARE * _SQUARE for plane in off)
+    return all(np.abs(sums_of_squares(plane)).max() <= _BLURRED * _SQUARE * _SQUARE for plane in off)
 
 
-def _squares(plane: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+def sums_of_squares(plane: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
     """Return the sums of all squares of `_SQUARE` pixels."""
     # Adding slices is many times faster than cumulative sums.
     height, width = plane.shape[0] - _SQUARE + 1, plane.shape[1] - _SQUARE + 1

@@ -55,7 +55,7 @@ class Glyphs:
         # Shape (variants and shifts, glyphs, pixels).
         self._templates = shapes / np.linalg.norm(shapes, axis=2, keepdims=True)
         # Pixels where a glyph has no ink, not even within a pixel.
-        wide = _spread(shapes.reshape(-1, side, side)).reshape(shapes.shape)
+        wide = spread(shapes.reshape(-1, side, side)).reshape(shapes.shape)
         self._off = (wide < 0.06 * shapes.max()).astype(np.float32)
 
     def _depth(self, planes: Planes) -> npt.NDArray[np.int16]:
@@ -93,7 +93,7 @@ class Glyphs:
         return answer
 
 
-def _spread(shapes: Floats) -> Floats:
+def spread(shapes: Floats) -> Floats:
     """Return the largest value within a pixel; shape (count, height, width)."""
     padded = np.pad(shapes, ((0, 0), (1, 1), (1, 1)))
     height, width = shapes.shape[1:]
