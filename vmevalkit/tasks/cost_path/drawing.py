@@ -11,7 +11,7 @@ from vmevalkit.tasks.toolkit.grid import Place
 from vmevalkit.tasks.toolkit.vision import Floats, Mask, tone
 from vmevalkit.types import Size
 
-# Where the dots of a cell lie, in cells from its center.
+# Places of the dots of a cell, (right, down) from its center in cells.
 _DOTS = {
     1: [(0.0, 0.0)],
     2: [(-0.19, 0.19), (0.19, -0.19)],
@@ -20,9 +20,8 @@ _DOTS = {
     5: [(-0.23, -0.23), (0.23, -0.23), (0.0, 0.0), (-0.23, 0.23), (0.23, 0.23)],
     6: [(-0.2, -0.26), (-0.2, 0.0), (-0.2, 0.26), (0.2, -0.26), (0.2, 0.0), (0.2, 0.26)],
 }
-_DOT = 0.095
-RADIUS = 0.28
-_GOAL = 0.27
+# Radius of a dot and of the disc, and half the side of the goal, in cells.
+_DOT, RADIUS, _GOAL = 0.095, 0.28, 0.27
 
 
 def _cell_color(dots: int) -> Color:

@@ -32,21 +32,6 @@ LEVELS = levels(
     Level(min_rows=5, max_rows=6, min_columns=7, max_columns=7, min_steps=11, max_steps=13, max_dots=6),
     Level(min_rows=6, max_rows=6, min_columns=8, max_columns=9, min_steps=14, max_steps=17, max_dots=6),
 )
-# Where the dots of a cell lie, in cells from its center.
-_DOTS = {
-    1: [(0.0, 0.0)],
-    2: [(-0.19, 0.19), (0.19, -0.19)],
-    3: [(-0.22, 0.22), (0.0, 0.0), (0.22, -0.22)],
-    4: [(-0.2, -0.2), (0.2, -0.2), (-0.2, 0.2), (0.2, 0.2)],
-    5: [(-0.23, -0.23), (0.23, -0.23), (0.0, 0.0), (-0.23, 0.23), (0.23, 0.23)],
-    6: [(-0.2, -0.26), (-0.2, 0.0), (-0.2, 0.26), (0.2, -0.26), (0.2, 0.0), (0.2, 0.26)],
-}
-_DOT = 0.095
-RADIUS = 0.28
-_GOAL = 0.27
-# A cell is entered when the disc's center is so far from that of the cell before; farther than this from both middle
-# lines of a cell it goes aslant.
-_ENTERED, _ASLANT = 0.6, 0.34
 
 
 class Puzzle(Record):

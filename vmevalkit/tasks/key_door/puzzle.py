@@ -37,13 +37,6 @@ LEVELS = levels(
 )
 _COLORS = ("green", "purple", "brown")
 _SHAPES = ("round", "square", "diamond")
-_DOOR = 0.41
-# So near must the disc's center come to that of a key to take it, and of a door to open it, in cells.
-_TOUCH, _REACH = 0.85, 1.35
-_NOWHERE = (-5.0, -5.0)
-# Share of a thing up to which it is gone, and from which on it is there; of the rest of it if the disc hides less than
-# half.
-_GONE, _PRESENT, _HIDDEN = 0.2, 0.6, 0.5
 
 
 class Lock(Record):

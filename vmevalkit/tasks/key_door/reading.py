@@ -15,8 +15,8 @@ from vmevalkit.tasks.toolkit.vision import Floats, most
 
 # The disc takes a key, or opens a door, if their centers are nearer than this, in cells.
 _TOUCH, _REACH = 0.85, 1.35
-# A thing is gone up to the first share of its opacity and present from the second on. It is hidden if the disc covers
-# more than the third share of it.
+# A key or door is gone below the first opacity, and present above the second. It is hidden if less than the third
+# share of it is visible.
 _GONE, _PRESENT, _HIDDEN = 0.2, 0.6, 0.5
 
 

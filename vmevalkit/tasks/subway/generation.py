@@ -10,8 +10,6 @@ from vmevalkit.tasks.subway.puzzle import Line, Net, Puzzle, Stop
 from vmevalkit.tasks.toolkit.compass import STEPS
 from vmevalkit.tasks.toolkit.levels import levels
 
-_COLORS = ("green", "purple", "sky blue", "yellow", "red")
-
 
 class Level(NamedTuple):
     """Settings of one difficulty: size of the lattice of stations, number of lines, range of the stations of a line,
@@ -36,18 +34,6 @@ LEVELS = levels(
     Level(columns=9, rows=6, lines=5, min_stations=6, max_stations=11, min_steps=11, max_steps=14, min_saved=1),
 )
 _COLORS = ("green", "purple", "sky blue", "yellow", "red")
-# The eight directions in which lines run, clockwise from the right.
-_WORDS = ("right", "lower right", "down", "lower left", "left", "upper left", "up", "upper right")
-# Sizes in distances between stations.
-_TRACK, _STATION, _SHARED, TRAIN, _GOAL = 0.2, 0.2, 0.26, 0.24, 0.25
-# Farther along the lines than this from one seen position to the next is a jump; farther from a line than this is off
-# it; nearer to a station than this is there.
-LEAP, _OFF, _AT = 2.0, 0.24, 0.2
-# Lines are looked at in so many units from each other; another color differs by more than this in luma or chroma.
-_SPACING, _OTHERWISE = 0.12, (38, 24)
-_GRAY = (112, 118, 130)
-# Darker than ink, so that the train stands out from every line.
-_BLACK = (10, 12, 18)
 
 
 def generate_puzzle(rng: random.Random, difficulty: int) -> Puzzle:
