@@ -12,9 +12,9 @@ import pytest
 from vmevalkit import store
 from vmevalkit.reporting import report
 from vmevalkit.reporting.analysis import Analysis, Pair, Standing, analyze
-from vmevalkit.reporting.rows import Row
 from vmevalkit.reporting.stats import wilson
-from vmevalkit.reporting.tables import Summary
+from vmevalkit.reporting.summary import Summary
+from vmevalkit.store.experiment import SampleRecord
 from vmevalkit.types import Mode, QuestionMetadata, Score
 
 
@@ -40,11 +40,13 @@ def score(model: str, number: int, passed: bool | None, **fields: Any) -> Score:
     return Score.model_validate({**values, **fields})
 
 
-def row(model: str, number: int, passed: bool | None, *, mode: Mode = "solve", length: int = 3, **fields: Any) -> Row:
+def row(
+    model: str, number: int, passed: bool | None, *, mode: Mode = "solve", length: int = 3, **fields: Any
+) -> SampleRecord:
     others = fields.pop("others", ())
-    return Row(
+    return SampleRecord(
         baseline=model in ("replay", "still", "jumpcut"), kind="task", mode=mode, difficulty=1, plan_length=length,
-        prompt="Go.", answerable=True, video=None, score=score(model, number, passed, **fields), others=others,
+        answerable=True, video=None, score=score(model, number, passed, **fields), others=others,
     )  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def pair(found: Analysis, first: str, second: str) -> Pair:
     return one
 
 
-def _unscored(model: str, number: int) -> Row:
+def _unscored(model: str, number: int) -> SampleRecord:
     return row(model, number, None, status="missing", reason="no_video", process=None, preservation=None)
 
 
@@ -178,11 +180,11 @@ def test_the_curve_finds_the_plan_length_that_the_videos_were_made_with() -> Non
     ("solve", "guided", "hold", "words"),
     [
         (2, 30, 40, "carry out steps that it does not find by itself. It keeps a scene still"),
-        (2, 3, 5, "cannot be steered, which hides whether it can reason. It cannot keep a scene still."),
+        (2, 3, 5, "cannot be steered, so this does not show whether it can reason. It cannot keep a scene still."),
         (34, 36, None, "carries out most plans, and finds them by itself as often."),
-        (30, 4, None, "makes it worse"),
-        (20, 22, None, "cannot be told from so few videos"),
-        (20, None, 20, "Whether it keeps a scene still cannot be told"),
+        (30, 4, None, "lowers the pass rate"),
+        (20, 22, None, "too few videos to tell whether giving the plan helps"),
+        (20, None, 20, "too few videos to tell whether it keeps a scene still"),
     ],
 )
 def test_modes_are_read_side_by_side(solve: int, guided: int | None, hold: int | None, words: str) -> None:
@@ -273,13 +275,13 @@ def test_the_claims_are_on_the_page_and_in_the_tables(tmp_path: Path) -> None:
     for words in (
         "one passes 62 % (",
         "clearly above the floor",
-        "stays first in mode solve",
+        "ranks first in mode solve",
         "Models, mode solve",
         "Mode guided",
         "Cannot reason, or cannot be steered?",
         "exact McNemar",
-        "Questions that it takes",
-        "How far the scorers agree",
+        "Number of questions needed",
+        "Agreement of the scorers",
         "4 videos about which scorers disagree",
         "<svg viewBox",
         'class="band"',

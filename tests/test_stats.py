@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmevalkit.reporting.stats import (
-    NOT_SCORED,
     Z95,
     Bootstrap,
     Estimate,
@@ -34,6 +33,7 @@ from vmevalkit.reporting.stats import (
     tally,
     wilson,
 )
+from vmevalkit.store.experiment import NOT_SCORED
 from vmevalkit.types import Score, Status
 
 SHARES = st.integers(1, 10_000).flatmap(lambda asked: st.tuples(st.integers(0, asked), st.just(asked)))

@@ -23,7 +23,7 @@ import vmevalkit
 from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
-from vmevalkit.reporting.tables import Summary
+from vmevalkit.reporting.summary import Summary
 from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
@@ -59,7 +59,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(experiment: Path) -> Path:
     """The report about the same experiment."""
-    return vmevalkit.reporting(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
+    return vmevalkit.report(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
 
 
 class Server:
@@ -162,7 +162,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
                     model=model, task=task, question_id=name, seed=seed, scorer=scorer, scorer_version="1",
                     status="scored", passed=says, value=float(says), outcome=float(says), process=1.0,
                     preservation=1.0, reason="solved" if says else "no_change", explanation=""))  # fmt: skip
-    vmevalkit.reporting(questions, outputs, scores, tmp_path / "report")
+    vmevalkit.report(questions, outputs, scores, tmp_path / "report")
     said = store.read_record(tmp_path / "report/summary.json", Summary).analysis
     index = Index(*folders)
     index.refresh()

@@ -237,9 +237,11 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, each: i
 
     @app.get("/curves.svg")
     def curves(mode: str = "solve") -> Response:
-        from vmevalkit.reporting.plots import difficulty_curves, drawn
+        from vmevalkit.reporting.plots import difficulty_curves, to_bytes
 
-        return Response(drawn(difficulty_curves(pages.by_difficulty(index, mode)), "svg"), media_type="image/svg+xml")
+        return Response(
+            to_bytes(difficulty_curves(pages.by_difficulty(index, mode)), "svg"), media_type="image/svg+xml"
+        )
 
     return app
 

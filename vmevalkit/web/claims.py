@@ -12,7 +12,7 @@ import sqlalchemy as sql
 
 from vmevalkit.reporting import analysis
 from vmevalkit.reporting.analysis import PassRates, ScorerAgreement
-from vmevalkit.reporting.rows import Key
+from vmevalkit.store.experiment import Key
 from vmevalkit.web.index import Index, in_mode, opinions, samples
 
 
@@ -46,7 +46,7 @@ def _agreement(index: Index, _revision: int) -> tuple[ScorerAgreement, ...]:
         .where(c.passed.is_not(None)).order_by(c.task, c.question_id, c.model, c.seed)
     ):  # fmt: skip
         decided[model, task, question_id, seed][scorer] = passed
-    return tuple(analysis.agreement(decided))
+    return tuple(analysis.scorer_agreement(decided))
 
 
 # Enough for 24 families in three modes, and all together.
@@ -65,4 +65,4 @@ def _passes(index: Index, _revision: int, mode: str, task: str) -> Mapping[str, 
         # Every model was asked every question, each as often as the others.
         tasks = [task for (task, _), _ in groupby(videos, key=lambda row: (row.task, row.question_id))]
         passed[model] = np.array([row.passed for row in videos]).reshape(len(tasks), -1)
-    return analysis.passes(tasks, passed) if passed else {}
+    return analysis.pass_rates(tasks, passed) if passed else {}

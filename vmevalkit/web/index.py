@@ -19,9 +19,9 @@ from sqlalchemy.dialects import sqlite
 from vmevalkit import store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
-from vmevalkit.reporting.rows import SCORER, is_baseline
-from vmevalkit.reporting.stats import NOT_SCORED
+from vmevalkit.reporting.catalog import is_baseline
 from vmevalkit.store.database import connect
+from vmevalkit.store.experiment import NOT_SCORED, SCORER
 from vmevalkit.types import MODES, Difficulty, Mode, Question, Record, Score
 
 log = logging.getLogger(__name__)

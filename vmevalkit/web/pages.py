@@ -17,11 +17,12 @@ import sqlalchemy as sql
 from vmevalkit import defaults, media, store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import VMEvalError
+from vmevalkit.reporting.catalog import is_baseline
 from vmevalkit.reporting.media import choose_frames
-from vmevalkit.reporting.rows import is_baseline
 from vmevalkit.reporting.stats import CEILING, DRAWS, wilson
 from vmevalkit.scorers.rule import views_of
-from vmevalkit.store.ratings import Key, Rating, Ratings, next_for
+from vmevalkit.store.experiment import Key
+from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import MODES, Geometry, Question, QuestionMetadata
 from vmevalkit.web import claims
