@@ -28,7 +28,9 @@ from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
-from vmevalkit.web.index import Index, SampleFilter
+from vmevalkit.web.filters import SampleFilter
+from vmevalkit.web.index import Index
+from vmevalkit.web.pages import ROUTERS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -170,7 +172,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     assert {found.task for found in said.agreement} == {None, "task0", "task1", "task2"}
     assert len(said.pairs) == 6
     for pair in said.pairs:
-        passes = claims.passes(index, pair.mode)
+        passes = claims.pass_rates(index, pair.mode)
         found = passes[pair.first].against(passes[pair.second])
         for name in ("questions", "first_only", "second_only", "p"):
             assert getattr(found, name) == getattr(pair, name)
@@ -203,12 +205,12 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
         ("/samples?verdict=pass&sort=-value", "4 videos"),
         ("/samples/0?model=good", "maze_0000"),
         ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
-        ("/question/maze/maze_0000", "All videos run together"),
+        ("/question/maze/maze_0000", "All videos play together"),
         ("/compare?a=good&b=lazy", "2 questions asked of both"),
         ("/disagreements", "rule, judge"),
         ("/tasks", "tower of hanoi"),
         ("/progress", "replay"),
-        ("/rate", "Who rates?"),
+        ("/rate", "Your name"),
     ],
 )
 def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: str) -> None:
@@ -247,7 +249,7 @@ def test_videos_that_were_made_elsewhere_count_as_made_and_those_that_do_not_dec
     assert page.get("/progress").text.count("2 of 2") == 4
     for address in ("/samples?model=lazy", "/question/maze/maze_0000"):
         shown = page.get(address).text
-        assert "does not decode" in shown
+        assert "cannot be decoded" in shown
         assert "/poster/lazy/maze/maze_0000/42" not in shown
 
 
@@ -494,10 +496,9 @@ PAGES = {
 }
 
 
-def test_every_page_is_looked_at(experiment: Path, tmp_path: Path) -> None:
-    folders = (experiment / name for name in ("questions", "outputs", "scores"))
-    app = create_app(Index(*folders, tmp_path / "index.sqlite"), Ratings(tmp_path))
-    pages = {route.path for route in app.routes if getattr(route, "response_class", None) is HTMLResponse}
+def test_every_page_is_looked_at() -> None:
+    routes = [route for router in ROUTERS for route in router.routes]
+    pages = {route.path for route in routes if getattr(route, "response_class", None) is HTMLResponse}
     assert pages == {*PAGES, "/samples/{page}"}
 
 
@@ -593,7 +594,7 @@ def test_a_video_is_rated_by_keyboard_also_when_the_viewer_is_killed_meanwhile(
         page.keyboard.press(key)
     server.kill()
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=your rating is kept here")
+    page.wait_for_selector("text=Your rating will be sent again")
     server.start()
     page.wait_for_selector("text=1 of 4 rated", timeout=20_000)
     server.kill()
