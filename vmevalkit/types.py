@@ -1,6 +1,6 @@
-"""The domain in one place: frozen records that refuse unknown fields.
+"""The records: frozen, and unknown fields are refused.
 
-What is written to disk is one of these and nothing else. Sizes are (width, height) in pixels, times are seconds.
+Everything that is written to disk is one of them. Sizes are (width, height) in pixels, times are in seconds.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscor
 
 
 class Record(BaseModel):
-    """Base of everything that is stored or passed between stages."""
+    """Base class of everything that is stored or passed between stages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Geometry(Record):
-    """Where a question's canvas lies in a model's frame.
+    """Place of a question's canvas in a model's frame.
 
     The canvas (`canvas` = width, height) fills the box (`x`, `y`, `width`, `height`) of a frame of size `frame`, all in
-    frame pixels. With fit `crop` the box reaches beyond the frame.
+    pixels of the frame. With the fit `crop`, the box extends beyond the frame.
     """
 
     canvas: Size
@@ -45,19 +45,19 @@ class Geometry(Record):
 
     @classmethod
     def place(cls, canvas: Size, frame: Size, fit: Fit = "letterbox") -> Geometry:
-        """Place a canvas centered in a frame."""
+        """Place a canvas in the center of a frame."""
         if fit == "stretch":
             return cls(canvas=canvas, frame=frame, fit=fit, x=0, y=0, width=frame[0], height=frame[1])
         scales = (frame[0] / canvas[0], frame[1] / canvas[1])
         scale = min(scales) if fit == "letterbox" else max(scales)
-        # Whole pixels, because that is what an image can be pasted at.
+        # Whole pixels, because an image can only be pasted at those.
         width, height = max(1, round(canvas[0] * scale)), max(1, round(canvas[1] * scale))
         x, y = (frame[0] - width) // 2, (frame[1] - height) // 2
         return cls(canvas=canvas, frame=frame, fit=fit, x=x, y=y, width=width, height=height)
 
 
 class QuestionMetadata(Record):
-    """question_metadata.json: what a question made by the kit is."""
+    """The content of question_metadata.json, for a question that the kit made."""
 
     task: Name
     id: Name
@@ -72,7 +72,7 @@ class QuestionMetadata(Record):
 
 
 class Question(Record):
-    """One question on disk. `task` and `id` are its folders' names; `metadata` is None for a question brought along."""
+    """One question on disk. `task` and `id` are the names of its folders; a user-supplied question has no metadata."""
 
     task: Name
     id: Name
@@ -81,30 +81,35 @@ class Question(Record):
 
     @property
     def first_frame(self) -> Path:
+        """The first frame."""
         return self.folder / "first_frame.png"
 
     @property
     def prompt_file(self) -> Path:
+        """The prompt."""
         return self.folder / "prompt.txt"
 
     @property
     def final_frame(self) -> Path:
+        """The last frame of the ground-truth video."""
         return self.folder / "final_frame.png"
 
     @property
     def ground_truth(self) -> Path:
+        """The ground-truth video."""
         return self.folder / "ground_truth.mp4"
 
     @property
     def metadata_file(self) -> Path:
+        """The metadata."""
         return self.folder / "question_metadata.json"
 
 
 class Verdict(Record):
-    """What a verifier says about one video.
+    """The verdict of a verifier about one video.
 
-    `outcome`, `process` and `preservation` are dense credit in [0, 1]; `evidence_frame` is the index of the first frame
-    that shows the reason. A video passes exactly when all three are 1 and `reason` is a passing one.
+    `outcome`, `process` and `preservation` are partial credit in [0, 1]. `evidence_frame` is the index of the first
+    frame that shows the reason. A video passes exactly if all three are 1 and `reason` is a passing one.
     """
 
     passed: bool
@@ -117,7 +122,7 @@ class Verdict(Record):
 
     @property
     def value(self) -> float:
-        """Dense credit of the whole video: 1.0 exactly for a perfect video, near 0 for one that does nothing."""
+        """Partial credit of the whole video: 1.0 exactly if it passes, near 0 if nothing happens in it."""
         return self.outcome * self.process * self.preservation
 
     @model_validator(mode="after")
@@ -193,10 +198,10 @@ class Provenance(Record):
 
 
 class GenerationResult(Record):
-    """What a model's `generate` answers, and what result.json holds.
+    """The result of a model's `generate`, and the content of result.json.
 
-    `duration_seconds` is the wall time of the generation; the video's own length is `metadata["video_seconds"]`.
-    `metadata` is a `Provenance` for a video that was made.
+    `duration_seconds` is the wall time of the generation; the length of the video is `metadata["video_seconds"]`. The
+    `metadata` of a successful generation is a `Provenance`.
     """
 
     success: bool
@@ -211,7 +216,7 @@ class GenerationResult(Record):
     @model_validator(mode="after")
     def _success_has_a_video(self) -> GenerationResult:
         if self.success != (self.video_path is not None and self.error is None and self.status == "completed"):
-            raise ValueError("success means: a video_path, no error, status 'completed'")
+            raise ValueError("a success has a video_path, no error, and the status 'completed'")
         return self
 
     @classmethod
@@ -238,5 +243,5 @@ class GenerationResult(Record):
 
     @property
     def provenance(self) -> Provenance | None:
-        """The typed metadata of a video that was made."""
+        """The metadata of a successful generation."""
         return Provenance.model_validate(self.metadata) if self.success and self.metadata else None

@@ -76,6 +76,7 @@ class LumaHalver:
         self._work: npt.NDArray[np.uint16] = np.empty((2, 0, 0), np.uint16)
 
     def __call__(self, luma: Planes) -> npt.NDArray[np.uint16]:
+        """The luma at half its size: (height / 2, width / 2), the sums of four pixels."""
         # Two neighboring pixels are one number of 16 bits.
         pairs = luma.view(np.uint16)
         shape = pairs.shape[0] // 2, pairs.shape[1]

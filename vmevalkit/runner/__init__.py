@@ -1,1 +1,1 @@
-
+"""The verbs: make, generate, score, check and doctor, and what runs them."""

@@ -1,4 +1,4 @@
-"""The scorer that counts what people said: `vmevalkit view`, tab Rate, collects it."""
+"""The scorer that counts ratings by people, which the tab Rate of `vmevalkit view` collects."""
 
 from __future__ import annotations
 
@@ -19,41 +19,45 @@ VERSION = 1
 
 @register_scorer
 class Human(Scorer):
-    """The majority of those who rated the video as it is now, each by the newest rating."""
+    """The majority of the raters of the current video, each with the newest rating."""
 
     name = "human"
-    about = "Counts people's ratings: the majority decides; who changed a rating counts with the newest."
+    about = "Counts ratings by people: the majority decides, each rater with the newest rating."
 
     def version(self, question: Question) -> str:
+        """Return the version of the scorer."""
         return str(VERSION)
 
     def inputs(self, question: Question, sample: store.Sample) -> str:
+        """Return the ratings that count."""
         return "\n".join(rating.model_dump_json() for rating in self._votes(sample))
 
     def rehearse(self, sample: store.Sample, passes: bool) -> None:
+        """Add a rating."""
         from vmevalkit.store.ratings import Rating
 
         video = store.find_video(sample) or sample.video
         fields = sample.model_dump(exclude={"outputs"})
         token = f"{sample.model}-{sample.question_id}-{sample.seed}"
-        said = Rating(token=token, rater="nobody", video_sha256=store.sha256(video), passed=passes, stars=5, **fields)
+        said = Rating(token=token, rater="contract", video_sha256=store.sha256(video), passed=passes, stars=5, **fields)
         _ratings(sample.outputs).add(said)
 
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
+        """Return the verdict of the majority."""
         video = store.find_video(sample) or sample.video
         media.first_frame(video)
         votes = self._votes(sample)
         if not votes:
-            raise Unscorable("not_rated", "Nobody has rated this video as it is now: vmevalkit view, tab Rate.")
+            raise Unscorable("not_rated", "This video has no rating: vmevalkit view, tab Rate.")
         passes = sum(rating.passed for rating in votes)
         if 2 * passes == len(votes):
-            raise Unscorable("raters_disagree", f"{passes} of {len(votes)} raters say that it is right.")
+            raise Unscorable("raters_disagree", f"{passes} of {len(votes)} raters passed the video.")
         comments = "".join(f" {rating.rater}: {rating.comment}" for rating in votes if rating.comment)
-        explanation = f"{passes} of {len(votes)} raters say that it is a right answer.{comments}"
+        explanation = f"{passes} of {len(votes)} raters passed the video.{comments}"
         return _verdict(2 * passes > len(votes), passes / len(votes), explanation)
 
     def others(self, question: Question, sample: store.Sample) -> list[Score]:
-        """Each rater's own score, as scorer `human.NAME`: what agreement between people is computed from."""
+        """Return each rater's own score, as scorer `human.NAME`, from which the agreement of raters is computed."""
         return [
             Score(
                 **{**self._identity(question, sample), "scorer": f"{self.name}.{rating.rater}"},
@@ -65,7 +69,7 @@ class Human(Scorer):
         ]
 
     def _votes(self, sample: store.Sample) -> list[Rating]:
-        """The newest rating of everybody who rated the video as it is now."""
+        """Return the newest rating of each rater of the current video."""
         video = store.find_video(sample)
         if video is None or not (sample.outputs / store.RATINGS).is_file():
             return []

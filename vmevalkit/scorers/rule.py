@@ -1,4 +1,4 @@
-"""The rule scorer: bring the video back to the question's canvas and let the task's own verifier decide."""
+"""The rule scorer: bring a video back to the question's canvas, and let the verifier of the task decide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vmevalkit.tasks.base import TASKS, Reader
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
 
-# Raised when geometry, decoding or the shared judging change what a video is worth.
+# Raised when geometry, decoding or the shared part of the verifiers change verdicts.
 VERSION = 2
 
 
@@ -26,18 +26,21 @@ class Rule(Scorer):
     """Decides by program. The same video always gets the same score."""
 
     name = "rule"
-    about = "Decides by program: decodes each frame into the puzzle's state and judges the sequence."
+    about = "Decides by program: reads the state of the puzzle from each frame, and scores the sequence."
 
     def version(self, question: Question) -> str:
+        """Return the version of the scorer and of the task."""
         if question.metadata is None or question.metadata.task not in TASKS:
             return f"{VERSION}"
         return f"{VERSION}.{TASKS[question.metadata.task].version}"
 
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
+        """Let the verifier of the task score the video."""
         metadata = question.metadata
         if metadata is None:
             raise Unscorable(
-                "no_metadata", "The question was brought along without metadata; no rule knows its answer."
+                "no_metadata",
+                "The question is user-supplied, without metadata, so the rule scorer does not know its answer.",
             )
         try:
             task = TASKS[metadata.task]
@@ -49,7 +52,7 @@ class Rule(Scorer):
         if metadata.task_version != task.version:
             raise Unscorable(
                 "other_version",
-                f"The question is of {task.name} version {metadata.task_version}; the kit has {task.version}.",
+                f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
             )
         frames, _ = views_of(question, metadata, sample)
         read = _reader(task.name, puzzle.model_dump_json(), metadata.canvas)
@@ -58,16 +61,16 @@ class Rule(Scorer):
 
 @lru_cache(maxsize=1)
 def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
-    """A question's reader, kept while its videos are scored: they share what it has drawn."""
-    family = TASKS[task]
-    return family.reader(family.puzzle_type.model_validate_json(puzzle), canvas)
+    """Return the reader of a question. It is cached, because the videos of a question share its drawings."""
+    owner = TASKS[task]
+    return owner.reader(owner.puzzle_type.model_validate_json(puzzle), canvas)
 
 
 def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:
-    """A sample's video as verifiers see it, and where the question's canvas lies in it.
+    """Return a sample's video as verifiers see it, and the place of the canvas in it.
 
     Raises:
-        Unscorable: the video was made for another first frame than the question has now.
+        Unscorable: the video was made for another first frame.
         VideoError: the video does not decode.
     """
     path = store.find_video(sample) or sample.video
@@ -82,10 +85,10 @@ def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
 
 
 def _known_geometry(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> Geometry | None:
-    """Where the canvas lies, if the sample was made here.
+    """Return the place of the canvas, if the video was made here.
 
     Raises:
-        Unscorable: the video was made for another first frame than the question has now.
+        Unscorable: the video was made for another first frame.
     """
     result = store.read_result(sample)
     provenance = result.provenance if result is not None else None

@@ -1,0 +1,15 @@
+"""What tasks share. Everything here is public, for tasks of your own (docs/add-a-task.md).
+
+Mechanisms; each brings the video, most cheats, the reader and the verdict:
+
+- `cells`: places change their look, one after another (`cell_boards`: their states, painter and reader).
+- `pieces`: pieces travel between resting places (`piece_boards`, `piece_finder`, `piece_reader`).
+- `strokes`: lines grow along paths that the puzzle determines (`lines`: their states, painter and reader).
+- `walk`: one object of one color moves through a scene.
+
+Building blocks:
+
+- `draw`: palette, shapes and the drawing of a scene.
+- `vision`: bring a frame to the light and position of a drawing, and find what the drawing does not explain.
+- `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
+"""

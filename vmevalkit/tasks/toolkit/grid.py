@@ -82,6 +82,7 @@ class Walls(Record):
 
 
 def cell_of(place: Place) -> Cell:
+    """The cell that is nearest to a place."""
     return round(place[0]), round(place[1])
 
 

@@ -1,0 +1,1 @@
+"""Acceleration of CogVideoX: fused blocks, kernels, decoder, and two GPUs for one video."""

@@ -27,6 +27,7 @@ class Halves:
         transformer.forward = self
 
     def __call__(self, hidden_states: Tensor, encoder_hidden_states: Tensor, timestep: Tensor, **more: Any) -> Any:
+        """Run half of the batch on each device and join the results."""
         # Each is (2, ...); the rest is the same for both.
         batch = (hidden_states, encoder_hidden_states, timestep)
         first, second = zip(*(part.chunk(2) for part in batch), strict=True)
