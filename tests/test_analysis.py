@@ -1,4 +1,4 @@
-"""What the report claims, on rows whose truth is known because they were made from it."""
+"""The analysis of samples whose true rates are known."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def test_the_scale_runs_from_the_best_baseline_to_replay() -> None:
     assert standing(analyze(rows), "replay").adjusted is not None
 
 
-def test_where_doing_nothing_is_right_there_is_no_scale() -> None:
+def test_in_mode_hold_there_is_no_scale() -> None:
     rows = [row(model, n, True, mode="hold") for model in ("replay", "still", "mine") for n in range(4)]
     assert standing(analyze(rows), "mine", "hold").adjusted is None
 
 
-def test_right_ends_that_do_not_pass_are_counted_as_won_by_cheating() -> None:
+def test_right_ends_that_do_not_pass_are_counted_as_cheated() -> None:
     rows = [row("mine", n, n < 10) for n in range(20)]
     rows += [row("mine", n, False, outcome=1.0, process=0.2, value=0.2, reason="teleport") for n in range(20, 24)]
     rows += [row("mine", n, False, outcome=0.9, value=0.9) for n in range(24, 40)]
@@ -100,7 +100,7 @@ def test_right_ends_that_do_not_pass_are_counted_as_won_by_cheating() -> None:
     assert found.cheated.low > 0
 
 
-def test_a_model_that_never_passes_might_still_pass_sometimes() -> None:
+def test_a_model_that_never_passes_has_an_interval_above_zero() -> None:
     found = standing(analyze([row("mine", n, False) for n in range(30)]), "mine")
     assert (found.rate.low, found.rate.high) == wilson(0, 30)
 

@@ -1,4 +1,4 @@
-"""The report of a small experiment written by hand, with every status in it, against numbers counted by hand."""
+"""The report of a small experiment with every status, compared with numbers that were counted by hand."""
 
 from __future__ import annotations
 
@@ -166,9 +166,6 @@ def small(tmp_path: Path) -> World:
     return made
 
 
-# ----------------------------------------------------------------------------------------------------------- numbers
-
-
 def test_everything_that_was_asked_is_in_the_denominator(world: World) -> None:
     found = world.cell("solve", "mine").tally
     assert (found.asked, found.passed, found.scored, found.failed, found.broken) == (4, 1, 2, 1, 1)
@@ -332,9 +329,6 @@ def test_two_sets_that_ask_the_same_have_the_same_digest(small: World, tmp_path:
     assert small.summary.question_set_sha256 != before
 
 
-# ------------------------------------------------------------------------------------------------------------ tables
-
-
 def test_csv_and_parquet_agree(world: World) -> None:
     text = (world.report / "scores.csv").read_bytes().decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -384,8 +378,6 @@ def test_latex_is_escaped() -> None:
     assert tex("\\~^") == r"\textbackslash{}\textasciitilde{}\textasciicircum{}"
     assert tex("ä\n") == "??"
 
-
-# -------------------------------------------------------------------------------------------------------------- page
 
 _VOID = {"meta", "link", "img", "input", "br"}
 
@@ -541,9 +533,6 @@ def test_a_strip_runs_from_first_to_last_through_the_evidence(frames: int, evide
     assert (chosen[0], chosen[-1]) == (0, frames - 1)
     if evidence is not None and evidence < frames:
         assert evidence in chosen
-
-
-# ------------------------------------------------------------------------------------------------------------- files
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

@@ -35,6 +35,7 @@ class Guard:
         self._token = token
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
+        """Return a rejection, or the response of the application."""
         response = self._check_access(request) or _check_origin(request) or await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
