@@ -15,7 +15,7 @@ from pathlib import Path
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
 from vmevalkit.files import sha256
-from vmevalkit.store.paths import SCORE_FILE
+from vmevalkit.store.paths import SCORE_FILE, VIDEO_SUFFIXES
 from vmevalkit.store.questions import iter_questions, read_prompt
 from vmevalkit.store.records import read_record
 from vmevalkit.store.samples import Sample, files_of, find_video, iter_models, read_result
@@ -203,7 +203,10 @@ def read_sample(found: SampleFiles, known: KnownModels) -> SampleRecord:
     sample, metadata = found.sample, found.question.metadata
     scores = _read_scores(found)
     rule = scores.pop(SCORER, None)
-    video = find_video(sample) if "video" in found.files else None
+    video = found.files.get("video")
+    if video is not None and video.suffix != VIDEO_SUFFIXES[0]:
+        # Of several other formats, the one that `find_video` prefers.
+        video = find_video(sample)
     return SampleRecord(
         baseline=sample.model in known.baselines,
         kind=metadata.task if metadata else None,
@@ -239,8 +242,8 @@ def _read_scores(found: SampleFiles) -> dict[str, Score]:
         except QuestionError as error:
             log.warning("%s", error)
             continue
-        identity = {**sample.model_dump(include={"model", "task", "question_id", "seed"}), "scorer": scorer}
-        scores[scorer] = score.model_copy(update=identity)
+        identity = {"model": sample.model, "task": sample.task, "question_id": sample.question_id, "seed": sample.seed}
+        scores[scorer] = score.model_copy(update={**identity, "scorer": scorer})
     return scores
 
 

@@ -215,8 +215,8 @@ def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
     result = file_state(found.files["result"]) if "result" in found.files else None
     row = {
         **dict(zip(KEY, record.key, strict=True)),
-        **record.model_dump(include={"baseline", "mode", "difficulty", "plan_length"}),
-        **score.model_dump(include={"value", "reason", "explanation", "evidence_frame"}),
+        **{name: getattr(record, name) for name in ("baseline", "mode", "difficulty", "plan_length")},
+        **{name: getattr(score, name) for name in ("value", "reason", "explanation", "evidence_frame")},
         "made": result[0] / 1e9 if result else None,
         "has_video": record.video is not None,
         "verdict": record.verdict,
@@ -228,5 +228,4 @@ def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
 
 
 def _score_row(score: Score) -> dict[str, Any]:
-    fields = score.model_dump()
-    return {column.name: fields[column.name] for column in scores.columns}
+    return {column.name: getattr(score, column.name) for column in scores.columns}
