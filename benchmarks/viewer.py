@@ -1,7 +1,7 @@
-"""How quick the viewer's pages are with many videos: `python benchmarks/viewer.py --samples 50000`. Prints Markdown.
+"""Measure the viewer's pages with many samples: `python benchmarks/viewer.py --samples 50000`. Prints Markdown.
 
-Makes an experiment of ten models whose videos are files of no content and whose verdicts are drawn by lot, in a
-temporary folder (or `--folder`, where it is kept), starts the viewer, and asks for each page over HTTP nine times.
+It makes an experiment of ten models with placeholder videos and random verdicts, in a temporary folder (`--folder`
+keeps it). Then it starts the viewer and requests each page nine times over HTTP.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGES = (
 
 
 def make(root: Path, samples: int) -> None:
-    """Questions, and for each model as many seeds as make up the number of samples."""
+    """Make questions, and as many seeds for each model as the number of samples needs."""
     if (root / "questions").is_dir():
         return
     folders = vmevalkit.make(TASKS, count=QUESTIONS, questions=root / "questions", videos=False)
@@ -53,8 +53,8 @@ def make(root: Path, samples: int) -> None:
                     status="scored", passed=passed, value=float(passed), outcome=float(passed), process=1.0,
                     preservation=1.0, reason=reason, explanation=REASONS[reason],
                 )  # fmt: skip
-                place = store.score_path(root / "scores", score)
-                for path, content in ((sample.video, "no video"), (place, score.model_dump_json())):
+                path_of_score = store.score_path(root / "scores", score)
+                for path, content in ((sample.video, "no video"), (path_of_score, score.model_dump_json())):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(content)
 
@@ -76,17 +76,17 @@ def main() -> None:
             try:
                 assert viewer.stdout is not None
                 print(f"{viewer.stdout.readline().strip()} {time.perf_counter() - started:.1f} s after the start\n")
-                time.sleep(15)  # intervals are worked out beside the pages
+                time.sleep(15)  # The viewer computes intervals in the background.
                 print("| page | first, ms | median, ms | worst, ms |\n| --- | --- | --- | --- |")
                 for page in PAGES:
-                    times = [ask(arguments.port, page) for _ in range(9)]
+                    times = [measure(arguments.port, page) for _ in range(9)]
                     print(f"| `{page}` | {times[0]:.0f} | {sorted(times)[4]:.0f} | {max(times):.0f} |")
             finally:
                 viewer.terminate()
 
 
-def ask(port: int, page: str) -> float:
-    """Milliseconds until a page is there."""
+def measure(port: int, page: str) -> float:
+    """Return the time to load a page, in milliseconds."""
     start = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", page)

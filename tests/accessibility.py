@@ -1,10 +1,10 @@
-"""What a page in a real browser must offer to everybody: contrast, names, the keyboard."""
+"""Accessibility checks of a page in a browser: contrast, names, keyboard, narrow windows."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Text whose contrast with what lies behind it is below that of WCAG 2.2, level AA (1.4.3): 4.5, or 3 for large text.
+# Text whose contrast with its background is below WCAG 2.2, level AA (1.4.3): 4.5, or 3 for large text.
 _FAINT = """() => {
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 })
     .getContext("2d", { willReadFrequently: true });
@@ -63,27 +63,27 @@ _FAINT = """() => {
   return { seen, faint };
 }"""
 
-# What the keyboard must reach. Of radio buttons of one name the arrows reach the others.
+# Elements that Tab must reach. Of radio buttons with the same name, one is enough: arrow keys reach the others.
 _STOPS = """() => {
   const kinds = "a[href], button, input, select, textarea, summary, [tabindex='0'], video[controls]";
-  const wanted = [...document.querySelectorAll(kinds)]
+  const candidates = [...document.querySelectorAll(kinds)]
     .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled && e.type !== "hidden");
   const groups = new Set();
-  window.wanted = new Set(wanted.filter((e) => e.type !== "radio" || (!groups.has(e.name) && groups.add(e.name))));
-  // The tabulator starts from the top, wherever the page has put the focus.
+  window.pending = new Set(candidates.filter((e) => e.type !== "radio" || (!groups.has(e.name) && groups.add(e.name))));
+  // Tab starts from the top, even if the page has moved the focus.
   document.body.tabIndex = -1;
   document.body.focus();
   document.body.removeAttribute("tabindex");
 }"""
 
-# What has the focus: whether it shows, and whether everything wanted has had it.
+# The focused element, and whether the focus is visible. Removes the element from those still to be reached.
 _FOCUS = """() => {
   const element = document.activeElement;
   if (element === document.body) return null;
-  // Behind the first stop at a video lie the browser's own controls.
-  const inside = element.localName === "video" && !window.wanted.has(element);
-  for (const e of window.wanted) {
-    if (e === element || (e.type === "radio" && e.name === element.name)) window.wanted.delete(e);
+  // The browser's own controls follow the first stop at a video.
+  const inside = element.localName === "video" && !window.pending.has(element);
+  for (const e of window.pending) {
+    if (e === element || (e.type === "radio" && e.name === element.name)) window.pending.delete(e);
   }
   const style = getComputedStyle(element);
   const shows = inside || style.outlineStyle === "auto" ||
@@ -95,22 +95,22 @@ _NAMED = {
     "link", "button", "image", "Video", "textbox", "searchbox", "combobox", "slider", "spinbutton", "checkbox", "radio",
     "progressbar", "region", "DisclosureTriangle", "navigation", "columnheader", "rowheader", "heading", "option",
 }  # fmt: skip
-"""Kinds of things, in the browser's words, that need a name."""
+"""Roles, as the browser names them, of elements that need a name."""
 
 
 def faint_text(page: Any) -> list[str]:
-    """Text with too little contrast, in light and in dark."""
+    """Return the texts with too little contrast, in the light and the dark color scheme."""
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         seen = page.evaluate(_FAINT)
-        assert seen["seen"] > 5, "the page shows next to nothing"
+        assert seen["seen"] > 5, "the page is almost empty"
         found += [f"{scheme}: {text}" for text in seen["faint"]]
     return found
 
 
 def nameless(page: Any) -> list[str]:
-    """What a screen reader could only call by its kind, as the browser itself computes names."""
+    """Return the roles of elements without a name, as the browser computes names."""
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     return [
         node["role"]["value"]
@@ -120,7 +120,7 @@ def nameless(page: Any) -> list[str]:
 
 
 def out_of_reach(page: Any) -> list[str]:
-    """What the tabulator does not reach, or what does not show that it has the focus."""
+    """Return the elements that Tab does not reach, and those whose focus is not visible."""
     page.evaluate(_STOPS)
     hidden = []
     for _ in range(400):
@@ -130,12 +130,12 @@ def out_of_reach(page: Any) -> list[str]:
             break
         if not focus["shows"]:
             hidden.append(f"focus does not show: {focus['what']}")
-    missed = page.evaluate("[...window.wanted].map((e) => e.outerHTML.slice(0, 120))")
+    missed = page.evaluate("[...window.pending].map((e) => e.outerHTML.slice(0, 120))")
     return hidden + [f"not reached: {what}" for what in missed]
 
 
 def too_wide(page: Any) -> bool:
-    """Whether the page must be moved sideways in a window of 320 pixels (1.4.10)."""
+    """Whether the page scrolls sideways in a window of 320 pixels (1.4.10)."""
     size = page.viewport_size
     page.set_viewport_size({"width": 320, "height": 640})
     found = bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))

@@ -1,4 +1,4 @@
-"""What the report claims, on rows whose truth is known because they were made from it."""
+"""The analysis of samples whose true rates are known."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from vmevalkit import store
 from vmevalkit.reporting import report
 from vmevalkit.reporting.analysis import Analysis, Pair, Standing, analyze
-from vmevalkit.reporting.rows import Row
 from vmevalkit.reporting.stats import wilson
-from vmevalkit.reporting.tables import Summary
+from vmevalkit.reporting.summary import Summary
+from vmevalkit.store.experiment import SampleRecord
 from vmevalkit.types import Mode, QuestionMetadata, Score
 
 
@@ -40,11 +40,13 @@ def score(model: str, number: int, passed: bool | None, **fields: Any) -> Score:
     return Score.model_validate({**values, **fields})
 
 
-def row(model: str, number: int, passed: bool | None, *, mode: Mode = "solve", length: int = 3, **fields: Any) -> Row:
+def row(
+    model: str, number: int, passed: bool | None, *, mode: Mode = "solve", length: int = 3, **fields: Any
+) -> SampleRecord:
     others = fields.pop("others", ())
-    return Row(
+    return SampleRecord(
         baseline=model in ("replay", "still", "jumpcut"), kind="task", mode=mode, difficulty=1, plan_length=length,
-        prompt="Go.", answerable=True, video=None, score=score(model, number, passed, **fields), others=others,
+        answerable=True, video=None, score=score(model, number, passed, **fields), others=others,
     )  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def pair(found: Analysis, first: str, second: str) -> Pair:
     return one
 
 
-def _unscored(model: str, number: int) -> Row:
+def _unscored(model: str, number: int) -> SampleRecord:
     return row(model, number, None, status="missing", reason="no_video", process=None, preservation=None)
 
 
@@ -84,12 +86,12 @@ def test_the_scale_runs_from_the_best_baseline_to_replay() -> None:
     assert standing(analyze(rows), "replay").adjusted is not None
 
 
-def test_where_doing_nothing_is_right_there_is_no_scale() -> None:
+def test_in_mode_hold_there_is_no_scale() -> None:
     rows = [row(model, n, True, mode="hold") for model in ("replay", "still", "mine") for n in range(4)]
     assert standing(analyze(rows), "mine", "hold").adjusted is None
 
 
-def test_right_ends_that_do_not_pass_are_counted_as_won_by_cheating() -> None:
+def test_right_ends_that_do_not_pass_are_counted_as_cheated() -> None:
     rows = [row("mine", n, n < 10) for n in range(20)]
     rows += [row("mine", n, False, outcome=1.0, process=0.2, value=0.2, reason="teleport") for n in range(20, 24)]
     rows += [row("mine", n, False, outcome=0.9, value=0.9) for n in range(24, 40)]
@@ -98,7 +100,7 @@ def test_right_ends_that_do_not_pass_are_counted_as_won_by_cheating() -> None:
     assert found.cheated.low > 0
 
 
-def test_a_model_that_never_passes_might_still_pass_sometimes() -> None:
+def test_a_model_that_never_passes_has_an_interval_above_zero() -> None:
     found = standing(analyze([row("mine", n, False) for n in range(30)]), "mine")
     assert (found.rate.low, found.rate.high) == wilson(0, 30)
 
@@ -178,11 +180,11 @@ def test_the_curve_finds_the_plan_length_that_the_videos_were_made_with() -> Non
     ("solve", "guided", "hold", "words"),
     [
         (2, 30, 40, "carry out steps that it does not find by itself. It keeps a scene still"),
-        (2, 3, 5, "cannot be steered, which hides whether it can reason. It cannot keep a scene still."),
+        (2, 3, 5, "cannot be steered, so this does not show whether it can reason. It cannot keep a scene still."),
         (34, 36, None, "carries out most plans, and finds them by itself as often."),
-        (30, 4, None, "makes it worse"),
-        (20, 22, None, "cannot be told from so few videos"),
-        (20, None, 20, "Whether it keeps a scene still cannot be told"),
+        (30, 4, None, "lowers the pass rate"),
+        (20, 22, None, "too few videos to tell whether giving the plan helps"),
+        (20, None, 20, "too few videos to tell whether it keeps a scene still"),
     ],
 )
 def test_modes_are_read_side_by_side(solve: int, guided: int | None, hold: int | None, words: str) -> None:
@@ -273,13 +275,13 @@ def test_the_claims_are_on_the_page_and_in_the_tables(tmp_path: Path) -> None:
     for words in (
         "one passes 62 % (",
         "clearly above the floor",
-        "stays first in mode solve",
+        "ranks first in mode solve",
         "Models, mode solve",
         "Mode guided",
         "Cannot reason, or cannot be steered?",
         "exact McNemar",
-        "Questions that it takes",
-        "How far the scorers agree",
+        "Number of questions needed",
+        "Agreement of the scorers",
         "4 videos about which scorers disagree",
         "<svg viewBox",
         'class="band"',

@@ -1,4 +1,4 @@
-"""The report of a small experiment written by hand, with every status in it, against numbers counted by hand."""
+"""The report of a small experiment with every status, compared with numbers that were counted by hand."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ import vmevalkit
 from vmevalkit import media, store
 from vmevalkit.errors import StorageError, UsageError
 from vmevalkit.reporting import report
+from vmevalkit.reporting.latex import tex
 from vmevalkit.reporting.media import choose_frames
 from vmevalkit.reporting.stats import wilson
-from vmevalkit.reporting.tables import COLUMNS, Cell, Summary, tex
+from vmevalkit.reporting.summary import Cell, Summary
+from vmevalkit.reporting.tables import COLUMNS
 from vmevalkit.types import GenerationResult, Geometry, Mode, Provenance, QuestionMetadata, Score
 
 EVIL = "</script><script>alert('x')</script> & \"quoted\" <img src=x onerror=alert(1)>\r\nÄ second line"
@@ -72,7 +74,7 @@ class World:
         return found
 
     def ask(self, task: str, name: str, mode: Mode | None, prompt: str = "Go.", difficulty: int = 1) -> None:
-        """Write a question; without a mode it has no metadata, like one that somebody brings along."""
+        """Write a question; without a mode it has no metadata, like a user-supplied question."""
         folder = store.question_folder(self.questions, task, name)
         folder.mkdir(parents=True)
         Image.new("RGB", (96, 64), "white").save(folder / "first_frame.png")
@@ -164,9 +166,6 @@ def small(tmp_path: Path) -> World:
     return made
 
 
-# ----------------------------------------------------------------------------------------------------------- numbers
-
-
 def test_everything_that_was_asked_is_in_the_denominator(world: World) -> None:
     found = world.cell("solve", "mine").tally
     assert (found.asked, found.passed, found.scored, found.failed, found.broken) == (4, 1, 2, 1, 1)
@@ -212,9 +211,9 @@ def test_the_floor_is_the_best_cheat_and_hold_has_none(world: World) -> None:
     assert not any(mode == "hold" for mode, _ in floors)
 
 
-def test_the_page_says_whether_the_baselines_got_what_they_deserve(world: World) -> None:
+def test_the_page_says_whether_the_baselines_pass_as_expected(world: World) -> None:
     text = _text(world.page)
-    assert "replay, the right answer, passes 4 of 4 videos in mode solve" in text
+    assert "replay, the ground truth, passes 4 of 4 videos in mode solve" in text
     assert "still passes 0 of 4 videos in mode solve" in text
     assert "jumpcut passes 1 of 4 videos in mode solve (unexpected)" in text
     assert "still passes 1 of 1 video" not in text
@@ -233,7 +232,7 @@ def test_several_seeds_are_samples_of_their_own_and_all_questions_are_asked_with
     assert small.summary.seeds == {"mine": (7, 42)}
     assert small.cell("solve", "mine").tally.asked == 4
     assert small.cell("solve", "mine").tally.passed == 1
-    assert "Several videos a question (mine)" in small.page
+    assert "Several videos for each question (mine)" in small.page
     assert 'id="mine/maze/maze_0000_seed7"' in small.page
 
 
@@ -253,12 +252,12 @@ def test_videos_of_less_precision_are_named(small: World) -> None:
         assert ("videos of mine were made with --speed fast" in small.page) == (speed == "fast")
 
 
-def test_right_videos_that_are_not_read_are_named(small: World) -> None:
+def test_tasks_in_which_ground_truth_videos_fail_are_named(small: World) -> None:
     small.make()
-    assert "does not read every right video" not in small.page
+    assert "fails some ground-truth videos" not in small.page
     small.judge("replay", "maze", "maze_0000", "scored", **_credit(False, 0.2))
     small.make()
-    assert "replays that fail: maze 1 of " in small.page
+    assert "fails some ground-truth videos (maze 1 of " in small.page
 
 
 def test_a_failed_generation_that_was_not_scored_says_so(small: World) -> None:
@@ -284,7 +283,7 @@ def test_commands_that_mend_name_the_model_where_the_kit_can_run_it(small: World
 def test_a_baseline_that_cannot_answer_is_not_asked_to_try_again(small: World) -> None:
     small.judge("replay", "maze", "maze_0000", "failed", reason="generation_failed")
     small.make()
-    assert "the question brings no answer along" in small.page
+    assert "the question has no ground truth" in small.page
     assert "--retry-failed" not in small.page
 
 
@@ -328,9 +327,6 @@ def test_two_sets_that_ask_the_same_have_the_same_digest(small: World, tmp_path:
     (store.question_folder(small.questions, "maze", "maze_0000") / "prompt.txt").write_text("Another.")
     small.make()
     assert small.summary.question_set_sha256 != before
-
-
-# ------------------------------------------------------------------------------------------------------------ tables
 
 
 def test_csv_and_parquet_agree(world: World) -> None:
@@ -382,8 +378,6 @@ def test_latex_is_escaped() -> None:
     assert tex("\\~^") == r"\textbackslash{}\textasciitilde{}\textasciicircum{}"
     assert tex("ä\n") == "??"
 
-
-# -------------------------------------------------------------------------------------------------------------- page
 
 _VOID = {"meta", "link", "img", "input", "br"}
 
@@ -474,9 +468,9 @@ def test_a_sample_without_a_video_says_so(world: World) -> None:
     assert 'class="strip"' not in broken
 
 
-def test_a_question_brought_along_is_shown_like_any_other(world: World) -> None:
+def test_a_user_supplied_question_is_shown_like_any_other(world: World) -> None:
     article = _article(world.page, "mine/brought/one")
-    assert "brought along" in article
+    assert "user-supplied" in article
     assert "<video" in article
     assert article.count("<li ") == 8
     assert "First frame of one" in article
@@ -505,11 +499,11 @@ def test_a_video_that_browsers_do_not_play_is_shown_as_a_strip_and_said(small: W
     assert article.count("<li ") == 6
 
 
-def test_evidence_beyond_the_video_is_said_and_not_marked(small: World) -> None:
+def test_evidence_beyond_the_video_is_named_but_not_marked(small: World) -> None:
     small.judge("mine", "maze", "maze_0000", "scored", **_credit(False, 0.0), evidence_frame=99)
     small.make()
     article = _article(small.page, "mine/maze/maze_0000")
-    assert "Shown by frame 99, which this video does not have." in _text(article)
+    assert "Evidence: frame 99, which this video does not have." in _text(article)
     assert 'class="why"' not in article
 
 
@@ -539,9 +533,6 @@ def test_a_strip_runs_from_first_to_last_through_the_evidence(frames: int, evide
     assert (chosen[0], chosen[-1]) == (0, frames - 1)
     if evidence is not None and evidence < frames:
         assert evidence in chosen
-
-
-# ------------------------------------------------------------------------------------------------------------- files
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -592,7 +583,7 @@ def test_a_report_that_cannot_be_written_is_a_storage_error(small: World) -> Non
         small.make()
 
 
-def test_the_verb_can_be_called_before_and_after_its_package_was_imported(small: World) -> None:
+def test_the_verb_can_be_called_more_than_once(small: World) -> None:
     for _ in range(2):
-        index = vmevalkit.reporting(small.questions, small.outputs, small.scores, small.report)
+        index = vmevalkit.report(small.questions, small.outputs, small.scores, small.report)
         assert index.is_file()

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmevalkit.reporting.stats import (
-    NOT_SCORED,
     Z95,
     Bootstrap,
     Estimate,
@@ -34,6 +33,7 @@ from vmevalkit.reporting.stats import (
     tally,
     wilson,
 )
+from vmevalkit.store.experiment import NOT_SCORED
 from vmevalkit.types import Score, Status
 
 SHARES = st.integers(1, 10_000).flatmap(lambda asked: st.tuples(st.integers(0, asked), st.just(asked)))
@@ -162,9 +162,6 @@ def test_there_is_no_floor_without_baselines() -> None:
     assert floor({"still": tally([])}, "solve") is None
 
 
-# ------------------------------------------------------------------------------------------------- several samples
-
-
 @given(st.integers(1, 7).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
 def test_pass_at_k_and_pass_hat_k_are_what_drawing_k_of_n_gives(wish: tuple[int, int, int]) -> None:
     """Their definition: over all ways to choose k of the n samples."""
@@ -178,9 +175,6 @@ def test_more_samples_than_there_are_cannot_be_asked_for() -> None:
     for n, passed, k in ((2, 1, 3), (2, 3, 1), (2, -1, 1), (2, 1, 0)):
         with pytest.raises(ValueError, match=f"k={k}"):
             pass_at_k(n, passed, k)
-
-
-# ----------------------------------------------------------------------------------------------------- resampling
 
 
 def test_drawing_keeps_the_number_of_tasks_and_is_the_same_each_time() -> None:
@@ -241,9 +235,6 @@ def test_what_never_varies_is_not_certain() -> None:
     assert (found.low, found.high) == pytest.approx((-Z95 / 100, Z95 / 100))
 
 
-# ------------------------------------------------------------------------------------------------------ comparison
-
-
 def test_exact_mcnemar_agrees_with_the_literature() -> None:
     """M. P. Fay, "Exact McNemar's test and matching confidence intervals", vignette of the R package exact2x2."""
     assert mcnemar(2, 9) == mcnemar(9, 2) == pytest.approx(0.06543, abs=5e-6)
@@ -287,8 +278,6 @@ def test_what_can_be_found_is_the_inverse_of_what_is_needed() -> None:
     assert detectable(1, 0.3) is None
 
 
-# ------------------------------------------------------------------------------------------------------ plan length
-
 # Temperature (degrees Fahrenheit) and whether an O-ring showed distress, of 23 flights: S. R. Dalal, E. B. Fowlkes and
 # B. Hoadley, "Risk analysis of the space shuttle", Journal of the American Statistical Association 84 (1989), 945-957.
 FLIGHTS = (
@@ -329,8 +318,6 @@ def test_there_is_no_curve_through_a_few_questions() -> None:
     assert fit_curve(lengths, passed, [0, 0, 1, 1, 2, 2]) is None
     assert fit_curve(lengths * 4, passed * 4, range(24)) is not None
 
-
-# -------------------------------------------------------------------------------------------------------- agreement
 
 # K. Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), examples A and C.
 NAN = math.nan

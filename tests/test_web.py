@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy
 from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 
@@ -23,12 +27,15 @@ import vmevalkit
 from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
-from vmevalkit.reporting.tables import Summary
+from vmevalkit.reporting.summary import Summary
 from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
-from vmevalkit.web.index import Index, SampleFilter
+from vmevalkit.web.filters import SampleFilter
+from vmevalkit.web.index import Index
+from vmevalkit.web.pages import ROUTERS
+from vmevalkit.web.pages.samples import _without_formula
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -59,7 +66,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(experiment: Path) -> Path:
     """The report about the same experiment."""
-    return vmevalkit.reporting(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
+    return vmevalkit.report(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
 
 
 class Server:
@@ -109,9 +116,6 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-# --------------------------------------------------------------------------------------------------------- the index
-
-
 def test_the_index_follows_the_folders(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     index = Index(folder / "questions", folder / "outputs", folder / "scores", tmp_path / "index.sqlite")
@@ -128,6 +132,30 @@ def test_the_index_follows_the_folders(experiment: Path, tmp_path: Path) -> None
     assert index.count(SampleFilter(model="lazy")) == 0
 
 
+def test_an_older_file_is_a_change_too(experiment: Path, tmp_path: Path) -> None:
+    """A score that was restored from a copy may be older than the one that it replaces."""
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    index = Index(folder / "questions", folder / "outputs", folder / "scores", tmp_path / "index.sqlite")
+    index.refresh()
+    path = folder / "scores/lazy/maze_task/maze_0000/rule.json"
+    store.write_score(folder / "scores", store.read_record(path, Score).model_copy(update={"reason": "restored"}))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert index.refresh() == 1
+    assert index.count(SampleFilter(reason="restored")) == 1
+
+
+def test_an_index_of_another_version_is_made_again(experiment: Path, tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE samples (model TEXT)")
+        db.execute("CREATE TABLE opinions (model TEXT)")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), path)
+    assert index.refresh() == 8
+    assert "opinions" not in sqlalchemy.inspect(index.engine).get_table_names()
+
+
 def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment: Path, tmp_path: Path) -> None:
     index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
     index.refresh()
@@ -135,13 +163,10 @@ def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment
     assert index.count(SampleFilter(q="100%")) == index.count(SampleFilter(q="_x_")) == 0
 
 
-def test_no_questions_is_said_in_one_line(tmp_path: Path) -> None:
+def test_without_questions_there_is_an_error(tmp_path: Path) -> None:
     index = Index(tmp_path / "none", tmp_path, tmp_path)
     with pytest.raises(UsageError, match="there are no questions"):
         index.refresh()
-
-
-# -------------------------------------------------------------------------------------------------------- the claims
 
 
 def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
@@ -162,7 +187,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
                     model=model, task=task, question_id=name, seed=seed, scorer=scorer, scorer_version="1",
                     status="scored", passed=says, value=float(says), outcome=float(says), process=1.0,
                     preservation=1.0, reason="solved" if says else "no_change", explanation=""))  # fmt: skip
-    vmevalkit.reporting(questions, outputs, scores, tmp_path / "report")
+    vmevalkit.report(questions, outputs, scores, tmp_path / "report")
     said = store.read_record(tmp_path / "report/summary.json", Summary).analysis
     index = Index(*folders)
     index.refresh()
@@ -170,7 +195,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     assert {found.task for found in said.agreement} == {None, "task0", "task1", "task2"}
     assert len(said.pairs) == 6
     for pair in said.pairs:
-        passes = claims.passes(index, pair.mode)
+        passes = claims.pass_rates(index, pair.mode)
         found = passes[pair.first].against(passes[pair.second])
         for name in ("questions", "first_only", "second_only", "p"):
             assert getattr(found, name) == getattr(pair, name)
@@ -193,9 +218,6 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
     assert claims.agreement(index)[0].agreement.units == said.agreement[0].agreement.units - 1
 
 
-# --------------------------------------------------------------------------------------------------------- the pages
-
-
 @pytest.mark.parametrize(
     ("address", "text"),
     [
@@ -203,12 +225,12 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
         ("/samples?verdict=pass&sort=-value", "4 videos"),
         ("/samples/0?model=good", "maze_0000"),
         ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
-        ("/question/maze/maze_0000", "All videos run together"),
+        ("/question/maze/maze_0000", "All videos play together"),
         ("/compare?a=good&b=lazy", "2 questions asked of both"),
         ("/disagreements", "rule, judge"),
         ("/tasks", "tower of hanoi"),
         ("/progress", "replay"),
-        ("/rate", "Who rates?"),
+        ("/rate", "Your name"),
     ],
 )
 def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: str) -> None:
@@ -217,7 +239,7 @@ def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: 
     assert text in answer.text
 
 
-def test_the_viewer_and_the_report_have_one_ground(client: httpx.Client, page: Path) -> None:
+def test_the_viewer_and_the_report_share_their_style(client: httpx.Client, page: Path) -> None:
     assert '<link rel="stylesheet" href="/base.css">' in client.get("/").text
     shared = client.get("/base.css")
     assert shared.headers["content-type"].startswith("text/css")
@@ -247,11 +269,11 @@ def test_videos_that_were_made_elsewhere_count_as_made_and_those_that_do_not_dec
     assert page.get("/progress").text.count("2 of 2") == 4
     for address in ("/samples?model=lazy", "/question/maze/maze_0000"):
         shown = page.get(address).text
-        assert "does not decode" in shown
+        assert "cannot be decoded" in shown
         assert "/poster/lazy/maze/maze_0000/42" not in shown
 
 
-def test_what_comes_from_outside_is_text(client: httpx.Client) -> None:
+def test_text_from_outside_is_escaped(client: httpx.Client) -> None:
     for address in ("/sample/good/maze/maze_0001/42", "/question/maze/maze_0001", "/disagreements"):
         page = client.get(address).text
         assert EVIL not in page
@@ -273,10 +295,17 @@ def test_pictures_and_videos_are_served_in_parts_too(client: httpx.Client) -> No
     assert (part.status_code, len(part.content)) == (206, 100)
 
 
-def test_the_list_is_a_table_for_programs(client: httpx.Client) -> None:
-    lines = client.get("/samples.csv?model=good").text.splitlines()
-    assert lines[0].startswith("model,task,question_id,seed,")
-    assert len(lines) == 3
+def test_samples_can_be_downloaded_as_csv(client: httpx.Client) -> None:
+    text = client.get("/samples.csv?model=good").text
+    assert text.startswith("model,task,question_id,seed,")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["question_id"], row["verdict"]) for row in rows] == [("maze_0000", "pass"), ("maze_0001", "pass")]
+    assert [row["agreement"] for row in rows] == ["", "disagree"]
+
+
+def test_a_formula_is_quoted_in_csv() -> None:
+    assert [_without_formula(value) for value in ("=1+1", "@x", "", "text", None, 0.5)] == [
+        "'=1+1", "'@x", "", "text", None, 0.5]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -290,7 +319,7 @@ def test_the_list_is_a_table_for_programs(client: httpx.Client) -> None:
         "/static/../app.py",
     ],
 )
-def test_what_is_not_in_the_experiment_is_not_there(client: httpx.Client, address: str) -> None:
+def test_unknown_names_are_not_found(client: httpx.Client, address: str) -> None:
     assert client.get(address).status_code == 404
 
 
@@ -307,7 +336,7 @@ def test_a_video_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_p
         server.kill()
 
 
-def test_other_sites_names_and_frames_are_turned_away(server: Server) -> None:
+def test_other_sites_host_names_and_frames_are_rejected(server: Server) -> None:
     form = {"name": "eve"}
     post = f"{server.url}/rater"
     assert httpx.post(post, data=form, headers={"Origin": "http://evil.example"}).status_code == 403
@@ -329,9 +358,6 @@ def test_other_machines_need_the_token(experiment: Path) -> None:
             assert client.get("/samples").status_code == 200
     finally:
         server.kill()
-
-
-# -------------------------------------------------------------------------------------------------------- the ratings
 
 
 def _rate(url: str, rater: str, video: str, passed: bool, token: str) -> httpx.Response:
@@ -416,7 +442,7 @@ def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, t
     assert scored().reason == "not_rated"
 
 
-def test_each_rater_has_an_order_of_her_own_and_disputed_videos_come_first_on_request() -> None:
+def test_each_rater_has_a_different_order_and_disputed_videos_come_first_on_request() -> None:
     videos = [("m", "t", f"q{i}", 42) for i in range(20)]
     first = {next_for(rater, videos, {}, 2) for rater in ("anna", "bob", "cleo", "dora")}
     assert len(first) > 1
@@ -435,9 +461,6 @@ def test_videos_that_others_have_begun_come_first() -> None:
     assert next_for("bob", videos, rated, 2) == videos[7]
     assert next_for("anna", videos, rated, 2) != videos[7]
     assert next_for("bob", videos, rated, 1) != videos[7]
-
-
-# -------------------------------------------------------------------------------------------------------- the browser
 
 
 @pytest.fixture(scope="module")
@@ -494,14 +517,13 @@ PAGES = {
 }
 
 
-def test_every_page_is_looked_at(experiment: Path, tmp_path: Path) -> None:
-    folders = (experiment / name for name in ("questions", "outputs", "scores"))
-    app = create_app(Index(*folders, tmp_path / "index.sqlite"), Ratings(tmp_path))
-    pages = {route.path for route in app.routes if getattr(route, "response_class", None) is HTMLResponse}
+def test_every_page_is_checked() -> None:
+    routes = [route for router in ROUTERS for route in router.routes]
+    pages = {route.path for route in routes if getattr(route, "response_class", None) is HTMLResponse}
     assert pages == {*PAGES, "/samples/{page}"}
 
 
-def _is_for_everybody(page: Any) -> None:
+def _check_accessibility(page: Any) -> None:
     assert accessibility.faint_text(page) == []
     assert accessibility.nameless(page) == []
     assert accessibility.out_of_reach(page) == []
@@ -510,26 +532,26 @@ def _is_for_everybody(page: Any) -> None:
 
 @browser_only
 @pytest.mark.parametrize("address", PAGES.values())
-def test_pages_are_for_everybody(tab: Callable[..., Any], address: str) -> None:
-    _is_for_everybody(tab(address, rater="anna"))
+def test_pages_are_accessible(tab: Callable[..., Any], address: str) -> None:
+    _check_accessibility(tab(address, rater="anna"))
 
 
 @browser_only
-def test_pages_that_ask_or_regret_are_for_everybody(tab: Callable[..., Any]) -> None:
+def test_forms_and_empty_pages_are_accessible(tab: Callable[..., Any]) -> None:
     for address in ("/rate", "/samples?q=nothing+is+like+that"):
-        _is_for_everybody(tab(address))
+        _check_accessibility(tab(address))
 
 
 @browser_only
-def test_the_report_is_for_everybody(browser: Any, page: Path) -> None:
+def test_the_report_is_accessible(browser: Any, page: Path) -> None:
     shown = browser.new_page()
     shown.goto(page.as_uri())
-    _is_for_everybody(shown)
+    _check_accessibility(shown)
     shown.close()
 
 
 @browser_only
-def test_what_is_faint_wide_or_out_of_reach_is_found(browser: Any) -> None:
+def test_the_accessibility_checks_find_violations(browser: Any) -> None:
     """The measures themselves, on contrasts worked out elsewhere: #767676 on white is 4.54, #777777 is 4.48."""
     page = browser.new_page()
     page.set_content(
@@ -593,7 +615,7 @@ def test_a_video_is_rated_by_keyboard_also_when_the_viewer_is_killed_meanwhile(
         page.keyboard.press(key)
     server.kill()
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=your rating is kept here")
+    page.wait_for_selector("text=Your rating will be sent again")
     server.start()
     page.wait_for_selector("text=1 of 4 rated", timeout=20_000)
     server.kill()

@@ -1,18 +1,21 @@
-"""The report: one page that shows every video with its verdict, and the numbers as CSV, Parquet, JSON and LaTeX."""
+"""The report: a page with every video and its verdict, and the numbers as CSV, Parquet, JSON and LaTeX."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
-from types import ModuleType
 
 from vmevalkit import defaults, store
-from vmevalkit.reporting.media import question_pictures, videos
+from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.latex import to_tex
+from vmevalkit.reporting.media import question_images, report_videos
+from vmevalkit.reporting.notes import notes_about
 from vmevalkit.reporting.page import render
-from vmevalkit.reporting.plots import drawn, figures
-from vmevalkit.reporting.rows import ExperimentPaths, gather
-from vmevalkit.reporting.tables import records, summarize, to_csv, to_parquet, to_tex
+from vmevalkit.reporting.paths import ExperimentPaths
+from vmevalkit.reporting.plots import figures, to_bytes
+from vmevalkit.reporting.summary import summarize
+from vmevalkit.reporting.tables import rows_of, to_csv, to_parquet
+from vmevalkit.store.experiment import read_experiment
 
 __all__ = ["report"]
 
@@ -25,11 +28,15 @@ def report(
     scores: Path = defaults.SCORES,
     report: Path = defaults.REPORT,
 ) -> Path:
-    """Show an experiment: index.html, scores.csv, scores.parquet, summary.json, table.tex, figures as SVG and PDF for
-    papers, and the page's pictures.
+    """Write the report of an experiment.
 
-    The page refers to the videos where they lie, by relative paths, and opens from disk. The same input gives the same
-    bytes; pictures that are up to date are kept, and nothing is deleted.
+    Its files are index.html, scores.csv, scores.parquet, summary.json, table.tex, figures as SVG and PDF, and the
+    images of the page. The page links to the videos by relative paths and opens from disk. The same input gives the
+    same bytes. Images that are up to date are reused, and nothing is deleted.
+
+    Args:
+        questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
+        report: folder of the report.
 
     Returns:
         Path of index.html, which is written last.
@@ -38,40 +45,22 @@ def report(
         UsageError: there are no questions.
         StorageError: the report's folder cannot be written.
     """
-    places = ExperimentPaths(Path(questions), Path(outputs), Path(scores), Path(report))
-    gathered = gather(places)
-    summary = summarize(places, gathered)
-    samples = records(places.outputs, gathered.rows)
-    store.write_text(places.report / "scores.csv", to_csv(samples))
-    store.write_bytes(places.report / "scores.parquet", to_parquet(samples))
-    store.write_record(places.report / "summary.json", summary)
-    store.write_text(places.report / "table.tex", to_tex(summary))
-    for name, figure in figures(gathered.rows, summary.analysis).items():
+    paths = ExperimentPaths(Path(questions), Path(outputs), Path(scores), Path(report))
+    data = read_experiment(paths.questions, paths.outputs, paths.scores, known_models())
+    notes = notes_about(paths, data)
+    summary = summarize(paths, data, notes)
+    rows = rows_of(paths.outputs, data)
+    store.write_text(paths.report / "scores.csv", to_csv(rows))
+    store.write_bytes(paths.report / "scores.parquet", to_parquet(rows))
+    store.write_record(paths.report / "summary.json", summary)
+    store.write_text(paths.report / "table.tex", to_tex(summary))
+    for name, figure in figures(data.samples, summary.analysis).items():
         for kind in ("svg", "pdf"):
-            store.write_bytes(places.report / f"{name}.{kind}", drawn(figure, kind))
-    media = places.report / "media"
-    pictures = question_pictures(media, gathered.questions)
-    shown = videos(media, gathered.rows)
-    index = places.report / "index.html"
-    store.write_text(index, render(places, gathered, summary, pictures, shown))
+            store.write_bytes(paths.report / f"{name}.{kind}", to_bytes(figure, kind))
+    media = paths.report / "media"
+    images = question_images(media, data.questions)
+    videos = report_videos(media, data.samples)
+    index = paths.report / "index.html"
+    store.write_text(index, render(paths, data, summary, notes, images, videos))
     log.info("%d samples of %d questions in %s", summary.samples, summary.questions, index)
     return index
-
-
-class _Verb(ModuleType):
-    """A package that can be called."""
-
-    def __call__(
-        self,
-        questions: Path = defaults.QUESTIONS,
-        outputs: Path = defaults.OUTPUTS,
-        scores: Path = defaults.SCORES,
-        report: Path = defaults.REPORT,
-    ) -> Path:
-        return _report(questions, outputs, scores, report)
-
-
-# The verb and its package have one name, and importing a package puts it into its parent in the verb's place: so
-# `vmevalkit.reporting(...)` must mean the same whichever of the two it finds.
-_report = report
-sys.modules[__name__].__class__ = _Verb

@@ -8,20 +8,20 @@
   const verdicts = [...form.elements.verdict.options].map((option) => option.value);
   const place = new Map(rows.map((row, index) => [row, index]));
   const texts = new Map();
-  // Rows are shown in portions: a browser that lays out thousands of videos at once is slow to move the focus.
-  const portion = 60;
-  let limit = portion;
+  // Rows are shown in batches, because moving the focus is slow when thousands of videos are laid out.
+  const batch = 60;
+  let limit = batch;
   let visible = rows;
   let current = null;
   let order = "";
 
-  // The text of a row, lower case; read only when somebody searches.
+  // The text of a row in lower case, read at the first search.
   const text = (row) => {
     if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
     return texts.get(row);
   };
 
-  // What is not known goes last, whichever way the known is sorted.
+  // Rows without the value go last in both orders.
   const number = (row, name, unknown) => (row.dataset[name] === "" ? unknown : Number(row.dataset[name]));
   const sorts = {
     "": () => 0,
@@ -32,7 +32,7 @@
     difficulty: (a, b) => number(a, "difficulty", 9) - number(b, "difficulty", 9),
   };
 
-  // Shows the first `limit` of the rows that are wanted, and no others.
+  // Show the first `limit` of the matching rows, and no others.
   const show = () => {
     const shown = new Set(visible.slice(0, limit));
     for (const row of rows) {
@@ -45,24 +45,24 @@
 
   const reveal = (index) => {
     if (index < limit) return;
-    limit = (Math.floor(index / portion) + 1) * portion;
+    limit = (Math.floor(index / batch) + 1) * batch;
     show();
   };
 
   const apply = () => {
-    const wanted = filters.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
+    const selected = filters.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
     const words = form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const keep = (row) =>
-      wanted.every(([name, value]) => row.dataset[name] === value) && words.every((word) => text(row).includes(word));
+    const matches = (row) =>
+      selected.every(([name, value]) => row.dataset[name] === value) && words.every((word) => text(row).includes(word));
     const sort = form.elements.sort.value;
     if (sort !== order) {
       const compare = sorts[sort];
       list.append(...[...rows].sort((a, b) => compare(a, b) || place.get(a) - place.get(b)));
       order = sort;
     }
-    const kept = new Set(rows.filter(keep));
-    visible = [...list.children].filter((row) => kept.has(row));
-    limit = portion;
+    const matching = new Set(rows.filter(matches));
+    visible = [...list.children].filter((row) => matching.has(row));
+    limit = batch;
     show();
     const all = rows.length.toLocaleString("en");
     const some = visible.length.toLocaleString("en");
@@ -70,7 +70,7 @@
     document.querySelector(".nothing").hidden = visible.length > 0;
   };
 
-  // The state of the page is its address: it can be sent to somebody.
+  // The URL holds the state of the page, so that it can be shared.
   const remember = () => {
     const state = new URLSearchParams();
     for (const name of [...filters, "q", "sort"]) {
@@ -169,24 +169,24 @@
     const row = event.target.closest(".sample");
     if (row) mark(row);
   });
-  // One video at a time.
+  // Only one video plays at a time.
   list.addEventListener("play", (event) => {
     for (const video of list.querySelectorAll("video")) if (video !== event.target) video.pause();
   }, true);
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => { apply(); remember(); });
-  // The form's fields are empty only after the event.
+  // The fields are reset only after the event.
   form.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
   document.querySelector("button.reset").addEventListener("click", () => form.reset());
   window.addEventListener("hashchange", recall);
 
-  // The bar stays in view and grows with narrow windows; rows stop below it.
+  // The filter bar is sticky and grows in narrow windows. Rows scroll to a position below it.
   new ResizeObserver(() => {
     document.documentElement.style.setProperty("--bar", `${form.offsetHeight}px`);
   }).observe(form);
 
-  // A poster is loaded when its row comes near: browsers have no lazy posters.
+  // Load a poster when its row comes near the viewport, because browsers cannot load posters lazily.
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;

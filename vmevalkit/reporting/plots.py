@@ -1,4 +1,4 @@
-"""Figures for the page, the viewer and papers: SVG and PDF, the same bytes for the same numbers."""
+"""Figures for the page, the viewer and papers, as SVG and PDF. The same numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vmevalkit.reporting.analysis import Analysis, Standing
-    from vmevalkit.reporting.rows import Row
+    from vmevalkit.store.experiment import SampleRecord
     from vmevalkit.types import Mode
 
-# After Okabe and Ito (2008), as the puzzles' own colors, dark enough for lines on white.
+# After Okabe and Ito (2008), like the colors of the puzzles, but dark enough for lines on white.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a07800", "#56b4e9", "#5b5b5b", "#7a3e00")
 MARKERS = "osD^vPX*"
 
@@ -23,10 +23,10 @@ Counts = tuple[int, int]
 
 
 def difficulty_curves(rates: Mapping[str, Mapping[int, Counts]]) -> Figure:
-    """Pass rate against difficulty, a line a model, with 95 % Wilson intervals.
+    """Plot pass rate against difficulty, one line for each model, with 95 % Wilson intervals.
 
     Args:
-        rates: for each model and difficulty (passed, asked).
+        rates: (passed, asked) by model and difficulty.
     """
     from matplotlib.figure import Figure
 
@@ -36,7 +36,7 @@ def difficulty_curves(rates: Mapping[str, Mapping[int, Counts]]) -> Figure:
         levels = sorted(found)
         shares = [found[level][0] / found[level][1] for level in levels]
         bounds = [wilson(*found[level]) for level in levels]
-        # A little beside one another, so that intervals can be told apart.
+        # Shifted a little, so that intervals of different models do not overlap.
         places = [level + 0.05 * (number - (len(rates) - 1) / 2) for level in levels]
         off = [[max(0.0, share - low) for share, (low, _) in zip(shares, bounds, strict=True)],
                [max(0.0, high - share) for share, (_, high) in zip(shares, bounds, strict=True)]]  # fmt: skip
@@ -45,12 +45,12 @@ def difficulty_curves(rates: Mapping[str, Mapping[int, Counts]]) -> Figure:
             marker=MARKERS[number % len(MARKERS)], markersize=5, linewidth=1.6, elinewidth=1, capsize=2,
         )  # fmt: skip
     axes.set(xticks=range(1, 6))
-    _dressed(figure, "difficulty")
+    _finish(figure, "difficulty")
     return figure
 
 
 def length_curves(standings: Sequence[Standing]) -> Figure:
-    """Pass rate against plan length, a line a model: dots with Wilson intervals and the fitted curve with its band."""
+    """Plot pass rate against plan length, for each model: dots with Wilson intervals, and the curve with its band."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
@@ -71,19 +71,21 @@ def length_curves(standings: Sequence[Standing]) -> Figure:
             axes.plot(lengths, [point.rate.value for point in points], color=color, linewidth=1.6)
             axes.fill_between(lengths, [point.rate.low for point in points], [point.rate.high for point in points],
                               color=color, alpha=0.15, linewidth=0)  # fmt: skip
-    _dressed(figure, "steps in the plan")
+    _finish(figure, "steps in the plan")
     return figure
 
 
-def figures(rows: Iterable[Row], analysis: Analysis) -> dict[str, Figure]:
-    """The figures of a report by name, for each mode in which a model was asked."""
+def figures(samples: Iterable[SampleRecord], analysis: Analysis) -> dict[str, Figure]:
+    """Return the figures of a report by name, for each mode in which a model was asked."""
     found: dict[str, Figure] = {}
     counts: dict[Mode, dict[str, dict[int, list[int]]]] = {}
-    for row in rows:
-        if row.mode is not None and row.difficulty is not None and not row.baseline:
-            cell = counts.setdefault(row.mode, {}).setdefault(row.score.model, {}).setdefault(row.difficulty, [0, 0])
-            cell[0] += row.verdict == "pass"
-            cell[1] += 1
+    for sample in samples:
+        if sample.mode is None or sample.difficulty is None or sample.baseline:
+            continue
+        by_model = counts.setdefault(sample.mode, {})
+        cell = by_model.setdefault(sample.score.model, {}).setdefault(sample.difficulty, [0, 0])
+        cell[0] += sample.verdict == "pass"
+        cell[1] += 1
     for mode, models in counts.items():
         rates = {model: {level: (c[0], c[1]) for level, c in cells.items()} for model, cells in models.items()}
         found[f"difficulty_{mode}"] = difficulty_curves(rates)
@@ -93,10 +95,10 @@ def figures(rows: Iterable[Row], analysis: Analysis) -> dict[str, Figure]:
     return found
 
 
-def _dressed(figure: Figure, across: str) -> None:
-    """What all figures have in common."""
+def _finish(figure: Figure, label: str) -> None:
+    """Set axes, grid and legend as in all figures."""
     (axes,) = figure.axes
-    axes.set(xlabel=across, ylabel="pass rate", ylim=(-0.03, 1.03))
+    axes.set(xlabel=label, ylabel="pass rate", ylim=(-0.03, 1.03))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.5, alpha=0.35)
@@ -104,12 +106,12 @@ def _dressed(figure: Figure, across: str) -> None:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def drawn(figure: Figure, kind: str) -> bytes:
-    """A figure as "svg" or "pdf", with nothing inside that differs from run to run."""
+def to_bytes(figure: Figure, kind: str) -> bytes:
+    """Return a figure as "svg" or "pdf", without dates or random ids."""
     import matplotlib
 
     out = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "vmevalkit", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        nothing = {"Date": None} if kind == "svg" else {"CreationDate": None, "ModDate": None}
-        figure.savefig(out, format=kind, metadata=nothing, transparent=True)
+        no_dates = {"Date": None} if kind == "svg" else {"CreationDate": None, "ModDate": None}
+        figure.savefig(out, format=kind, metadata=no_dates, transparent=True)
     return out.getvalue()

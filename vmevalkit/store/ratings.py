@@ -20,13 +20,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from vmevalkit.store.database import connect
+from vmevalkit.store.experiment import Key
 from vmevalkit.store.paths import RATINGS
 from vmevalkit.store.samples import Sample
 from vmevalkit.types import Name, Record
 
 COMMENT_LIMIT = 2000
-
-Key = tuple[str, str, str, int]
 
 
 class Base(DeclarativeBase):

@@ -1,4 +1,4 @@
-"""The local web app: look at everything, compare, and rate."""
+"""The viewer: a local web application to look at videos and scores, compare models, and rate videos."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def view(
     """Serve the viewer until it is stopped.
 
     Args:
-        host: 127.0.0.1 for this machine alone. Any other asks each visitor for a token: the variable
-            VMEVALKIT_TOKEN, or a new one, which is printed as part of the address.
+        questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
+        host: address to listen on. Any host other than 127.0.0.1 requires a token: the environment variable
+            VMEVALKIT_TOKEN, or a new one. The printed URL contains it.
+        port: port to listen on.
         raters: how many people rate each video.
 
     Raises:
@@ -42,10 +44,10 @@ def view(
         from vmevalkit.web.guard import LOOPBACK
         from vmevalkit.web.index import Index
     except ModuleNotFoundError as error:
-        raise UsageError(f"the viewer needs {error.name}", "pip install 'vmevalkit[view]'") from None
+        raise UsageError(f"the viewer needs {error.name}", "install it: pip install 'vmevalkit[view]'") from None
     token = None if host in LOOPBACK else os.environ.get("VMEVALKIT_TOKEN") or secrets.token_urlsafe(16)
     index = Index(Path(questions), Path(outputs), Path(scores))
-    print(f"{index.refresh()} samples read anew", flush=True)
+    print(f"{index.refresh()} samples read", flush=True)
     threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
     app = create_app(index, Ratings(Path(outputs)), token, raters)
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
@@ -53,7 +55,7 @@ def view(
 
 
 def _keep_fresh(index: Index) -> None:
-    """Look again and again for what has changed in the folders, a sixth of the time."""
+    """Refresh the index repeatedly, for at most a sixth of the time."""
     from vmevalkit.web.claims import prepare
 
     while True:

@@ -1,4 +1,4 @@
-"""Who may see the viewer: this machine alone, or who brings the token; and no other site may send anything."""
+"""Access to the viewer: from this machine only, or with a token; and no forms from other sites."""
 
 from __future__ import annotations
 
@@ -24,36 +24,51 @@ HEADERS = {
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def guarded(token: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Middleware that turns away whoever may not come in, and says to browsers what pages may do."""
+class Guard:
+    """Middleware that rejects requests without permission and sets security headers.
 
-    async def guard(request: Request, call_next: Next) -> Response:
-        response = _turned_away(request, token) or await call_next(request)
+    Args:
+        token: what a request must contain; None if only this machine can reach the viewer.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        """Return a rejection, or the response of the application."""
+        response = self._check_access(request) or _check_origin(request) or await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
-    return guard
-
-
-def _turned_away(request: Request, token: str | None) -> Response | None:
-    host = urlsplit("//" + request.headers.get("host", "")).hostname or ""
-    # A name that another site lets point here is not this machine's.
-    if token is None and host not in LOOPBACK:
-        return PlainTextResponse("This viewer answers on 127.0.0.1 only.", status_code=400)
-    if token is not None:
+    def _check_access(self, request: Request) -> Response | None:
+        """Return the response to a request that may not continue; None otherwise."""
+        if self._token is None:
+            # Another site may let its own host name point to this machine.
+            host = urlsplit("//" + request.headers.get("host", "")).hostname or ""
+            if host not in LOOPBACK:
+                return PlainTextResponse("This viewer answers on 127.0.0.1 only.", status_code=400)
+            return None
         shown = request.query_params.get("token")
-        if shown is not None and hmac.compare_digest(shown, token):
+        if shown is not None and hmac.compare_digest(shown.encode(), self._token.encode()):
             response = RedirectResponse(request.url.path, status_code=303)
-            response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
+            response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
             return response
         given = request.headers.get("x-token") or request.cookies.get(COOKIE, "")
-        if not hmac.compare_digest(given, token):
-            return PlainTextResponse("Open the address that the viewer printed: it ends in ?token=...", status_code=401)
-    if request.method not in ("GET", "HEAD"):
-        # Browsers say where a form comes from; what is not a browser need not.
-        origin = request.headers.get("origin")
-        site = request.headers.get("sec-fetch-site", "same-origin")
-        if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host")):
-            return PlainTextResponse("Another site may not send this.", status_code=403)
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return PlainTextResponse(
+                "A token is required. Open the URL that the viewer printed; it ends in ?token=...", status_code=401
+            )
+        return None
+
+
+def _check_origin(request: Request) -> Response | None:
+    """Reject forms that another site sends."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    # Browsers send these headers. Other clients need not.
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host")):
+        return PlainTextResponse("Requests from other sites are rejected.", status_code=403)
     return None

@@ -1,4 +1,4 @@
-"""Pictures for the viewer, made when they are asked for and remembered while it runs."""
+"""Images for the viewer. They are made on request and cached in memory."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vmevalkit import media
-from vmevalkit.errors import QuestionError, VideoError
+from vmevalkit.errors import QuestionError, VideoError, VMEvalError
 from vmevalkit.reporting.media import POSTER, TILE, choose_frames
 from vmevalkit.tasks.base import TASKS
+from vmevalkit.web.files import file_state
 
-
-def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, links followed, lies in a folder."""
-    return path.resolve().is_relative_to(folder.resolve())
+State = tuple[int, int] | None
 
 
 def poster(video: Path) -> bytes | None:
-    """A video's first frame, small; None if it does not decode."""
-    return _poster(video, video.stat().st_mtime_ns)
+    """Return a small image of a video's first frame; None if the video cannot be decoded."""
+    return _poster(video, file_state(video))
 
 
 @lru_cache(maxsize=4096)
-def _poster(video: Path, _changed: int) -> bytes | None:
+def _poster(video: Path, _state: State) -> bytes | None:
     try:
         image = media.first_frame(video)
     except VideoError:
@@ -35,12 +33,12 @@ def _poster(video: Path, _changed: int) -> bytes | None:
 
 
 def strip(video: Path, evidence: int | None) -> bytes | None:
-    """Frames side by side, as in the report; None if the video does not decode."""
-    return _strip(video, evidence, video.stat().st_mtime_ns)
+    """Return frames side by side, as in the report; None if the video cannot be decoded."""
+    return _strip(video, evidence, file_state(video))
 
 
 @lru_cache(maxsize=512)
-def _strip(video: Path, evidence: int | None, _changed: int) -> bytes | None:
+def _strip(video: Path, evidence: int | None, _state: State) -> bytes | None:
     try:
         frames, _, _ = media.overview(video, TILE, partial(choose_frames, evidence=evidence))
     except VideoError:
@@ -48,15 +46,15 @@ def _strip(video: Path, evidence: int | None, _changed: int) -> bytes | None:
     return _webp(Image.fromarray(np.concatenate(list(frames), axis=1)))
 
 
-def thumbnail(picture: Path) -> bytes | None:
-    """A question's picture, small; None if it is none."""
-    return _thumbnail(picture, picture.stat().st_mtime_ns)
+def thumbnail(path: Path) -> bytes | None:
+    """Return a small version of a question's image; None if it cannot be read."""
+    return _thumbnail(path, file_state(path))
 
 
 @lru_cache(maxsize=4096)
-def _thumbnail(picture: Path, _changed: int) -> bytes | None:
+def _thumbnail(path: Path, _state: State) -> bytes | None:
     try:
-        return _webp(ImageOps.contain(media.load_image(picture), (POSTER, POSTER)))
+        return _webp(ImageOps.contain(media.load_image(path), (POSTER, POSTER)))
     except QuestionError:
         return None
 
@@ -69,6 +67,14 @@ def example(name: str, difficulty: int) -> bytes:
     states = task.solution(puzzle)
     draw = task.painter(puzzle, (480, 320))
     return _webp(Image.fromarray(np.concatenate([draw(states[0]), draw(states[-1])], axis=1)))
+
+
+def video_info(path: Path) -> media.VideoInfo | None:
+    """Return size, length and codec of a video; None if it cannot be decoded."""
+    try:
+        return media.probe(path)
+    except VMEvalError:
+        return None
 
 
 def _webp(image: Image.Image) -> bytes:

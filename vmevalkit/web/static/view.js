@@ -1,14 +1,15 @@
 "use strict";
-// Videos: step by frames, several in sync, what the verifier read drawn over them. Ratings: by keyboard alone.
+// Players step by frames, play several videos in sync, and show decoded states. Ratings need only the keyboard.
 (() => {
-  const FINE = 0.5;
+  // Seek to the middle of a frame, so that rounding does not lead to another one.
+  const MIDDLE = 0.5;
 
   const players = (box) => [...box.querySelectorAll(".player")].map((player) => {
     const video = player.querySelector("video");
     return { player, video, frames: () => Number(player.dataset.frames) || 0, fps: () => Number(player.dataset.fps) || 0 };
   });
 
-  // A set of videos that run together: the slider counts the frames of the first; others follow by their share of time.
+  // Videos that play together. The slider counts the frames of the first; the others follow by their share of time.
   const sync = (box) => {
     const all = players(box);
     const bar = box.querySelector(".controls");
@@ -23,15 +24,15 @@
     const frame = () => Number(slider.value);
     const follow = () => {
       shown.value = `frame ${frame()}`;
-      for (const mark of box.querySelectorAll(".timeline .here")) mark.classList.remove("here");
-      box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList.add("here");
+      for (const mark of box.querySelectorAll(".timeline .current")) mark.classList.remove("current");
+      box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList.add("current");
       decoded();
     };
     const seek = (number) => {
       slider.value = Math.min(count() - 1, Math.max(0, number));
       for (const { video } of all) {
         const seconds = video.duration;
-        if (Number.isFinite(seconds)) video.currentTime = ((frame() + FINE) / count()) * seconds;
+        if (Number.isFinite(seconds)) video.currentTime = ((frame() + MIDDLE) / count()) * seconds;
         else video.addEventListener("loadedmetadata", () => seek(frame()), { once: true });
       }
       follow();
@@ -45,7 +46,7 @@
       if (frame() >= count() - 1) seek(0);
       playing = true;
       play.textContent = "❚❚";
-      // The longest sets the pace, so that all end together.
+      // Playback rates depend on the longest video, so that all end together.
       const longest = Math.max(...all.map(({ video }) => video.duration || 0));
       const speed = Number(bar.querySelector("select").value);
       for (const { video } of all) {
@@ -62,18 +63,18 @@
       requestAnimationFrame(watch);
     };
 
-    // The decoded state, drawn over the frame where the canvas lies in it.
+    // The decoded state, drawn over the canvas in the frame.
     const stage = box.querySelector("[data-state]");
-    const wish = box.querySelector("[data-do=decoded]");
+    const toggle = box.querySelector("[data-do=decoded]");
     let overlay = null;
     const decoded = () => {
-      if (!stage || !wish) return;
-      if (!wish.checked) { overlay?.remove(); overlay = null; return; }
+      if (!stage || !toggle) return;
+      if (!toggle.checked) { overlay?.remove(); overlay = null; return; }
       const kind = box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList;
       if (!overlay) {
         overlay = document.createElement("img");
         overlay.className = "overlay";
-        overlay.alt = "what the verifier read";
+        overlay.alt = "decoded state";
         const [left, top, width, height] = stage.dataset.box.split(" ").map(Number);
         Object.assign(overlay.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
         stage.querySelector(".screen").append(overlay);
@@ -84,13 +85,13 @@
     };
 
     bar.addEventListener("click", (event) => {
-      const what = event.target.dataset.do;
-      if (what === "play") playing ? stop() : start();
-      if (what === "back" || what === "on") { stop(); seek(frame() + (what === "on" ? 1 : -1)); }
+      const action = event.target.dataset.do;
+      if (action === "play") playing ? stop() : start();
+      if (action === "back" || action === "forward") { stop(); seek(frame() + (action === "forward" ? 1 : -1)); }
     });
     bar.querySelector("select").addEventListener("change", () => { if (playing) start(); });
     slider.addEventListener("input", () => { stop(); seek(frame()); });
-    wish?.addEventListener("change", decoded);
+    toggle?.addEventListener("change", decoded);
     box.addEventListener("click", (event) => {
       const at = event.target.closest("[data-frame]");
       if (at) { stop(); seek(Number(at.dataset.frame)); }
@@ -99,7 +100,7 @@
       toggle: () => (playing ? stop() : start()),
       step: (by) => { stop(); seek(frame() + by); },
       why: () => box.querySelector("[data-do=why]")?.click(),
-      decode: () => wish?.click(),
+      decode: () => toggle?.click(),
       speed: () => {
         const select = bar.querySelector("select");
         select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
@@ -110,7 +111,7 @@
   };
   for (const box of document.querySelectorAll("[data-sync]")) sync(box);
 
-  // Ratings: the token makes a rating that is sent twice one rating, also after the server was stopped in between.
+  // The token identifies a rating, so that it counts once even if it is sent twice, or again after a restart.
   const form = document.querySelector("form[data-rating]");
   if (form) {
     const token = form.elements.token;
@@ -123,13 +124,13 @@
         try {
           const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
           if (answer.ok) { location.assign(answer.url); return; }
-          if (answer.status < 500) { button.disabled = false; say(await answer.text()); return; }
-        } catch { /* the server is away */ }
-        say("The viewer does not answer; your rating is kept here and sent again.");
+          if (answer.status < 500) { button.disabled = false; show(await answer.text()); return; }
+        } catch { /* The server does not respond; try again. */ }
+        show("The viewer does not respond. Your rating will be sent again.");
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     });
-    const say = (text) => {
+    const show = (text) => {
       let note = form.querySelector(".problem");
       if (!note) { note = document.createElement("p"); note.className = "problem"; note.setAttribute("role", "status"); form.append(note); }
       note.textContent = text;
@@ -180,7 +181,7 @@
     keys[event.key]();
   });
 
-  // Filters act at once.
+  // Filters apply immediately.
   for (const list of document.querySelectorAll("form.filters[method=get]")) {
     list.addEventListener("change", (event) => { if (event.target.tagName === "SELECT") list.requestSubmit(); });
     list.addEventListener("submit", () => {

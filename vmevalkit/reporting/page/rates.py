@@ -1,0 +1,122 @@
+"""The tables of pass rates, and the checks of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from vmevalkit.models import MODELS
+from vmevalkit.reporting.catalog import is_baseline
+from vmevalkit.reporting.stats import CEILING, Floor, Tally
+from vmevalkit.reporting.summary import MODES_AND_NONE, Cell, Summary
+from vmevalkit.reporting.text import count
+from vmevalkit.store.experiment import ExperimentData
+from vmevalkit.types import STATUSES, Mode
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell of a table: the tally, the floor to compare it with, and a link that filters the samples."""
+
+    tally: Tally
+    floor: float | None
+    href: str
+
+    @property
+    def others(self) -> list[str]:
+        """Counts of the statuses other than `scored` that occur."""
+        found = [f"{number} {status}" for status in STATUSES[1:] if (number := getattr(self.tally, status))]
+        if self.tally.not_scored:
+            found.append(f"{self.tally.not_scored} of the missing not scored yet")
+        return found
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A model's row in a table, with a cell for each column; None if nothing was asked."""
+
+    model: str
+    about: str
+    cells: list[CellView | None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Pass rates in one mode. Columns are tasks; None is all tasks together, left out if there is only one task."""
+
+    mode: Mode | None
+    questions: int
+    columns: list[str | None]
+    models: list[TableRow]
+    baselines: list[TableRow]
+    floors: list[Floor | None]
+
+    @property
+    def places(self) -> set[tuple[Mode | None, str | None]]:
+        """Mode and task of the cells of the summary that the table shows."""
+        return {(self.mode, task) for task in self.columns}
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a baseline passes as expected."""
+
+    holds: bool
+    text: str
+
+
+def rate_tables(summary: Summary, data: ExperimentData) -> Iterator[Table]:
+    """Yield a table for each mode that has questions."""
+    floors = {(entry.mode, entry.task): entry.floor for entry in summary.floors}
+    for mode in MODES_AND_NONE:
+        cells = [cell for cell in summary.cells if cell.mode == mode]
+        if not cells:
+            continue
+        tasks = sorted({cell.task for cell in cells if cell.task is not None})
+        columns: list[str | None] = [None, *tasks] if len(tasks) > 1 else [*tasks]
+        yield Table(
+            mode=mode,
+            questions=sum((q.metadata.mode if q.metadata else None) == mode for q in data.questions),
+            columns=columns,
+            models=_rows([cell for cell in cells if not cell.baseline], columns, floors),
+            baselines=_rows([cell for cell in cells if cell.baseline], columns, floors),
+            floors=[floors.get((mode, task)) for task in columns],
+        )
+
+
+def _rows(
+    cells: list[Cell], columns: list[str | None], floors: Mapping[tuple[Mode | None, str | None], Floor]
+) -> list[TableRow]:
+    views: dict[str, dict[str | None, CellView]] = {}
+    for cell in cells:
+        selection = {"model": cell.model, "task": cell.task, "mode": cell.mode or "none"}
+        found = floors.get((cell.mode, cell.task))
+        views.setdefault(cell.model, {})[cell.task] = CellView(
+            tally=cell.tally,
+            floor=found.rate if found else None,
+            href="#" + urlencode({name: value for name, value in selection.items() if value}),
+        )
+    return [
+        TableRow(
+            model=model,
+            about=MODELS[model].about if is_baseline(model) else "",
+            cells=[found.get(task) for task in columns],
+        )
+        for model, found in views.items()
+    ]
+
+
+def baseline_checks(summary: Summary) -> Iterator[Check]:
+    """Check that ground-truth videos pass and those of other baselines do not. Modes without scores are skipped."""
+    all_tasks = [cell for cell in summary.cells if cell.task is None and cell.baseline and cell.tally.scored]
+    for cell in all_tasks:
+        if cell.mode is None or (cell.mode == "hold" and cell.model != CEILING):
+            continue
+        passed = f"{cell.tally.passed} of {count(cell.tally.asked, 'video')}"
+        where = f" in mode {cell.mode}" if len({c.mode for c in all_tasks}) > 1 else ""
+        if cell.model == CEILING:
+            text = f"{cell.model}, the ground truth, passes {passed}{where}"
+            yield Check(cell.tally.passed == cell.tally.asked, text)
+        else:
+            yield Check(cell.tally.passed == 0, f"{cell.model} passes {passed}{where}")

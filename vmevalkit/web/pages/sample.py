@@ -1,0 +1,57 @@
+"""The page of one sample: its video, what the verifier decoded, its scores, and how it was made."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from vmevalkit import store
+from vmevalkit.reporting.media import choose_frames
+from vmevalkit.reporting.paths import ExperimentPaths
+from vmevalkit.web.decoding import decode
+from vmevalkit.web.index import Index
+from vmevalkit.web.media import video_info
+from vmevalkit.web.site import SampleParameter, SiteParameter, image_response
+
+router = APIRouter()
+
+
+@router.get("/sample/{model}/{task}/{question_id}/{seed}", response_class=HTMLResponse)
+def sample(request: Request, site: SiteParameter, found: SampleParameter) -> HTMLResponse:
+    """Show all that is known of a sample."""
+    row, index = found.row, site.index
+    result = store.read_result(found.sample)
+    path = store.find_video(found.sample)
+    info = video_info(path) if path else None
+    return site.render(
+        request,
+        "sample.html",
+        row=row,
+        question=index.question(row.task, row.question_id),
+        result=result,
+        provenance=result.provenance if result and result.success else None,
+        info=info,
+        strip_frames=choose_frames(info.frames, row.evidence_frame) if info else (),
+        scores=index.scores_of(row.model, row.task, row.question_id, row.seed),
+        ratings=site.ratings.history(sample=found.sample),
+        decoded=decode(index.questions, found.sample) if info else None,
+        commands=_commands(index, found.sample),
+    )
+
+
+@router.get("/state/{model}/{task}/{question_id}/{seed}/{frame}")
+def state(site: SiteParameter, found: SampleParameter, frame: int) -> Response:
+    """Serve the puzzle, drawn in the state that was decoded from a frame."""
+    site.video_path(found.sample)
+    decoded = decode(site.index.questions, found.sample)
+    return image_response(decoded.state_image(frame) if decoded else None)
+
+
+def _commands(index: Index, sample: store.Sample) -> list[tuple[str, str]]:
+    """Return the commands that make a sample's video and its score again."""
+    paths = ExperimentPaths(index.questions, index.outputs, index.scores)
+    generate = paths.command(
+        "generate", "--model", sample.model, "--task", sample.task, "--task-id", sample.question_id,
+        "--seed", str(sample.seed), "--no-baselines",
+    )  # fmt: skip
+    return [("The video", generate), ("Its score", paths.command("score", "--model", sample.model))]

@@ -1,0 +1,69 @@
+"""The list of samples, with filters, as cards and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from vmevalkit.web.filters import SampleFilter
+from vmevalkit.web.index import PAGE, Index
+from vmevalkit.web.site import SiteParameter
+
+router = APIRouter()
+
+Selected = Annotated[SampleFilter, Query()]
+
+_CSV_BATCH = 2000
+
+
+@router.get("/samples", response_class=HTMLResponse)
+def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTMLResponse:
+    """Show the filters and the first page of samples."""
+    return site.render(
+        request,
+        "samples.html",
+        selected=selected,
+        choices=site.index.choices(),
+        total=site.index.count(selected),
+        rows=site.index.page(selected, 0),
+        page=0,
+        size=PAGE,
+    )
+
+
+@router.get("/samples/{page}", response_class=HTMLResponse)
+def further_page(request: Request, site: SiteParameter, page: int, selected: Selected) -> HTMLResponse:
+    """Return the cards of another page, which are added to the list."""
+    rows = site.index.page(selected, max(0, page))
+    return site.render(request, "cards.html", selected=selected, rows=rows, page=page, size=PAGE)
+
+
+@router.get("/samples.csv")
+def as_csv(site: SiteParameter, selected: Selected) -> StreamingResponse:
+    """Serve all selected samples as CSV."""
+    headers = {"Content-Disposition": 'attachment; filename="samples.csv"'}
+    return StreamingResponse(_csv(site.index, selected), media_type="text/csv", headers=headers)
+
+
+def _csv(index: Index, selected: SampleFilter) -> Iterator[str]:
+    page = 0
+    while rows := index.page(selected, page, _CSV_BATCH):
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        names = [name for name in rows[0]._mapping if name != "signature"]
+        if page == 0:
+            writer.writerow(names)
+        for row in rows:
+            writer.writerow(_without_formula(row._mapping[name]) for name in names)
+        yield out.getvalue()
+        page += 1
+
+
+def _without_formula(value: Any) -> Any:
+    """Quote a text that a spreadsheet would take for a formula."""
+    return f"'{value}" if str(value)[:1] in ("=", "+", "@") else value
