@@ -427,6 +427,37 @@ def test_a_process_killed_while_making_or_scoring_is_reported_in_one_line() -> N
         list(map_processes(_die, range(4), workers=2))
 
 
+MORTAL = """
+import os, signal, threading, time
+from pathlib import Path
+
+def mine(image, prompt, seed):
+    if prompt == "die":
+        threading.Thread(target=kill_while_writing, daemon=True).start()
+        return [image.rotate(i) for i in range(400)]
+    time.sleep(0.2)
+    return [image] * 3
+
+def kill_while_writing():
+    while not list(Path("OUTPUTS").rglob("..video*")):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_is_killed_leaves_no_temporary_file(tmp_path: Path) -> None:
+    image = Image.effect_noise((256, 256), 90).convert("RGB")
+    for name, prompt in (("a", b"fine"), ("b", b"fine"), ("c", b"fine"), ("d", b"die")):
+        bring(tmp_path / "q", name, prompt, image)
+    file = tmp_path / "model.py"
+    file.write_text(MORTAL.replace("OUTPUTS", str(tmp_path / "o" / "mine" / "mine_task" / "d")))
+    done = vmevalkit.generate(
+        f"{file}:mine", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False, workers=2
+    )
+    assert "killed" in {Path(where).name: why for where, why in done.failed}["d"]
+    assert not [path for path in (tmp_path / "o").rglob(".*") if path.is_file()]
+
+
 FADING = """
 import numpy as np
 

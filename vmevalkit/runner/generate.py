@@ -379,6 +379,8 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     sample, staged = job.sample, job.sample.outputs / job.staging
     if result.success and not staged.is_file():
         result = _failed(job, "the model reported success, but wrote no video").result
+    if not result.success:
+        _discard(staged)
     if not result.success and store.is_complete(sample):
         # A failed remake replaces neither the video nor the record of how it was made.
         return result
@@ -394,8 +396,14 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
         store.write_record(sample.result, result)
     except StorageError as error:
         result = _failed(job, str(error)).result
-        with suppress(OSError):
-            staged.unlink()
+        _discard(staged)
         with suppress(StorageError):
             store.write_record(sample.result, result)
     return result
+
+
+def _discard(staged: Path) -> None:
+    """Remove a staging file, and what a killed worker may have left of one. Its random name belongs to one job."""
+    for path in staged.parent.glob(f"*{staged.name}*"):
+        with suppress(OSError):
+            path.unlink()
