@@ -22,7 +22,7 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import media, store
-from vmevalkit.errors import ConfigError, UnknownName, UsageError, WorkerKilled
+from vmevalkit.errors import ConfigError, StorageError, UnknownName, UsageError, WorkerKilled
 from vmevalkit.runner.executors.base import Worker, WorkerFactory
 from vmevalkit.runner.executors.local import LocalExecutor, gpus, map_processes
 from vmevalkit.types import GenerationResult
@@ -537,7 +537,11 @@ def mine(image, prompt, seed):
 """
 
 
-def test_a_remake_that_fails_keeps_the_video_and_its_result(tmp_path: Path) -> None:
+def full_disk(*paths: Path) -> None:
+    raise StorageError("the disk is full")
+
+
+def test_a_remake_that_fails_keeps_the_video_and_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bring(tmp_path / "q", "a")
     file = tmp_path / "model.py"
     file.write_text("def mine(image, prompt, seed):\n    return [image] * 3\n")
@@ -550,6 +554,10 @@ def test_a_remake_that_fails_keeps_the_video_and_its_result(tmp_path: Path) -> N
     assert "no memory" in done.failed[0][1]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     file.write_text("def mine(image, prompt, seed):\n    return [image] * 5\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "move", full_disk)
+        assert "the disk is full" in vmevalkit.generate(f"{file}:mine", remake=True, **run).failed[0][1]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert vmevalkit.generate(f"{file}:mine", remake=True, **run).made == 1
 
 

@@ -53,7 +53,7 @@ def environment_state(name: str) -> State:
     try:
         expected = expected_marker(name)
     except EnvironmentMissing:
-        # Nobody can tell from which pins it should have been made, but it was finished.
+        # The current pins cannot be read, but the environment was finished.
         return "outdated"
     return "ready" if (folder / MARKER).read_text(encoding="utf-8") == expected else "outdated"
 

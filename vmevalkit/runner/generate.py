@@ -372,6 +372,8 @@ def _failed(job: Job, error: str) -> Outcome:
 def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     """Move a video to its place: question copy first, then the video, and the result last.
 
+    A failure to replace a complete video keeps the video and its result.
+
     Returns:
         The result as it was stored; a failure if it could not be stored.
     """
@@ -382,7 +384,6 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     if not result.success:
         _discard(staged)
     if not result.success and store.is_complete(sample):
-        # A failed remake replaces neither the video nor the record of how it was made.
         return result
     try:
         if result.success:
@@ -397,8 +398,9 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     except StorageError as error:
         result = _failed(job, str(error)).result
         _discard(staged)
-        with suppress(StorageError):
-            store.write_record(sample.result, result)
+        if not store.is_complete(sample):
+            with suppress(StorageError):
+                store.write_record(sample.result, result)
     return result
 
 

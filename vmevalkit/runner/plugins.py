@@ -16,7 +16,6 @@ import json
 import re
 import sys
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from vmevalkit.errors import EnvironmentMissing, VMEvalError
@@ -117,7 +116,7 @@ def _pip_arguments(distribution: importlib.metadata.Distribution) -> tuple[str, 
         return (f"{distribution.name}=={distribution.version}",)
     url = origin["url"]
     if url.startswith("file:"):
-        path = urllib.request.url2pathname(urllib.parse.urlsplit(url).path)
+        path = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
         return ("--editable", path) if origin.get("dir_info", {}).get("editable") else (path,)
     if "vcs_info" in origin:
         url = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
