@@ -1,16 +1,16 @@
-"""Let the examples run under any `python3`: one that lacks the kit hands over to one that has it."""
+"""Run an example with any `python3`: if it cannot import the kit, run the script again with a Python that can."""
 
 import os
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tells the second Python that it is the second.
-HANDED_OVER = "VMEVALKIT_HANDED_OVER"
+# Set for the second Python, so that a script is run again only once.
+RESTARTED = "VMEVALKIT_RESTARTED"
 
 
 def verb(name):
-    """Run `vmevalkit NAME` with the script's arguments and end with its exit status."""
+    """Run `vmevalkit NAME` with the arguments of the script, and exit with its status."""
     ensure()
     from vmevalkit.cli import main
 
@@ -18,13 +18,13 @@ def verb(name):
 
 
 def ensure():
-    """Go on under a Python that has the kit, or say in one line how to get one."""
+    """Continue in a Python that has the kit, or exit with one line that says how to install it."""
     try:
         import vmevalkit.cli  # noqa: F401
     except ImportError as error:
         environments = [ROOT / ".venv", *sorted(marker.parent for marker in ROOT.glob("envs/*/.installed"))]
         for python in (str(environment / "bin" / "python") for environment in environments):
-            if os.path.isfile(python) and HANDED_OVER not in os.environ:
-                os.environ[HANDED_OVER] = "1"
-                os.execv(python, [python, *sys.argv])  # noqa: S606 - no shell is wanted
+            if os.path.isfile(python) and RESTARTED not in os.environ:
+                os.environ[RESTARTED] = "1"
+                os.execv(python, [python, *sys.argv])  # noqa: S606 - no shell is needed
         sys.exit(f"this Python cannot import the kit ({error}); install it: make -C '{ROOT}' install")

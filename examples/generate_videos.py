@@ -1,4 +1,4 @@
-"""Let models answer questions with videos: `vmevalkit generate` with the same options.
+"""Generate videos for questions: `vmevalkit generate` with the same options.
 
 Try: python3 examples/generate_videos.py --model cogvideox-5b-i2v --task-id tests_0001 tests_0002
 """

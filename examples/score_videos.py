@@ -1,4 +1,4 @@
-"""Decide about every video: `vmevalkit score` with the same options.
+"""Score every video: `vmevalkit score` with the same options.
 
 Try: python3 examples/score_videos.py --model cogvideox-5b-i2v
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: questions, videos by the small CogVideoX (on the CPU) and the baselines, verdicts, a page.
+# `make demo`: make questions, generate videos with the small CogVideoX (on the CPU) and the baselines, score, report.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=.venv/bin

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv in the repository from the exact pins of the lock files: `make install`.
-# Does nothing if that was done before with the same pins.
+# `make install`: make .venv in the repository from the exact pins of the lock files, unless there is a current one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=setup/lib/common.sh
@@ -23,11 +22,11 @@ find_kit_python() {
             return
         fi
     done
-    fail "the kit needs Python 3.10 to 3.13 (with venv), and there is none; for example: sudo apt install python3-venv"
+    fail "the kit needs Python 3.10 to 3.13 (with venv), and none was found; for example: sudo apt install python3-venv"
 }
 
 base=$(find_kit_python)
-say "making $venv with $("$base" --version); the first time takes some minutes"
+say "making $venv with $("$base" --version); this takes some minutes the first time"
 rm -f "$marker"
 "$base" -m venv --clear "$venv"
 python=$venv/bin/python
@@ -36,7 +35,7 @@ pip_install "$python" --quiet -r requirements.lock
 torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-models.lock)
 answers() { "$python" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)' "$1" 2>/dev/null; }
 if ! has_nvidia_gpu && answers "$cpu_index/torch/"; then
-    # The plain wheel brings gigabytes of CUDA libraries that nothing here would use. The lock file has all it needs.
+    # The plain wheel needs gigabytes of CUDA libraries, which are useless without a GPU.
     pip_install "$python" --quiet --no-deps --index-url "$cpu_index" "$torch"
 else
     pip_install "$python" --quiet "$torch"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the environments of models, each into envs/<name>/ at the repository's root. `--help` says how.
+# Install the environments of models, each into envs/<name>/ in the repository. See `--help`.
 set -euo pipefail
 SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=setup/lib/common.sh
@@ -12,14 +12,15 @@ usage() {
 usage: bash setup/install_model.sh NAME... [--fast] [--validate] [--weights DIR] [--force]
        bash setup/install_model.sh --list
 
-Makes a Python environment with exact versions for each model, in envs/NAME. One that is there and good is kept.
+Make a Python environment with exact versions for each model, in envs/NAME, unless there is a current one. NAME may also
+be a model of an installed package that brings its own requirements; the package is installed into the environment, too.
 
-  --list         the models that can be installed, and which are
-  --fast         the newest versions that were measured, with the fastest kernels, in envs/NAME-fast; a run prefers it
-  --validate     then let the model answer ${QUESTIONS[*]} in few steps, and check the videos
-  --weights DIR  take the model's weights from DIR instead of the hub, for --validate
-  --force        make environments again that are there
-  --help         this
+  --list         list the models of the kit, and which are installed
+  --fast         use newer versions, with the fastest kernels, in envs/NAME-fast, which runs prefer
+  --validate     then generate videos of ${QUESTIONS[*]} in few steps, and check them
+  --weights DIR  for --validate: read the model's weights from DIR, not from the hub
+  --force        make environments again
+  --help         show this
 
 Exit status: 0 all done; 1 something failed; 2 wrong usage, nothing touched.
 Models: ${OPENSOURCE_MODELS[*]}
@@ -36,21 +37,30 @@ list() {
     done
 }
 
-# validate NAME WEIGHTS: the real command, in the model's own environment, so that nothing else needs to be installed.
+# validate NAME WEIGHTS: generate and check videos in the model's own environment, so that the kit need not be installed
+# elsewhere.
 validate() {
-    local name=$1 weights=$2 env outputs status=0
-    env=$(environment_of "$name")
+    local name=$1 weights=$2 environment=$1 env outputs status=0 facts
+    local settings=(--set num_inference_steps=2)
+    if ! is_model "$name"; then
+        facts=$(plugin_facts "$name") || return 1
+        environment=$(sed -n 1p <<<"$facts")
+        name=$(sed -n 2p <<<"$facts")
+        settings=() # the model may have no steps
+    fi
+    env=$(environment_of "$environment")
     if [ "$FAST" = 1 ]; then env=$env-fast; fi
     outputs=$(mktemp -d "${TMPDIR:-/tmp}/vmevalkit-validate.XXXXXX") || return 1
-    say "$name: answering ${QUESTIONS[*]} into $outputs"
+    say "$name: generating videos of ${QUESTIONS[*]} in $outputs"
     "$env/bin/vmevalkit" generate --model "$name" --task-id "${QUESTIONS[@]}" --no-baselines \
-        --questions "$ROOT/data/questions" --outputs "$outputs" --set num_inference_steps=2 \
+        --questions "$ROOT/data/questions" --outputs "$outputs" ${settings[@]+"${settings[@]}"} \
         ${weights:+--weights "$weights"} || status=1
     "$env/bin/python" -I -m vmevalkit.runner.validate "$name" "$outputs" "${QUESTIONS[@]}" || status=1
     return "$status"
 }
 
 names=()
+plugins=()
 weights=""
 check=0
 FORCE=0
@@ -76,13 +86,22 @@ while [ $# -gt 0 ]; do
         --weights=*) weights=${1#--weights=} ;;
         -*) usage_error "unknown option '$1'; see --help" ;;
         *)
-            is_model "$1" || usage_error "unknown model '$1' ($(suggest "$1"))"
+            if ! is_model "$1"; then
+                known=0
+                plugin_facts "$1" >/dev/null || known=$?
+                [ "$known" != 2 ] || exit 2
+                [ "$known" = 0 ] || usage_error "unknown model '$1' ($(suggest "$1"))"
+                plugins+=("$1")
+            fi
             names+=("$1")
             ;;
     esac
     shift
 done
 [ "${#names[@]}" -gt 0 ] || usage_error "name a model: ${OPENSOURCE_MODELS[*]}; see --help"
+if [ "$FAST" = 1 ] && [ "${#plugins[@]}" -gt 0 ]; then
+    usage_error "--fast: ${plugins[*]} has only one file of requirements"
+fi
 if [ -n "$weights" ]; then
     [ -d "$weights" ] || usage_error "--weights: there is no folder $weights"
     weights=$(cd "$weights" && pwd -P)
@@ -91,14 +110,16 @@ fi
 export FORCE FAST
 failed=()
 for name in "${names[@]}"; do
-    # A process of its own: the first command that fails ends it, and the next model still gets its turn.
-    bash "$SETUP/models/$name/setup.sh" || {
-        say "error: $name: not installed; the same command tries again, and finished downloads are kept"
+    # In a process of its own, which ends with the first command that fails. The other models are still installed.
+    script=("$SETUP/models/$name/setup.sh")
+    is_model "$name" || script=("$SETUP/lib/plugin.sh" "$name")
+    bash "${script[@]}" || {
+        say "error: $name: not installed; rerun the command to retry, finished downloads are kept"
         failed+=("$name")
         continue
     }
     if [ "$check" = 1 ] && ! validate "$name" "$weights"; then
-        say "error: $name: installed, but it did not answer as it should"
+        say "error: $name: installed, but its videos are not valid"
         failed+=("$name")
     fi
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the lock files anew from the ranges in pyproject.toml: `make lock`. Needs uv (pip install uv).
+# `make lock`: make the lock files from the version ranges in pyproject.toml. Needs uv (pip install uv).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +14,7 @@ compile() {
 compile --output-file "$work/core" >/dev/null
 compile --extra cogvideox --constraint <(echo 'torch==2.13.0') --output-file "$work/all" >/dev/null
 
-# What torch itself needs follows from its wheel: the CPU's needs none of the CUDA packages.
+# Leave out the CUDA packages: each wheel of torch names the ones it needs, and the one for the CPU needs none.
 grep -vxFf "$work/core" "$work/all" | grep -vE '^(nvidia-|cuda-|triton)' >"$work/models"
 
 {

@@ -60,9 +60,6 @@ def test_keys_are_named_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None
     assert "hf_very_secret" not in json.dumps([finding.model_dump() for finding in findings])
 
 
-# --------------------------------------------------------------------------------------------------------------- hub
-
-
 @pytest.fixture
 def server() -> Iterator[Callable[[int], str]]:
     """Starts a server that answers everything with one status, and returns its address."""
@@ -113,9 +110,6 @@ def test_offline_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor._hub().ok is None
 
 
-# --------------------------------------------------------------------------------------------------------------- gpu
-
-
 def nvidia_smi(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = folder / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{body}\n")
@@ -144,9 +138,6 @@ def test_a_broken_driver_is_said_to_be_broken(body: str, tmp_path: Path, monkeyp
 def test_no_gpu_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert doctor._gpu() == (doctor.Finding(topic="gpu", ok=None, what=doctor._gpu()[0].what), None)
-
-
-# ----------------------------------------------------------------------------------------------------------- verdicts
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import media, store
-from vmevalkit.errors import ConfigError, UnknownName, UsageError, WorkerKilled
+from vmevalkit.errors import ConfigError, StorageError, UnknownName, UsageError, WorkerKilled
 from vmevalkit.runner.executors.base import Worker, WorkerFactory
 from vmevalkit.runner.executors.local import LocalExecutor, gpus, map_processes
 from vmevalkit.types import GenerationResult
@@ -84,8 +85,6 @@ def test_running_again_makes_nothing_and_mends_what_is_broken(tmp_path: Path) ->
         video.write_bytes(damage)
         assert vmevalkit.generate("still", **run).made == 1
         assert media.probe(video).frames == 49
-    (video.parents[1] / "result.json").unlink()
-    assert vmevalkit.generate("still", **run).made == 1
 
 
 def test_one_failure_stops_nothing_and_is_tried_again_only_when_asked(tmp_path: Path) -> None:
@@ -218,6 +217,10 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
         ({"duration": -1.0}, UsageError, "duration = -1"),
         ({"settings": {"steps": 3}}, ConfigError, "steps"),
         ({"model": "nowhere.py:f"}, UsageError, "no file"),
+        ({"model": "my_file.py"}, UsageError, "names no function .*file.py:function"),
+        ({"model": "my_module:f"}, UsageError, "names no function .*file.py:function"),
+        ({"model": functools.partial(still, seed=1)}, UsageError, "partial is an object without a name"),
+        ({"samples": "many"}, UsageError, "samples = 'many'"),
     ],
 )
 def test_wrong_usage_touches_nothing(
@@ -424,6 +427,37 @@ def test_a_process_killed_while_making_or_scoring_is_reported_in_one_line() -> N
         list(map_processes(_die, range(4), workers=2))
 
 
+MORTAL = """
+import os, signal, threading, time
+from pathlib import Path
+
+def mine(image, prompt, seed):
+    if prompt == "die":
+        threading.Thread(target=kill_while_writing, daemon=True).start()
+        return [image.rotate(i) for i in range(400)]
+    time.sleep(0.2)
+    return [image] * 3
+
+def kill_while_writing():
+    while not list(Path("OUTPUTS").rglob("..video*")):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_is_killed_leaves_no_temporary_file(tmp_path: Path) -> None:
+    image = Image.effect_noise((256, 256), 90).convert("RGB")
+    for name, prompt in (("a", b"fine"), ("b", b"fine"), ("c", b"fine"), ("d", b"die")):
+        bring(tmp_path / "q", name, prompt, image)
+    file = tmp_path / "model.py"
+    file.write_text(MORTAL.replace("OUTPUTS", str(tmp_path / "o" / "mine" / "mine_task" / "d")))
+    done = vmevalkit.generate(
+        f"{file}:mine", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False, workers=2
+    )
+    assert "killed" in {Path(where).name: why for where, why in done.failed}["d"]
+    assert not [path for path in (tmp_path / "o").rglob(".*") if path.is_file()]
+
+
 FADING = """
 import numpy as np
 
@@ -464,3 +498,87 @@ def test_a_replaced_or_truncated_video_is_made_again(tmp_path: Path) -> None:
     assert vmevalkit.generate("replay", **run).made == 1
     assert video.read_bytes() == whole
     assert [path.name for path in video.parent.iterdir()] == ["video.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+@pytest.mark.parametrize("result", [None, "{}", '{"a_later_field": 1}'])
+def test_a_user_supplied_video_is_never_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str, result: str | None
+) -> None:
+    bring(tmp_path / "q", "a")
+    bring(tmp_path / "q", "b")
+    folder = tmp_path / "o" / "still" / "mine_task" / "a"
+    (folder / "video").mkdir(parents=True)
+    video = folder / "video" / f"video{suffix}"
+    video.write_bytes(b"made elsewhere")
+    if result is not None:
+        (folder / "result.json").write_text(result)
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    done = vmevalkit.generate("still", retry_failed=True, remake=True, **run)
+    assert (done.made, done.complete_before, done.ok) == (1, 1, True)
+    assert [path.name for path in (folder / "video").iterdir()] == [video.name]
+    assert video.read_bytes() == b"made elsewhere"
+    assert "1 videos of still have no valid result.json and are left as they are" in caplog.text
+
+
+def test_results_of_other_tools_do_not_end_the_run(tmp_path: Path) -> None:
+    bring(tmp_path / "q", "a")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    vmevalkit.generate("still", **run)
+    file = tmp_path / "o" / "still" / "mine_task" / "a" / "result.json"
+    raw = json.loads(file.read_text())
+    file.write_text(json.dumps({**raw, "metadata": {"note": "made elsewhere"}}))
+    assert vmevalkit.generate("still", samples=2, **run).made == 1
+
+
+FAILING = """
+def mine(image, prompt, seed):
+    raise RuntimeError("no memory")
+"""
+
+
+def full_disk(*paths: Path) -> None:
+    raise StorageError("the disk is full")
+
+
+def test_a_remake_that_fails_keeps_the_video_and_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(tmp_path / "q", "a")
+    file = tmp_path / "model.py"
+    file.write_text("def mine(image, prompt, seed):\n    return [image] * 3\n")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    vmevalkit.generate(f"{file}:mine", **run)
+    folder = tmp_path / "o" / "mine" / "mine_task" / "a"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    file.write_text(FAILING)
+    done = vmevalkit.generate(f"{file}:mine", remake=True, **run)
+    assert "no memory" in done.failed[0][1]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    file.write_text("def mine(image, prompt, seed):\n    return [image] * 5\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "move", full_disk)
+        assert "the disk is full" in vmevalkit.generate(f"{file}:mine", remake=True, **run).failed[0][1]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert vmevalkit.generate(f"{file}:mine", remake=True, **run).made == 1
+
+
+def test_a_changed_function_without_a_file_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bring(tmp_path / "q", "a")
+    file = tmp_path / "model.py"
+    source = "def mine(image, prompt, seed):\n    return [image] * 3\n"
+    file.write_text(source)
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    vmevalkit.generate(f"{file}:mine", **run)
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # as a function of a notebook
+    assert vmevalkit.generate(namespace["mine"], **run).complete_before == 1
+    assert "made by an earlier version of mine" in caplog.text
+
+
+def test_functions_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
+    bring(tmp_path / "q", "a")
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text("def mine(image, prompt, seed):\n    return [image] * 3\n")
+    targets = [f"{tmp_path / name}.py:mine" for name in "ab"]
+    with pytest.raises(UsageError, match="two models are named 'mine'"):
+        vmevalkit.generate(targets, questions=tmp_path / "q", outputs=tmp_path / "o")
+    assert not (tmp_path / "o").exists()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
+import json
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import vmevalkit
 from vmevalkit import media, store
-from vmevalkit.models.base import MODELS
-from vmevalkit.runner import environment, validate
+from vmevalkit.models.base import MODELS, ModelCard
+from vmevalkit.runner import doctor, environment, plugins, validate
 
 ROOT = Path(__file__).parents[1]
 SETUP = ROOT / "setup"
@@ -35,6 +44,7 @@ done
 case "$*" in
     *sys.executable*) echo "$0" ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    *vmevalkit.runner.plugins?*) cat "$CALLS/plugin" 2>/dev/null || exit 1 ;;
     *"pip index"*) if [ -e "$CALLS/index" ]; then cat "$CALLS/index"; else exit 1; fi ;;
 esac
 """
@@ -137,7 +147,7 @@ def test_list_and_help_touch_nothing(clone: Clone) -> None:
         ([], "name a model"),
         (["cogvideox-5b"], "unknown model 'cogvideox-5b' (did you mean cogvideox-5b-i2v?)"),
         ([NAME, "CogVideoX1.5"], "did you mean cogvideox1.5-5b-i2v?"),
-        (["sora"], "there are: cogvideox-5b-i2v"),
+        (["sora"], "available: cogvideox-5b-i2v"),
         ([NAME, "--quick"], "unknown option '--quick'"),
         ([NAME, "--weights"], "needs a folder"),
         ([NAME, "--weights", "no such folder"], "no folder no such folder"),
@@ -152,7 +162,7 @@ def test_a_good_environment_is_kept_and_force_makes_it_again(clone: Clone) -> No
     assert "installed in" in clone.run(NAME)
     assert re.search(rf"^{NAME} +installed$", clone.run("--list"), re.MULTILINE)
     calls = clone.log.count("-m venv")
-    assert "there and good" in clone.run(NAME)
+    assert "already installed" in clone.run(NAME)
     assert clone.log.count("-m venv") == calls == 1
     clone.run(NAME, "--force")
     assert clone.log.count("-m venv") == 2
@@ -184,7 +194,7 @@ def test_other_pins_or_another_folder_make_it_again(clone: Clone, tmp_path: Path
     assert "making" in clone.run(NAME)
     clone.root = clone.root.rename(tmp_path / "moved")
     assert "making" in clone.run(NAME)
-    assert "there and good" in clone.run(NAME)
+    assert "already installed" in clone.run(NAME)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +277,7 @@ def test_validate_runs_the_real_command_and_checks_its_videos(clone: Clone, tmp_
     assert f"vmevalkit.runner.validate {NAME} {outputs} tests_0001 tests_0002" in clone.log
     shutil.rmtree(outputs)
     clone.flag("fail-vmevalkit.runner.validate")
-    assert "did not answer as it should" in clone.run(NAME, "--validate", status=1)
+    assert "its videos are not valid" in clone.run(NAME, "--validate", status=1)
 
 
 def test_the_kit_and_the_scripts_mean_the_same_marker(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +303,201 @@ def test_the_kit_asks_for_an_environment_that_is_missing(clone: Clone, monkeypat
         environment.require_python(card)
     clone.run(NAME)
     assert environment.require_python(card).is_file()
+
+
+OWN_MODEL = """
+from pathlib import Path
+import numpy as np
+from vmevalkit import ModelCard, ModelWrapper, Service, Video, media, register_model
+
+class OwnService(Service):
+    def __init__(self, model, **args): pass
+    def generate(self, request, **options):
+        import only_in_the_environment
+        image, geometry = media.place(request.image, media.even(request.image.size))
+        return Video(frames=[np.asarray(image)] * only_in_the_environment.FRAMES, fps=8.0, geometry=geometry)
+
+class OwnWrapper(ModelWrapper):
+    service_class = OwnService
+
+register_model(ModelCard(
+    name="own", family="test", wrapper="own_package.model:OwnWrapper", service="OwnService", model="x", about="Own.",
+    packages=("only_in_the_environment",), environment="own-environment",
+    requirements=Path(__file__).with_name("pins.txt"),
+))
+"""
+PINS = "# what it needs\nnumpy==2.0.0\ntorch==9.9 ; platform_system == 'Linux'\npip==1\nsetuptools==2\n"
+
+
+class OwnPackage:
+    """An installed package with a model, as pip leaves it, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info = folder / "own_package-1.0.dist-info"
+        self.pins = folder / "own_package" / "pins.txt"
+        self.pins.parent.mkdir(parents=True)
+        self.info.mkdir()
+        (self.pins.parent / "__init__.py").write_text("")
+        (self.pins.parent / "model.py").write_text(OWN_MODEL)
+        self.pins.write_text(PINS)
+        (self.info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-package\nVersion: 1.0\n")
+        (self.info / "entry_points.txt").write_text("[vmevalkit.models]\nown = own_package.model\n")
+        (self.info / "RECORD").write_text("own_package/model.py,sha256=abc,1\n")
+
+    def came_from(self, origin: dict[str, Any]) -> None:
+        (self.info / "direct_url.json").write_text(json.dumps(origin))
+
+    def facts(self, name: str = "own") -> list[str]:
+        """What install_model.sh is told."""
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            assert plugins.main([name]) == 0
+        return out.getvalue().splitlines()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnPackage]:
+    package = OwnPackage(tmp_path / "site")
+    assert "own" not in MODELS
+    monkeypatch.syspath_prepend(package.folder)
+    importlib.import_module("own_package.model")
+    yield package
+    MODELS.remove("own")
+    for name in [name for name in sys.modules if name.startswith("own_package")]:
+        del sys.modules[name]
+
+
+def test_a_model_of_a_package_gets_its_own_pins_and_its_package(
+    clone: Clone, own: OwnPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    (clone.root / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(clone.calls / "bin" / "python3.10", clone.root / ".venv" / "bin" / "python")
+    with pytest.raises(environment.EnvironmentMissing, match=r"missing .*install_model\.sh own-environment"):
+        environment.require_python(MODELS["own"])
+    clone.flag("plugin", "\n".join(own.facts()) + "\n")
+    assert own.facts("own-environment") == own.facts("own")
+    clone.run("own")
+    lines = clone.log.splitlines()
+    (install,) = [line for line in lines if " -r " in line]
+    assert str(own.pins) in install
+    assert "nvidia.txt" not in install
+    kit = next(i for i, line in enumerate(lines) if line.endswith(f"--no-deps --editable {clone.root}"))
+    package = next(i for i, line in enumerate(lines) if line.endswith("--no-deps own-package==1.0"))
+    assert kit < package
+    assert any(line.endswith(f"{own.pins} own_package.model:OwnWrapper") for line in lines)
+    assert environment.environment_state("own-environment") == "ready"
+    assert environment.require_python(MODELS["own"]) == clone.root / "envs" / "own-environment" / "bin" / "python"
+    assert "already installed" in clone.run("own", NAME)
+    # Other code with the same version, or other pins, make it outdated.
+    (own.info / "RECORD").write_text("own_package/model.py,sha256=def,1\n")
+    assert environment.environment_state("own-environment") == "outdated"
+    clone.flag("plugin", "\n".join(own.facts()) + "\n")
+    assert "making" in clone.run("own")
+    own.pins.write_text(PINS + "color==1.0\n")
+    assert environment.environment_state("own-environment") == "outdated"
+    own.pins.unlink()
+    assert environment.environment_state("own-environment") == "outdated"
+
+
+def test_a_model_of_a_package_is_validated_under_its_name(clone: Clone, own: OwnPackage) -> None:
+    (clone.root / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(clone.calls / "bin" / "python3.10", clone.root / ".venv" / "bin" / "python")
+    clone.flag("plugin", "\n".join(own.facts()) + "\n")
+    clone.run("own-environment")
+    program = clone.root / "envs" / "own-environment" / "bin" / "vmevalkit"
+    program.write_text('#!/bin/sh\necho "vmevalkit $*" >>"$CALLS/log"\n')
+    program.chmod(0o755)
+    clone.run("own-environment", "--validate")
+    (command,) = [line for line in clone.log.splitlines() if line.startswith("vmevalkit generate")]
+    assert "--model own --task-id" in command
+    assert "num_inference_steps" not in command
+    said = clone.run("own", "--fast", status=2)
+    assert "--fast: own has only one file of requirements" in said
+
+
+@pytest.mark.parametrize(
+    ("origin", "arguments"),
+    [
+        ({"url": "file:///a%20b/own", "dir_info": {"editable": True}}, ("--editable", "/a b/own")),
+        ({"url": "file:///a/own", "dir_info": {}}, ("/a/own",)),
+        ({"url": "file:///a/own.whl", "archive_info": {}}, ("/a/own.whl",)),
+        ({"url": "https://a.b/own.whl", "archive_info": {}}, ("own-package @ https://a.b/own.whl",)),
+        (
+            {"url": "https://a.b/own", "vcs_info": {"vcs": "git", "commit_id": "1234"}},
+            ("own-package @ git+https://a.b/own@1234",),
+        ),
+    ],
+)
+def test_a_package_is_installed_from_where_it_came(
+    own: OwnPackage, origin: dict[str, Any], arguments: tuple[str, ...]
+) -> None:
+    own.came_from(origin)
+    assert plugins.plugin_environment(MODELS["own"]).package == arguments
+
+
+@pytest.mark.parametrize(
+    ("pins", "message"),
+    [
+        ("numpy>=2\n", r"'numpy>=2' is not an exact pin .*name==version"),
+        ("-r other.txt\n", "'-r other.txt' is not an exact pin"),
+        ("setuptools==2\n", "does not pin pip"),
+        ("pip==1\n", "does not pin setuptools"),
+        (None, "cannot be read"),
+    ],
+)
+def test_pins_that_cannot_be_used_are_reported(own: OwnPackage, pins: str | None, message: str) -> None:
+    if pins is None:
+        own.pins.unlink()
+    else:
+        own.pins.write_text(pins)
+    with pytest.raises(environment.EnvironmentMissing, match=message):
+        plugins.plugin_environment(MODELS["own"])
+
+
+def test_only_a_package_can_bring_an_environment(own: OwnPackage) -> None:
+    assert plugins.main(["still"]) == plugins.main(["nothing"]) == 1
+    fast = MODELS["own"].model_copy(update={"environment": "own-fast"})
+    with pytest.raises(environment.EnvironmentMissing, match="cannot be named 'own-fast'"):
+        plugins.plugin_environment(fast)
+    with pytest.raises(ValueError, match="no name of an environment"):
+        ModelCard.model_validate({**MODELS["own"].model_dump(), "environment": None})
+    shutil.rmtree(own.info)
+    with pytest.raises(environment.EnvironmentMissing, match="not part of an installed package"):
+        plugins.plugin_environment(MODELS["own"])
+
+
+def test_a_run_uses_the_environment_of_a_package_and_the_doctor_knows_it(
+    own: OwnPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "repository"
+    monkeypatch.setattr(environment, "REPOSITORY", root)
+    (root / "setup").mkdir(parents=True)
+    folder = root / "envs" / "own-environment"
+    (folder / "bin").mkdir(parents=True)
+    question = tmp_path / "q" / "mine_task" / "a"
+    question.mkdir(parents=True)
+    Image.new("RGB", (64, 48), "white").save(question / "first_frame.png")
+    (question / "prompt.txt").write_text("Move.")
+    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    with pytest.raises(environment.EnvironmentMissing, match=r"install_model\.sh own-environment"):
+        vmevalkit.generate("own", **run)
+    # An interpreter that has the package, and what cannot be imported here.
+    (tmp_path / "only" / "only_in_the_environment").mkdir(parents=True)
+    (tmp_path / "only" / "only_in_the_environment" / "__init__.py").write_text("FRAMES = 7\n")
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        f"import sys\nsys.path[:0] = [{str(tmp_path / 'only')!r}, {str(own.folder)!r}]\n"
+        "from vmevalkit.runner.worker import main\nsys.exit(main())\n"
+    )
+    python = folder / "bin" / "python"
+    python.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{worker}'\n")
+    python.chmod(0o755)
+    (folder / environment.MARKER).write_text(environment.expected_marker("own-environment"))
+    assert vmevalkit.generate("own", **run).made == 1
+    assert media.probe(tmp_path / "o" / "own" / "mine_task" / "a" / "video" / "video.mp4").frames == 7
+    finding = doctor._environment("own-environment", MODELS["own"])
+    assert (finding.ok, finding.what) == (True, f"installed in {folder}")
 
 
 def test_imports_are_tried_for_real(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

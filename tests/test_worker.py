@@ -80,9 +80,6 @@ def test_a_broken_line_gets_an_error_and_the_next_is_served() -> None:
     assert loaded == {"loaded": "still"}
 
 
-# ------------------------------------------------------------------------------------------------- the kit's end
-
-
 @pytest.fixture
 def still(tmp_path: Path) -> Iterator[RemoteModel]:
     with RemoteModel("still", PYTHON, tmp_path / "out") as model:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Mode = Literal["solve", "guided", "hold"]
 Fit = Literal["letterbox", "stretch", "crop"]
@@ -243,5 +243,10 @@ class GenerationResult(Record):
 
     @property
     def provenance(self) -> Provenance | None:
-        """The metadata of a successful generation."""
-        return Provenance.model_validate(self.metadata) if self.success and self.metadata else None
+        """The metadata of a successful generation; None if another tool wrote it in a form of its own."""
+        if not self.success or not self.metadata:
+            return None
+        try:
+            return Provenance.model_validate(self.metadata)
+        except ValidationError:
+            return None

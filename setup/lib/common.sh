@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the scripts of setup/ share. Sourced, never run. Nothing here needs more than the bash 3.2 of macOS.
+# Shared by the scripts of setup/. Source it; do not run it. Everything works with bash 3.2, the version of macOS.
 
-# Models with an environment of their own: the folders of setup/models/.
+# Models of the kit with an environment of their own: the folders of setup/models/.
 OPENSOURCE_MODELS=(
     cogvideox-5b-i2v
     cogvideox1.5-5b-i2v
@@ -11,7 +11,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 MARKER=.installed
 PYTORCH_INDEX=https://download.pytorch.org/whl/cu118
 
-# Packages of another Python have no place in an environment with exact pins.
+# Keep packages of other Pythons out of an environment with exact pins.
 unset PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
 
 # pip turns ctrl-C into an ordinary failure; without this the next model would be tried.
@@ -24,7 +24,7 @@ fail() {
     exit 1
 }
 
-# usage_error WHAT: wrong usage, nothing touched.
+# usage_error WHAT: report wrong usage, before anything is touched.
 usage_error() {
     say "error: $*"
     exit 2
@@ -40,24 +40,24 @@ is_model() {
     return 1
 }
 
-# suggest NAME: the models whose names begin most like NAME, or all.
+# suggest NAME: print the models whose names share the longest beginning with NAME, or all.
 suggest() {
-    local wanted length=${#1} name found=""
-    wanted=$(printf '%s' "$1" | tr '[:upper:]_' '[:lower:]-')
+    local prefix length=${#1} name found=""
+    prefix=$(printf '%s' "$1" | tr '[:upper:]_' '[:lower:]-')
     while [ "$length" -ge 3 ] && [ -z "$found" ]; do
         for name in "${OPENSOURCE_MODELS[@]}"; do
-            if [ "${name:0:length}" = "${wanted:0:length}" ]; then found="${found:+$found or }$name"; fi
+            if [ "${name:0:length}" = "${prefix:0:length}" ]; then found="${found:+$found or }$name"; fi
         done
         length=$((length - 1))
     done
     if [ -n "$found" ]; then
         printf 'did you mean %s?' "$found"
     else
-        printf 'there are: %s' "${OPENSOURCE_MODELS[*]}"
+        printf 'available: %s' "${OPENSOURCE_MODELS[*]}"
     fi
 }
 
-# is_supported PYTHON: it runs, is one that the pinned wheels exist for, and can make environments.
+# is_supported PYTHON: whether it runs, has a version for which the pinned wheels exist, and can make environments.
 is_supported() {
     local minors="10, 11"
     if [ "${FAST:-0}" = 1 ]; then minors="11, 12, 13"; fi
@@ -65,7 +65,7 @@ is_supported() {
         >/dev/null 2>&1
 }
 
-# find_python: print the path of a Python that the pins support. A name on PATH may be a shim that does not run.
+# find_python: print the path of a Python that the pins support. Commands on PATH may be shims that do not run.
 find_python() {
     local candidate supported="3.10 or 3.11"
     for candidate in python3.10 python3.11 python3.12 python3.13 python3 python \
@@ -76,7 +76,7 @@ find_python() {
         fi
     done
     if [ "${FAST:-0}" = 1 ]; then supported="3.11, 3.12 or 3.13"; fi
-    say "error: the pinned packages need Python $supported (with venv), and there is none. Get one with one of these:"
+    say "error: the pinned packages need Python $supported (with venv), and none was found. Install one, for example:"
     say "  sudo apt install python3.11 python3.11-venv     Debian 12; Ubuntu 22.04 has 3.10, Ubuntu 24.04 3.12"
     say "  brew install python@3.11                        macOS"
     say "  pyenv install 3.11                              anywhere"
@@ -91,11 +91,11 @@ has_nvidia_gpu() {
     esac
 }
 
-# torch_build PYTHON VERSION: print VERSION+cu118 where a GPU wants it and PyTorch's own index has it, else VERSION.
+# torch_build PYTHON VERSION: print VERSION+cu118 if there is a GPU and PyTorch's index has that build, else VERSION.
 torch_build() {
     local versions
     if has_nvidia_gpu; then
-        # An index that cannot be reached must not be waited for; pip knows the user's proxy and certificates.
+        # A short timeout, because the index may be unreachable. pip knows the user's proxy and certificates.
         versions=$("$1" -I -m pip index versions torch --index-url "$PYTORCH_INDEX" --timeout 5 --retries 0 2>/dev/null) || true
         case "$versions" in
             *"$2+cu118"*)
@@ -103,7 +103,7 @@ torch_build() {
                 return 0
                 ;;
         esac
-        say "PyTorch's index for CUDA 11.8 does not answer; taking the plain wheel of the same version"
+        say "PyTorch's index for CUDA 11.8 does not answer; using the plain wheel of the same version"
     fi
     printf '%s\n' "$2"
 }
@@ -112,21 +112,54 @@ sha256() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-64
 }
 
-# requirements_of ENVIRONMENT: NAME, or NAME-fast with the newer versions.
+# The environment of a model that an installed package adds; see setup/lib/plugin.sh. Empty for a model of the kit.
+PLUGIN_REQUIREMENTS=""
+PLUGIN_DIGEST=""
+PLUGIN_PACKAGE=()
+
+# kit_python: print a Python that has the kit, and with it the packages that extend the kit.
+kit_python() {
+    local candidate
+    for candidate in "$ROOT/.venv/bin/python" python3 python; do
+        if "$candidate" -I -c 'import vmevalkit.runner.plugins' >/dev/null 2>&1; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# plugin_facts NAME: print what vmevalkit.runner.plugins says about a model of an installed package. Status 1: there is
+# no such model; 2: its environment cannot be made, and the reason was printed.
+plugin_facts() {
+    local python
+    python=$(kit_python) || return 1
+    "$python" -I -m vmevalkit.runner.plugins "$1"
+}
+
+# requirements_of ENVIRONMENT: print its file of pins. NAME-fast has the newer versions.
 requirements_of() {
+    if [ -n "$PLUGIN_REQUIREMENTS" ]; then
+        printf '%s\n' "$PLUGIN_REQUIREMENTS"
+        return 0
+    fi
     case "$1" in
         *-fast) printf '%s\n' "$ROOT/setup/models/${1%-fast}/requirements-fast.txt" ;;
         *) printf '%s\n' "$ROOT/setup/models/$1/requirements.txt" ;;
     esac
 }
 
-# marker_of ENVIRONMENT: what the marker of a good one holds. The folder counts because environments cannot be moved.
+# marker_of ENVIRONMENT: print the marker of a current one. It has the folder, because environments cannot be moved.
 marker_of() {
-    cat "$(requirements_of "$1")" "$ROOT/setup/models/${1%-fast}/setup.sh" "$ROOT/setup/lib/nvidia.txt" | sha256
+    if [ -n "$PLUGIN_DIGEST" ]; then
+        printf '%s\n' "$PLUGIN_DIGEST"
+    else
+        cat "$(requirements_of "$1")" "$ROOT/setup/models/${1%-fast}/setup.sh" "$ROOT/setup/lib/nvidia.txt" | sha256
+    fi
     environment_of "$1"
 }
 
-# is_installed ENVIRONMENT: finished, from the pins of today, and its Python still runs.
+# is_installed ENVIRONMENT: whether it is finished, was made from the current pins, and its Python still runs.
 is_installed() {
     local env
     env=$(environment_of "$1")
@@ -139,41 +172,48 @@ pip_install() {
     "$python" -I -m pip install --disable-pip-version-check --no-input "$@"
 }
 
-# make_environment NAME OBJECT...: make envs/NAME from setup/models/NAME/requirements.txt, unless a good one is there;
-# FORCE=1 makes it again, FAST=1 makes envs/NAME-fast from requirements-fast.txt. OBJECT is module:attribute, to be imported at the end. The environment is made in place,
-# because it cannot be moved; the marker, written last, is what makes it one.
+# make_environment NAME OBJECT...: make envs/NAME from its pins, unless there is a current one. OBJECT is
+# module:attribute, which must import at the end. With FORCE=1 it is made again; with FAST=1, envs/NAME-fast is made from
+# requirements-fast.txt. It is made in place, because an environment cannot be moved, and the marker is written last.
 make_environment() {
-    local name=$1 env requirements python torch
-    local index=() constraints=(-c "$ROOT/setup/lib/nvidia.txt")
+    local name=$1 env requirements python build
+    local index=() constraints=() chosen=()
     shift
     if [ "${FAST:-0}" = 1 ]; then name=$name-fast; fi
     env=$(environment_of "$name")
     requirements=$(requirements_of "$name")
     if [ "${FORCE:-0}" != 1 ] && is_installed "$name"; then
-        say "$name: the environment is there and good: $env"
+        say "$name: already installed in $env"
         return 0
     fi
     python=$(find_python)
     say "$name: making $env with $python"
-    # The marker first: a removal that is interrupted must not leave it.
+    # Remove the marker first, because the removal of the folder may be interrupted.
     rm -f "$env/$MARKER"
     rm -rf "$env"
     mkdir -p "$ROOT/envs"
     "$python" -m venv "$env"
     python=$env/bin/python
 
-    # pip and what builds packages come first, at their own pins: nothing is built with whatever is newest today.
+    # pip and the build tools come first, with their own pins, so that nothing is built with other versions.
     # shellcheck disable=SC2046 # two words
     pip_install "$python" --quiet $(grep -E '^(pip|setuptools)==' "$requirements")
-    torch=$(sed -n 's/^torch==//p' "$requirements")
-    # The plain wheel of the newer version is the one for GPUs, and names its own NVIDIA libraries.
-    if [ "${FAST:-0}" = 1 ]; then constraints=(); else torch=$(torch_build "$python" "$torch"); fi
-    case "$torch" in
-        *+cu118) index=(--extra-index-url "$PYTORCH_INDEX") ;;
-    esac
-    pip_install "$python" --no-build-isolation -r "$requirements" "torch==$torch" \
+    # Only the reference versions leave open which build of PyTorch and which NVIDIA libraries are used.
+    if [ "${FAST:-0}" != 1 ] && [ -z "$PLUGIN_REQUIREMENTS" ]; then
+        build=$(torch_build "$python" "$(sed -n 's/^torch==//p' "$requirements")")
+        chosen=("torch==$build")
+        constraints=(-c "$ROOT/setup/lib/nvidia.txt")
+        case "$build" in
+            *+cu118) index=(--extra-index-url "$PYTORCH_INDEX") ;;
+        esac
+    fi
+    pip_install "$python" --no-build-isolation -r "$requirements" ${chosen[@]+"${chosen[@]}"} \
         ${constraints[@]+"${constraints[@]}"} ${index[@]+"${index[@]}"}
     PYTHONWARNINGS=ignore pip_install "$python" --quiet --no-build-isolation --no-deps --editable "$ROOT"
+    if [ "${#PLUGIN_PACKAGE[@]}" -gt 0 ]; then
+        # With build isolation, because the package may be built by a tool that is not among the pins.
+        pip_install "$python" --quiet --no-deps "${PLUGIN_PACKAGE[@]}"
+    fi
 
     "$python" -I -m pip check
     "$python" -I -W ignore -m vmevalkit.runner.environment "$requirements" "$@"

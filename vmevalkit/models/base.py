@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from vmevalkit import media
 from vmevalkit._version import __version__
@@ -29,7 +29,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, QuestionError, VMEvalError, explain_validation
 from vmevalkit.files import sha256
 from vmevalkit.registry import Registry
-from vmevalkit.types import GenerationResult, Geometry, Provenance, Record, Size
+from vmevalkit.types import GenerationResult, Geometry, Name, Provenance, Record, Size
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ class ModelCard(Record):
         size, frames, fps: of the videos, where they do not depend on the question.
         packages: what must be importable for the service to run.
         environment: name of the model's own Python environment, installed by `setup/install_model.sh`.
+        requirements: file of exact pins of that environment, for a model of an installed package; None for a model of
+            the kit, whose pins are in `setup/models/<environment>/`.
         needs: files of a question without which the model has no answer.
         baseline: answers without reasoning; runs beside every other model.
         capabilities: what the model can do.
@@ -85,7 +87,8 @@ class ModelCard(Record):
     frames: int | None = None
     fps: float | None = None
     packages: tuple[str, ...] = ()
-    environment: str | None = None
+    environment: Name | None = None
+    requirements: Path | None = None
     needs: tuple[str, ...] = ()
     baseline: bool = False
     capabilities: Capabilities = Capabilities()
@@ -95,6 +98,12 @@ class ModelCard(Record):
     seconds_a_video: float | None = None
     license: str = "Apache-2.0"
     when: str = ""
+
+    @model_validator(mode="after")
+    def _requirements_have_an_environment(self) -> ModelCard:
+        if self.requirements is not None and self.environment is None:
+            raise ValueError(f"{self.name} has requirements, but no name of an environment to install them in")
+        return self
 
     @property
     def video_seconds(self) -> float | None:

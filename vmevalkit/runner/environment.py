@@ -22,12 +22,11 @@ from typing import Literal
 from vmevalkit import defaults
 from vmevalkit.errors import EnvironmentMissing
 from vmevalkit.models.base import ModelCard
+from vmevalkit.runner.plugins import FAST, plugin_card, plugin_environment
 
 State = Literal["ready", "outdated", "unfinished", "missing"]
 
 MARKER = ".installed"
-# A model may have a second environment with newer versions, which is preferred if it exists.
-FAST = "-fast"
 # Not imported, because importing pip changes how setuptools finds distutils.
 _INSTALLERS = ("pip", "setuptools")
 # The kit runs from its repository, where setup/ and envs/ are beside the package.
@@ -51,12 +50,24 @@ def environment_state(name: str) -> State:
         return "missing"
     if not (folder / MARKER).is_file() or not (folder / "bin" / "python").is_file():
         return "unfinished"
-    return "ready" if (folder / MARKER).read_text(encoding="utf-8") == expected_marker(name) else "outdated"
+    try:
+        expected = expected_marker(name)
+    except EnvironmentMissing:
+        # The current pins cannot be read, but the environment was finished.
+        return "outdated"
+    return "ready" if (folder / MARKER).read_text(encoding="utf-8") == expected else "outdated"
 
 
 def expected_marker(name: str) -> str:
-    """Return the content of a current environment's marker, as `marker_of` in setup/lib/common.sh does."""
+    """Return the content of a current environment's marker, as `marker_of` in setup/lib/common.sh does.
+
+    Raises:
+        EnvironmentMissing: the pins of a package's model cannot be used.
+    """
     setup = REPOSITORY / "setup"
+    card = None if (setup / "models" / name.removesuffix(FAST)).is_dir() else plugin_card(name)
+    if card is not None:
+        return f"{plugin_environment(card).digest}\n{environment_folder(name)}\n"
     digest = hashlib.sha256()
     for file in ("requirements-fast.txt" if name.endswith(FAST) else "requirements.txt", "setup.sh"):
         digest.update((setup / "models" / name.removesuffix(FAST) / file).read_bytes())

@@ -7,11 +7,13 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-from vmevalkit.errors import StorageError, UsageError, VMEvalError
+from vmevalkit.errors import StorageError, UsageError, VMEvalError, explain_validation
 from vmevalkit.models.base import MODELS, ModelCard, Pending
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
@@ -149,63 +151,100 @@ def generate(
 
 def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[Plan], list[ModelRun]]:
     """Return what `generate` with the same arguments would do. Touches nothing; raises what `generate` raises."""
+    checked = _checked(options)
+    models = [model] if isinstance(model, str) or callable(model) else list(model)
+    runs = [ModelRun(m, checked.outputs, checked.settings, checked.duration) for m in dict.fromkeys(models)]
+    names = [run.name for run in runs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two models are named '{name}', and would share a folder", "rename one of the functions")
+    if checked.baselines:
+        runs += [ModelRun(name, checked.outputs) for name in MODELS if MODELS[name].baseline and name not in names]
+    questions = store.iter_questions(checked.questions, checked.task, checked.task_id)
+    for run in runs:
+        run.configured()
+    return [_plan(run, questions, checked) for run in runs], runs
+
+
+def _checked(options: dict[str, Any]) -> GenerateOptions:
+    """Return the options of `generate` as a record.
+
+    Raises:
+        UsageError: an option has a wrong type or is out of range.
+    """
     options = {name: value for name, value in options.items() if value is not None}
     for name in ("task", "task_id"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
-    wanted = GenerateOptions(**options)
-    if wanted.samples < 1:
-        raise UsageError(f"samples = {wanted.samples}: must be at least 1")
-    if wanted.duration is not None and wanted.duration <= 0:
-        raise UsageError(f"duration = {wanted.duration}: must be a positive number of seconds")
-    models = [model] if isinstance(model, str) or callable(model) else list(model)
-    runs = [ModelRun(m, wanted.outputs, wanted.settings, wanted.duration) for m in dict.fromkeys(models)]
-    named = {run.name for run in runs}
-    if wanted.baselines:
-        runs += [ModelRun(name, wanted.outputs) for name in MODELS if MODELS[name].baseline and name not in named]
-    found = store.iter_questions(wanted.questions, wanted.task, wanted.task_id)
-    for run in runs:
-        run.configured()
-    return [_plan(run, found, wanted) for run in runs], runs
+    try:
+        checked = GenerateOptions(**options)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error, GenerateOptions.model_fields)) from None
+    if checked.samples < 1:
+        raise UsageError(f"samples = {checked.samples}: must be at least 1")
+    if checked.duration is not None and checked.duration <= 0:
+        raise UsageError(f"duration = {checked.duration}: must be a positive number of seconds")
+    return checked
 
 
 def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions) -> Plan:
-    todo, complete, failed, changed, unanswerable = [], 0, [], 0, 0
-    for question in questions:
-        if not run.can_answer(question):
-            unanswerable += 1
-            continue
+    answerable = [question for question in questions if run.can_answer(question)]
+    jobs: dict[_State, list[Job]] = {"todo": [], "failed": [], "complete": [], "changed": [], "supplied": []}
+    for question in answerable:
         for seed in range(options.seed, options.seed + options.samples):
             sample = store.Sample(
                 outputs=run.outputs, model=run.name, task=question.task, question_id=question.id, seed=seed
             )
             job = Job(sample=sample, question=question, staging=_staging(sample), duration=run.duration)
-            if store.has_failed(sample):
-                if options.retry_failed:
-                    todo.append(job)
-                else:
-                    failed.append(sample)
-            elif not store.is_complete(sample) or (_source_changed(run, sample) and options.remake):
-                todo.append(job)
-            else:
-                _check_same(run, question, sample)
-                changed += _source_changed(run, sample)
-                complete += 1
-    if changed:
+            jobs[_state(run, job, options)].append(job)
+    if jobs["changed"]:
         log.warning(
-            "%d videos were made by an earlier version of %s; --remake replaces them", changed, run.source["function"]
+            "%d videos were made by an earlier version of %s; --remake replaces them",
+            len(jobs["changed"]),
+            run.source.get("function", run.name),
+        )
+    if jobs["supplied"]:
+        log.warning(
+            "%d videos of %s have no valid result.json and are left as they are; to generate one, move it away",
+            len(jobs["supplied"]),
+            run.name,
         )
     each = run.card.seconds_a_video if run.card is not None else None
+    todo = jobs["todo"]
     return Plan(
         model=run.name,
         todo=tuple(todo),
-        complete=complete,
-        failed_before=tuple(failed),
-        unanswerable=unanswerable,
+        complete=len(jobs["complete"]) + len(jobs["changed"]) + len(jobs["supplied"]),
+        failed_before=tuple(job.sample for job in jobs["failed"]),
+        unanswerable=len(questions) - len(answerable),
         seconds=each * len(todo) if each is not None else None,
         bytes=len(todo) * _video_bytes(run.card),
         obstacle=str(obstacle) if (obstacle := run.obstacle()) else None,
     )
+
+
+# Of a sample before a run. `changed` was made by another version of a function's source file; `supplied` was made
+# elsewhere, and is never replaced.
+_State = Literal["todo", "failed", "complete", "changed", "supplied"]
+
+
+def _state(run: ModelRun, job: Job, options: GenerateOptions) -> _State:
+    """Return the state of a sample.
+
+    Raises:
+        UsageError: there is a video of another question or of other settings.
+    """
+    if store.is_user_supplied(job.sample):
+        return "supplied"
+    if store.has_failed(job.sample):
+        return "todo" if options.retry_failed else "failed"
+    if not store.is_complete(job.sample):
+        return "todo"
+    changed = _source_changed(run, job.sample)
+    if changed and options.remake:
+        return "todo"
+    _check_same(run, job.question, job.sample)
+    return "changed" if changed else "complete"
 
 
 def _staging(sample: store.Sample) -> str:
@@ -333,11 +372,19 @@ def _failed(job: Job, error: str) -> Outcome:
 def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     """Move a video to its place: question copy first, then the video, and the result last.
 
+    A failure to replace a complete video keeps the video and its result.
+
     Returns:
         The result as it was stored; a failure if it could not be stored.
     """
     job, result = outcome.job, outcome.result
     sample, staged = job.sample, job.sample.outputs / job.staging
+    if result.success and not staged.is_file():
+        result = _failed(job, "the model reported success, but wrote no video").result
+    if not result.success:
+        _discard(staged)
+    if not result.success and store.is_complete(sample):
+        return result
     try:
         if result.success:
             store.copy_question(job.question, sample)
@@ -350,8 +397,15 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
         store.write_record(sample.result, result)
     except StorageError as error:
         result = _failed(job, str(error)).result
-        with suppress(OSError):
-            staged.unlink()
-        with suppress(StorageError):
-            store.write_record(sample.result, result)
+        _discard(staged)
+        if not store.is_complete(sample):
+            with suppress(StorageError):
+                store.write_record(sample.result, result)
     return result
+
+
+def _discard(staged: Path) -> None:
+    """Remove a staging file, and what a killed worker may have left of one. Its random name belongs to one job."""
+    for path in staged.parent.glob(f"*{staged.name}*"):
+        with suppress(OSError):
+            path.unlink()

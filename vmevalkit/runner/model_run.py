@@ -56,10 +56,14 @@ class ModelRun:
         self.source: dict[str, Any] = {}
         self._model = model
         if isinstance(model, str) and ".py:" not in model:
+            if model.endswith(".py") or (":" in model and model not in MODELS):
+                raise UsageError(f"--model {model} names no function", "write it as path/to/file.py:function")
             self.card = MODELS[model]
             self.name = model
             return
         function = load_function(model) if isinstance(model, str) else model
+        if not hasattr(function, "__name__"):
+            raise UsageError(f"{type(function).__name__} is an object without a name", "pass a function that calls it")
         self.name = function.__name__
         self.source = source_of(function)
         if not store.is_name(self.name) or self.name in MODELS:

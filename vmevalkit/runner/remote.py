@@ -14,6 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -30,10 +32,6 @@ LINES_KEPT = 20
 LINES_SHOWN = 3
 _PATIENCE_SECONDS = 5.0
 _SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-
-
-# A process, and the number of a request that was sent to it.
-_Sent = tuple["_Process", int]
 
 
 class RemoteModel:
@@ -61,7 +59,7 @@ class RemoteModel:
         self.output_dir = Path(output_dir)
         self.args = dict(args or {})
         self._prompts: list[str] = []
-        self._pending: list[dict[str, Any]] = []
+        self._pending: list[_Request] = []
         # Videos are requested in one thread, and waited for in another.
         self._lock = threading.Lock()
         self._process: _Process | None = self._start()
@@ -104,7 +102,6 @@ class RemoteModel:
 
         If a process dies with several requests, any of them may be the cause, so each is sent once more.
         """
-        started = time.monotonic()
         body = {
             "image_path": str(image_path),
             "text_prompt": text_prompt,
@@ -112,63 +109,61 @@ class RemoteModel:
             "output_filename": output_filename,
             "options": options,
         }
-        asked: _Sent | None = None
+        request = _Request(body, has_others=bool(self._pending))
         with contextlib.suppress(ConfigError, EnvironmentMissing, _Died):  # sending it again reports the error
-            asked = self._ask(body)
-        beside = bool(self._pending)
-        self._pending.append(body)
+            self._send(request)
+        self._pending.append(request)
+        return Pending(partial(self._finish, request))
 
-        def finish() -> dict[str, Any]:
-            result = self._answer(body, asked, beside, started)
-            self._pending.remove(body)
-            return result
-
-        return Pending(finish)
-
-    def _ask(self, body: dict[str, Any]) -> _Sent:
+    def _send(self, request: _Request) -> None:
         """Send a request, to a new process if there is none."""
         with self._lock:
             if self._process is None:
                 self._process = self._start()
                 self._send_prompts(self._process)
-            return self._process, self._process.send({"generate": body})
+            request.process, request.number = self._process, self._process.send({"generate": request.body})
 
-    def _answer(self, body: dict[str, Any], asked: _Sent | None, beside: bool, started: float) -> dict[str, Any]:
-        """Wait for a video. If the process died and had other requests, too, send the request once more."""
+    def _finish(self, request: _Request) -> dict[str, Any]:
+        """Wait for a video, and return its result."""
         metadata: dict[str, Any] = {}
-        answer: dict[str, Any] | None = None
         try:
-            if asked is not None:
-                answer = self._read(asked, beside)
-            if answer is None:
-                answer = self._read(self._ask(body), None)
+            answer = self._answer(request)
         except _Died as error:
             answer, metadata = {"error": str(error)}, {"worker_messages": error.lines}
         except (ConfigError, EnvironmentMissing) as error:
             answer = {"error": str(error)}
-        if answer is not None and "result" in answer:
+        self._pending.remove(request)
+        if "result" in answer:
             return cast(dict[str, Any], answer["result"])
         result = GenerationResult.failure(
-            str((answer or {})["error"]),
+            str(answer["error"]),
             model=self.name,
-            generation_id=hashlib.sha256(repr((self.name, body)).encode()).hexdigest()[:16],
-            duration_seconds=time.monotonic() - started,
+            generation_id=hashlib.sha256(repr((self.name, request.body)).encode()).hexdigest()[:16],
+            duration_seconds=time.monotonic() - request.started,
             metadata=metadata,
         )
         return result.model_dump(mode="json")
 
-    def _read(self, asked: _Sent, beside: bool | None) -> dict[str, Any] | None:
-        """Return an answer; None if the process died and another video was pending, `beside` at first or by now."""
-        process, number = asked
+    def _answer(self, request: _Request) -> dict[str, Any]:
+        """Wait for the answer to a request. If the process died with several requests, send it once more."""
+        if request.process is not None:
+            try:
+                return self._read(request)
+            except _Died:
+                if not (request.has_others or len(self._pending) > 1):
+                    raise
+        self._send(request)
+        return self._read(request)
+
+    def _read(self, request: _Request) -> dict[str, Any]:
+        process = cast(_Process, request.process)
         try:
-            return process.read(number)
+            return process.read(request.number)
         except _Died:
             with self._lock:
                 if self._process is process:
                     self._process = None
-            if beside is None or not (beside or len(self._pending) > 1):
-                raise
-            return None
+            raise
 
     def abandon(self) -> bool:
         """End the process at once, whatever it is doing. Pending videos are lost."""
@@ -214,12 +209,26 @@ class RemoteModel:
         if process is not None:
             process.end(patience)
 
-    def _broken(self, what: str) -> EnvironmentMissing:
+    def _broken(self, reason: str) -> EnvironmentMissing:
         environment = MODELS[self.name].environment if self.name in MODELS else None
         return EnvironmentMissing(
-            f"the environment of {self.name} is broken: {what}",
+            f"the environment of {self.name} is broken: {reason}",
             f"reinstall it: {install_command(environment or self.name)} --force",
         )
+
+
+@dataclass(eq=False)
+class _Request:
+    """A request for a video: the process to which it was sent, and its number there.
+
+    `has_others` says whether other requests were pending when it was made.
+    """
+
+    body: dict[str, Any]
+    has_others: bool
+    process: _Process | None = None
+    number: int = 0
+    started: float = field(default_factory=time.monotonic)
 
 
 class _Died(Exception):
@@ -228,7 +237,7 @@ class _Died(Exception):
     def __init__(self, name: str, status: int, lines: list[str]) -> None:
         self.lines = lines
         last = f"; its last messages: {' | '.join(lines[-LINES_SHOWN:])}" if lines else ""
-        super().__init__(f"the worker of {name} ended unexpectedly: {_how(status)}{last}")
+        super().__init__(f"the worker of {name} ended unexpectedly: {_describe(status)}{last}")
 
 
 class _Process:
@@ -251,7 +260,8 @@ class _Process:
         self._answers = cast(Any, self._popen.stdout)
         self._messages = cast(Any, self._popen.stderr)
         self._sent = self._read = 0
-        self._got: dict[int, dict[str, Any]] = {}
+        # Answers that were read and not yet fetched, by the number of the request.
+        self._unclaimed: dict[int, dict[str, Any]] = {}
         self._reading = threading.Lock()
         self._reader = threading.Thread(target=self._forward, daemon=True)
         self._reader.start()
@@ -280,7 +290,7 @@ class _Process:
             _Died: the process ended.
         """
         with self._reading:
-            while number not in self._got:
+            while number not in self._unclaimed:
                 try:
                     answer = json.loads(self._answers.readline())
                 except ValueError:
@@ -289,9 +299,9 @@ class _Process:
                     self.end(_PATIENCE_SECONDS)
                     raise _Died(self._name, self._popen.returncode, list(self._lines))
                 # Answers are in the order of the requests.
-                self._got[self._read] = answer
+                self._unclaimed[self._read] = answer
                 self._read += 1
-            return self._got.pop(number)
+            return self._unclaimed.pop(number)
 
     def end(self, patience: float) -> None:
         """Close the input and wait for `patience` seconds, then terminate, then kill the process."""
@@ -331,7 +341,8 @@ def _secrets() -> list[tuple[str, str]]:
     return sorted(found, key=lambda pair: -len(pair[0]))
 
 
-def _how(status: int) -> str:
+def _describe(status: int) -> str:
+    """Describe the exit status of a process."""
     if status >= 0:
         return f"exit status {status}"
     try:

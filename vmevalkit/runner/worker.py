@@ -130,6 +130,22 @@ class PendingAnswer:
             return _error(error)
 
 
+class _Answers:
+    """Writes answers to the output."""
+
+    def __init__(self, output: IO[str]) -> None:
+        self._output = output
+
+    def send(self, answer: dict[str, Any]) -> None:
+        """Write an answer as one line of ASCII."""
+        self._output.write(json.dumps(answer, default=str) + "\n")
+        self._output.flush()
+
+    def finish(self, pending: PendingAnswer) -> None:
+        """Finish an answer, and write it."""
+        self.send(pending.finish())
+
+
 def _parse(line: str) -> tuple[str, Any]:
     try:
         request = json.loads(line)
@@ -180,24 +196,17 @@ def _terminate(number: int, frame: object) -> None:
 
 def main() -> int:
     """Answer requests until the input ends."""
-    requests, answers = protect_streams()
+    requests, output = protect_streams()
+    answers = _Answers(output)
     # Ctrl-C in a terminal reaches the whole process group. The kit handles it, and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
-    def send(answer: dict[str, Any]) -> None:
-        # ASCII only, and always one line.
-        answers.write(json.dumps(answer, default=str) + "\n")
-        answers.flush()
-
     from vmevalkit.models.base import library_versions
 
     packages = ("torch", "diffusers", "transformers", "accelerate", "pydantic")
-    send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})
-
-    def finish(pending: PendingAnswer) -> None:
-        send(pending.finish())
+    answers.send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})
 
     handler = Handler()
     # One thread, so that answers keep the order of their requests.
@@ -208,7 +217,7 @@ def main() -> int:
                 pending = handler.handle(line)
                 if sent is not None and isinstance(sent.exception(), BrokenPipeError):
                     return 1
-                sent = thread.submit(finish, pending)
+                sent = thread.submit(answers.finish, pending)
     return 1 if sent is not None and sent.exception() else 0
 
 

@@ -86,6 +86,11 @@ def has_failed(sample: Sample) -> bool:
     return result is not None and not result.success
 
 
+def is_user_supplied(sample: Sample) -> bool:
+    """Whether there is a video, in any of the known formats, without a result that this version can read."""
+    return find_video(sample) is not None and read_result(sample) is None
+
+
 def copy_question(question: Question, sample: Sample) -> None:
     """Copy a question's files next to its video, so that an experiment is complete without its question set."""
     for name in _COPIED:

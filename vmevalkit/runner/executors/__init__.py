@@ -1,1 +1,1 @@
-"""How samples are made side by side."""
+"""Executors, which distribute jobs to workers."""

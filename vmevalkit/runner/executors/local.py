@@ -83,7 +83,7 @@ class LocalExecutor(Executor):
         """Run every job; results come in the order in which they are finished."""
         workers = min(self._workers, len(jobs))
         if workers > 1:
-            yield from _Crowd(factory, jobs, workers).results()
+            yield from _Processes(factory, jobs, workers).results()
         elif jobs:
             yield from _run_here(factory, jobs)
 
@@ -131,10 +131,10 @@ def _run_here(factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
     overlap.close()
 
 
-class _Crowd(Generic[J, R]):
-    """Several worker processes. One that is killed loses only its own jobs, and is replaced.
+class _Processes(Generic[J, R]):
+    """Several worker processes. If one is killed, only its own jobs are lost, and another one replaces it.
 
-    Each is a pool of one process, because every process must be asked for its last result, and may be killed alone.
+    Each is a pool of one process, so that each can be asked for its last result, and can be replaced alone.
     """
 
     def __init__(self, factory: WorkerFactory[J, R], jobs: Sequence[J], workers: int) -> None:
