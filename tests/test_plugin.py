@@ -90,3 +90,36 @@ def test_no_thread_sees_a_registry_that_is_half_filled(tmp_path: Path, monkeypat
     monkeypatch.setattr("vmevalkit.registry.slow", slow, raising=False)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: list(slow), range(4))) == [["first", "second"]] * 4
+
+
+def test_a_file_imported_again_replaces_what_it_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "own_things"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    things: Registry[int] = Registry("thing", "own_things")
+    monkeypatch.setattr("vmevalkit.registry.things", things, raising=False)
+    file = tmp_path / "mine.py"
+    file.write_text("from vmevalkit import registry\nregistry.things.add('old', 1)\nraise OSError('half done')\n")
+    with pytest.raises(OSError, match="half done"):
+        things.add_file(file)
+    # The second file size differs, so that Python does not use the cached bytecode.
+    file.write_text("from vmevalkit import registry\nregistry.things.add('new', 2)\n")
+    assert things.add_file(file) == ["new"]
+    assert things.add_file(file) == ["new"]
+    assert list(things) == ["new"]
+
+
+def test_other_processes_know_added_files_only_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "shared_things"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    things: Registry[int] = Registry("shared_thing", "shared_things")
+    file = tmp_path / "empty.py"
+    file.write_text("")
+    things.add_file(file)
+    assert things.variable not in os.environ
+    with things.inherited():
+        assert os.environ[things.variable] == str(file)
+    assert things.variable not in os.environ

@@ -17,6 +17,7 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -41,6 +42,7 @@ class Registry(Generic[T]):
         self._package = package
         self._suffix = suffix
         self._items: dict[str, T] = {}
+        self._files: dict[Path, set[str]] = {}
         self._lock = threading.RLock()
         self._started = self._finished = False
 
@@ -113,9 +115,14 @@ class Registry(Generic[T]):
             self.add_file(file)
 
     def add_file(self, path: Path | str) -> list[str]:
-        """Import a Python file, and return the names that it registers."""
+        """Import a Python file, and return the names that it registers.
+
+        A file that is imported again replaces what it registered before.
+        """
         self._discover()
         path = Path(path).resolve()
+        for name in self._files.pop(path, set()):
+            self._items.pop(name, None)
         before = set(self._items)
         name = f"{self._package}.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
@@ -124,5 +131,22 @@ class Registry(Generic[T]):
         module = importlib.util.module_from_spec(spec)
         # As for any import, the module is known by name before it runs, because its classes look themselves up there.
         sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return sorted(set(self._items) - before)
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            self._files[path] = set(self._items) - before
+        return sorted(self._files[path])
+
+    @contextmanager
+    def inherited(self) -> Iterator[None]:
+        """Processes that start meanwhile import the files that were added to this registry."""
+        before = os.environ.get(self.variable)
+        files = [*(before or "").split(os.pathsep), *map(str, self._files)]
+        os.environ[self.variable] = os.pathsep.join(dict.fromkeys(filter(None, files)))
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[self.variable]
+            else:
+                os.environ[self.variable] = before

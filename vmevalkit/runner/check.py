@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -59,21 +59,20 @@ def check_task(name: str, seeds: int, images: Path, workers: int = 1) -> list[st
         names = TASKS.add_file(name)
         if not names:
             raise UsageError(f"{name} registers no task", "decorate its class with @register_task")
-        # Worker processes find the task by this variable.
-        files = (os.environ.get(TASKS.variable), str(Path(name).resolve()))
-        os.environ[TASKS.variable] = os.pathsep.join(filter(None, files))
     else:
         names = [TASKS[name].name]
-    problems = []
-    for task in names:
-        batches = contract.batches(task, seeds)
-        found = map_processes(contract.run_batch, batches, workers)
-        for trial in chain.from_iterable(track(found, len(batches), f"checking {task}")):
-            if not trial.as_expected:
-                path = images / task / f"{trial.video}_{trial.mode}_{trial.difficulty}_{trial.seed}.png"
-                store.write_bytes(path, contract.png_of(trial))
-                problems.append(f"{trial}; frames: {path}")
-    return problems
+    with TASKS.inherited():
+        return [problem for task in names for problem in _problems_of(task, seeds, images, workers)]
+
+
+def _problems_of(task: str, seeds: int, images: Path, workers: int) -> Iterator[str]:
+    batches = contract.batches(task, seeds)
+    found = map_processes(contract.run_batch, batches, workers)
+    for trial in chain.from_iterable(track(found, len(batches), f"checking {task}")):
+        if not trial.as_expected:
+            path = images / task / f"{trial.video}_{trial.mode}_{trial.difficulty}_{trial.seed}.png"
+            store.write_bytes(path, contract.png_of(trial))
+            yield f"{trial}; frames: {path}"
 
 
 def check_model(name: str) -> list[str]:
