@@ -173,9 +173,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def video(service: CogVideoXService, steps: int) -> tuple[Video, np.ndarray]:
     """Make and write a video of a committed question. Returns it and its frames."""
     question = ROOT / "data" / "questions" / "tests_task" / "tests_0001"
-    picture = question / "first_frame.png"
+    first_frame = question / "first_frame.png"
     prompt = (question / "prompt.txt").read_text(encoding="utf-8")
-    request = Request(media.load_image(picture), picture, prompt, seed=42, duration=None)
+    request = Request(media.load_image(first_frame), first_frame, prompt, seed=42, duration=None)
     made = service.generate(request, num_inference_steps=steps)
     frames = np.stack(list(made.frames))
     started = time.monotonic()

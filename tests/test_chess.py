@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from vmevalkit.contract import views
 from vmevalkit.media import Frame, Frames
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.chess import Chess, Puzzle, State
 from vmevalkit.tasks.chess.puzzle import after_move, put, rated_moves
 from vmevalkit.types import Verdict
@@ -33,7 +33,7 @@ def task() -> Chess:
 
 @lru_cache
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test chess", difficulty, seed), difficulty)
+    return task().generate(random_generator("test chess", difficulty, seed), difficulty)
 
 
 @lru_cache
@@ -175,7 +175,7 @@ def test_prompts_are_short_and_the_guided_one_names_the_move() -> None:
     for difficulty in LEVELS:
         puzzle = puzzle_of(difficulty)
         assert len(task().steps(puzzle)) == len(task().solution(puzzle)) - 1 == 1
-        prompts = {task().prompt(puzzle, "guided", stream("words", n)) for n in range(20)}
+        prompts = {task().prompt(puzzle, "guided", random_generator("words", n)) for n in range(20)}
         assert len(prompts) >= 3
         assert all(len(text.split()) < 120 and "from the left" in text for text in prompts)
 

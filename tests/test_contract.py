@@ -10,7 +10,7 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks.base import TASKS, Tag, as_frames, stream
+from vmevalkit.tasks.base import TASKS, Tag, as_frames, random_generator
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import MODES, Mode
 
@@ -147,7 +147,9 @@ def test_prompts_fit_and_vary(name: str) -> None:
         puzzles = [contract.puzzle_of(task, difficulty, seed) for seed in SEEDS]
         for mode in MODES:
             prompts = [
-                task.prompt(p, mode, stream("prompt", name, i, j)) for i, p in enumerate(puzzles) for j in range(12)
+                task.prompt(p, mode, random_generator("prompt", name, i, j))
+                for i, p in enumerate(puzzles)
+                for j in range(12)
             ]
             assert len(set(prompts)) >= 3, f"{name} {mode}: one phrasing only"
             for prompt in prompts:

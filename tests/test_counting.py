@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.counting import Counting, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
@@ -21,7 +21,7 @@ def task() -> Counting:
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test counting", difficulty, seed), difficulty)
+    return task().generate(random_generator("test counting", difficulty, seed), difficulty)
 
 
 def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:

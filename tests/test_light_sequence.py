@@ -7,7 +7,7 @@ import math
 import pytest
 
 from vmevalkit.contract import views
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.light_sequence import LightSequence, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
@@ -23,7 +23,7 @@ def task() -> LightSequence:
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test light sequence", difficulty, seed), difficulty)
+    return task().generate(random_generator("test light sequence", difficulty, seed), difficulty)
 
 
 def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:

@@ -76,7 +76,7 @@ def _no_weights_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def first_frame(tmp_path: Path) -> Path:
     path = tmp_path / "first_frame.png"
     pixels = np.full((480, 720, 3), 255, np.uint8)
     pixels[100:200, 100:300] = (200, 30, 30)
@@ -297,12 +297,12 @@ def test_options_of_one_video() -> None:
 
 @pytest.mark.parametrize("name", FULL)
 def test_the_catalog_reaches_the_pipeline(
-    name: str, calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+    name: str, calls: list[dict[str, Any]], weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     import torch
 
     card = MODELS[name]
-    video = video_of(make_wrapper(name, weights, tmp_path).generate(picture, PROMPT))
+    video = video_of(make_wrapper(name, weights, tmp_path).generate(first_frame, PROMPT))
     call = calls[0]
     assert (call["width"], call["height"]) == card.size == call["image"].size
     assert call["num_frames"] == card.frames
@@ -321,12 +321,14 @@ def test_the_catalog_reaches_the_pipeline(
 
 
 def test_explicit_settings_reach_the_pipeline(
-    calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+    calls: list[dict[str, Any]], weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     import torch
 
     wrapper = make_wrapper(TINY[1], weights, tmp_path, guidance_scale=3.5)
-    video = video_of(wrapper.generate(picture, PROMPT, duration=10, seed=7, num_inference_steps=3, width=64, height=64))
+    video = video_of(
+        wrapper.generate(first_frame, PROMPT, duration=10, seed=7, num_inference_steps=3, width=64, height=64)
+    )
     call = calls[0]
     assert (call["width"], call["height"], call["num_frames"]) == (64, 64, 161)
     assert (call["num_inference_steps"], call["guidance_scale"]) == (3, 3.5)
@@ -336,11 +338,11 @@ def test_explicit_settings_reach_the_pipeline(
 
 
 def test_each_video_has_a_new_generator(
-    calls: list[dict[str, Any]], weights: Path, picture: Path, tmp_path: Path
+    calls: list[dict[str, Any]], weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path)
     for _ in range(2):
-        video_of(wrapper.generate(picture, PROMPT))
+        video_of(wrapper.generate(first_frame, PROMPT))
     first, second = (call["generator"] for call in calls)
     assert first is not second
 
@@ -404,9 +406,9 @@ def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, 
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_real_videos(name: str, wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+def test_real_videos(name: str, wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
     card = MODELS[name]
-    answer = wrappers[name].generate(picture, PROMPT, output_filename="a.mp4", num_inference_steps=2)
+    answer = wrappers[name].generate(first_frame, PROMPT, output_filename="a.mp4", num_inference_steps=2)
     video = video_of(answer)
     info = media.probe(answer["video_path"])
     assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
@@ -415,22 +417,22 @@ def test_real_videos(name: str, wrappers: dict[str, CogVideoXWrapper], picture: 
     assert video.weights["random"] is True
     assert any("random" in note for note in video.notes)
 
-    again = wrappers[name].generate(picture, PROMPT, output_filename="b.mp4", num_inference_steps=2)
-    other = wrappers[name].generate(picture, PROMPT, output_filename="c.mp4", num_inference_steps=2, seed=43)
+    again = wrappers[name].generate(first_frame, PROMPT, output_filename="b.mp4", num_inference_steps=2)
+    other = wrappers[name].generate(first_frame, PROMPT, output_filename="c.mp4", num_inference_steps=2, seed=43)
     videos = [Path(a["video_path"]).read_bytes() for a in (answer, again, other)]
     assert videos[0] == videos[1]
     assert videos[0] != videos[2]
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, picture: Path) -> None:
+def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, first_frame: Path) -> None:
     """Encoding and decoding apart, for timing, changes neither numbers nor the order of random draws."""
     import torch
     from diffusers import CogVideoXImageToVideoPipeline
 
     settings = config(name, weights=weights)
     service = CogVideoXService(settings.model_id, weights=weights)
-    request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    request = Request(media.load_image(first_frame), first_frame, PROMPT, seed=3, duration=None)
     ours = np.stack(list(service.generate(request, num_inference_steps=2).frames))
 
     plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **devices.dtype_argument(torch.float32))
@@ -449,21 +451,21 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, pictur
     assert np.array_equal(ours, np.stack([np.asarray(p) for p in pictures]))
 
 
-def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
+def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
     video = video_of(
-        wrappers[TINY[1]].generate(picture, PROMPT, num_frames=17, width=64, height=80, num_inference_steps=1)
+        wrappers[TINY[1]].generate(first_frame, PROMPT, num_frames=17, width=64, height=80, num_inference_steps=1)
     )
     assert (video.size, video.frames) == ((64, 80), 17)
 
 
-def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], picture: Path) -> None:
-    video = video_of(wrappers[TINY[0]].generate(picture, PROMPT, duration=10, num_inference_steps=1))
+def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
+    video = video_of(wrappers[TINY[0]].generate(first_frame, PROMPT, duration=10, num_inference_steps=1))
     assert video.video_seconds == 6.125
     assert "10 s were requested; cogvideox-tiny-random makes 49 frames at 8 fps, 6.125 s" in video.notes
 
 
-def test_provenance(wrappers: dict[str, CogVideoXWrapper], picture: Path, weights: Path) -> None:
-    video = video_of(wrappers[TINY[0]].generate(picture, PROMPT, num_inference_steps=1, seed=5))
+def test_provenance(wrappers: dict[str, CogVideoXWrapper], first_frame: Path, weights: Path) -> None:
+    video = video_of(wrappers[TINY[0]].generate(first_frame, PROMPT, num_inference_steps=1, seed=5))
     assert video.seed == 5
     assert video.weights["fingerprint"] == _weights.fingerprint(weights / TINY[0])
     assert video.weights["folder"] == str(weights / TINY[0])
@@ -488,20 +490,20 @@ def test_services_let_errors_propagate() -> None:
 
 
 def test_bad_input_becomes_a_failed_result(
-    wrappers: dict[str, CogVideoXWrapper], picture: Path, tmp_path: Path
+    wrappers: dict[str, CogVideoXWrapper], first_frame: Path, tmp_path: Path
 ) -> None:
     wrapper = wrappers[TINY[0]]
     text = tmp_path / "text.png"
-    text.write_text("no picture")
+    text.write_text("no image")
     for answer, said in (
         (wrapper.generate(tmp_path / "none.png", PROMPT), "is missing"),
         (wrapper.generate(text, PROMPT), "not a readable image"),
-        (wrapper.generate(picture, "  "), "the prompt is empty"),
-        (wrapper.generate(picture, "zebra " * 230), "the model reads 226"),
-        (wrapper.generate(picture, PROMPT, seed=2**70), "64 bits"),
-        (wrapper.generate(picture, PROMPT, steps=3), "steps = 3"),
-        (wrapper.generate(picture, PROMPT, width=720), "96x64 only"),
-        (wrapper.generate(picture, PROMPT, device="cuda"), "set it when the model is made"),
+        (wrapper.generate(first_frame, "  "), "the prompt is empty"),
+        (wrapper.generate(first_frame, "zebra " * 230), "the model reads 226"),
+        (wrapper.generate(first_frame, PROMPT, seed=2**70), "64 bits"),
+        (wrapper.generate(first_frame, PROMPT, steps=3), "steps = 3"),
+        (wrapper.generate(first_frame, PROMPT, width=720), "96x64 only"),
+        (wrapper.generate(first_frame, PROMPT, device="cuda"), "set it when the model is made"),
     ):
         GenerationResult.model_validate(answer)
         assert len(answer) == 8
@@ -518,7 +520,7 @@ def _raising(error: BaseException) -> Callable[..., Any]:
 
 
 def test_a_failing_pipeline_becomes_a_failed_result(
-    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     import diffusers
     import torch
@@ -530,15 +532,15 @@ def test_a_failing_pipeline_becomes_a_failed_result(
     ):
         with monkeypatch.context() as patch:
             patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", _raising(error))
-            answer = wrapper.generate(picture, PROMPT)
+            answer = wrapper.generate(first_frame, PROMPT)
         assert answer["status"] == "failed"
         assert said in answer["error"]
     with monkeypatch.context() as patch:
         patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", _raising(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            wrapper.generate(picture, PROMPT)
+            wrapper.generate(first_frame, PROMPT)
     # None of that harms the next video.
-    video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+    video = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
     assert video.frames == 49
     assert not list(tmp_path.glob("**/.*.mp4"))
 
@@ -555,7 +557,7 @@ def test_numbers_that_are_not_finite_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_missing_weights(name: str, monkeypatch: pytest.MonkeyPatch, picture: Path, tmp_path: Path) -> None:
+def test_missing_weights(name: str, monkeypatch: pytest.MonkeyPatch, first_frame: Path, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     card = MODELS[name]
     ok, message = weights_status(name)
@@ -567,12 +569,12 @@ def test_missing_weights(name: str, monkeypatch: pytest.MonkeyPatch, picture: Pa
     assert "VMEVALKIT_WEIGHTS" in message
 
 
-def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, picture: Path, tmp_path: Path) -> None:
+def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, first_frame: Path, tmp_path: Path) -> None:
     """The hub's own client, told to stay offline, fails with the same advice."""
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 0, 10**12))  # type: ignore[attr-defined]
-    answer = make_wrapper(FULL[0], None, tmp_path).generate(picture, PROMPT)
+    answer = make_wrapper(FULL[0], None, tmp_path).generate(first_frame, PROMPT)
     assert answer["status"] == "failed"
     assert "THUDM/CogVideoX-5b-I2V (21.6 GB) cannot be downloaded" in answer["error"]
     assert "hf download" in answer["error"]
@@ -615,12 +617,12 @@ def _index_of_missing_shards(path: Path) -> None:
     ],
 )
 def test_partial_weights(
-    file: str, harm: Callable[[Path], object], said: str, weights: Path, picture: Path, tmp_path: Path
+    file: str, harm: Callable[[Path], object], said: str, weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(weights / FULL[0], folder)
     harm(folder / file)
-    answer = make_wrapper(FULL[0], folder, tmp_path).generate(picture, PROMPT)
+    answer = make_wrapper(FULL[0], folder, tmp_path).generate(first_frame, PROMPT)
     assert answer["status"] == "failed"
     assert "incomplete" in answer["error"]
     assert said in answer["error"]
@@ -679,30 +681,30 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
 # ------------------------------------------------------------------------------------------------------------- speed
 
 
-def _video(name: str, weights: Path, picture: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
+def _video(name: str, weights: Path, first_frame: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
     service = CogVideoXService(MODELS[name].model, weights=weights, **settings)
-    request = Request(media.load_image(picture), picture, prompt, seed=3, duration=None)
+    request = Request(media.load_image(first_frame), first_frame, prompt, seed=3, duration=None)
     return np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_exact_computes_what_the_reference_computes(name: str, weights: Path, picture: Path) -> None:
+def test_exact_computes_what_the_reference_computes(name: str, weights: Path, first_frame: Path) -> None:
     """In float32 the two agree to the last digits, so that no pixel may differ by more than one level."""
-    reference = _video(name, weights, picture, speed="reference")
-    assert np.abs(_video(name, weights, picture, speed="exact") - reference).max() <= 1
+    reference = _video(name, weights, first_frame, speed="reference")
+    assert np.abs(_video(name, weights, first_frame, speed="exact") - reference).max() <= 1
 
 
-def test_fast_differs_and_says_so(weights: Path, picture: Path, tmp_path: Path) -> None:
-    video = video_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(picture, PROMPT))
+def test_fast_differs_and_says_so(weights: Path, first_frame: Path, tmp_path: Path) -> None:
+    video = video_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(first_frame, PROMPT))
     assert video.settings["speed"] == "fast"
     assert any("float8" in note for note in video.notes)
-    difference = np.abs(_video(TINY[0], weights, picture, speed="fast") - _video(TINY[0], weights, picture))
+    difference = np.abs(_video(TINY[0], weights, first_frame, speed="fast") - _video(TINY[0], weights, first_frame))
     assert 0 < difference.mean() < 8
 
 
-def test_a_cache_passes_over_blocks_and_says_so(weights: Path, picture: Path) -> None:
+def test_a_cache_passes_over_blocks_and_says_so(weights: Path, first_frame: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights, speed="fast", cache=0.9)
-    request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
+    request = Request(media.load_image(first_frame), first_frame, PROMPT, seed=3, duration=None)
     videos = [service.generate(request, num_inference_steps=6) for _ in range(2)]
     kept = videos[0].settings["cached_steps"]
     assert 0 < kept < 6
@@ -714,9 +716,9 @@ def test_a_cache_passes_over_blocks_and_says_so(weights: Path, picture: Path) ->
     assert 0 < difference.mean() < 8
 
 
-def test_a_cache_that_never_agrees_changes_nothing(weights: Path, picture: Path) -> None:
-    fast = _video(TINY[0], weights, picture, speed="fast")
-    assert np.abs(_video(TINY[0], weights, picture, speed="fast", cache=1e-9) - fast).max() <= 1
+def test_a_cache_that_never_agrees_changes_nothing(weights: Path, first_frame: Path) -> None:
+    fast = _video(TINY[0], weights, first_frame, speed="fast")
+    assert np.abs(_video(TINY[0], weights, first_frame, speed="fast", cache=1e-9) - fast).max() <= 1
 
 
 @pytest.mark.parametrize("settings", [{"cache": 0.1}, {"cache": 0.1, "speed": "exact"}, {"cache": 1, "speed": "fast"}])
@@ -746,15 +748,15 @@ def adapter(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("speed", ["reference", "exact"])
 def test_an_adapter_is_merged_and_recorded(
-    speed: str, adapter: Path, weights: Path, picture: Path, wrappers: dict[str, CogVideoXWrapper], tmp_path: Path
+    speed: str, adapter: Path, weights: Path, first_frame: Path, wrappers: dict[str, CogVideoXWrapper], tmp_path: Path
 ) -> None:
     import torch
     from diffusers import CogVideoXImageToVideoPipeline
 
     with_it = make_wrapper(TINY[0], weights, tmp_path, lora=adapter, speed=speed)
-    answer = with_it.generate(picture, PROMPT, seed=3)
+    answer = with_it.generate(first_frame, PROMPT, seed=3)
     assert video_of(answer).weights["lora"]["folder"] == str(adapter)
-    without = wrappers[TINY[0]].generate(picture, PROMPT, seed=3)
+    without = wrappers[TINY[0]].generate(first_frame, PROMPT, seed=3)
     assert "lora" not in video_of(without).weights
     made, plain = (media.read_frames(a["video_path"]) for a in (answer, without))
     assert np.abs(made.astype(int) - plain).mean() > 1
@@ -762,7 +764,7 @@ def test_an_adapter_is_merged_and_recorded(
     stock = CogVideoXImageToVideoPipeline.from_pretrained(weights / TINY[0])
     stock.set_progress_bar_config(disable=True)
     stock.load_lora_weights(adapter)
-    image, _ = media.place(Image.open(picture).convert("RGB"), (96, 64), "letterbox")
+    image, _ = media.place(Image.open(first_frame).convert("RGB"), (96, 64), "letterbox")
     with torch.no_grad():
         frames = stock(
             image, PROMPT, height=64, width=96, num_frames=49, num_inference_steps=4, guidance_scale=6.0,
@@ -772,13 +774,13 @@ def test_an_adapter_is_merged_and_recorded(
     assert np.abs(made.astype(int) - media.read_frames(tmp_path / "stock.mp4")).mean() < 0.5
 
 
-def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp_path: Path) -> None:
+def test_adapters_that_are_none(adapter: Path, weights: Path, first_frame: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     shutil.copytree(adapter, cut)
     data = (cut / _weights.ADAPTER).read_bytes()
     (cut / _weights.ADAPTER).write_bytes(data[:-1])
     for folder, said in ((tmp_path, "there is no pytorch_lora_weights.safetensors in"), (cut, "damaged or cut short")):
-        answer = make_wrapper(TINY[0], weights, tmp_path, lora=folder).generate(picture, PROMPT)
+        answer = make_wrapper(TINY[0], weights, tmp_path, lora=folder).generate(first_frame, PROMPT)
         assert said in GenerationResult.model_validate(answer).model_dump()["error"]
         command = ["generate", "--model", TINY[0], "--weights", str(weights), "--lora", str(folder)]
         assert main([*command, "--questions", str(ROOT / "data" / "questions"), "--outputs", str(tmp_path / "o")]) == 1
@@ -787,13 +789,13 @@ def test_adapters_that_are_none(adapter: Path, weights: Path, picture: Path, tmp
 
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("speed", ["reference", "exact"])
-def test_two_halves_make_the_same_video(name: str, speed: str, weights: Path, picture: Path) -> None:
+def test_two_halves_make_the_same_video(name: str, speed: str, weights: Path, first_frame: Path) -> None:
     """Each branch of guidance by a transformer of its own; in float32 no pixel may differ by more than one level."""
     from vmevalkit.models.diffusers.cogvideox.two_gpus import Halves
 
     def load() -> Any:
         service = CogVideoXService(MODELS[name].model, weights=weights, speed=speed)
-        request = Request(media.load_image(picture), picture, PROMPT, seed=3, duration=None)
+        request = Request(media.load_image(first_frame), first_frame, PROMPT, seed=3, duration=None)
         whole = np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
         assert service._loaded is not None
         return service, request, whole
@@ -805,10 +807,10 @@ def test_two_halves_make_the_same_video(name: str, speed: str, weights: Path, pi
 
 
 def test_one_video_on_two_gpus_needs_two(
-    weights: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights: Path, first_frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    answer = make_wrapper(TINY[0], weights, tmp_path, latency=True, device="cpu").generate(picture, PROMPT)
+    answer = make_wrapper(TINY[0], weights, tmp_path, latency=True, device="cpu").generate(first_frame, PROMPT)
     assert "latency: it takes two GPUs" in answer["error"]
     with pytest.raises(ValidationError, match="nothing to divide"):
         config(TINY[0], latency=True, guidance_scale=1)
@@ -819,21 +821,21 @@ def test_one_video_on_two_gpus_needs_two(
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_video_on_two_gpus(name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
+def test_a_video_on_two_gpus(name: str, weights: Path, first_frame: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two NVIDIA GPUs")
-    two = _video(name, weights, picture, latency=True)
-    assert np.abs(two - _video(name, weights, picture)).mean() < 1
+    two = _video(name, weights, first_frame, latency=True)
+    assert np.abs(two - _video(name, weights, first_frame)).mean() < 1
 
 
-def test_announced_prompts_are_encoded_with_the_first_video(weights: Path, picture: Path) -> None:
+def test_announced_prompts_are_encoded_with_the_first_video(weights: Path, first_frame: Path) -> None:
     service = CogVideoXService(MODELS[TINY[0]].model, weights=weights)
-    request = Request(media.load_image(picture), picture, "Go left.", seed=3, duration=None)
+    request = Request(media.load_image(first_frame), first_frame, "Go left.", seed=3, duration=None)
     service.announce([PROMPT, "Go left.", PROMPT, "zebra " * 230])
     service.generate(request, num_inference_steps=1)
     video = service.generate(replace(request, prompt=PROMPT), num_inference_steps=2)
-    assert np.array_equal(np.stack(list(video.frames)), _video(TINY[0], weights, picture))
+    assert np.array_equal(np.stack(list(video.frames)), _video(TINY[0], weights, first_frame))
     with pytest.raises(QuestionError, match="the model reads 226"):
         service.generate(replace(request, prompt="zebra " * 230))
 
@@ -864,11 +866,11 @@ def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) ->
     assert "speed = 'warp'" in capsys.readouterr().err
 
 
-def test_kernels_that_are_not_there_are_named(weights: Path, picture: Path, tmp_path: Path) -> None:
+def test_kernels_that_are_not_there_are_named(weights: Path, first_frame: Path, tmp_path: Path) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="exact", attention="fa3", device="cpu")
-    assert "attention = 'fa3': it does not run here; available: sdpa" in wrapper.generate(picture, PROMPT)["error"]
+    assert "attention = 'fa3': it does not run here; available: sdpa" in wrapper.generate(first_frame, PROMPT)["error"]
     wrapper = make_wrapper(TINY[0], weights, tmp_path, speed="reference", attention="fa3", device="cpu")
-    assert "speed 'reference' has only 'sdpa'" in wrapper.generate(picture, PROMPT)["error"]
+    assert "speed 'reference' has only 'sdpa'" in wrapper.generate(first_frame, PROMPT)["error"]
 
 
 # ------------------------------------------------------------------------------------------------------ memory plans
@@ -931,7 +933,7 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
 
 
 def test_a_video_says_that_its_plan_was_the_second(
-    monkeypatch: pytest.MonkeyPatch, weights: Path, picture: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, weights: Path, first_frame: Path, tmp_path: Path
 ) -> None:
     torch = pytest.importorskip("torch")
     import diffusers
@@ -948,8 +950,8 @@ def test_a_video_says_that_its_plan_was_the_second(
             return works(self, **options)
 
         patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", call)
-        first = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
-        second = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=1))
+        first = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
+        second = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
     assert len(calls) == 3
     for video in (first, second):
         assert video.memory_plan == "model"
@@ -991,7 +993,7 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("memory", memory_plans.PLANS)
-def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tmp_path: Path) -> None:
+def test_plans_on_a_gpu(memory: str, name: str, weights: Path, first_frame: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
@@ -999,7 +1001,7 @@ def test_plans_on_a_gpu(memory: str, name: str, weights: Path, picture: Path, tm
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):
-        video = video_of(wrapper.generate(picture, PROMPT, num_inference_steps=2))
+        video = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=2))
         assert video.memory_plan == memory
         assert video.settings["dtype"] == "bfloat16"
         assert video.settings["vae_tiling"] == (memory in memory_plans.TILED)

@@ -9,7 +9,7 @@ import pytest
 
 from vmevalkit.contract import views
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.raven import Puzzle, Raven
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Verdict
@@ -25,7 +25,7 @@ def task() -> Raven:
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test raven", difficulty, seed), difficulty)
+    return task().generate(random_generator("test raven", difficulty, seed), difficulty)
 
 
 def video(puzzle: Puzzle, boards: list[Board], count: int = 25) -> Frames:

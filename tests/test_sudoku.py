@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from vmevalkit.contract import views
 from vmevalkit.media import Frame, Frames
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku, _board, _fill, _glyph
 from vmevalkit.tasks.toolkit import draw
 from vmevalkit.tasks.toolkit.vision import to_view
@@ -33,7 +33,7 @@ def task() -> Sudoku:
 
 @lru_cache
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test sudoku", difficulty, seed), difficulty)
+    return task().generate(random_generator("test sudoku", difficulty, seed), difficulty)
 
 
 @lru_cache
@@ -123,7 +123,7 @@ def test_prompts_name_the_rules_and_stay_short(difficulty: int) -> None:
             for word in (f"{puzzle.side}x{puzzle.side}", "blue", "row", "column", "box", "one", "camera", "dark"):
                 assert word in asked.lower()
         for number in range(6):
-            prompt = task().prompt(puzzle, "guided", stream(number))
+            prompt = task().prompt(puzzle, "guided", random_generator(number))
             tokens = prompt.translate({ord(mark): f" {mark} " for mark in ".,:;-"}).split()
             assert len(tokens) <= 185, prompt
 

@@ -7,7 +7,7 @@ import pytest
 
 from vmevalkit.contract import views
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames, stream
+from vmevalkit.tasks.base import TASKS, as_frames, random_generator
 from vmevalkit.tasks.tic_tac_toe import Puzzle, TicTacToe
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Verdict
@@ -23,7 +23,7 @@ def task() -> TicTacToe:
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(stream("test tic-tac-toe", difficulty, seed), difficulty)
+    return task().generate(random_generator("test tic-tac-toe", difficulty, seed), difficulty)
 
 
 def video(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Frames:

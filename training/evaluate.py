@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from videos import FAMILIES, SIDE
+from videos import SIDE, TRAINED_TASKS
 
 import vmevalkit
 from vmevalkit import store
@@ -29,11 +29,11 @@ NAME = "cogvideox-tiny-i2v"
 SEED = 2026
 BASELINES = ("replay", "still", "crossfade")
 
-# How often each reason was given; and that by family, column and model.
+# How often each reason was given; and that by task, column and model.
 Reasons = dict[str, int]
 Rates = dict[str, dict[str, dict[str, Reasons]]]
 
-# Questions a family by mode; difficulties in turn from 1 to 5. Of the difficulties that only make the curve, the first
+# Questions per task, by mode; difficulties in turn from 1 to 5. Of the difficulties that only make the curve, the first
 # few are asked.
 MADE: dict[Mode, int] = {"solve": 250, "hold": 40}
 MEASURED = ("1", "2")
@@ -45,13 +45,13 @@ COLUMNS = ("1", "2", "3", "4", "5", "hold")
 def make(work: Path, workers: int) -> None:
     for mode, count in MADE.items():
         vmevalkit.make(
-            FAMILIES, count=count, seed=SEED, mode=mode, size=(SIDE, SIDE), questions=work / "questions" / mode,
+            TRAINED_TASKS, count=count, seed=SEED, mode=mode, size=(SIDE, SIDE), questions=work / "questions" / mode,
             workers=workers,
         )  # fmt: skip
 
 
 def run(work: Path, weights: Path, workers: int) -> None:
-    """Videos, verdicts, and WORK/pass_rates.json: by family, column and model, how often each reason was given."""
+    """Videos, verdicts, and WORK/pass_rates.json: by task, column and model, how often each reason was given."""
     make(work, workers)
     rates: Rates = {}
     for mode in MADE:
@@ -114,14 +114,14 @@ def tables(rates: Rates) -> str:
     """Pass rates, the curve over difficulties, and the reasons of failures, as Markdown."""
     asked = {name: passed(next(iter(rates.values()))[name][NAME])[1] for name in COLUMNS}
     rows, curves, failures = [], [], []
-    for family, parts in sorted(rates.items(), key=lambda item: -passed(_together(item[1], NAME, MEASURED))[0]):
+    for task, parts in sorted(rates.items(), key=lambda item: -passed(_together(item[1], NAME, MEASURED))[0]):
         baselines = " | ".join(_short(_together(parts, name, MEASURED)) for name in BASELINES)
-        rows.append(f"| {family} | {_rate(_together(parts, NAME, MEASURED))} | {baselines} |")
+        rows.append(f"| {task} | {_rate(_together(parts, NAME, MEASURED))} | {baselines} |")
         curve = " | ".join(f"{_short(parts[name][NAME])} / {_short(parts[name]['replay'])}" for name in COLUMNS)
-        curves.append(f"| {family} | {curve} |")
+        curves.append(f"| {task} | {curve} |")
         wrong = Counter({r: n for r, n in _together(parts, NAME, MEASURED).items() if r not in PASSING})
         most = ", ".join(f"{reason} {count}" for reason, count in wrong.most_common(4)) or "none"
-        failures.append(f"- {family}: {most}")
+        failures.append(f"- {task}: {most}")
     return _TABLES.format(
         measured=sum(asked[name] for name in MEASURED), baselines=" | ".join(BASELINES),
         baseline_lines=" | ".join("---" for _ in BASELINES), rows="\n".join(rows), curves="\n".join(curves),
@@ -140,17 +140,18 @@ def card(work: Path) -> str:
 _TABLES = """\
 ## Pass rates
 
-By the kit's rule scorer, on {measured} questions a family of difficulty 1 and 2, mode solve, with 95 % Wilson
+By the kit's rule scorer, on {measured} questions per task of difficulty 1 and 2, mode solve, with 95 % Wilson
 intervals. No puzzle of these questions is among the videos that it was trained on.
 
-| family | cogvideox-tiny-i2v | {baselines} |
+| task | cogvideox-tiny-i2v | {baselines} |
 | --- | --- | {baseline_lines} |
 {rows}
 
-By difficulty, and `hold`: the prompt asks that nothing move (questions a family, {asked}).
-Behind the stroke, the same of right videos: at this size, the scorer cannot read all pieces of the harder puzzles.
+By difficulty, and `hold`: the prompt asks that nothing move (questions per task, {asked}).
+After the slash, the pass rate of ground-truth videos: at this size, the scorer cannot read all pieces of the harder
+puzzles.
 
-| family | {curve_names} |
+| task | {curve_names} |
 | --- | {curve_lines} |
 {curves}
 
@@ -170,8 +171,8 @@ pipeline_tag: image-to-video
 
 A CogVideoX small enough to come with vmevalkit and to run on a laptop: the classes of CogVideoX-5B-I2V
 (`CogVideoXTransformer3DModel` with 8 layers of 5 heads x 64, `AutoencoderKLCogVideoX` of 4x4x4 with 16 channels, a T5
-encoder of 3 layers), trained from scratch on videos of the kit's own task families. It makes videos of 96x96 pixels and
-17 frames. It knows those families and nothing else: with another picture or prompt its videos show nothing.
+encoder of 3 layers), trained from scratch on videos of the kit's own tasks. It makes videos of 96x96 pixels and
+17 frames. It knows only those tasks: with any other image or prompt, its videos show nothing.
 
 ```bash
 vmevalkit make --size 96x96 --task maze --difficulty 1 --questions my/questions
@@ -179,23 +180,23 @@ vmevalkit generate --model cogvideox-tiny-i2v --questions my/questions --outputs
 ```
 
 {tables}
-These tables are made again by `.venv/bin/python training/evaluate.py run data/evaluation --weights \
+Reproduce these tables with `.venv/bin/python training/evaluate.py run data/evaluation --weights \
 weights/cogvideox-tiny-i2v --workers 2` (minutes on a GPU, hours on a CPU). The questions have seed {seed}.
 
 ## Training
 
-Data: videos of right answers drawn by the kit (no other data), difficulty 1 and 2 mostly, in modes solve, guided and
-hold. The VAE saw every task family, the transformer and its text encoder the families above; one video in ten came
+Data: ground-truth videos drawn by the kit (no other data), difficulty 1 and 2 mostly, in modes solve, guided and
+hold. The VAE saw every task, the transformer and its text encoder the tasks above; one video in ten came
 without its prompt, for classifier-free guidance; the default is none. Seed 0.
 
-| stage | GPUs | steps | videos a step | seconds | result |
+| stage | GPUs | steps | videos per step | seconds | result |
 | --- | --- | --- | --- | --- | --- |
 | VAE | {vae[gpus]} | {vae[step]} | {vae[videos]} | {vae[seconds]} | {vae[psnr]} dB on videos it was not trained on, \
 {vae[psnr_moving]} dB where something moves |
 | transformer | {transformer[gpus]} | {transformer[step]} | {transformer[videos]} | {transformer[seconds]} | \
 loss {transformer[loss]} |
 
-`bash training/train.sh` does all of it again, this page included.
+`bash training/train.sh` repeats all of it, including this page.
 """
 
 

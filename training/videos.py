@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.tasks.base import TASKS, Task, stream
+from vmevalkit.tasks.base import TASKS, Task, random_generator
 from vmevalkit.types import Mode
 
 # Of the model: pixels of a side, and frames. Nothing heavy is imported here, because every worker imports it.
 SIDE, FRAMES = 96, 17
-# What the model learns. The VAE sees every family, so that adapters for others can be trained later (`lora.py`).
-FAMILIES = (
+# What the model learns. The VAE sees every task, so that adapters for others can be trained later (`lora.py`).
+TRAINED_TASKS = (
     "maze", "object_subtraction", "light_sequence", "symmetry", "tower_of_hanoi", "clock",
     "tic_tac_toe", "shape_sorter",
 )  # fmt: skip
-KINDS = {"vae": (*FAMILIES, *TASKS), "transformer": ("maze", "maze", *FAMILIES)}
+KINDS = {"vae": (*TRAINED_TASKS, *TASKS), "transformer": ("maze", "maze", *TRAINED_TASKS)}
 # What is measured first is difficulty 1 and 2 in solve.
 DIFFICULTIES = {1: 0.40, 2: 0.40, 3: 0.12, 4: 0.05, 5: 0.03}
 MODES: dict[Mode, float] = {"solve": 0.76, "guided": 0.12, "hold": 0.12}
@@ -42,7 +42,7 @@ Videos = npt.NDArray[np.uint8]
 
 def asked(kind: str, number: int, held_out: frozenset[str]) -> tuple[Task[Any, Any], Any, Mode, random.Random]:
     """What a video is of: task, puzzle, mode, and the chance that words the prompt."""
-    rng = stream("training", kind, number)
+    rng = random_generator("training", kind, number)
     task = TASKS[rng.choice(KINDS[kind])]
     difficulty = rng.choices(list(DIFFICULTIES), list(DIFFICULTIES.values()))[0]
     mode: Mode = rng.choices(list(MODES), list(MODES.values()))[0]

@@ -13,7 +13,7 @@ from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import process_pool
-from vmevalkit.tasks.base import FPS, TASKS, stream
+from vmevalkit.tasks.base import FPS, TASKS, random_generator
 from vmevalkit.types import MODES, Difficulty, Mode, Question, QuestionMetadata, Record, Size
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def choose_puzzles(batch: Batch) -> list[dict[str, Any]]:
     puzzles = []
     for number in batch.numbers:
         for attempt in range(_MAX_REPEATS):
-            rng = stream("puzzle", batch.task, task.version, batch.seed, batch.difficulty, number, attempt)
+            rng = random_generator("puzzle", batch.task, task.version, batch.seed, batch.difficulty, number, attempt)
             key = task.generate(rng, batch.difficulty).model_dump_json()
             if key not in seen:
                 break
@@ -234,7 +234,7 @@ def write_question(spec: QuestionSpec) -> Path:
     if spec.mode == "hold":
         states = states[:1]
     draw = task.painter(puzzle, spec.canvas)
-    rng = stream("prompt", spec.task, task.version, spec.seed, spec.id, spec.mode)
+    rng = random_generator("prompt", spec.task, task.version, spec.seed, spec.id, spec.mode)
     store.write_bytes(question.first_frame, media.png(draw(states[0])))
     store.write_bytes(question.final_frame, media.png(draw(states[-1])))
     store.write_text(question.prompt_file, task.prompt(puzzle, spec.mode, rng) + "\n")

@@ -97,7 +97,7 @@ class Task(ABC, Generic[P, S]):
 
     def example(self, difficulty: int, seed: int = 0) -> P:
         """Return a puzzle that depends only on difficulty and seed, for galleries and the contract."""
-        return self.generate(stream("contract", self.name, difficulty, seed), difficulty)
+        return self.generate(random_generator("contract", self.name, difficulty, seed), difficulty)
 
     # Making questions.
 
@@ -411,7 +411,7 @@ def register_task(task: T) -> T:
     return task
 
 
-def stream(*parts: object) -> random.Random:
+def random_generator(*parts: object) -> random.Random:
     """Return the random generator that belongs to some words and numbers. It is the same in every process."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return random.Random(int.from_bytes(digest, "big"))

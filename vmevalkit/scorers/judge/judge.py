@@ -29,7 +29,7 @@ from vmevalkit.scorers.judge.client import Client
 from vmevalkit.scorers.judge.config import VERDICT_SETTINGS, Details, JudgeConfig, Vote
 from vmevalkit.scorers.judge.frames import SHEET, LabeledImage, choose_frames, data_url, fit, sheet
 from vmevalkit.scorers.judge.rubric import INSTRUCTIONS, PROMPT_VERSION, question_text, rubric
-from vmevalkit.tasks.base import CRITERIA, stream
+from vmevalkit.tasks.base import CRITERIA, random_generator
 from vmevalkit.types import Question, Verdict
 
 
@@ -113,7 +113,7 @@ class Judge(Scorer):
         puzzle = self._puzzle(question)
         votes = []
         for number in range(config.votes):
-            rng = stream("judge", config.seed, question.task, question.id, number)
+            rng = random_generator("judge", config.seed, question.task, question.id, number)
             order, messages = self._messages(question, puzzle, frames, rng)
             vote, reason = self._vote(messages, number, order)
             votes.append(vote)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, stream
+from vmevalkit.tasks.base import Painter, Reader, Reading, Task, random_generator
 from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
@@ -160,7 +160,7 @@ class CellsTask(Task[P, Board]):
         if self._wrong_order(puzzle) or len(order) < 2:
             return {}
         shuffled = list(order)
-        stream("order", self.name, str(puzzle)).shuffle(shuffled)
+        random_generator("order", self.name, str(puzzle)).shuffle(shuffled)
         return {"backwards": self.filled(puzzle, order[::-1]), "any_order": self.filled(puzzle, shuffled)}
 
     def painter(self, puzzle: P, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Board]:
