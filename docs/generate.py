@@ -109,18 +109,38 @@ def write_images() -> None:
 
 
 def write_small_model() -> None:
-    """Write docs/small-model.webp: videos of the small model of this repository, each with its verdict."""
-    videos = DOCS.parent / "tests" / "videos"
-    cases = {case["video"]: case for case in json.loads((videos / "videos.json").read_text())}
-    rows = []
-    for name in SHOWN:
-        label = Image.new("RGB", (150, 96), "white")
-        passed = cases[name]["reason"] in PASSING
-        text = f"{cases[name]['task']}\n{cases[name]['reason']}".replace("_", " ")
-        ImageDraw.Draw(label).text((8, 32), text, "#00693e" if passed else "#a02000", ImageFont.load_default(15))
-        moments = media.read_frames(videos / f"{name}.mp4")[::2]
-        rows.append(np.concatenate([np.asarray(label), *moments], axis=1))
-    Image.fromarray(np.concatenate(rows)).save(DOCS / "small-model.webp", quality=90, method=6)
+    """Write docs/small-model.webp: an animation of videos of the small model of this repository with their verdicts."""
+    folder = DOCS.parent / "tests" / "videos"
+    cases = {case["video"]: case for case in json.loads((folder / "videos.json").read_text())}
+    videos = [media.read_frames(folder / f"{name}.mp4") for name in SHOWN]
+    sheets = []
+    for number in range(len(videos[0])):
+        cells = [_labeled(cases[name], video[number]) for name, video in zip(SHOWN, videos, strict=True)]
+        half = len(cells) // 2
+        sheets.append(Image.fromarray(np.vstack([np.hstack(cells[:half]), np.hstack(cells[half:])])))
+    durations = [125] * (len(sheets) - 1) + [2500]
+    sheets[0].save(
+        DOCS / "small-model.webp",
+        save_all=True,
+        append_images=sheets[1:],
+        duration=durations,
+        loop=0,
+        quality=85,
+        method=6,
+    )
+
+
+def _labeled(case: dict[str, Any], frame: media.Frame) -> media.Frame:
+    """A frame at twice its size, above the task and the verdict."""
+    image = Image.fromarray(frame).resize((192, 192), Image.Resampling.LANCZOS)
+    cell = Image.new("RGB", (212, 244), "white")
+    cell.paste(image, (10, 4))
+    passed = case["reason"] in PASSING
+    draw = ImageDraw.Draw(cell)
+    draw.text((10, 200), case["task"].replace("_", " "), "#222222", ImageFont.load_default(16))
+    verdict = "passed" if passed else f"failed: {case['reason'].replace('_', ' ')}"
+    draw.text((10, 219), verdict, "#00693e" if passed else "#a02000", ImageFont.load_default(15))
+    return np.asarray(cell)
 
 
 PAGES = {"models.md": models_page, "tasks.md": tasks_page, "gallery.md": gallery_page}
