@@ -7,7 +7,7 @@
 
 Each row is a process of its own, so that peaks are its own and memory starts empty. It makes a video of two steps,
 which loads and warms up, and one of `--steps`. From these follows the time of a video of fifty steps in a run of
-twenty: everything but writing, which goes on while the next video is made (stock rows: with writing). Frames are
+twenty: everything but writing, which overlaps with the next video (stock rows: with writing). Frames are
 compared with those of the first row. Weights may be random ones: `setup/make_checkpoint.py --size full`.
 """
 

@@ -63,8 +63,8 @@ def throughput(count: int, folder: Path) -> None:
 
 
 def stages() -> None:
-    """Where the time goes, a family a row, in milliseconds for a video of 49 frames."""
-    print("\n| family | puzzle | draw video | write video | decode | to canvas | verdict |")
+    """Where the time goes, one row per task, in milliseconds for a video of 49 frames."""
+    print("\n| task | puzzle | draw video | write video | decode | to canvas | verdict |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     columns: list[list[float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +95,7 @@ def _stages(task: Task, difficulty: int, path: Path) -> list[float]:  # type: ig
 
 
 def memory(folder: Path) -> None:
-    """Peak memory of a process that scores one long, large video of each family."""
+    """Peak memory of a process that scores one long, large video of each task."""
     questions = vmevalkit.make(count=1, difficulty=3, questions=folder / "few", videos=False)
     outputs = folder / "long"
     for question in store.iter_questions(folder / "few"):
@@ -125,7 +125,7 @@ def _peak(questions: Path, outputs: Path, scores: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=50, help="questions a family")
+    parser.add_argument("--count", type=int, default=50, help="questions per task")
     count = parser.parse_args().count
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
           f"numpy {np.__version__}, Pillow {PIL.__version__}, PyAV {av.__version__}\n")  # fmt: skip

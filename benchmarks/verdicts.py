@@ -5,7 +5,7 @@
 
 Lets the model answer a question set with `--speed exact`, with `--speed fast`, and with `fast` and each `--cache`,
 scores them, and compares each with the exact videos, video by video (mean PSNR) and verdict by verdict. Run it again
-and it goes on where it stopped.
+and it resumes.
 """
 
 from __future__ import annotations

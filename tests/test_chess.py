@@ -26,9 +26,9 @@ LEVELS = range(1, 5)
 
 
 def task() -> Chess:
-    family = TASKS["chess"]
-    assert isinstance(family, Chess)
-    return family
+    task = TASKS["chess"]
+    assert isinstance(task, Chess)
+    return task
 
 
 @lru_cache

@@ -57,7 +57,7 @@ COMMON = ("ground_truth", "blended", "still", "crossfade", "wipe_right", "cut_ha
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("name", TASKS)
 def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> None:
-    """Each family meets every video at one difficulty and the commonest ones at the others."""
+    """Each task meets every video at one difficulty and the commonest ones at the others."""
     task = TASKS[name]
     every = list(TASKS).index(name) % len(DIFFICULTIES) + 1 == difficulty
     seed = 20 + difficulty
@@ -71,7 +71,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_pictures_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
+def test_images_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
     names = ("ground_truth", "black", "white", "noise", "still_with_noise")
     trials = contract.try_videos(TASKS[name], 3, "hold", 53, (96, 96), names=names)
     broken = [str(trial) for trial in trials if not trial.as_expected]
@@ -89,7 +89,7 @@ def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
 @pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize("name", TASKS)
 def test_transforms_change_no_verdict(name: str, turn: int) -> None:
-    """Difficulties, seeds and transforms take turns: a family meets two transforms, `vmevalkit check` tries all."""
+    """Difficulties, seeds and transforms take turns: a task meets two transforms, `vmevalkit check` tries all."""
     number = (list(TASKS).index(name) + turn * 11) % len(contract.TRANSFORMS)
     trials = contract.try_transform(
         TASKS[name],
@@ -104,7 +104,7 @@ def test_transforms_change_no_verdict(name: str, turn: int) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_family_has_an_illegal_way_and_a_nearly_right_one_at_each_difficulty(name: str) -> None:
+def test_a_task_has_an_illegal_way_and_a_nearly_right_one_at_each_difficulty(name: str) -> None:
     for difficulty in DIFFICULTIES:
         names = [n for seed in SEEDS for n in TASKS[name].cheats(contract.puzzle_of(TASKS[name], difficulty, seed))]
         assert any(n.startswith("nearly_") for n in names), f"difficulty {difficulty}"

@@ -1,4 +1,4 @@
-"""The judge against a real server on this machine that speaks the protocol, looks at pictures, and can misbehave."""
+"""The judge against a real server on this machine that speaks the protocol, looks at images, and can misbehave."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def answer(right: bool = True, **fields: Any) -> dict[str, Any]:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by looking at the pictures, except that the next requests get the faults in `script`."""
+    """Answers by looking at the images, except that the next requests get the faults in `script`."""
 
     daemon_threads = True
 
@@ -140,19 +140,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
 
-def pictures(request: dict[str, Any]) -> dict[str, Image.Image]:
-    """Labels and pictures of a request."""
+def images_of(request: dict[str, Any]) -> dict[str, Image.Image]:
+    """Labels and images of a request."""
     parts = request["messages"][1]["content"]
     found = {}
-    for label, picture in zip(parts[1::2], parts[2::2], strict=True):
-        data = base64.b64decode(picture["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
+    for label, image in zip(parts[1::2], parts[2::2], strict=True):
+        data = base64.b64decode(image["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
         found[label["text"].partition(": ")[2]] = Image.open(io.BytesIO(data))
     return found
 
 
 def _looks_right(request: dict[str, Any]) -> bool:
     """Whether some frame of the video looks like the end of the right answer."""
-    shown = pictures(request)
+    shown = images_of(request)
     right = shown["the last frame of one correct answer"]
     frames = [image for label, image in shown.items() if label.startswith("video frame")]
     for label, image in shown.items():
@@ -221,13 +221,13 @@ def test_a_right_video_passes_and_a_still_one_does_not(experiment: Experiment, t
 @pytest.mark.parametrize("layout", ["sheet", "images"])
 def test_a_request_shows_puzzle_answer_and_frames_and_says_what_counts(one: Path, server: Server, layout: str) -> None:
     judge(one, server, layout=layout, votes=3)
-    labels = [sorted(pictures(request)) for request in server.requests]
+    labels = [sorted(images_of(request)) for request in server.requests]
     video = [label for label in labels[0] if "video frame" in label]
     assert len(video) == (6 if layout == "images" else 0)
     assert "the last frame of one correct answer" in labels[0]
     assert "the puzzle: the first frame that the video must start from" in labels[0]
-    assert labels[0] == labels[1] == labels[2], "each vote sees the same pictures"
-    orders = {tuple(pictures(request)) for request in server.requests} | {
+    assert labels[0] == labels[1] == labels[2], "each vote sees the same images"
+    orders = {tuple(images_of(request)) for request in server.requests} | {
         vote.order for vote in details(one).votes
     }  # fmt: skip
     assert len(orders) > 3, "in an order of its own"
@@ -242,7 +242,7 @@ def test_a_request_shows_puzzle_answer_and_frames_and_says_what_counts(one: Path
     assert "replay" not in json.dumps(server.requests), "the judge does not know whose video it sees"
 
 
-def test_the_order_of_the_pictures_is_that_of_the_seed(one: Path, server: Server) -> None:
+def test_the_order_of_the_images_is_that_of_the_seed(one: Path, server: Server) -> None:
     for seed in (1, 1, 2):
         shutil.rmtree(one / "scores", ignore_errors=True)
         judge(one, server, seed=seed, cache=str(one / str(time.monotonic())))
@@ -253,7 +253,7 @@ def test_the_order_of_the_pictures_is_that_of_the_seed(one: Path, server: Server
 
 def test_the_tile_of_each_frame_has_its_own_label(one: Path, server: Server) -> None:
     judge(one, server, layout="sheet")
-    shown = pictures(server.requests[0])
+    shown = images_of(server.requests[0])
     [sheet] = [image for label, image in shown.items() if label.startswith("frames of the video")]
     assert sheet.size == (2 * 390, 3 * 284)
     assert sorted(details(one).votes[0].order) == list(details(one).frames)
@@ -463,7 +463,7 @@ def test_nothing_is_paid_for_twice(one: Path, server: Server) -> None:
 
 def test_a_score_is_made_anew_when_the_judge_changes(one: Path, server: Server) -> None:
     versions = {judge(one, server, **change)[0].scorer_version for change in ({}, {"seed": 2}, {"timeout": 4})}
-    assert len(versions) == 2, "the order of the pictures counts, the patience does not"
+    assert len(versions) == 2, "the order of the images counts, the patience does not"
     assert all(version.startswith("2 see-1 ") for version in versions)
 
 

@@ -22,7 +22,7 @@ SIDES = st.integers(32, 900)
 
 
 def scene(size: tuple[int, int] = (720, 480)) -> Image.Image:
-    """A picture with something on every side."""
+    """An image with something on every side."""
     image = Image.new("RGB", size, (250, 249, 246))
     pen = ImageDraw.Draw(image)
     w, h = size
@@ -57,7 +57,7 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     assert abs(pixels.astype(int) - (gray / 257)).max() <= 1
 
 
-def test_sixteen_bits_of_a_dark_picture_stay_dark(tmp_path: Path) -> None:
+def test_sixteen_bits_of_a_dark_image_stay_dark(tmp_path: Path) -> None:
     Image.fromarray(np.full((20, 20), 200, np.uint16)).save(tmp_path / "a.png")
     assert np.asarray(media.load_image(tmp_path / "a.png")).max() <= 1
 

@@ -438,7 +438,7 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, first_
     plain = CogVideoXImageToVideoPipeline.from_pretrained(weights / name, **devices.dtype_argument(torch.float32))
     plain.set_progress_bar_config(disable=True)
     image, _ = media.place(request.image, (settings.width, settings.height))
-    pictures = plain(
+    images = plain(
         image=image,
         prompt=PROMPT,
         width=settings.width,
@@ -448,7 +448,7 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, first_
         guidance_scale=6.0,
         generator=torch.Generator("cpu").manual_seed(3),
     ).frames[0]
-    assert np.array_equal(ours, np.stack([np.asarray(p) for p in pictures]))
+    assert np.array_equal(ours, np.stack([np.asarray(p) for p in images]))
 
 
 def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
@@ -811,7 +811,7 @@ def test_one_video_on_two_gpus_needs_two(
 ) -> None:
     torch = pytest.importorskip("torch")
     answer = make_wrapper(TINY[0], weights, tmp_path, latency=True, device="cpu").generate(first_frame, PROMPT)
-    assert "latency: it takes two GPUs" in answer["error"]
+    assert "latency: needs a second GPU" in answer["error"]
     with pytest.raises(ValidationError, match="nothing to divide"):
         config(TINY[0], latency=True, guidance_scale=1)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -19,9 +19,9 @@ LEVELS = range(1, 6)
 
 
 def task() -> Raven:
-    family = TASKS["raven"]
-    assert isinstance(family, Raven)
-    return family
+    task = TASKS["raven"]
+    assert isinstance(task, Raven)
+    return task
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:

@@ -509,7 +509,7 @@ def test_evidence_beyond_the_video_is_named_but_not_marked(small: World) -> None
 
 def test_a_broken_question_is_still_shown(small: World) -> None:
     folder = store.question_folder(small.questions, "maze", "maze_0000")
-    (folder / "first_frame.png").write_bytes(b"no picture")
+    (folder / "first_frame.png").write_bytes(b"no image")
     (folder / "prompt.txt").unlink()
     (folder / "question_metadata.json").write_text("{")
     small.make()
@@ -548,7 +548,7 @@ def test_the_same_input_gives_the_same_bytes(small: World) -> None:
     assert _bytes(small.report) == first
 
 
-def test_pictures_are_kept_while_they_are_right_and_made_again_when_not(small: World) -> None:
+def test_images_are_kept_while_they_are_right_and_made_again_when_not(small: World) -> None:
     small.make()
     strip = small.report / "media/videos/mine/maze_task/maze_0000/strip.webp"
     before = strip.stat().st_mtime_ns

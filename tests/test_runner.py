@@ -149,11 +149,11 @@ def test_bad_questions_fail_with_one_clear_line_and_the_rest_goes_on(
     assert result_of(tmp_path / "o", "still", name).error == why
 
 
-def test_missing_files_and_truncated_pictures_fail_clearly(tmp_path: Path) -> None:
+def test_missing_files_and_truncated_images_fail_clearly(tmp_path: Path) -> None:
     (bring(tmp_path / "q", "no_prompt") / "prompt.txt").unlink()
     (bring(tmp_path / "q", "no_frame") / "first_frame.png").unlink()
-    picture = bring(tmp_path / "q", "truncated", image=Image.effect_noise((64, 64), 50)) / "first_frame.png"
-    picture.write_bytes(picture.read_bytes()[:400])
+    image = bring(tmp_path / "q", "truncated", image=Image.effect_noise((64, 64), 50)) / "first_frame.png"
+    image.write_bytes(image.read_bytes()[:400])
     done = vmevalkit.generate("still", questions=tmp_path / "q", outputs=tmp_path / "o", baselines=False)
     errors = {Path(where).name: why for where, why in done.failed}
     assert "prompt.txt is missing" in errors["no_prompt"]

@@ -26,9 +26,9 @@ LEVELS = range(1, 6)
 
 
 def task() -> Sudoku:
-    family = TASKS["sudoku"]
-    assert isinstance(family, Sudoku)
-    return family
+    task = TASKS["sudoku"]
+    assert isinstance(task, Sudoku)
+    return task
 
 
 @lru_cache

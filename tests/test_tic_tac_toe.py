@@ -17,9 +17,9 @@ LEVELS = range(1, 6)
 
 
 def task() -> TicTacToe:
-    family = TASKS["tic_tac_toe"]
-    assert isinstance(family, TicTacToe)
-    return family
+    task = TASKS["tic_tac_toe"]
+    assert isinstance(task, TicTacToe)
+    return task
 
 
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:

@@ -148,12 +148,12 @@ def test_an_index_of_another_version_is_made_again(experiment: Path, tmp_path: P
     path = tmp_path / "index.sqlite"
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE samples (model TEXT)")
-        db.execute("CREATE TABLE opinions (model TEXT)")
+        db.execute("CREATE TABLE earlier (model TEXT)")
         db.execute("PRAGMA user_version = 2")
     db.close()
     index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), path)
     assert index.refresh() == 8
-    assert "opinions" not in sqlalchemy.inspect(index.engine).get_table_names()
+    assert "earlier" not in sqlalchemy.inspect(index.engine).get_table_names()
 
 
 def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment: Path, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_text_from_outside_is_escaped(client: httpx.Client) -> None:
         assert "&lt;script&gt;" in page
 
 
-def test_pictures_and_videos_are_served_in_parts_too(client: httpx.Client) -> None:
+def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None:
     for address, kind in (
         ("/poster/good/maze/maze_0000/42", "image/webp"),
         ("/strip/good/maze/maze_0000/42", "image/webp"),

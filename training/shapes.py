@@ -1,7 +1,7 @@
 """What `cogvideox-tiny-i2v` is made of: the classes of CogVideoX-5B-I2V, all of them small.
 
 The canvas is so small that the VAE halves its sides twice, not three times; so a token still shows 8x8 pixels where
-the large model's shows 16x16 of a picture seven times as wide.
+the large model's shows 16x16 of an image seven times as wide.
 """
 
 from __future__ import annotations

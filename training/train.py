@@ -34,7 +34,7 @@ from vmevalkit.models.diffusers.tokenizer import train_tokenizer
 # The last videos of a stage's data are not trained on.
 HELD_OUT = 256
 _VAE_RATE, _RATE = 1.5e-3, 1e-3
-# Of the VAE's time, with parts of pictures; then with whole ones, which the group norms see differently.
+# Of the VAE's time, with parts of frames; then with whole ones, which the group norms see differently.
 _CROPPED = 0.7
 # Videos without a prompt, for classifier-free guidance.
 _UNASKED = 0.1
@@ -147,8 +147,8 @@ def psnr(x: Tensor, y: Tensor) -> float:
 
 def strip(rows: list[Tensor], path: Path) -> None:
     """Videos (3, frames, height, width) below one another, every second frame."""
-    picture = torch.cat([torch.cat(list(row[:, ::2].unbind(1)), 2) for row in rows], 1)
-    data = ((picture.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    sheet = torch.cat([torch.cat(list(row[:, ::2].unbind(1)), 2) for row in rows], 1)
+    data = ((sheet.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(data).save(path)
 
@@ -292,7 +292,7 @@ def train_transformer(run: Run) -> None:
         known = torch.cat([first, torch.zeros_like(clean[:, 1:])], 1)
         found = model(torch.cat([noisy, known], 2), tokens[asked].long(), step, rope)
         off = (found.float() - (alpha.sqrt() * noise - (1 - alpha).sqrt() * clean)).pow(2)
-        # Most of a picture stays: what moves counts for more.
+        # Most of a frame stays: what moves counts for more.
         weight = 1 + 2 * ((clean - first).abs().amax((1, 2), keepdim=True) > 0.5).float()
         loss = (off * weight).mean() / weight.mean()
         run.descend(loss, model, optimizer, _RATE)

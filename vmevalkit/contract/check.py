@@ -34,7 +34,7 @@ class Trial(Record):
         video: name of the contract video.
         how: how it was shown, such as "drawn at 360x240".
         passes: whether it must pass.
-        own: whether the task brought the video along.
+        own: whether the task defines the video.
     """
 
     task: str

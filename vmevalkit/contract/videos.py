@@ -22,7 +22,7 @@ class ContractVideo:
         name: what happens in it.
         draw: returns its frames, given a number of frames.
         passes: whether it must pass.
-        own: whether the task brought it along; other videos are the same for all tasks.
+        own: whether the task defines it; other videos are the same for all tasks.
     """
 
     name: str

@@ -82,7 +82,7 @@ class CogVideoXConfig(DiffusersConfig):
         if self.latency and self.guidance_scale == 1:
             raise ValueError("latency: without guidance (guidance_scale above 1) there is nothing to divide")
         if self.cache and self.speed != "fast":
-            raise ValueError(f"cache = {self.cache:g}: it shows in the video, so it needs --speed fast as well")
+            raise ValueError(f"cache = {self.cache:g}: changes the video, so it needs --speed fast as well")
         return self
 
     @property

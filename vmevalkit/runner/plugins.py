@@ -60,7 +60,7 @@ def plugin_environment(card: ModelCard) -> PluginEnvironment:
         EnvironmentMissing: the file of pins cannot be used, or the model is not part of an installed package.
     """
     if card.requirements is None or card.environment is None:
-        raise ValueError(f"{card.name} brings no pins of its own")
+        raise ValueError(f"{card.name} has no requirements of its own")
     if card.environment.endswith(FAST):
         raise EnvironmentMissing(
             f"the environment of {card.name} cannot be named '{card.environment}'", f"rename it: {FAST} has a meaning"

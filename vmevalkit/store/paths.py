@@ -11,7 +11,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.types import Name
 
 MANIFEST = "manifest.json"
-# Ratings lie beside the videos of an experiment.
+# Ratings are stored beside the videos of an experiment.
 RATINGS = "ratings.sqlite"
 # Suffixes of videos. Where a sample has several, the first in this order counts.
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mov")

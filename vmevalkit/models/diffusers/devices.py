@@ -64,7 +64,7 @@ def next_gpu(device: str) -> str:
         if torch.device(following).index < torch.cuda.device_count():
             return following
     raise ConfigError(
-        f"latency: it takes two GPUs, and there is none after '{device}'",
+        f"latency: needs a second GPU, and there is none after '{device}'",
         "leave out --latency, or --workers, which gives each worker a GPU of its own",
     )
 
