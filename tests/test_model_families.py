@@ -12,7 +12,8 @@ from PIL import Image
 
 from vmevalkit import media
 from vmevalkit.errors import ConfigError
-from vmevalkit.models.base import MODELS, ModelWrapper
+from vmevalkit.models.base import MODELS
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.inference import _load_model_wrapper
 from vmevalkit.types import GenerationResult, Provenance
 

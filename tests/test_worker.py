@@ -120,7 +120,8 @@ def script(path: Path, body: str) -> Path:
 FRAGILE = '''
 """A model as a stranger might write it; what it does, the prompt says."""
 import ctypes, os, subprocess, sys, time
-from vmevalkit.models.base import ModelCard, ModelWrapper, register_model
+from vmevalkit.models.base import ModelCard, register_model
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner import worker
 
 class Wrapper(ModelWrapper):

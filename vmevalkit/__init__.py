@@ -15,7 +15,8 @@ from vmevalkit._version import __version__ as __version__
 if TYPE_CHECKING:
     from vmevalkit.errors import UsageError, VMEvalError
     from vmevalkit.listing import catalog
-    from vmevalkit.models.base import ModelCard, ModelWrapper, Request, Service, Video, register_model
+    from vmevalkit.models.base import ModelCard, Request, Service, Video, register_model
+    from vmevalkit.models.wrapper import ModelWrapper
     from vmevalkit.reporting import report
     from vmevalkit.runner.check import check
     from vmevalkit.runner.doctor import examine as doctor
@@ -43,7 +44,7 @@ _HOMES = {
     "GenerationResult": "types",
     "Geometry": "types",
     "ModelCard": "models.base",
-    "ModelWrapper": "models.base",
+    "ModelWrapper": "models.wrapper",
     "Painter": "tasks.base",
     "Provenance": "types",
     "Question": "types",

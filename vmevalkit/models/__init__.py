@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper, register_model
+from vmevalkit.models.base import MODELS, ModelCard, register_model
+from vmevalkit.models.wrapper import ModelWrapper
 
 if TYPE_CHECKING:
     from vmevalkit.models.cogvideox_inference import CogVideoXService, CogVideoXWrapper

@@ -13,7 +13,8 @@ import numpy as np
 
 from vmevalkit import media
 from vmevalkit.errors import QuestionError
-from vmevalkit.models.base import Capabilities, ModelCard, ModelWrapper, Request, Service, Video, register_model
+from vmevalkit.models.base import Capabilities, ModelCard, Request, Service, Video, register_model
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Question, Record
 
 FRAMES = 49

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from vmevalkit.errors import ConfigError, UnknownName, VMEvalError, WeightsError
 from vmevalkit.media import Frame
-from vmevalkit.models.base import ModelCard, ModelWrapper
+from vmevalkit.models.base import ModelCard
 from vmevalkit.models.diffusers import checkpoint as checkpoints
 from vmevalkit.models.diffusers import limits
 from vmevalkit.models.diffusers.checkpoint import Checkpoint
@@ -29,6 +29,7 @@ from vmevalkit.models.diffusers.hub import how_to_get
 from vmevalkit.models.diffusers.memory import Memory, place
 from vmevalkit.models.diffusers.service import PACKAGES, Call, DiffusersService
 from vmevalkit.models.diffusers.service import Loaded as PlainLoaded
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import GenerationResult, Size
 
 __all__ = ["CogVideoXConfig", "CogVideoXService", "CogVideoXWrapper", "GenerationResult", "weights_status"]

@@ -14,7 +14,8 @@ from PIL import Image
 from vmevalkit import media
 from vmevalkit.errors import ConfigError, GenerationError, UsageError
 from vmevalkit.files import sha256
-from vmevalkit.models.base import ModelWrapper, Request, Service, Video
+from vmevalkit.models.base import Request, Service, Video
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Geometry
 
 FPS = 8.0

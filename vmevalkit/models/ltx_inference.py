@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from vmevalkit.models.base import Capabilities, ModelCard, ModelWrapper
+from vmevalkit.models.base import Capabilities, ModelCard
 from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
 
 

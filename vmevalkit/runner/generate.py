@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import StorageError, UsageError, VMEvalError, explain_validation
-from vmevalkit.models.base import MODELS, ModelCard, Pending
+from vmevalkit.models.base import MODELS, ModelCard
+from vmevalkit.models.wrapper import Pending
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
 from vmevalkit.runner.executors.local import LocalExecutor

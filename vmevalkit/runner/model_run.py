@@ -9,8 +9,9 @@ from typing import Any
 
 from vmevalkit import store
 from vmevalkit.errors import EnvironmentMissing, UsageError, VMEvalError
-from vmevalkit.models.base import MODELS, ModelCard, ModelWrapper
+from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.models.function import FunctionWrapper, load_function, source_of
+from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.environment import needs_environment, require_python
 from vmevalkit.runner.remote import RemoteModel
 from vmevalkit.types import Question

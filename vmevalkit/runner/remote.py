@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any, cast
 
 from vmevalkit.errors import ConfigError, EnvironmentMissing
-from vmevalkit.models.base import MODELS, Pending
+from vmevalkit.models.base import MODELS
+from vmevalkit.models.wrapper import Pending
 from vmevalkit.runner.environment import install_command
 from vmevalkit.types import GenerationResult
 

@@ -203,7 +203,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
-    from vmevalkit.models.base import library_versions
+    from vmevalkit.models.wrapper import library_versions
 
     packages = ("torch", "diffusers", "transformers", "accelerate", "pydantic")
     answers.send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})
