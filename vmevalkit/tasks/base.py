@@ -13,7 +13,7 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ _HEAD, _TAIL = 0.06, 0.10
 _SLOWEST_STEP = 0.25
 # Share of frames in which the scene must be intact. One frame in twenty may be damaged by a short glitch.
 _INTACT = 0.95
+# A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
+_NEGLIGIBLE = 0.02
 # The start must be readable within the first sixth of the video.
 _START_WITHIN = 1 / 6
 
@@ -62,6 +64,20 @@ class Reading(Generic[S]):
 
 Painter = Callable[[S], Frame]
 Reader = Callable[[Planes], Reading[S]]
+
+
+class Fault(NamedTuple):
+    """What is wrong with a video as a whole, although each frame shows a state and each step is legal.
+
+    Attributes:
+        reason: reason code.
+        frame: the first frame that shows it.
+        worthless: whether the steps count for nothing, because the video shows no steps.
+    """
+
+    reason: str
+    frame: int
+    worthless: bool = False
 
 
 class Task(ABC, Generic[P, S]):
@@ -326,7 +342,18 @@ class Task(ABC, Generic[P, S]):
                 readings.append(reading)
             if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
                 break
-        return self.judge_hold(puzzle, readings) if mode == "hold" else self.judge(puzzle, readings)
+        if mode == "hold":
+            return self.judge_hold(puzzle, readings)
+        verdict = self.judge(puzzle, readings)
+        fault = self.inspect(puzzle, frames, readings, canvas) if verdict.value > _NEGLIGIBLE else None
+        if fault is None:
+            return verdict
+        process = 0.0 if fault.worthless else verdict.process
+        return self._verdict(fault.reason, verdict.outcome, process, min(verdict.preservation, 0.99), fault.frame)
+
+    def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[S]], canvas: Size) -> Fault | None:
+        """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
+        return None
 
     def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
         """Whether the beginning already decides: it shows no state in time, or another one than the start."""
