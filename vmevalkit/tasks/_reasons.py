@@ -17,6 +17,7 @@ REASONS: dict[str, str] = {
     "not_held": "The answer appears only in the last frame; it must be held.",
     "unreadable": "The video ends with a frame that is not a clear state of the puzzle.",
     "extra_object": "Something appears that does not belong to the scene.",
+    "altered": "Something looks different from what it should: it is faded, tinted, half drawn or marked.",
     "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
     "erased": "Something that was correct is undone.",

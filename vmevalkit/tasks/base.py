@@ -22,7 +22,8 @@ from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import PASSING, REASONS
-from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
+from vmevalkit.tasks.toolkit.fidelity import Fidelity
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
@@ -41,6 +42,13 @@ _SLOWEST_STEP = 0.25
 _INTACT = 0.95
 # A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
 _NEGLIGIBLE = 0.02
+# So many frames of a video are compared with drawings, with objects a little smaller, as drawn, and a little larger.
+_COMPARED = 10
+# Number of blocks that may differ: the last trace of something that vanishes.
+_FEW_BLOCKS = 1
+_SCALES = (1.0, 0.92, 1.08)
+# Moments of a step at which something that grows or shrinks is drawn.
+_MOMENTS = (0.1, 0.25, 0.4, 0.55)
 # The start must be readable within the first sixth of the video.
 _START_WITHIN = 1 / 6
 
@@ -352,8 +360,75 @@ class Task(ABC, Generic[P, S]):
         return self._verdict(fault.reason, verdict.outcome, process, min(verdict.preservation, 0.99), fault.frame)
 
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[S]], canvas: Size) -> Fault | None:
-        """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
+        """Return what is wrong with the video as a whole; see `verify` for the arguments.
+
+        By default some frames are compared with drawings of the states that were read from them.
+        """
+        settled = [i for i in range(len(readings)) if self._is_settled(puzzle, readings, i)]
+        last = len(readings) - 1
+        chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
+        fidelity = Fidelity(self.drawing(puzzle, self.solution(puzzle)[0], canvas))
+        paints = [Painted(self.painter(puzzle, canvas, downscale_of(canvas), scale)) for scale in _SCALES]
+        for i in sorted({*chosen, last}):
+            state = readings[i].state
+            if state is None or not self.is_drawable(puzzle, state):
+                continue
+            drawings: list[Planes] = []
+            for drawing in self._drawings(puzzle, readings, i, paints):
+                drawings.append(drawing)
+                if fidelity.differs(frames[i], drawings) <= _FEW_BLOCKS:
+                    break
+            else:
+                return Fault("altered", i)
         return None
+
+    def _drawings(
+        self, puzzle: P, readings: Sequence[Reading[S]], i: int, paints: Sequence[Callable[[S], Planes]]
+    ) -> Iterator[Planes]:
+        """Yield drawings that explain a frame together, the likeliest first."""
+        state = readings[i].state
+        assert state is not None
+        for paint in paints:
+            for shown in self.drawn(puzzle, state):
+                yield paint(shown)
+        if i < len(readings) - 1:
+            # A change may just begin, or may not have ended.
+            for before, after in self._around(puzzle, readings, i):
+                for t in _MOMENTS:
+                    yield paints[0](self.between(puzzle, before, after, t))
+                yield paints[0](after if before == state else before)
+
+    def _is_settled(self, puzzle: P, readings: Sequence[Reading[S]], i: int) -> bool:
+        """Whether the neighbors of a frame show the same state."""
+        here = readings[i].state
+        if here is None or not self.is_drawable(puzzle, here):
+            return False
+        beside = [reading.state for reading in (*readings[max(0, i - 1) : i], *readings[i + 1 : i + 2])]
+        return all(state is not None and self.same(puzzle, here, state) for state in beside)
+
+    def _around(self, puzzle: P, readings: Sequence[Reading[S]], i: int) -> Iterator[tuple[S, S]]:
+        """Yield the steps to the state of a frame and from it: each the state before and the state after it."""
+        here = readings[i].state
+        assert here is not None
+        before = self._next_other(puzzle, here, readings[:i][::-1])
+        after = self._next_other(puzzle, here, readings[i + 1 :])
+        if before is not None:
+            yield before, here
+        if after is not None:
+            yield here, after
+
+    def _next_other(self, puzzle: P, here: S, readings: Sequence[Reading[S]]) -> S | None:
+        """Return the first state that differs from one; None if there is none."""
+        states = (r.state for r in readings if r.state is not None and self.is_drawable(puzzle, r.state))
+        return next((state for state in states if not self.same(puzzle, here, state)), None)
+
+    def is_drawable(self, puzzle: P, state: S) -> bool:
+        """Whether a read state says all that the frame shows. By default every one does."""
+        return True
+
+    def drawn(self, puzzle: P, state: S) -> Sequence[S]:
+        """Return the states to draw, to be compared with the frame from which `state` was read. By default that one."""
+        return (state,)
 
     def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
         """Whether the beginning already decides: it shows no state in time, or another one than the start."""

@@ -257,6 +257,9 @@ class Sudoku(Task[Puzzle, Board]):
 
         return read
 
+    def is_drawable(self, puzzle: Puzzle, state: Board) -> bool:
+        return not state.writing
+
     def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Board]]) -> Verdict:
         return super().judge(puzzle, list(_remembering(readings)))
 

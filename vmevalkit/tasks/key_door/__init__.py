@@ -240,6 +240,9 @@ class KeyDoor(Task[Puzzle, Moment]):
 
         return read
 
+    def is_drawable(self, puzzle: Puzzle, state: Moment) -> bool:
+        return all(size in (0.0, 1.0) for size in state.shown)
+
     def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Verdict:
         return super().judge(puzzle, list(followed(puzzle, readings)))
 

@@ -180,6 +180,10 @@ class CellsTask(Task[P, Board]):
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])
         return BoardReader(paint, boxes, self.start(puzzle), possible)
 
+    def is_drawable(self, puzzle: P, state: Board) -> bool:
+        """Return whether no place is between two looks."""
+        return not state.coming
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`."""
         return super().judge(puzzle, list(_with_last_looks(readings, self.start(puzzle))))

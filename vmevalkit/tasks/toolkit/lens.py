@@ -66,7 +66,7 @@ class Lens:
 
     def planes(self, frame: Planes) -> Planes:
         """Return the corrected planes of a frame, or the same array if there is nothing to correct."""
-        planes = self._lit(frame)
+        planes = self.relit(frame)
         off = distance(planes[0].ravel().take(self._edges), self._at_edges)
         if np.count_nonzero(off < _NEAR) > _FITS * off.size:
             return planes
@@ -78,7 +78,7 @@ class Lens:
         dx, dy = min((self._downhill(planes, *move) for move in {(0, 0), (dx, dy)}), key=lambda found: found[0])[1]
         return np.roll(planes, (-dy, -dx), (1, 2)) if dx or dy else planes
 
-    def _lit(self, frame: Planes) -> Planes:
+    def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
         seen = self._sampled(frame)
         if np.count_nonzero(most(distance(seen, self._sample)) < _ALIKE) > 0.5 * seen.shape[1]:

@@ -146,6 +146,20 @@ class PiecesTask(Task[P, Board]):
         )
         return PieceReader(layout).read
 
+    def is_drawable(self, puzzle: P, state: Board) -> bool:
+        """Return whether every piece rests and looks as drawn."""
+        homes = self.moves(puzzle)[0]
+        return not state.odd and all(
+            place is not None and math.dist(place, self.stand(puzzle, homes, piece, place)) <= REST
+            for piece, place in enumerate(state.places)
+        )
+
+    def drawn(self, puzzle: P, state: Board) -> Sequence[Board]:
+        """Return the board as read, and with the pieces that rest at their exact places."""
+        homes = self.moves(puzzle)[0]
+        exact = (place and self.stand(puzzle, homes, piece, place) for piece, place in enumerate(state.places))
+        return Board(tuple(exact)), state
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         tracker = _Tracker(self, puzzle, len(readings))
         return super().judge(puzzle, [tracker.follow(reading) for reading in readings])

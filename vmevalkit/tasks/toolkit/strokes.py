@@ -139,6 +139,19 @@ class StrokesTask(Task[P, Lines]):
         start, full = (to_planes(paint(drawn_up_to(len(strokes), n))) for n in (0, len(strokes)))
         return LinesReader(strokes, start, full, self.pen(puzzle, canvas), downscale)
 
+    def drawn(self, puzzle: P, state: Lines) -> Sequence[Lines]:
+        """Return the lines as read, and a little shorter and longer, as accurately as they are read."""
+        incomplete = [0 < sum(ends) < 1 for ends in state.drawn]
+        if not any(incomplete):
+            return (state,)
+        return state, *(
+            Lines(tuple(
+                (min(1.0, max(0.0, a + more * (a > 0))), min(1.0, max(0.0, b + more * (b > 0)))) if grows else (a, b)
+                for grows, (a, b) in zip(incomplete, state.drawn, strict=True)
+            ))
+            for more in (-_JITTER, _JITTER)
+        )  # fmt: skip
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`. Lines that pop in piece by piece fail."""
         verdict = super().judge(puzzle, readings)
