@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vmevalkit.contract.motion import Motion
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import Task, as_frames
 from vmevalkit.types import Mode, Size
@@ -51,6 +52,16 @@ class Scene:
         # Drawn once for the many videos that are made of them.
         self.truth: Callable[[int], Frames] = lru_cache(maxsize=2)(self.shot(self.states))
         self.still: Callable[[int], Frames] = lru_cache(maxsize=1)(lambda n: np.repeat(self.first[None], n, axis=0))
+
+        self.motion: Callable[[int], Motion] = lru_cache(maxsize=2)(lambda n: self.motion_of(self.states, n))
+
+    def held(self, count: int, extra: int) -> Frames:
+        """Return the ground truth of `count` frames, of which the last is held for `extra` frames longer."""
+        return np.concatenate([self.truth(count - extra), np.repeat(self.last[None], extra, axis=0)])
+
+    def motion_of(self, states: Sequence[Any], count: int) -> Motion:
+        """Return what happens in a video of states."""
+        return Motion(self.task, self.puzzle, self.canvas, states, count)
 
     def shot(self, states: Sequence[Any], puzzle: Any = None, object_scale: float = 1) -> Callable[[int], Frames]:
         """Return a function that draws a list of states with a given number of frames."""
