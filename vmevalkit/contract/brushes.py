@@ -18,6 +18,9 @@ Shares = npt.NDArray[np.float32]
 
 # Shapes are drawn at this many times the size and reduced, because PIL draws without anti-aliasing.
 _FINE = 4
+# A pixel has a clear color if its channels differ by more than this, of 255. A scene is colorful if this share of its
+# pixels has a clear color: without it, the puzzle is changed.
+COLORFUL, _COLORFUL_SHARE = 60, 0.01
 _SKIN, _NAIL = (224, 172, 138), (244, 206, 186)
 # Outline of an arrow cursor whose tip is (0, 0), in shares of its height.
 _ARROW = ((0, 0), (0, 0.85), (0.2, 0.66), (0.34, 1), (0.48, 0.94), (0.34, 0.61), (0.62, 0.61))
@@ -48,10 +51,16 @@ def painted(frame: Frame, paint: Callable[[ImageDraw.ImageDraw, float], None], o
     height, width = frame.shape[:2]
     layer = Image.new("RGBA", (width * _FINE, height * _FINE))
     paint(ImageDraw.Draw(layer), _FINE)
-    # Premultiplied, because colors of transparent pixels must not shine through.
-    small = np.asarray(layer.convert("RGBa").reduce(_FINE), np.float32)
-    alpha = small[..., 3:] / 255 * opacity
-    return np.clip(frame * (1 - alpha) + small[..., :3] * opacity + 0.5, 0, 255).astype(np.uint8)
+    result: Frame = frame.copy()
+    box = layer.getbbox()
+    if box is not None:
+        left, top, right, bottom = box[0] // _FINE, box[1] // _FINE, -(-box[2] // _FINE), -(-box[3] // _FINE)
+        # Premultiplied, because colors of transparent pixels must not shine through.
+        part = layer.crop((left * _FINE, top * _FINE, right * _FINE, bottom * _FINE)).convert("RGBa")
+        small = np.asarray(part.reduce(_FINE), np.float32) * opacity
+        below = frame[top:bottom, left:right] * (1 - small[..., 3:] / 255)
+        result[top:bottom, left:right] = np.clip(below + small[..., :3] + 0.5, 0, 255)
+    return result
 
 
 def text_size(words: str, height: float) -> tuple[int, int]:
@@ -191,6 +200,11 @@ def with_gamma(frame: Frame, gamma: float) -> Frame:
     table = (255 * (np.arange(256) / 255) ** gamma + 0.5).astype(np.uint8)
     changed: Frame = table[frame]
     return changed
+
+
+def is_colorful(frame: Frame) -> bool:
+    """Return whether a frame has clear colors."""
+    return bool(np.mean(np.ptp(frame, axis=2) > COLORFUL) > _COLORFUL_SHARE)
 
 
 def hue_turned(frame: Frame, degrees: float) -> Frame:

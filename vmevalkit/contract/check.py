@@ -12,6 +12,7 @@ import numpy as np
 from vmevalkit import media
 from vmevalkit.contract.attacks import WORTHLESS, attacks
 from vmevalkit.contract.habits import habit_videos
+from vmevalkit.contract.holes import hole_videos
 from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, variations
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.defaults import DEFAULT_CANVAS
@@ -110,6 +111,7 @@ def try_videos(
 def extra_videos(scene: Scene) -> Iterator[ContractVideo]:
     """Yield the habits, their twins and the known holes, which are not yet a part of `videos`."""
     yield from habit_videos(scene)
+    yield from hole_videos(scene)
 
 
 def try_habits(

@@ -77,7 +77,7 @@ def _cells(scene: Scene) -> Iterator[ContractVideo]:
     yield ContractVideo("cell_highlighted", lambda n: _highlighted(scene.motion(n)), True)
     yield ContractVideo("highlight_stays", lambda n: _highlighted(scene.motion(n), stay=True), False)
     yield ContractVideo("answer_highlighted_ahead", partial(_highlighted_ahead, scene), False)
-    if len(scene.motion(FRAMES).steps) >= _WAVES:
+    if scene.motion(FRAMES).count_of_steps >= _WAVES:
         yield ContractVideo("cells_in_waves", partial(_in_waves, scene), False)
 
 
@@ -117,7 +117,7 @@ def _overshooting(scene: Scene, count: int) -> Frames:
 
 def _in_waves(scene: Scene, count: int) -> Frames:
     """Let several places change together, wave after wave."""
-    steps = len(scene.motion(count).steps)
+    steps = scene.motion(count).count_of_steps
     waves = np.array_split(np.arange(steps), max(2, steps // 3))
     spans = [(w / len(waves), (w + 1) / len(waves)) for w, wave in enumerate(waves) for _ in wave]
     return staggered(scene, [[k] for k in range(steps)], spans, count)
@@ -154,7 +154,7 @@ def _lit(motion: Motion, stay: bool = False) -> Frames:
     for k, step in enumerate(motion.steps):
         lit = (_square(step.gone, margin) | _square(step.new, margin)) & ~(step.gone & step.new)
         during = motion.during(k)
-        for i in range(during.start, motion.count if stay and k == len(motion.steps) - 1 else during.stop):
+        for i in range(during.start, motion.count if stay and k == motion.count_of_steps - 1 else during.stop):
             below = lit & ~motion.objects[i] if i < motion.ended else lit & ~step.new
             frames[i] = mixed(frames[i], _GLOW, below * np.float32(_LIT))
     return frames
@@ -221,7 +221,7 @@ def _recolored(scene: Scene, count: int) -> Frames:
     motion = scene.motion(count)
     last, old = motion.steps[-1], _color_of(scene)
     color = max(((230, 60, 160), (40, 190, 80)), key=lambda c: sum(abs(a - b) for a, b in zip(c, old, strict=True)))
-    start = motion.during(len(motion.steps) - 1).start
+    start = motion.during(motion.count_of_steps - 1).start
 
     def change(frame: Frame, i: int) -> Frame:
         mask = last.new if i >= motion.ended else motion.acting[i]
@@ -239,7 +239,7 @@ def _turned_too_far(scene: Scene, count: int) -> Frames:
 
 def _lines(scene: Scene) -> Iterator[ContractVideo]:
     yield ContractVideo("bright_tip", partial(_with_tip, scene), True)
-    thick = scene.motion(FRAMES).drawn([len(scene.motion(FRAMES).steps)], object_scale=_THICK)[0]
+    thick = scene.motion(FRAMES).drawn([scene.motion(FRAMES).count_of_steps], object_scale=_THICK)[0]
     if changed(thick, scene.last).any():
         yield ContractVideo("thick_line", scene.shot(scene.states, object_scale=_THICK), True)
     yield ContractVideo("dark_line", partial(_darker, scene), True)

@@ -18,9 +18,10 @@ from vmevalkit.contract.motion import Mask, PixelBox, box_of
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.contract.visitors import visitors
 from vmevalkit.media import Frame, Frames
+from vmevalkit.tasks.base import FRAMES
 
-# Share of pixels with clear color from which on the loss of all color is a change of the puzzle.
-_COLORFUL = 0.01
+# A pixel whose channels are this near to the background, of 255, is unused.
+_FAINT = 6
 _WHITE = (255, 255, 255)
 _INK = (40, 44, 52)
 
@@ -49,7 +50,7 @@ def _light(scene: Scene) -> Iterator[ContractVideo]:
         ("darker_gamma", lambda f, t: brushes.with_gamma(f, 1 + 0.3 * t)),
     ):
         yield ContractVideo(name, partial(_coming, scene, change), True)
-    if np.mean(np.ptp(first.astype(int), axis=2) > 60) > _COLORFUL:
+    if brushes.is_colorful(first):
         yield ContractVideo("hues_turned", partial(_coming, scene, lambda f, t: brushes.hue_turned(f, 90 * t)), False)
 
 
@@ -128,7 +129,7 @@ def _ended(scene: Scene, card: Frame, count: int) -> Frames:
 def _unsolved(scene: Scene, card: Frame, count: int) -> Frames:
     """End with a card before the last step is complete."""
     motion = scene.motion(count)
-    shown = motion.during(len(motion.steps) - 1).start
+    shown = motion.during(motion.count_of_steps - 1).start
     return np.concatenate([motion.frames[:shown], np.repeat(card[None], count - shown, axis=0)])
 
 
@@ -156,7 +157,7 @@ def _margin(scene: Scene) -> Iterator[ContractVideo]:
         yield ContractVideo("ring_at_the_end", lambda n: _shown(scene.held(n, 4), partial(_ring, box=square), 0.85, 1),
                             True)  # fmt: skip
     yield from _marks(scene, used)
-    x, y = scene.motion(49).spots[-1]
+    x, y = scene.motion(FRAMES).target
     size = brushes.text_size("Wrong", font)
     over = (round(x - size[0] / 2), round(y - size[1] / 2), 0, 0)
     false = partial(_write, box=over, words="Wrong", font=font)
@@ -189,9 +190,8 @@ def _mark(frame: Frame, i: int, boxes: list[PixelBox], font: float) -> Frame:
 def _used(scene: Scene) -> Mask:
     """Return the pixels that the puzzle uses at any time: those that do not have the color of the frame's edge."""
     edge = np.median(np.concatenate([scene.first[0], scene.first[-1], scene.first[:, 0], scene.first[:, -1]]), axis=0)
-    used = np.zeros(scene.first.shape[:2], bool)
-    for frame in scene.truth(25):
-        used |= (np.abs(frame - edge) > 6).any(2)
+    frames = scene.truth(FRAMES)
+    used: Mask = ((frames.max(0) > edge + _FAINT) | (frames.min(0) < edge - _FAINT)).any(2)
     return used
 
 

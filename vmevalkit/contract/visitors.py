@@ -11,7 +11,7 @@ import numpy as np
 
 from vmevalkit.contract import brushes
 from vmevalkit.contract.brushes import each
-from vmevalkit.contract.motion import Motion, Spot, box_of
+from vmevalkit.contract.motion import Kind, Motion, Spot, box_of
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import FRAMES
@@ -26,15 +26,13 @@ Brush = Callable[[Frame, Spot], Frame]
 def visitors(scene: Scene) -> Iterator[ContractVideo]:
     """Yield visitors that must pass, and twins that must fail."""
     first, last = scene.first, scene.last
-    for name, brush in (("cursor", _cursor), ("hand", brushes.with_hand)):
-        yield ContractVideo(name, partial(_visited, scene, brush, scene.states), True)
-        for twin, states in _wrong_ways(scene).items():
-            yield ContractVideo(f"{name}_{twin}", partial(_visited, scene, brush, states), False)
+    for twin, states in {"": scene.states, **_wrong_ways(scene)}.items():
+        yield ContractVideo(f"cursor{twin}", partial(_visited, scene, _cursor, states), not twin)
+        yield ContractVideo(f"hand{twin}", partial(_visited, scene, brushes.with_hand, states), not twin)
     yield ContractVideo("cursor_elsewhere", partial(_elsewhere, scene), False)
-    spots = scene.motion(FRAMES).spots
     moving = scene.motion(FRAMES).kind not in ("fills", "clears")
     if moving or len(scene.states) > 2:
-        yield ContractVideo("hand_between", lambda n: _behind_hand(first, last, spots[-1], n), False)
+        yield ContractVideo("hand_between", lambda n: _behind_hand(first, last, scene.motion(FRAMES).target, n), False)
         yield ContractVideo("confetti_between", lambda n: _behind_confetti(first, last, n), False)
     yield ContractVideo("sparkles", partial(_sparkling, scene, stay=False), True)
     yield ContractVideo("sparkles_stay", partial(_sparkling, scene, stay=True), False)
@@ -51,7 +49,7 @@ def _wrong_ways(scene: Scene) -> dict[str, Sequence[Any]]:
     cheats = scene.task.cheats(scene.puzzle)
     found: dict[str, Sequence[Any]] = {}
     for name, states in cheats.items():
-        what = "nearly_right" if name.startswith("nearly") else "several_steps" if name in _AT_ONCE else "wrong_step"
+        what = "_nearly_right" if name.startswith("nearly") else "_several_steps" if name in _AT_ONCE else "_wrong_step"
         found.setdefault(what, states)
     return found
 
@@ -64,7 +62,7 @@ def _visited(scene: Scene, brush: Brush, states: Sequence[Any], count: int) -> F
                             np.repeat(motion.frames[-1:], extra, axis=0)])  # fmt: skip
     height, width = scene.first.shape[:2]
     away = (0.9 * width, 1.1 * height)
-    tips = [_touching(motion, i) for i in range(motion.count)]
+    tips = [_touching(scene.motion(FRAMES).kind, motion, i) for i in range(motion.count)]
     start, end = motion.during(0).start, motion.ended
     coming = _line(away, tips[start], extra + start - 1)
     leaving = _line(tips[end], away, extra)
@@ -72,12 +70,12 @@ def _visited(scene: Scene, brush: Brush, states: Sequence[Any], count: int) -> F
     return each(shown, lambda f, i: brush(f, tip) if i < len(path) and (tip := path[i]) is not None else f)
 
 
-def _touching(motion: Motion, i: int) -> Spot:
+def _touching(kind: Kind, motion: Motion, i: int) -> Spot:
     """Return where a visitor touches what acts: in its middle, but below the middle of what moves."""
     x, y = motion.spots[i]
-    if motion.kind == "grows":
+    if kind == "grows":
         return motion.tips[i]
-    if motion.kind in ("travels", "turns"):
+    if kind in ("travels", "turns"):
         mask = motion.acting[i]
         reach = 0.3 * (box_of(mask)[3] - box_of(mask)[1]) if mask.any() else 0.0
         return x + 0.3 * min(reach, 12), y + reach
@@ -92,7 +90,7 @@ def _elsewhere(scene: Scene, count: int) -> Frames:
     """Let the answer appear at once while the cursor is far from where it appears."""
     height, width = scene.first.shape[:2]
     corners = [(0.1 * width, 0.15 * height), (0.9 * width, 0.85 * height)]
-    far = max(corners, key=lambda corner: math.dist(corner, scene.motion(FRAMES).spots[-1]))
+    far = max(corners, key=lambda corner: math.dist(corner, scene.motion(FRAMES).target))
     path = _line((0.5 * width, 1.1 * height), far, count // 3)
 
     def change(frame: Frame, i: int) -> Frame:
@@ -127,7 +125,7 @@ def _behind_confetti(first: Frame, last: Frame, count: int) -> Frames:
 def _sparkling(scene: Scene, count: int, stay: bool) -> Frames:
     """Let stars sparkle around the place of the last step, after it; they go away before the end, or stay."""
     frames = scene.held(count, count // 6)
-    start, spot, width = scene.motion(count - count // 6).ended, scene.motion(count).spots[-1], scene.canvas[0]
+    start, spot, width = scene.motion(count - count // 6).ended, scene.motion(FRAMES).target, scene.canvas[0]
     end = count if stay else count - max(3, count // 16)
 
     def change(frame: Frame, i: int) -> Frame:
