@@ -15,16 +15,19 @@ from vmevalkit.contract.check import (
     puzzle_of,
     run_batch,
     strip,
+    try_habits,
     try_transform,
     try_videos,
     videos,
     views,
 )
+from vmevalkit.contract.habits import habit_videos
+from vmevalkit.contract.holes import hole_videos
 from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, variations
 from vmevalkit.contract.videos import ContractVideo, Scene
 
 __all__ = [
-    "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Scene", "Transform", "Trial", "attacks", "batches",
-    "crossfade", "other_puzzle_of", "png_of", "puzzle_of", "run_batch", "strip", "through_file", "try_transform",
-    "try_videos", "variations", "videos", "views",
+    "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Scene", "Transform", "Trial", "attacks",
+    "batches", "crossfade", "habit_videos", "hole_videos", "other_puzzle_of", "png_of", "puzzle_of", "run_batch",
+    "strip", "through_file", "try_habits", "try_transform", "try_videos", "variations", "videos", "views",
 ]  # fmt: skip

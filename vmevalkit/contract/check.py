@@ -11,6 +11,8 @@ import numpy as np
 
 from vmevalkit import media
 from vmevalkit.contract.attacks import WORTHLESS, attacks
+from vmevalkit.contract.habits import habit_videos
+from vmevalkit.contract.holes import hole_videos
 from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, variations
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.defaults import DEFAULT_CANVAS
@@ -104,6 +106,24 @@ def try_videos(
         verdict = task.verify(puzzle, views(video.draw(frames)), mode, canvas, read)
         how = f"drawn at {canvas[0]}x{canvas[1]}"
         yield _trial(task, difficulty, mode, seed, video, how, verdict)
+
+
+def extra_videos(scene: Scene) -> Iterator[ContractVideo]:
+    """Yield the habits, their twins and the known holes, which are not yet a part of `videos`."""
+    yield from habit_videos(scene)
+    yield from hole_videos(scene)
+
+
+def try_habits(
+    task: Task[Any, Any], difficulty: int, seed: int, names: Sequence[str] = (), frames: int = FRAMES
+) -> Iterator[Trial]:
+    """Show the videos of `extra_videos` of one question to the verifier; only those in `names`, if given."""
+    scene = Scene(task, puzzle_of(task, difficulty, seed), other_puzzle_of(task, difficulty, seed), "solve", SMALL)
+    read = task.reader(scene.puzzle, SMALL)
+    for video in extra_videos(scene):
+        if not names or video.name in names:
+            verdict = task.verify(scene.puzzle, views(video.draw(frames)), "solve", SMALL, read)
+            yield _trial(task, difficulty, "solve", seed, video, f"drawn at {SMALL[0]}x{SMALL[1]}", verdict)
 
 
 def try_transform(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from vmevalkit.contract.motion import Motion
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import Task, as_frames
 from vmevalkit.types import Mode, Size
@@ -51,6 +52,20 @@ class Scene:
         # Drawn once for the many videos that are made of them.
         self.truth: Callable[[int], Frames] = lru_cache(maxsize=2)(self.shot(self.states))
         self.still: Callable[[int], Frames] = lru_cache(maxsize=1)(lambda n: np.repeat(self.first[None], n, axis=0))
+
+        self._motion = lru_cache(maxsize=4)(partial(Motion, task, puzzle, canvas))
+
+    def held(self, count: int, extra: int) -> Frames:
+        """Return the ground truth of `count` frames, of which the last is held for `extra` frames longer."""
+        return np.concatenate([self.truth(count - extra), np.repeat(self.last[None], extra, axis=0)])
+
+    def motion_of(self, states: Sequence[Any], count: int) -> Motion:
+        """Return what happens in a video of states."""
+        return self._motion(tuple(states), count)
+
+    def motion(self, count: int) -> Motion:
+        """Return what happens in the ground truth."""
+        return self.motion_of(self.states, count)
 
     def shot(self, states: Sequence[Any], puzzle: Any = None, object_scale: float = 1) -> Callable[[int], Frames]:
         """Return a function that draws a list of states with a given number of frames."""

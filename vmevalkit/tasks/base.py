@@ -295,20 +295,22 @@ class Task(ABC, Generic[P, S]):
     ) -> Iterator[Frame]:
         """Draw a list of states as a video: show the start, take each step at an even pace, and hold the last state."""
         draw = self.painter(puzzle, canvas, object_scale=object_scale)
-        head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
-        steps = len(states) - 1
-        moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
+        states = self.paced(puzzle, states)
         drawn: dict[float, Frame] = {}
-        for i in range(frames):
-            position = min(max(0, i - head + 1) / moving, 1.0) * steps
-            # Rounded, so that the end of a step is exactly its state, whatever the frame count.
-            position = round(position, 6)
+        for position in positions(len(states) - 1, frames):
             if position not in drawn:
-                index = int(position)
-                t = position - index
-                state = states[index] if t == 0 else self.between(puzzle, states[index], states[index + 1], t)
-                drawn = {position: draw(state)}
+                drawn = {position: draw(self.moment(puzzle, states, position))}
             yield drawn[position]
+
+    def paced(self, puzzle: P, states: Sequence[S]) -> Sequence[S]:
+        """Return the states with those between which videos of them move at an even pace. By default, the same."""
+        return states
+
+    def moment(self, puzzle: P, states: Sequence[S], position: float) -> S:
+        """Return what a list of states shows at a position (see `positions`)."""
+        index = int(position)
+        t = position - index
+        return states[index] if t == 0 else self.between(puzzle, states[index], states[index + 1], t)
 
     def verify(
         self,
@@ -517,6 +519,14 @@ def random_generator(*parts: object) -> random.Random:
     """Return the random generator that belongs to some words and numbers. It is the same in every process."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return random.Random(int.from_bytes(digest, "big"))
+
+
+def positions(steps: int, frames: int) -> list[float]:
+    """Return what each frame of a video shows: 0 is the first state, 1.5 is half of the second step."""
+    head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
+    moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
+    # Rounded, so that the end of a step is exactly its state, whatever the frame count.
+    return [round(min(max(0, i - head + 1) / moving, 1.0) * steps, 6) for i in range(frames)]
 
 
 def lerp(a: float, b: float, t: float) -> float:

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.media import Frame
-from vmevalkit.tasks.base import FRAMES, register_task
+from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, SKY, WHITE, YELLOW, Point, Sketch, digit
 from vmevalkit.tasks.toolkit.grid import WORDS, around
 from vmevalkit.tasks.toolkit.levels import levels
@@ -138,23 +137,15 @@ class FlowConnect(StrokesTask[Puzzle]):
     def pen(self, puzzle: Puzzle, canvas: Size) -> float:
         return _PEN * _layout(puzzle, canvas)[2]
 
-    def render(
-        self,
-        puzzle: Puzzle,
-        states: Sequence[Lines],
-        canvas: Size = DEFAULT_CANVAS,
-        frames: int = FRAMES,
-        object_scale: float = 1,
-    ) -> Iterator[Frame]:
-        """Draw a list of states as a video, in which the pen moves at an even pace from cell to cell."""
-        # One state for each cell instead of one for each straight piece.
+    def paced(self, puzzle: Puzzle, states: Sequence[Lines]) -> Sequence[Lines]:
+        """Return one state for each cell instead of one for each straight piece, so that the pace is even."""
         cells = [len(path) - 1 for path in puzzle.ways]
         paced = list(states[:1])
         for a, b in itertools.pairwise(states):
             grown = (abs(sum(y) - sum(x)) * n for x, y, n in zip(a.drawn, b.drawn, cells, strict=True))
             count = max(1, round(sum(grown)))
             paced += [self.between(puzzle, a, b, i / count) for i in range(1, count)] + [b]
-        return super().render(puzzle, paced, canvas, frames, object_scale)
+        return paced
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Lines]]:
         strokes, none, full = self.strokes(puzzle, DEFAULT_CANVAS), (0.0, 0.0), (1.0, 0.0)
