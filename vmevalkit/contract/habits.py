@@ -7,6 +7,7 @@ Here are those of light, camera, the ends of a video and the margin. `emphasis` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -28,12 +29,9 @@ _INK = (40, 44, 52)
 
 def habit_videos(scene: Scene) -> Iterator[ContractVideo]:
     """Yield every habit (must pass) and evil twin (must fail) that makes sense for a puzzle, in mode solve."""
-    yield from _light(scene)
-    yield from _camera(scene)
-    yield from _ends(scene)
-    yield from _margin(scene)
-    yield from emphasis(scene)
-    yield from visitors(scene)
+    for part in (_light, _camera, _ends, _margin, emphasis, visitors):
+        for video in part(scene):
+            yield replace(video, group="habit" if video.passes else "twin")
 
 
 def _light(scene: Scene) -> Iterator[ContractVideo]:
