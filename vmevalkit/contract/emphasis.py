@@ -260,7 +260,7 @@ def _with_tip(scene: Scene, count: int) -> Frames:
             return frame
         ys, xs = np.mgrid[: frame.shape[0], : frame.shape[1]]
         far = np.hypot(xs - motion.tips[i][0], ys - motion.tips[i][1])
-        return mixed(frame, (255, 250, 220), 0.8 * np.exp(-((far / (width / 70)) ** 2)).astype(np.float32))
+        return mixed(frame, (255, 250, 220), 0.5 * np.exp(-((far / (width / 70)) ** 2)).astype(np.float32))
 
     return each(motion.frames, change)
 

@@ -292,7 +292,7 @@ def _moving(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
     yield "mover_hops", partial(_hopping, scene)
     yield "mover_blinks", partial(_blinking, scene)
     if scene.motion(FRAMES).kind == "travels":
-        yield "leaves_the_picture", partial(_leaving, scene)
+        yield "leaves_the_frame", partial(_leaving, scene)
 
 
 def _as_card(scene: Scene, count: int) -> Frames:
