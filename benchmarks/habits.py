@@ -18,7 +18,7 @@ from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.tasks.base import TASKS
 
-Job = tuple[str, int, int, tuple[str, ...]]
+Job = tuple[str, int, int, tuple[str, ...] | None]
 
 
 def try_question(job: Job) -> list[Trial]:
@@ -55,15 +55,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--name", nargs="+", default=[], metavar="VIDEO", help="only these videos")
     options = parser.parse_args()
-    names = tuple(options.name)
+    names = tuple(options.name) or None
     jobs = [
         (task, d, seed, names) for task in options.task for d in options.difficulty for seed in range(options.seeds)
     ]
     trials: list[Trial] = []
     for found in track(map_processes(try_question, jobs, options.workers), len(jobs), "testing"):
         trials += found
-    table("Must pass", [t for t in trials if t.passes], options.task)
-    table("Must fail", [t for t in trials if not t.passes], options.task)
+    for title, group in (
+        ("Habits: must pass", "habit"),
+        ("Evil twins: must fail", "twin"),
+        ("Holes: must fail", "hole"),
+    ):
+        table(title, [t for t in trials if t.group == group], options.task)
     wrong = [t for t in trials if not t.as_expected]
     print(f"\n## Unexpected: {len(wrong)}\n")
     print("\n".join(f"- {trial}" for trial in wrong))

@@ -21,17 +21,25 @@ from vmevalkit.tasks.base import TASKS
 
 PAGE = Path(__file__).parent / "scorer-audit.md"
 COLUMNS = 8
-TITLES = ("Must fail", "Must pass", "Must fail in mode hold", "Must pass in mode hold")
+TITLES = (
+    "Must fail",
+    "Must pass",
+    "Must fail in mode hold",
+    "Must pass in mode hold",
+    "Habits of real models: must pass",
+    "Evil twins of the habits, and cheats of attackers: must fail",
+)
 
 Job = tuple[str, int, int]
 
 
 def try_question(job: Job) -> list[Trial]:
-    """Try one question of a task: every video drawn directly, and a fifth of the transforms through files."""
+    """Try one question of a task: every video drawn directly, habits and holes too, and a fifth of the transforms."""
     name, difficulty, seed = job
     task = TASKS[name]
     trials = list(contract.try_videos(task, difficulty, "solve", seed))
     trials += contract.try_videos(task, difficulty, "hold", seed)
+    trials += contract.try_habits(task, difficulty, seed)
     for number, transform in enumerate(contract.TRANSFORMS):
         # The transforms are shared out among the difficulties, so that every task is tested with all of them.
         if number % 5 == (difficulty + seed) % 5:
@@ -44,6 +52,8 @@ def try_question(job: Job) -> list[Trial]:
 def row_of(trial: Trial) -> tuple[int, str]:
     """Return the number of the table in which a trial is counted (see `TITLES`), and the name of its row."""
     name = trial.video
+    if trial.group != "basic":
+        return (4 if trial.passes else 5), name
     if trial.mode == "hold":
         return (3 if trial.passes else 2), f"hold: {name}"
     if not trial.how.startswith("drawn"):
@@ -80,9 +90,10 @@ def _cell(trials: Sequence[Trial]) -> str:
 
 def page_of(trials: Sequence[Trial], names: Sequence[str], seeds: int) -> str:
     """Return the text of the page."""
-    broken = [trial for trial in trials if not trial.as_expected]
-    must_fail = [trial for trial in trials if not trial.passes]
-    must_pass = [trial for trial in trials if trial.passes]
+    broken = [trial for trial in trials if trial.settled and not trial.as_expected]
+    must_fail = [trial for trial in trials if trial.settled and not trial.passes]
+    must_pass = [trial for trial in trials if trial.settled and trial.passes]
+    unsettled = [trial for trial in trials if not trial.settled]
     lines = [
         "# Audit of the rule scorer\n",
         "<!-- Made by `make audit`; do not edit. -->\n",
@@ -93,6 +104,8 @@ def page_of(trials: Sequence[Trial], names: Sequence[str], seeds: int) -> str:
         f"- of {len(must_pass)} videos that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
         f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy video and a",
         "  cross-fade must also have a value of at most 0.02)",
+        f"- of {len(unsettled)} videos that the contract does not yet demand, "
+        f"{sum(not t.as_expected for t in unsettled)} are not scored as intended\n",
         *tables(trials, names),
     ]
     if broken:
@@ -117,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         print(page)
     else:
         PAGE.write_text(page)
-    broken = sum(not trial.as_expected for trial in trials)
+    broken = sum(trial.settled and not trial.as_expected for trial in trials)
     print(f"{len(trials)} videos, {broken} break the contract" + ("" if options.task else f": {PAGE}"))
     return 0
 

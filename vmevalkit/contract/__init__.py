@@ -6,10 +6,12 @@ made from the states of the task, so a new task is attacked without writing an a
 
 from vmevalkit.contract.attacks import WORTHLESS, attacks, crossfade
 from vmevalkit.contract.check import (
+    SETTLED,
     SMALL,
     Batch,
     Trial,
     batches,
+    extra_videos,
     other_puzzle_of,
     png_of,
     puzzle_of,
@@ -27,7 +29,8 @@ from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, v
 from vmevalkit.contract.videos import ContractVideo, Scene
 
 __all__ = [
-    "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Scene", "Transform", "Trial", "attacks",
-    "batches", "crossfade", "habit_videos", "hole_videos", "other_puzzle_of", "png_of", "puzzle_of", "run_batch",
-    "strip", "through_file", "try_habits", "try_transform", "try_videos", "variations", "videos", "views",
+    "SETTLED", "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Scene", "Transform", "Trial",
+    "attacks", "batches", "crossfade", "extra_videos", "habit_videos", "hole_videos", "other_puzzle_of", "png_of",
+    "puzzle_of", "run_batch", "strip", "through_file", "try_habits", "try_transform", "try_videos", "variations",
+    "videos", "views",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from vmevalkit.contract.attacks import WORTHLESS, attacks
 from vmevalkit.contract.habits import habit_videos
 from vmevalkit.contract.holes import hole_videos
 from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, variations
-from vmevalkit.contract.videos import ContractVideo, Scene
+from vmevalkit.contract.videos import ContractVideo, Group, Scene
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.tasks.base import FRAMES, TASKS, Task
@@ -28,6 +29,10 @@ _OTHER_SEED = 1000
 # The canvas of most drawn videos: the size of the verifiers' view, because they are drawn for their verdicts alone.
 SMALL: Size = (360, 240)
 
+# Names of `extra_videos` whose verdicts are as intended for every task. The contract demands only these, until the
+# verifiers are ready for all of them; then this list is removed, and `videos` yields them.
+SETTLED: frozenset[str] = frozenset()
+
 
 class Trial(Record):
     """One contract video, how it was shown to the verifier, what is expected, and the verdict.
@@ -37,6 +42,7 @@ class Trial(Record):
         how: how it was shown, such as "drawn at 360x240".
         passes: whether it must pass.
         own: whether the task defines the video.
+        group: see `ContractVideo`.
     """
 
     task: str
@@ -47,12 +53,18 @@ class Trial(Record):
     how: str
     passes: bool
     own: bool
+    group: Group
     verdict: Verdict
 
     @property
     def worthless(self) -> bool:
         """Whether the value must be near 0. Not in mode hold, where even a noisy still holds still."""
         return self.video in WORTHLESS and not self.passes and self.mode != "hold"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the verdict counts; see `SETTLED`."""
+        return self.group == "basic" or self.video in SETTLED
 
     @property
     def as_expected(self) -> bool:
@@ -109,19 +121,21 @@ def try_videos(
 
 
 def extra_videos(scene: Scene) -> Iterator[ContractVideo]:
-    """Yield the habits, their twins and the known holes, which are not yet a part of `videos`."""
+    """Yield the habits, their evil twins and the known holes, which are not yet a part of `videos`; see `SETTLED`."""
     yield from habit_videos(scene)
     yield from hole_videos(scene)
 
 
 def try_habits(
-    task: Task[Any, Any], difficulty: int, seed: int, names: Sequence[str] = (), frames: int = FRAMES
+    task: Task[Any, Any], difficulty: int, seed: int, names: Collection[str] | None = None, frames: int = FRAMES
 ) -> Iterator[Trial]:
     """Show the videos of `extra_videos` of one question to the verifier; only those in `names`, if given."""
+    if names is not None and not names:
+        return
     scene = Scene(task, puzzle_of(task, difficulty, seed), other_puzzle_of(task, difficulty, seed), "solve", SMALL)
     read = task.reader(scene.puzzle, SMALL)
     for video in extra_videos(scene):
-        if not names or video.name in names:
+        if names is None or video.name in names:
             verdict = task.verify(scene.puzzle, views(video.draw(frames)), "solve", SMALL, read)
             yield _trial(task, difficulty, "solve", seed, video, f"drawn at {SMALL[0]}x{SMALL[1]}", verdict)
 
@@ -152,6 +166,7 @@ def _trial(
         how=how,
         passes=video.passes,
         own=video.own,
+        group=video.group,
         verdict=verdict,
     )
 
@@ -193,6 +208,7 @@ def run_batch(batch: Batch) -> list[Trial]:
     # One seed is shown at full size.
     trials = [*try_videos(task, difficulty, "solve", seed, DEFAULT_CANVAS if seed == 0 else SMALL)]
     trials += try_videos(task, difficulty, "hold", seed)
+    trials += try_habits(task, difficulty, seed, SETTLED)
     if difficulty <= 2 and seed == 0:
         names = ("ground_truth", "still", "crossfade", "reversed", "cut_half_way")
         short = try_videos(task, difficulty, "solve", 0, frames=17, names=names)
@@ -214,7 +230,9 @@ def strip(trial: Trial) -> Frame:
     task = TASKS[trial.task]
     puzzle = puzzle_of(task, trial.difficulty, trial.seed)
     other = other_puzzle_of(task, trial.difficulty, trial.seed)
-    video = next(v for v in videos(task, puzzle, other, trial.mode) if v.name == trial.video)
+    scene = Scene(task, puzzle, other, trial.mode, SMALL)
+    found = chain(videos(task, puzzle, other, trial.mode), extra_videos(scene) if scene.solving else ())
+    video = next(v for v in found if v.name == trial.video)
     frames = video.draw(FRAMES)
     last = len(frames) - 1
     evidence = min(trial.verdict.evidence_frame or 0, last)

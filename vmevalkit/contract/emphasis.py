@@ -260,7 +260,7 @@ def _with_tip(scene: Scene, count: int) -> Frames:
             return frame
         ys, xs = np.mgrid[: frame.shape[0], : frame.shape[1]]
         far = np.hypot(xs - motion.tips[i][0], ys - motion.tips[i][1])
-        return mixed(frame, (255, 250, 220), 0.8 * np.exp(-((far / (width / 70)) ** 2)).astype(np.float32))
+        return mixed(frame, (255, 250, 220), 0.5 * np.exp(-((far / (width / 70)) ** 2)).astype(np.float32))
 
     return each(motion.frames, change)
 
@@ -310,8 +310,10 @@ def lines_of(motion: Motion) -> list[list[int]]:
     """Return the numbers of the steps of each line. A line goes on where its last step ended."""
     found: list[list[int]] = []
     previous: Step | None = None
+    # Where two steps of a line meet, a dot or a number may lie over it.
+    near = motion.frames.shape[2] // 36
     for k, step in enumerate(motion.steps):
-        if previous is not None and (widened(previous.new, 4) & step.new).any():
+        if previous is not None and (widened(previous.new, near) & step.new).any():
             found[-1].append(k)
         else:
             found.append([k])

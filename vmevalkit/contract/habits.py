@@ -1,12 +1,13 @@
 """Habits of models and platforms that a careful person accepts, each next to its evil twin, which must fail.
 
 Here are those of light, camera, the ends of a video and the margin. `emphasis` has those of the object that acts, and
-`visitors` has cursors, hands and other things that come and go.
+`transients` has cursors, hands and other things that come and go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,8 +16,8 @@ from vmevalkit.contract import brushes
 from vmevalkit.contract.brushes import each, mixed
 from vmevalkit.contract.emphasis import emphasis
 from vmevalkit.contract.motion import Mask, PixelBox, box_of
+from vmevalkit.contract.transients import transients
 from vmevalkit.contract.videos import ContractVideo, Scene
-from vmevalkit.contract.visitors import visitors
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import FRAMES
 
@@ -28,12 +29,9 @@ _INK = (40, 44, 52)
 
 def habit_videos(scene: Scene) -> Iterator[ContractVideo]:
     """Yield every habit (must pass) and evil twin (must fail) that makes sense for a puzzle, in mode solve."""
-    yield from _light(scene)
-    yield from _camera(scene)
-    yield from _ends(scene)
-    yield from _margin(scene)
-    yield from emphasis(scene)
-    yield from visitors(scene)
+    for part in (_light, _camera, _ends, _margin, emphasis, transients):
+        for video in part(scene):
+            yield replace(video, group="habit" if video.passes else "twin")
 
 
 def _light(scene: Scene) -> Iterator[ContractVideo]:
@@ -162,7 +160,7 @@ def _margin(scene: Scene) -> Iterator[ContractVideo]:
     over = (round(x - size[0] / 2), round(y - size[1] / 2), 0, 0)
     false = partial(_write, box=over, words="Wrong", font=font)
     yield ContractVideo("caption_on_the_board", lambda n: _shown(scene.held(n, 4), false, 0.5, 1), False)
-    on = (round(x), round(y - 1.5 * side), round(x + 1.5 * side), round(y))
+    on = (round(x - side), round(y - side), round(x + side), round(y + side))
     yield ContractVideo("tick_on_the_board", lambda n: _shown(scene.held(n, 4), partial(_tick, box=on), 0.85, 1), False)
 
 

@@ -37,7 +37,7 @@ _QUARTER = 4
 def hole_videos(scene: Scene) -> Iterator[ContractVideo]:
     """Yield every cheat of this module that makes sense for a puzzle, in mode solve. All must fail."""
     for name, draw in (*_shining(scene), *_fading(scene), *_staining(scene), *_bystanding(scene), *_moving(scene)):
-        yield ContractVideo(name, draw, False)
+        yield ContractVideo(name, draw, False, group="hole")
 
 
 def _shining(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
@@ -84,7 +84,7 @@ def _fading(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
             yield name, partial(_with_fading_detail, scene, *found)
     if scene.motion(FRAMES).kind in ("fills", "clears"):
         yield "last_place_half_drawn", partial(_stopping_short, scene)
-    half = _half_drawn(scene)
+    half = _half_drawn(scene) if scene.motion(FRAMES).kind in ("fills", "clears", "grows") else None
     if half is not None:
         yield "empty_place_half_drawn", partial(_ending_with, scene, half)
 
@@ -131,14 +131,14 @@ def _with_fading_detail(scene: Scene, part: tuple[slice, slice], without: Frame,
 
 
 def _half_drawn(scene: Scene) -> Frame | None:
-    """Return the answer with half of a look too many; None if the task has no way to draw too much."""
+    """Return the answer with half of a look too many; None if the task has no such wrong way."""
     task, puzzle = scene.task, scene.puzzle
     for states in task.cheats(puzzle).values():
         before, after = states[-2:]
         grown = changed(*(task.painter(puzzle, scene.canvas)(state) for state in (before, after)))
         if task.progress(puzzle, before) == 1.0 > task.progress(puzzle, after) and grown.any():
             half: Frame = task.painter(puzzle, scene.canvas)(task.between(puzzle, before, after, 0.4))
-            return half
+            return half if changed(half, scene.last).any() else None
     return None
 
 
@@ -292,7 +292,7 @@ def _moving(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
     yield "mover_hops", partial(_hopping, scene)
     yield "mover_blinks", partial(_blinking, scene)
     if scene.motion(FRAMES).kind == "travels":
-        yield "leaves_the_picture", partial(_leaving, scene)
+        yield "leaves_the_frame", partial(_leaving, scene)
 
 
 def _as_card(scene: Scene, count: int) -> Frames:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from vmevalkit.contract.motion import Motion
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import Task, as_frames
 from vmevalkit.types import Mode, Size
+
+# Basic videos; habits of real models, which must pass; their evil twins and other known cheats, which must fail.
+Group = Literal["basic", "habit", "twin", "hole"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class ContractVideo:
         draw: returns its frames, given a number of frames.
         passes: whether it must pass.
         own: whether the task defines it; other videos are the same for all tasks.
+        group: "basic", or which of the videos that come from real models and from attackers.
     """
 
     name: str
     draw: Callable[[int], Frames]
     passes: bool
     own: bool = False
+    group: Group = "basic"
 
 
 class Scene:

@@ -16,15 +16,15 @@ from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import FRAMES
 
-# A visitor comes and goes in this share of the video, before the first and after the last step.
+# A cursor or hand comes and goes in this share of the video, before the first and after the last step.
 _COMING = 1 / 12
 _AT_ONCE = ("all_at_once", "two_at_once")
 
 Brush = Callable[[Frame, Spot], Frame]
 
 
-def visitors(scene: Scene) -> Iterator[ContractVideo]:
-    """Yield visitors that must pass, and twins that must fail."""
+def transients(scene: Scene) -> Iterator[ContractVideo]:
+    """Yield objects that come and go and must pass, and twins that must fail."""
     first, last = scene.first, scene.last
     for twin, states in {"": scene.states, **_wrong_ways(scene)}.items():
         yield ContractVideo(f"cursor{twin}", partial(_visited, scene, _cursor, states), not twin)
@@ -55,7 +55,7 @@ def _wrong_ways(scene: Scene) -> dict[str, Sequence[Any]]:
 
 
 def _visited(scene: Scene, brush: Brush, states: Sequence[Any], count: int) -> Frames:
-    """Let a visitor come to what acts, do the steps, and leave."""
+    """Let a cursor or hand come to what acts, do the steps, and leave."""
     extra = max(2, round(count * _COMING))
     motion = scene.motion_of(states, count - 2 * extra)
     shown = np.concatenate([np.repeat(motion.frames[:1], extra, axis=0), motion.frames,
@@ -71,7 +71,7 @@ def _visited(scene: Scene, brush: Brush, states: Sequence[Any], count: int) -> F
 
 
 def _touching(kind: Kind, motion: Motion, i: int) -> Spot:
-    """Return where a visitor touches what acts: in its middle, but below the middle of what moves."""
+    """Return where a cursor or hand touches what acts: in its middle, but below the middle of what moves."""
     x, y = motion.spots[i]
     if kind == "grows":
         return motion.tips[i]
