@@ -19,6 +19,7 @@ REASONS: dict[str, str] = {
     "extra_object": "Something appears that does not belong to the scene.",
     "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
+    "transition": "The answer is uncovered by an edge or a fade that passes over the frame, not step by step.",
     "erased": "Something that was correct is undone.",
 }
 
