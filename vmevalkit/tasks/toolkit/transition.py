@@ -40,8 +40,8 @@ _CURVED = 0.85
 # If the places are fewer than this, no edge is to be seen. All puzzles change at least three.
 _FEWEST = 3
 # Sum of the times that the places take, as a share of the time that all of them take together, from which on they do
-# not change one after another. Legal videos: at most 1.0, even if they overlap by 30 %.
-_TOGETHER = 1.15
+# not change one after another. It is 1.43 if each begins when 70 % of the one before are done.
+_TOGETHER = 1.5
 # Sum of the differences in time between the pieces of lines and the next ones, as a share of the time that all lines
 # take, from which on they do not grow. Ground truth: 1.0, or 1.3 with many crossings. Spirals: mostly more than 2.
 _UP_AND_DOWN = 1.4
@@ -49,6 +49,8 @@ _UP_AND_DOWN = 1.4
 _QUICK = 4.0
 # A place changes in parts if nothing changes there for so many frames and so large a share of the video.
 _PAUSE, _PAUSE_SHARE = 2.5, 0.05
+# Share of the places that change in parts from which on no step explains it.
+_PARTED = 0.5
 # Rounds in which the parameters of an edge are refined; the error, in multiples of the largest that is allowed, from
 # which on that is no use; and the number of pixels that is enough in the first round.
 _ROUNDS, _HOPELESS, _ENOUGH = 6, 6.0, 40
@@ -158,7 +160,8 @@ def _reason(seen: TimeMap, lines: Sequence[int]) -> str | None:
         return None
     if _too_quick(seen):
         return "several_at_once"
-    if _in_parts(seen):
+    parted = _in_parts(seen)
+    if parted > _PARTED or (parted and _fits(seen, _SPIRAL)):
         return "transition"
     # A pen, or places that pop in, fade in or grow from their middle, explain the times better than any edge.
     explained = _drawn(seen, lines) if lines else not _brushed(seen)
@@ -209,12 +212,11 @@ def _drawn(seen: TimeMap, lines: Sequence[int]) -> bool:
     return bool(_errors(seen._replace(time=time), order[None])[0] <= _error(seen))
 
 
-def _in_parts(seen: TimeMap) -> bool:
-    """Whether most places change in two parts that a straight line separates, with a pause in between."""
+def _in_parts(seen: TimeMap) -> float:
+    """Return the share of the places that change in two parts with a pause in between, split by a straight line."""
     pause = max(_PAUSE, _PAUSE_SHARE * seen.frames)
     places = np.unique(seen.place)
-    parted = sum(_is_parted(seen, seen.place == place, pause) for place in places)
-    return parted > 0.5 * len(places)
+    return sum(_is_parted(seen, seen.place == place, pause) for place in places) / len(places)
 
 
 def _is_parted(seen: TimeMap, here: npt.NDArray[np.bool_], pause: float) -> bool:
@@ -374,6 +376,16 @@ def _turning(seen: TimeMap, ways: Floats) -> Floats:
     return order
 
 
+def _winding(seen: TimeMap, ways: Floats) -> Floats:
+    begin, turns = ways[:, 2:3], ways[:, 3:]
+    # The sign of the number of turns is the direction.
+    angle = _turning(seen, np.concatenate([ways[:, :2], np.zeros_like(begin)], axis=1))
+    turned = (np.sign(turns) * angle - begin) % np.float32(1.0)
+    rings = _round(seen, ways[:, :2]) * np.abs(turns)
+    order: Floats = (np.floor(rings - turned + 1) + turned) / (np.abs(turns) + 1)
+    return order
+
+
 def _product(*values: npt.ArrayLike) -> Floats:
     """Return all combinations of values, shape (ways, parameters)."""
     return np.stack(np.meshgrid(*values), -1).reshape(-1, len(values)).astype(np.float32)
@@ -387,4 +399,10 @@ _EDGES = (
     _Edge(_rhombic, _product(*_CENTERS), (0.05, 0.07)),
     _Edge(_turning, _product(*_CENTERS, np.arange(0, 1, 0.125)), (0.05, 0.07, 0.0)),
     _Edge(_parallel, _product(np.arange(0, 360, 15), np.arange(2, 13)), (5.0, 0.0)),
+)
+# It is tried only where places change in parts, because there are so many.
+_SPIRAL = _Edge(
+    _winding,
+    _product(*_CENTERS, np.arange(0, 1, 0.125), (-6, -5, -4, -3, -2, 2, 3, 4, 5, 6)),
+    (0.06, 0.08, 0.06, 0.0),
 )
