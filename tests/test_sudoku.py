@@ -209,8 +209,7 @@ WHOLE_ANSWER: dict[str, Callable[[int], Frames]] = {
 def test_the_whole_answer_at_once_is_worth_nothing(name: str, difficulty: int) -> None:
     verdict = judged(puzzle_of(difficulty), WHOLE_ANSWER[name](difficulty))
     assert verdict.reason == "several_at_once"
-    if not name.startswith("wipe"):
-        assert verdict.value <= 0.02
+    assert verdict.value <= 0.02
 
 
 def staggered(difficulty: int, lag: int, long: int) -> Frames:

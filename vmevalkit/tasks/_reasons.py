@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "altered": "Something looks different from what it should: it is faded, tinted, half drawn or marked.",
     "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
+    "transition": "The answer is uncovered by an edge or a fade that passes over the frame, not step by step.",
     "erased": "Something that was correct is undone.",
 }
 

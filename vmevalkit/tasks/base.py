@@ -359,7 +359,9 @@ class Task(ABC, Generic[P, S]):
         if fault is None:
             return verdict
         process = 0.0 if fault.worthless else verdict.process
-        return self._verdict(fault.reason, verdict.outcome, process, min(verdict.preservation, 0.99), fault.frame)
+        # A video that has failed keeps its reason, because that says what was seen in one frame.
+        reason, frame = (fault.reason, fault.frame) if verdict.passed else (verdict.reason, verdict.evidence_frame)
+        return self._verdict(reason, verdict.outcome, process, min(verdict.preservation, 0.99), frame)
 
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[S]], canvas: Size) -> Fault | None:
         """Return what is wrong with the video as a whole; see `verify` for the arguments.

@@ -24,11 +24,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vmevalkit.media import Frame, Planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
+from vmevalkit.media import Frame, Planes, Views
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, register_task
 from vmevalkit.tasks.toolkit.cells import swept
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Color, Sketch, digit, downscaled, square_board
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.types import Record, Size, Verdict
 
@@ -262,6 +263,13 @@ class Sudoku(Task[Puzzle, Board]):
 
     def judge(self, puzzle: Puzzle, readings: Sequence[Reading[Board]]) -> Verdict:
         return super().judge(puzzle, list(_remembering(readings)))
+
+    def inspect(self, puzzle: Puzzle, frames: Views, readings: Sequence[Reading[Board]], canvas: Size) -> Fault | None:
+        corners, size = _cells(puzzle.side, canvas)
+        # Without the lines between the cells.
+        near, far = 0.08 * size, 0.92 * size
+        places = [(x + near, y + near, x + far, y + far) for x, y in (corners[cell] for cell in puzzle.missing())]
+        return find_transition(frames, Places(places))
 
     def illegal(self, puzzle: Puzzle, a: Board, b: Board) -> str | None:
         start, goal = puzzle.start(), puzzle.goal()

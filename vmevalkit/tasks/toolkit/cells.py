@@ -15,9 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, random_generator
+from vmevalkit.media import Views
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, random_generator
 from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
-from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
+from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Record, Size, Verdict
 
@@ -172,10 +174,7 @@ class CellsTask(Task[P, Board]):
         """Return a function that reads boards; see `Task.reader`."""
         downscale = downscale_of(canvas)
         paint = Painted(self.painter(puzzle, canvas, downscale, _READ_SIZE))
-        boxes = [
-            (left / downscale, top / downscale, right / downscale, bottom / downscale)
-            for left, top, right, bottom in self.sheet(puzzle, canvas, downscale)[1]
-        ]
+        boxes = [scaled(box, 1 / downscale) for box in self.sheet(puzzle, canvas, downscale)[1]]
         choices = self.choices(puzzle)
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])
         return BoardReader(paint, boxes, self.start(puzzle), possible)
@@ -187,6 +186,13 @@ class CellsTask(Task[P, Board]):
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`."""
         return super().judge(puzzle, list(_with_last_looks(readings, self.start(puzzle))))
+
+    def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Board]], canvas: Size) -> Fault | None:
+        """Return a fault if the places do not change one after another, but in a transition."""
+        downscale = downscale_of(canvas)
+        boxes = self.sheet(puzzle, canvas, downscale)[1]
+        places = [boxes[place] for place in self.order(puzzle)]
+        return find_transition(frames, Places([scaled(box, 1 / downscale) for box in places]))
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
         """Return the reason code of an illegal change from one board to the next, or None."""

@@ -203,6 +203,12 @@ def downscaled(frame: Frame, downscale: float) -> Frame:
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
 
 
+def scaled(box: Box, factor: float) -> Box:
+    """Return a box with all coordinates multiplied by a factor."""
+    left, top, right, bottom = box
+    return left * factor, top * factor, right * factor, bottom * factor
+
+
 def _around(points: Sequence[Point], margin: float) -> Box:
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin

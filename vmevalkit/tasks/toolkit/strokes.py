@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.defaults import DEFAULT_CANVAS
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
-from vmevalkit.tasks.toolkit.draw import Point, Sketch
+from vmevalkit.media import Views
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
+from vmevalkit.tasks.toolkit.draw import Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.lines import (
     SPECKS,
     Lines,
@@ -27,6 +28,7 @@ from vmevalkit.tasks.toolkit.lines import (
     drawn_up_to,
     evenly_spaced,
 )
+from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.types import Record, Size, Verdict
 
@@ -157,6 +159,19 @@ class StrokesTask(Task[P, Lines]):
         verdict = super().judge(puzzle, readings)
         popped = self._popped(puzzle, readings) if verdict.passed else None
         return self._verdict("teleport", 1.0, 0.0, 1.0, popped) if popped else verdict
+
+    def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Lines]], canvas: Size) -> Fault | None:
+        """Return a fault if the lines are not drawn along their paths, but uncovered by a transition."""
+        downscale, pen = downscale_of(canvas), self.pen(puzzle, canvas)
+        # Squares along the lines, as wide as the pen. Those of other lines are left out as far as possible.
+        points, lines = [], []
+        for number, stroke in enumerate(self.strokes(puzzle, canvas)):
+            count = math.ceil(stroke.length / (2 * pen))
+            points += evenly_spaced(stroke.points, count).tolist()
+            lines += [number] * count
+        reach = pen / 2
+        squares = [scaled((x - reach, y - reach, x + reach, y + reach), 1 / downscale) for x, y in points]
+        return find_transition(frames, Places(squares, lines, margin=pen / downscale))
 
     def _popped(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> int | None:
         """Return the frame by which too much has popped in, or None."""
