@@ -20,7 +20,13 @@ REASONS: dict[str, str] = {
     "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
     "erased": "Something that was correct is undone.",
+    "visitor": "Something that the prompt did not ask for enters the scene, and leaves it again.",
+    "caption": "A text or mark that the prompt did not ask for is shown beside the puzzle.",
+    "overlay": "A mark or effect that the prompt did not ask for is laid over the scene.",
 }
+
+# Tolerated habits that are mistakes where nothing else may happen: strict verdicts, and mode hold.
+INTRUSIONS = frozenset({"visitor", "caption", "overlay"})
 
 # What a verdict consists of, in the order in which a judge or rater is asked.
 CRITERIA = ("outcome", "process", "preservation")

@@ -21,7 +21,7 @@ from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
-from vmevalkit.tasks._reasons import PASSING, REASONS
+from vmevalkit.tasks._reasons import INTRUSIONS, PASSING, REASONS
 from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 
@@ -425,6 +425,22 @@ def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignor
         "process": f"Each step is legal and visible. These are mistakes: {mistakes}",
     }
     return {**general, **of_task, **task.rubric}
+
+
+def strictly(verdict: Verdict) -> Verdict:
+    """Return the verdict if visitors, captions and overlays are mistakes: a video with one of them does not pass."""
+    intrusion = next((t for t in verdict.tolerated if t.code in INTRUSIONS), None)
+    if intrusion is None or not verdict.passed:
+        return verdict
+    return verdict.model_copy(
+        update={
+            "passed": False,
+            "preservation": 0.99,
+            "reason": intrusion.code,
+            "explanation": REASONS[intrusion.code],
+            "evidence_frame": intrusion.first,
+        }
+    )
 
 
 TASKS: Registry[Task] = Registry("task", "vmevalkit.tasks")  # type: ignore[type-arg]
