@@ -13,6 +13,7 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import INTRUSIONS, PASSING, REASONS
+from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 
@@ -180,7 +182,7 @@ class Task(ABC, Generic[P, S]):
         preservation = _preservation(readings)
         first = next((i for i, r in enumerate(readings) if r.state is not None and r.scene_intact), None)
         if first is None or first > max(2, count * _START_WITHIN):
-            return self._verdict("scene_lost", 0, 0, min(preservation, 0.99), _first_lost(readings))
+            return self._verdict("wrong_start", 0, 0, min(preservation, 0.99), _first_lost(readings))
         state = readings[first].state
         assert state is not None
         if not self.same(puzzle, state, self.solution(puzzle)[0]):
@@ -309,6 +311,7 @@ class Task(ABC, Generic[P, S]):
         mode: Mode = "solve",
         canvas: Size = DEFAULT_CANVAS,
         read: Reader[S] | None = None,
+        fps: float = FPS,
     ) -> Verdict:
         """Score a video. The same puzzle and frames always give the same verdict.
 
@@ -318,8 +321,17 @@ class Task(ABC, Generic[P, S]):
             mode: how the question was asked.
             canvas: width and height of the question.
             read: a reader of this puzzle and canvas, if many of its videos are scored.
+            fps: frame rate of the video.
         """
         read = read or self.reader(puzzle, canvas)
+        start = self.solution(puzzle)[0]
+        ends = without_ends(frames, fps, partial(self.drawing, puzzle, start, canvas), cuts=mode != "hold")
+        verdict = self._verify_part(puzzle, ends.views, mode, canvas, read)
+        evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
+        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *verdict.tolerated)})
+
+    def _verify_part(self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S]) -> Verdict:
+        """Score the part of a video that is left without fades and cuts at its ends."""
         start = self.solution(puzzle)[0]
         # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
         resting = True
