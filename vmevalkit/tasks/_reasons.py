@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "teleport": "Something jumps from one place to another without being visible in between.",
     "several_at_once": "Several things change at the same time; they must change one after another.",
     "erased": "Something that was correct is undone.",
+    "camera_moved": "The camera moves, though it must be fixed.",
     "visitor": "Something that the prompt did not ask for enters the scene, and leaves it again.",
     "caption": "A text or mark that the prompt did not ask for is shown beside the puzzle.",
     "overlay": "A mark or effect that the prompt did not ask for is laid over the scene.",

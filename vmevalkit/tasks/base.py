@@ -23,9 +23,10 @@ from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import INTRUSIONS, PASSING, REASONS
+from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
-from vmevalkit.types import Mode, Record, Size, Verdict
+from vmevalkit.types import Mode, Record, Size, Tolerance, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -323,15 +324,42 @@ class Task(ABC, Generic[P, S]):
             read: a reader of this puzzle and canvas, if many of its videos are scored.
             fps: frame rate of the video.
         """
-        read = read or self.reader(puzzle, canvas)
         start = self.solution(puzzle)[0]
         ends = without_ends(frames, fps, partial(self.drawing, puzzle, start, canvas), cuts=mode != "hold")
         verdict = self._verify_part(puzzle, ends.views, mode, canvas, read)
+        if not verdict.passed:
+            verdict = self._verify_steady(puzzle, ends.views, mode, canvas, read, verdict)
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
-        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *verdict.tolerated)})
+        later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
+                 for t in verdict.tolerated]  # fmt: skip
+        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
 
-    def _verify_part(self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S]) -> Verdict:
+    def _verify_steady(
+        self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None, failed: Verdict
+    ) -> Verdict:
+        """Score a video that failed again, without the movement of the camera, if there is any."""
+        camera = Camera(self.drawing(puzzle, self.solution(puzzle)[0], canvas))
+        evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
+        if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
+            return failed
+        steady = camera.steady(frames)
+        too_far = steady.too_far
+        if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
+            too_far = evidence
+        elif mode == "hold" and steady.moved:
+            too_far = steady.moved[0]
+        if too_far is not None:
+            preservation = min(failed.preservation, 0.99)
+            return self._verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
+        if not steady.moved:
+            return failed
+        verdict = self._verify_part(puzzle, steady.views, mode, canvas, read)
+        zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
+        return verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
+
+    def _verify_part(self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None) -> Verdict:
         """Score the part of a video that is left without fades and cuts at its ends."""
+        read = read or self.reader(puzzle, canvas)
         start = self.solution(puzzle)[0]
         # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
         resting = True

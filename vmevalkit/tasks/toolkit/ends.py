@@ -26,6 +26,8 @@ _FLAT = 0.1
 _VISIBLE = 0.3
 # Of the pixels at the edges of the scene, at most this share may be edges of another scene, more than chance makes.
 _COMMON = 0.25
+# From this correlation on, a frame shows the same scene in another place.
+_ALIKE = 0.7
 # Change of luma within two pixels that makes an edge.
 _STEEP = 24
 
@@ -134,7 +136,15 @@ def _is_another_scene(frame: Planes, scene: Planes) -> bool:
         return False
     by_chance = float(seen.mean())
     common = float(seen[lines].mean())
-    return (common - by_chance) / max(1e-6, 1 - by_chance) < _COMMON
+    return (common - by_chance) / max(1e-6, 1 - by_chance) < _COMMON and _likeness(frame, scene) < _ALIKE
+
+
+def _likeness(frame: Planes, scene: Planes) -> float:
+    """Return the largest correlation of a frame with a scene, over all shifts."""
+    small = [planes[0, ::4, ::4].astype(np.float32) for planes in (frame, scene)]
+    spectra = [np.fft.rfft2(luma - luma.mean()) for luma in small]
+    correlation = np.fft.irfft2(spectra[0] * np.conj(spectra[1]), small[0].shape)
+    return float(correlation.max() / max(1e-6, small[0].std() * small[1].std() * small[0].size))
 
 
 def _edges(planes: Planes) -> Mask:
