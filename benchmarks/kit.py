@@ -82,7 +82,7 @@ def _stages(task: Task, difficulty: int, path: Path) -> list[float]:  # type: ig
     frames = list(task.render(puzzle, states, SIZE))
     media.write_video(path, frames, FPS, media.DRAWN)
     geometry = Geometry.place(SIZE, SIZE)
-    views, _ = media.read_canvas(path, lambda *_: geometry, view_size(SIZE))
+    views, *_ = media.read_canvas(path, lambda *_: geometry, view_size(SIZE))
     decode = best(lambda: media.probe(path))
     return [
         sum(best(lambda s=seed: contract.puzzle_of(task, difficulty, s), 1) for seed in range(2, 12)) / 10,  # type: ignore[misc]

@@ -115,7 +115,7 @@ def test_what_was_placed_is_found_again(tmp_path: Path, frame: tuple[int, int], 
     wanted = media.to_planes(np.asarray(small)).astype(int)
     found = media.register(placed, canvas)
     for g in (geometry, found):
-        frames, _ = media.read_canvas(tmp_path / "a.mp4", lambda *_, g=g: g, (360, 240))
+        frames, *_ = media.read_canvas(tmp_path / "a.mp4", lambda *_, g=g: g, (360, 240))
         difference = np.abs(frames[1].astype(int) - wanted)
         # A crop to a square or an upright frame loses the sides; what is left must lie right.
         seen = round(360 * min(1.0, frame[0] / geometry.width))

@@ -17,7 +17,8 @@ from tests.conftest import Experiment
 from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, UnknownName, UsageError
 from vmevalkit.scorers.base import SCORERS, Scorer, register_scorer
-from vmevalkit.types import Question, Record, Score, Verdict
+from vmevalkit.tasks.base import Task
+from vmevalkit.types import Question, Record, Score, Tolerance, Verdict
 
 
 def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
@@ -236,10 +237,28 @@ def test_any_scorer_can_have_settings(experiment: Experiment, tmp_path: Path) ->
     assert all(s.passed for s in vmevalkit.score("threshold", **where)), "without settings the defaults apply"
     with pytest.raises(ConfigError, match=r"unknown setting 'shar' \(did you mean share"):
         vmevalkit.score("threshold", settings={"shar": 1}, **where)
-    with pytest.raises(UsageError, match=r"write SCORER\.share"):
-        vmevalkit.score(["threshold", "judge"], settings={"share": 1}, **where)
+    found = vmevalkit.score(names, settings={"share": 0.2}, **where)
+    assert [s.passed for s in found if s.scorer == "threshold"] == [False, False], "the only scorer with this setting"
+    with pytest.raises(UsageError, match=r"write SCORER\.shar"):
+        vmevalkit.score(["threshold", "judge"], settings={"shar": 1}, **where)
     with pytest.raises(UsageError, match="add --scorer threshold"):
         vmevalkit.score("rule", settings={"threshold.share": 1}, **where)
+
+
+def test_a_visitor_is_noted_and_fails_a_strict_verdict(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = (Tolerance(code="zoom", first=0, last=48), Tolerance(code="visitor", first=7, last=9, box=(0, 0, 0.1, 0.1)))
+    verify = Task.verify
+    monkeypatch.setattr(
+        Task, "verify", lambda *args, **more: verify(*args, **more).model_copy(update={"tolerated": seen})
+    )
+    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    found = vmevalkit.score("rule", **where)
+    assert all(s.passed and s.notes == ("visitor", "zoom") and s.tolerated == seen for s in found)
+    found = vmevalkit.score("rule", settings={"rule.strict": True}, **where)
+    assert all(not s.passed and (s.reason, s.evidence_frame) == ("visitor", 7) for s in found)
+    assert all(s.passed for s in vmevalkit.score("rule", **where)), "another setting makes the scores again"
 
 
 def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:

@@ -48,6 +48,6 @@ def test_it_solves_a_maze_and_holds_still_when_asked(tmp_path: Path) -> None:
 def test_verdicts_that_a_person_agrees_with(case: dict[str, object]) -> None:
     task = TASKS[str(case["task"])]
     whole = Geometry.place((96, 96), (96, 96))
-    frames, _ = media.read_canvas(VIDEOS / f"{case['video']}.mp4", lambda size, first: whole, (96, 96))
+    frames, *_ = media.read_canvas(VIDEOS / f"{case['video']}.mp4", lambda size, first: whole, (96, 96))
     puzzle = task.puzzle_type.model_validate(case["puzzle"])
     assert task.verify(puzzle, frames, case["mode"], (96, 96)).reason == case["reason"]  # type: ignore[arg-type]

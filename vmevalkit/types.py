@@ -105,11 +105,27 @@ class Question(Record):
         return self.folder / "question_metadata.json"
 
 
+class Tolerance(Record):
+    """A habit of real videos that a verdict does not count as a mistake.
+
+    Attributes:
+        code: what it is: `end_cut`, `fade`, `zoom`, `visitor`, `caption`, `overlay` or `emphasis`.
+        first, last: the first and the last frame that show it.
+        box: (left, top, right, bottom) as shares of the canvas; None if it concerns the whole frame.
+    """
+
+    code: Name
+    first: Annotated[int, Field(ge=0)]
+    last: Annotated[int, Field(ge=0)]
+    box: tuple[float, float, float, float] | None = None
+
+
 class Verdict(Record):
     """The verdict of a verifier about one video.
 
     `outcome`, `process` and `preservation` are partial credit in [0, 1]. `evidence_frame` is the index of the first
-    frame that shows the reason. A video passes exactly if all three are 1 and `reason` is a passing one.
+    frame that shows the reason. A video passes exactly if all three are 1 and `reason` is a passing one. `tolerated`
+    lists what the verdict does not count, although the prompt did not ask for it.
     """
 
     passed: bool
@@ -119,6 +135,7 @@ class Verdict(Record):
     reason: str
     explanation: str
     evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    tolerated: tuple[Tolerance, ...] = ()
 
     @property
     def value(self) -> float:
@@ -136,7 +153,8 @@ class Score(Record):
     """One scorer's decision about one sample. Only the status `scored` has `passed` and `value`.
 
     Attributes:
-        notes: short codes of what a reader should know.
+        notes: short codes of what a reader should know, among them the codes of `tolerated`.
+        tolerated: what the verdict does not count.
         video_sha256, question_sha256: digests of the video and the question (`store.question_digest`).
         inputs_sha256: digest of what else the score depends on (`Scorer.inputs`).
     """
@@ -157,6 +175,7 @@ class Score(Record):
     explanation: str
     evidence_frame: Annotated[int, Field(ge=0)] | None = None
     notes: tuple[str, ...] = ()
+    tolerated: tuple[Tolerance, ...] = ()
     video_sha256: str | None = None
     question_sha256: str | None = None
     inputs_sha256: str | None = None

@@ -150,7 +150,7 @@ def try_transform(
         for video in videos(task, puzzle, other, mode, DEFAULT_CANVAS):
             if video.name in names:
                 frames, _ = through_file(video, transform, first, DEFAULT_CANVAS, Path(folder))
-                verdict = task.verify(puzzle, frames, mode)
+                verdict = task.verify(puzzle, frames, mode, fps=transform.fps)
                 yield _trial(task, difficulty, mode, seed, video, transform.name, verdict)
 
 

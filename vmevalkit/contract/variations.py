@@ -155,4 +155,5 @@ def through_file(
     frames = (transform.change(frame) for frame in video.draw(transform.frames))
     media.write_video(path, frames, transform.fps, {**media.USUAL, "crf": str(transform.crf)})
     reference = Image.fromarray(first)
-    return media.read_canvas(path, lambda _, first: media.register(first(), reference), view_size(canvas))
+    seen = media.read_canvas(path, lambda _, first: media.register(first(), reference), view_size(canvas))
+    return seen.views, seen.geometry

@@ -4,6 +4,7 @@ from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, load_image, place, 
 from vmevalkit.media.planes import Frame, Frames, Planes, Views, difference, to_planes
 from vmevalkit.media.read import (
     MAX_FRAMES,
+    CanvasVideo,
     VideoInfo,
     decodes,
     first_frame,
@@ -21,6 +22,7 @@ __all__ = [
     "MAX_SIDE",
     "MIN_SIDE",
     "USUAL",
+    "CanvasVideo",
     "Frame",
     "Frames",
     "Planes",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -199,9 +199,23 @@ def overview(
         expected = count
 
 
+class CanvasVideo(NamedTuple):
+    """A video as verifiers see it.
+
+    Attributes:
+        views: uint8 (frames, 3, view height, view width).
+        geometry: the place of the canvas in the video.
+        fps: frame rate.
+    """
+
+    views: Views
+    geometry: Geometry
+    fps: float
+
+
 def read_canvas(
     path: Path | str, locate: Callable[[Size, Callable[[], Image.Image]], Geometry], view: Size
-) -> tuple[Views, Geometry]:
+) -> CanvasVideo:
     """Decode a video and bring every frame back to the question's canvas, at the size of `view`.
 
     Memory grows with the number of frames and the size of the view, not with the size of the video.
@@ -209,9 +223,6 @@ def read_canvas(
     Args:
         locate: finds the canvas, given the video's size and a function that returns its first frame.
         view: width and height of the returned planes.
-
-    Returns:
-        Views of shape (frames, 3, view height, view width), and the geometry used.
     """
     geometry: Geometry | None = None
     count = 0
@@ -228,7 +239,7 @@ def read_canvas(
             count += 1
     if geometry is None:
         raise VideoError(f"{path} has no frames")
-    return frames[:count], geometry
+    return CanvasVideo(frames[:count], geometry, _info(stream, count).fps)
 
 
 class _Restorer:

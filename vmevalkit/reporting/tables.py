@@ -30,6 +30,7 @@ COLUMNS: dict[str, Literal["string", "bool", "int64", "float64"]] = {
     "preservation": "float64",
     "reason": "string",
     "explanation": "string",
+    "notes": "string",
     "evidence_frame": "int64",
     "prompt": "string",
     "video": "string",
@@ -41,7 +42,8 @@ def rows_of(outputs: Path, data: ExperimentData) -> list[dict[str, Any]]:
     question_fields = {"baseline", "kind", "mode", "difficulty", "plan_length"}
     return [
         {
-            **sample.score.model_dump(),
+            **sample.score.model_dump(exclude={"tolerated"}),
+            "notes": " ".join(sample.score.notes),
             **sample.model_dump(include=question_fields),
             "prompt": data.prompts[sample.score.task, sample.score.question_id],
             "video": relative(sample.video, outputs) if sample.video else None,

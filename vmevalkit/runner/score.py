@@ -133,22 +133,23 @@ def distribute(settings: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> di
     """Return the settings of each scorer.
 
     A setting is addressed as `judge.votes`, or `judge_votes` in Python. Without the scorer's name it is meant for the
-    only one that has settings.
+    only one that has this setting, or that has any.
 
     Raises:
         UsageError: no scorer of this run has the setting.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in scorers}
-    configurable = [name for name, scorer in scorers.items() if scorer.settings_type is not None]
+    fields = {name: scorer.settings_type.model_fields for name, scorer in scorers.items() if scorer.settings_type}
     for setting, value in settings.items():
         owner, dot, name = setting.partition(".")
         if not dot:
             owner = next((s for s in SCORERS if setting.startswith(f"{s}_")), "")
             name = setting.removeprefix(f"{owner}_") if owner else setting
-            if not owner and len(configurable) > 1:
-                raise UsageError(f"{setting}: {' and '.join(configurable)} have settings", f"write SCORER.{setting}")
-            if not owner and configurable:
-                owner = configurable[0]
+            owners = [scorer for scorer in fields if name in fields[scorer]] or list(fields)
+            if not owner and len(owners) > 1:
+                raise UsageError(f"{setting}: {' and '.join(owners)} have settings", f"write SCORER.{setting}")
+            if not owner and owners:
+                owner = owners[0]
         if owner not in found:
             meant = owner if owner in SCORERS else next((s for s in SCORERS if SCORERS[s].settings_type), "NAME")
             raise UsageError(f"{setting} is a setting of no scorer in this run", f"add --scorer {meant}")

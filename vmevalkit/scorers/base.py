@@ -139,6 +139,7 @@ class Scorer(ABC):
                     status="scored",
                     passed=verdict.passed,
                     value=verdict.value,
+                    notes=tuple(sorted({tolerance.code for tolerance in verdict.tolerated})),
                     **verdict.model_dump(include=_SHARED),
                 )
                 return score, verdict.details if isinstance(verdict, DetailedVerdict) else None

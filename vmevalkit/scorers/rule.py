@@ -11,14 +11,24 @@ from pydantic import ValidationError
 
 from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, explain_validation
-from vmevalkit.media import Views
+from vmevalkit.media import CanvasVideo
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
-from vmevalkit.tasks.base import TASKS, Reader
+from vmevalkit.tasks.base import TASKS, Reader, strictly
 from vmevalkit.tasks.toolkit.vision import view_size
-from vmevalkit.types import Geometry, Question, QuestionMetadata, Size, Verdict
+from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Size, Verdict
 
 # Raised when geometry, decoding or the shared part of the verifiers change verdicts.
-VERSION = 2
+VERSION = 3
+
+
+class RuleConfig(Record):
+    """Settings of the rule scorer.
+
+    Attributes:
+        strict: whether a visitor, a caption or an overlay is a mistake. Otherwise, it is only noted in the score.
+    """
+
+    strict: bool = False
 
 
 @register_scorer
@@ -27,6 +37,10 @@ class Rule(Scorer):
 
     name = "rule"
     about = "Decides by program: reads the state of the puzzle from each frame, and scores the sequence."
+    settings_type = RuleConfig
+
+    def __init__(self, settings: RuleConfig | None = None) -> None:
+        super().__init__(settings or RuleConfig())
 
     def version(self, question: Question) -> str:
         """Return the version of the scorer and of the task."""
@@ -54,9 +68,10 @@ class Rule(Scorer):
                 "other_version",
                 f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
             )
-        frames, _ = views_of(question, metadata, sample)
+        video = video_of(question, metadata, sample)
         read = _reader(task.name, puzzle.model_dump_json(), metadata.canvas)
-        return task.verify(puzzle, frames, metadata.mode, metadata.canvas, read)
+        verdict = task.verify(puzzle, video.views, metadata.mode, metadata.canvas, read, video.fps)
+        return strictly(verdict) if self.settings.strict or metadata.mode == "hold" else verdict
 
 
 @lru_cache(maxsize=1)
@@ -66,8 +81,8 @@ def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
     return owner.reader(owner.puzzle_type.model_validate_json(puzzle), canvas)
 
 
-def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:
-    """Return a sample's video as verifiers see it, and the place of the canvas in it.
+def video_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> CanvasVideo:
+    """Return a sample's video as verifiers see it.
 
     Raises:
         Unscorable: the video was made for another first frame.

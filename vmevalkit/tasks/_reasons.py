@@ -22,7 +22,14 @@ REASONS: dict[str, str] = {
     "several_at_once": "Several things change at the same time; they must change one after another.",
     "transition": "The answer is uncovered by an edge or a fade that passes over the frame, not step by step.",
     "erased": "Something that was correct is undone.",
+    "camera_moved": "The camera moves, though it must be fixed.",
+    "visitor": "Something that the prompt did not ask for enters the scene, and leaves it again.",
+    "caption": "A text or mark that the prompt did not ask for is shown beside the puzzle.",
+    "overlay": "A mark or effect that the prompt did not ask for is laid over the scene.",
 }
+
+# Tolerated habits that are mistakes where nothing else may happen: strict verdicts, and mode hold.
+INTRUSIONS = frozenset({"visitor", "caption", "overlay"})
 
 # What a verdict consists of, in the order in which a judge or rater is asked.
 CRITERIA = ("outcome", "process", "preservation")

@@ -13,6 +13,7 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,10 +22,12 @@ from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
-from vmevalkit.tasks._reasons import PASSING, REASONS
+from vmevalkit.tasks._reasons import INTRUSIONS, PASSING, REASONS
+from vmevalkit.tasks.toolkit.camera import Camera
+from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.fidelity import Fidelity
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows, to_planes
-from vmevalkit.types import Mode, Record, Size, Verdict
+from vmevalkit.types import Mode, Record, Size, Tolerance, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -188,7 +191,7 @@ class Task(ABC, Generic[P, S]):
         preservation = _preservation(readings)
         first = next((i for i, r in enumerate(readings) if r.state is not None and r.scene_intact), None)
         if first is None or first > max(2, count * _START_WITHIN):
-            return self._verdict("scene_lost", 0, 0, min(preservation, 0.99), _first_lost(readings))
+            return self._verdict("wrong_start", 0, 0, min(preservation, 0.99), _first_lost(readings))
         state = readings[first].state
         assert state is not None
         if not self.same(puzzle, state, self.solution(puzzle)[0]):
@@ -319,6 +322,7 @@ class Task(ABC, Generic[P, S]):
         mode: Mode = "solve",
         canvas: Size = DEFAULT_CANVAS,
         read: Reader[S] | None = None,
+        fps: float = FPS,
     ) -> Verdict:
         """Score a video. The same puzzle and frames always give the same verdict.
 
@@ -328,7 +332,43 @@ class Task(ABC, Generic[P, S]):
             mode: how the question was asked.
             canvas: width and height of the question.
             read: a reader of this puzzle and canvas, if many of its videos are scored.
+            fps: frame rate of the video.
         """
+        start = self.solution(puzzle)[0]
+        ends = without_ends(frames, fps, partial(self.drawing, puzzle, start, canvas), cuts=mode != "hold")
+        verdict = self._verify_part(puzzle, ends.views, mode, canvas, read)
+        if not verdict.passed:
+            verdict = self._verify_steady(puzzle, ends.views, mode, canvas, read, verdict)
+        evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
+        later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
+                 for t in verdict.tolerated]  # fmt: skip
+        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
+
+    def _verify_steady(
+        self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None, failed: Verdict
+    ) -> Verdict:
+        """Score a video that failed again, without the movement of the camera, if there is any."""
+        camera = Camera(self.drawing(puzzle, self.solution(puzzle)[0], canvas))
+        evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
+        if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
+            return failed
+        steady = camera.steady(frames)
+        too_far = steady.too_far
+        if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
+            too_far = evidence
+        elif mode == "hold" and steady.moved:
+            too_far = steady.moved[0]
+        if too_far is not None:
+            preservation = min(failed.preservation, 0.99)
+            return self._verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
+        if not steady.moved:
+            return failed
+        verdict = self._verify_part(puzzle, steady.views, mode, canvas, read)
+        zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
+        return verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
+
+    def _verify_part(self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None) -> Verdict:
+        """Score the part of a video that is left without fades and cuts at its ends."""
         read = read or self.reader(puzzle, canvas)
         start = self.solution(puzzle)[0]
         # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
@@ -504,6 +544,22 @@ def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignor
         "process": f"Each step is legal and visible. These are mistakes: {mistakes}",
     }
     return {**general, **of_task, **task.rubric}
+
+
+def strictly(verdict: Verdict) -> Verdict:
+    """Return the verdict if visitors, captions and overlays are mistakes: a video with one of them does not pass."""
+    intrusion = next((t for t in verdict.tolerated if t.code in INTRUSIONS), None)
+    if intrusion is None or not verdict.passed:
+        return verdict
+    return verdict.model_copy(
+        update={
+            "passed": False,
+            "preservation": 0.99,
+            "reason": intrusion.code,
+            "explanation": REASONS[intrusion.code],
+            "evidence_frame": intrusion.first,
+        }
+    )
 
 
 TASKS: Registry[Task] = Registry("task", "vmevalkit.tasks")  # type: ignore[type-arg]

@@ -228,4 +228,4 @@ def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
 
 
 def _score_row(score: Score) -> dict[str, Any]:
-    return {column.name: getattr(score, column.name) for column in scores.columns}
+    return {**{column.name: getattr(score, column.name) for column in scores.columns}, "notes": " ".join(score.notes)}

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 from vmevalkit.store.experiment import SCORER
 
 # Increase the version when the tables or the meaning of their columns change. The index is then made again.
-VERSION = 3
+VERSION = 4
 
 KEY = ("model", "task", "question_id", "seed")
 
@@ -64,6 +64,8 @@ scores = sql.Table(
     sql.Column("value", sql.Float),
     sql.Column("reason", sql.Text, nullable=False),
     sql.Column("explanation", sql.Text, nullable=False),
+    # The codes, separated by spaces.
+    sql.Column("notes", sql.Text, nullable=False),
 )  # fmt: skip
 
 SCORER_ORDER = (scores.c.scorer != SCORER, scores.c.scorer)

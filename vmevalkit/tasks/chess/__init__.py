@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Views
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import FPS, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.chess.drawing import board_sketch, draw_piece, draw_square
 from vmevalkit.tasks.chess.game import GameReader
 from vmevalkit.tasks.chess.generation import LEVELS, Level, generate_puzzle
@@ -219,9 +219,10 @@ class Chess(Task[Puzzle, State]):
         mode: Mode = "solve",
         canvas: Size = DEFAULT_CANVAS,
         read: Reader[State] | None = None,
+        fps: float = FPS,
     ) -> Verdict:
         # The reader of several moves remembers the video, so it cannot be used again.
-        return super().verify(puzzle, frames, mode, canvas, read if puzzle.plies == 1 else None)
+        return super().verify(puzzle, frames, mode, canvas, read if puzzle.plies == 1 else None, fps)
 
     def illegal(self, puzzle: Puzzle, a: State, b: State) -> str | None:
         board, left = b.before or puzzle.board, puzzle.plies - b.made
