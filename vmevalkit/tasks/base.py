@@ -21,7 +21,8 @@ from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
-from vmevalkit.tasks._reasons import PASSING, REASONS
+from vmevalkit.tasks._reasons import PASSING
+from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks.toolkit.vision import downscale_of, is_grainy, looks_like, shows, to_planes
 from vmevalkit.types import Mode, Record, Size, Verdict
 
