@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.models import OptionInfo
 
 import vmevalkit
 from tests.conftest import Experiment
+from vmevalkit import cli
 from vmevalkit.cli import main
 from vmevalkit.runner import MODEL_CATALOG
 from vmevalkit.scorers.base import SCORERS
@@ -37,6 +40,22 @@ def test_no_public_name_shadows_a_builtin() -> None:
     assert not set(vmevalkit.__all__) & set(dir(builtins))
     with pytest.warns(DeprecationWarning, match=r"vmevalkit\.catalog"):
         assert vmevalkit.list is vmevalkit.catalog
+
+
+@pytest.mark.parametrize("verb", ["make", "generate", "score", "report"])
+def test_the_command_line_has_the_defaults_of_the_functions(verb: str) -> None:
+    command = inspect.signature(getattr(cli, verb)).parameters
+    function = inspect.signature(getattr(vmevalkit, verb)).parameters
+    # The number of workers depends on the machine on the command line, and is 1 in Python.
+    shared = [
+        name for name in command.keys() & function.keys() - {"workers"}
+        if not isinstance(command[name].default, OptionInfo) and command[name].default is not None
+    ]  # fmt: skip
+    assert len(shared) >= 2
+    for name in shared:
+        default = function[name].default
+        text = "{}x{}".format(*default) if name == "size" else default
+        assert command[name].default == text, name
 
 
 def test_the_package_is_a_program() -> None:

@@ -70,7 +70,9 @@ def _common(
 @app.command()
 def make(
     task: Tasks = None,
-    count: Annotated[int, typer.Option("--count", "-n", help="Number of questions for each task and mode.")] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of questions for each task and mode.")] = (
+        defaults.DEFAULT_COUNT
+    ),
     seed: Annotated[int, typer.Option(help="Seed of the puzzles; the same seed gives the same bytes.")] = (
         defaults.DEFAULT_SEED
     ),
@@ -83,7 +85,9 @@ def make(
             "each asks about the same puzzles.",
         ),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Width and height of the canvas.")] = "720x480",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Width and height of the canvas.")] = (
+        "{}x{}".format(*defaults.DEFAULT_CANVAS)
+    ),
     questions: Questions = defaults.QUESTIONS,
     videos: Annotated[bool, typer.Option("--videos/--no-videos", help="Also write ground-truth videos.")] = True,
     workers: Workers = None,

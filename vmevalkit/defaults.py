@@ -13,5 +13,6 @@ CACHE = Path("data/cache")
 WEIGHTS = Path("weights")
 ENVIRONMENTS = Path("envs")
 
+DEFAULT_COUNT = 10
 DEFAULT_SEED = 42
 DEFAULT_CANVAS = (720, 480)

@@ -1,4 +1,9 @@
-"""Videos that must pass: the ground truth, other legal ways, and what good models and video files do to them."""
+"""Videos that must pass: the ground truth, other legal ways, and what good models and video files do to them.
+
+Variations are drawn, and tried with every puzzle of the contract. Transforms go through a video file, which is slow, so
+that each is tried with some puzzles only. Names of variations are repeated in tests/test_contract.py, so that none gets
+lost. `make audit` counts them.
+"""
 
 from __future__ import annotations
 

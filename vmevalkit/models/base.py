@@ -84,7 +84,7 @@ class ModelCard(Record):
     download_gb: float | None = None
     memory_gib: dict[str, float] = {}
     seconds_a_video: float | None = None
-    license: str = "Apache-2.0"
+    license: str | None = None
     when: str = ""
 
     @model_validator(mode="after")

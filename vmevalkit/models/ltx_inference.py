@@ -105,6 +105,7 @@ LTXConfig.register(
         name="ltx-tiny-random",
         model="ltx-tiny-random",
         about="LTX-Video's architecture, very small, with random weights: its videos show nothing.",
+        license="Apache-2.0",
         memory_gib={"resident": 1.0},
         when="to try the real pipeline without a GPU or a download",
     ),

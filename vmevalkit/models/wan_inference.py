@@ -86,6 +86,7 @@ def _variant(
             frames=frames,
             fps=fps,
             packages=WanWrapper.packages,
+            license="Apache-2.0",
             capabilities=Capabilities(chooses_length=True),
             **card,
         ),

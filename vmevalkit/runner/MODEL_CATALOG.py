@@ -1,4 +1,4 @@
-"""The catalog of models as plain dicts, made from the cards in `vmevalkit/models/`.
+"""The catalog of models as plain dicts. Derived: cards are defined in `vmevalkit/models/<family>_inference.py`.
 
 An entry has `wrapper_module, wrapper_class, service_class, model, args, description, family`. Reading it loads no
 model and none of the heavy libraries.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vmevalkit import defaults, media, store
-from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
+from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_COUNT, DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import process_pool
@@ -49,7 +49,7 @@ class QuestionSpec(Record):
 def make(
     task: str | Sequence[str] | None = None,
     *,
-    count: int = 10,
+    count: int = DEFAULT_COUNT,
     seed: int = DEFAULT_SEED,
     difficulty: int | None = None,
     mode: Mode | Sequence[Mode] = "solve",

@@ -1,4 +1,4 @@
-"""Names of folders and files. No other module spells them."""
+"""Shared parts of the names of folders and files. `questions`, `samples` and `scores` put them together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATINGS = "ratings.sqlite"
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mov")
 
 SCORE_FILE = re.compile(r"^([A-Za-z0-9._-]+?)(?:_seed(-?\d+))?\.json$")
-SAMPLE_FILE = re.compile(r"^(?:video|result)(?:_seed(-?\d+))?\.(?:mp4|webm|mov|json)$")
+SAMPLE_FILE = re.compile(rf"^(?:video|result)(?:_seed(-?\d+))?(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))}|\.json)$")
 
 _NAME = TypeAdapter(Name)
 

@@ -22,7 +22,8 @@ from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
-from vmevalkit.tasks._reasons import INTRUSIONS, PASSING, REASONS
+from vmevalkit.tasks._reasons import INTRUSIONS, PASSING
+from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.fidelity import Fidelity

@@ -82,20 +82,11 @@ class JudgeConfig(Record):
         return self
 
 
-VERDICT_SETTINGS = (
-    "model",
-    "url",
-    "votes",
-    "sampling",
-    "fps",
-    "frames",
-    "layout",
-    "side",
-    "seed",
-    "answer_format",
-    "temperature",
-)
-"""Settings that can change a verdict."""
+HARMLESS_SETTINGS = frozenset({
+    "max_tokens", "concurrency", "requests_per_minute", "timeout", "attempts", "backoff", "price_input", "price_output",
+    "limit_cost", "cache",
+})  # fmt: skip
+"""Settings that cannot change a verdict. All others are part of the version of the scorer."""
 
 
 class Answer(Record):

@@ -26,7 +26,7 @@ from vmevalkit import media, store
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.scorers.base import STOPPED, DetailedVerdict, Scorer, Unscorable, register_scorer
 from vmevalkit.scorers.judge.client import Client
-from vmevalkit.scorers.judge.config import VERDICT_SETTINGS, Details, JudgeConfig, Vote
+from vmevalkit.scorers.judge.config import HARMLESS_SETTINGS, Details, JudgeConfig, Vote
 from vmevalkit.scorers.judge.frames import SHEET, LabeledImage, choose_frames, data_url, fit, sheet
 from vmevalkit.scorers.judge.rubric import INSTRUCTIONS, PROMPT_VERSION, question_text, rubric
 from vmevalkit.tasks.base import CRITERIA, random_generator
@@ -94,7 +94,7 @@ class Judge(Scorer):
 
     def version(self, question: Question) -> str:
         """Return the version of the instructions, the model, and a digest of settings and rubric."""
-        settings = self.config.model_dump(mode="json", include=set(VERDICT_SETTINGS))
+        settings = self.config.model_dump(mode="json", exclude=set(HARMLESS_SETTINGS))
         digest = _digest(settings, rubric(question))
         return f"{PROMPT_VERSION} {self.config.model} {digest[:8]}"
 

@@ -1,4 +1,7 @@
-"""What the judge is told: instructions, the question, and the rubric of the task."""
+"""What the judge is told: instructions, the question, and the rubric of the task.
+
+The sentences of the rubric are in `tasks.base.criteria_of` and in each task.
+"""
 
 from __future__ import annotations
 

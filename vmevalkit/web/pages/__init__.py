@@ -1,20 +1,7 @@
 """The pages of the viewer: one module with one router for each page."""
 
-from vmevalkit.web.pages import (
-    compare,
-    disagreements,
-    files,
-    overview,
-    pairs,
-    progress,
-    question,
-    rate,
-    sample,
-    samples,
-    tasks,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-ROUTERS = tuple(
-    page.router
-    for page in (overview, samples, sample, question, compare, disagreements, tasks, progress, rate, pairs, files)
-)
+# No page matches an address of another, so their order does not matter.
+ROUTERS = tuple(import_module(f"{__name__}.{module.name}").router for module in iter_modules(__path__))
