@@ -13,22 +13,21 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
+from vmevalkit.tasks._reading import Fault as Fault
+from vmevalkit.tasks._reading import Reading as Reading
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import INTRUSIONS, PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
-from vmevalkit.tasks.toolkit.camera import Camera
-from vmevalkit.tasks.toolkit.ends import without_ends
-from vmevalkit.tasks.toolkit.fidelity import Fidelity
-from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows, to_planes
-from vmevalkit.types import Mode, Record, Size, Tolerance, Verdict
+from vmevalkit.tasks._verification import START_WITHIN, Verification
+from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
+from vmevalkit.types import Mode, Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -44,52 +43,9 @@ _HEAD, _TAIL = 0.06, 0.10
 _SLOWEST_STEP = 0.25
 # Share of frames in which the scene must be intact. One frame in twenty may be damaged by a short glitch.
 _INTACT = 0.95
-# A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
-_NEGLIGIBLE = 0.02
-# So many frames of a video are compared with drawings, with objects a little smaller, as drawn, and a little larger.
-_COMPARED = 10
-# Number of blocks that may differ: the last trace of something that vanishes.
-_FEW_BLOCKS = 1
-_SCALES = (1.0, 0.92, 1.08)
-# Moments of a step at which something that grows or shrinks is drawn.
-_MOMENTS = (0.1, 0.25, 0.4, 0.55)
-# The start must be readable within the first sixth of the video.
-_START_WITHIN = 1 / 6
-
-
-class Reading(Generic[S]):
-    """What one frame shows.
-
-    Args:
-        state: the state; None between two states, or if the frame cannot be read.
-        scene_intact: whether the rest of the scene is as drawn.
-        note: reason code if the scene is not intact, or if the video ends with this frame.
-    """
-
-    __slots__ = ("note", "scene_intact", "state")
-
-    def __init__(self, state: S | None, scene_intact: bool = True, note: str = "unreadable") -> None:
-        self.state = state
-        self.scene_intact = scene_intact
-        self.note = note
-
 
 Painter = Callable[[S], Frame]
 Reader = Callable[[Planes], Reading[S]]
-
-
-class Fault(NamedTuple):
-    """What is wrong with a video as a whole, although each frame shows a state and each step is legal.
-
-    Attributes:
-        reason: reason code.
-        frame: the first frame that shows it.
-        worthless: whether the steps count for nothing, because the video shows no steps.
-    """
-
-    reason: str
-    frame: int
-    worthless: bool = False
 
 
 class Task(ABC, Generic[P, S]):
@@ -191,30 +147,30 @@ class Task(ABC, Generic[P, S]):
         count = len(readings)
         preservation = _preservation(readings)
         first = next((i for i, r in enumerate(readings) if r.state is not None and r.scene_intact), None)
-        if first is None or first > max(2, count * _START_WITHIN):
-            return self._verdict("wrong_start", 0, 0, min(preservation, 0.99), _first_lost(readings))
+        if first is None or first > max(2, count * START_WITHIN):
+            return self.verdict("wrong_start", 0, 0, min(preservation, 0.99), _first_lost(readings))
         state = readings[first].state
         assert state is not None
         if not self.same(puzzle, state, self.solution(puzzle)[0]):
-            return self._verdict("wrong_start", 0, 0, preservation, first)
+            return self.verdict("wrong_start", 0, 0, preservation, first)
         credit, changed, violation = self._trace(puzzle, readings, first)
         last = readings[-1].state
         outcome = self.progress(puzzle, last) if last is not None else 0.0
         if violation:
-            return self._verdict(violation, outcome, min(credit, 0.99), preservation, changed)
+            return self.verdict(violation, outcome, min(credit, 0.99), preservation, changed)
         if preservation < 1.0:
             lost = _first_lost(readings)
             note = readings[lost].note if lost is not None else "scene_lost"
-            return self._verdict(note, outcome, 1.0, preservation, lost)
+            return self.verdict(note, outcome, 1.0, preservation, lost)
         if last is None:
-            return self._verdict(readings[-1].note, 0.0, 1.0, preservation, _since(readings))
+            return self.verdict(readings[-1].note, 0.0, 1.0, preservation, _since(readings))
         if outcome == 1.0:
             return self._solved(puzzle, readings)
         if changed is None:
-            return self._verdict("no_change", outcome, 1.0, preservation, count - 1)
+            return self.verdict("no_change", outcome, 1.0, preservation, count - 1)
         if credit == 1.0:
-            return self._verdict("undone", min(outcome, 0.99), 1.0, preservation, count - 1)
-        return self._verdict("unfinished", outcome, 1.0, preservation, count - 1)
+            return self.verdict("undone", min(outcome, 0.99), 1.0, preservation, count - 1)
+        return self.verdict("unfinished", outcome, 1.0, preservation, count - 1)
 
     def _trace(self, puzzle: P, readings: Sequence[Reading[S]], first: int) -> tuple[float, int | None, str | None]:
         """Follow the states from the frame `first` on, until a rule is broken.
@@ -244,10 +200,10 @@ class Task(ABC, Generic[P, S]):
         count = len(readings)
         before = readings[-2].state if count > 1 else None
         if before is None or self.progress(puzzle, before) < 1.0:
-            return self._verdict("not_held", 0.99, 1.0, 1.0, count - 1)
+            return self.verdict("not_held", 0.99, 1.0, 1.0, count - 1)
         reached = next(i for i, r in enumerate(readings)
                        if r.state is not None and self.progress(puzzle, r.state) == 1.0)  # fmt: skip
-        return self._verdict("solved", 1.0, 1.0, 1.0, reached)
+        return self.verdict("solved", 1.0, 1.0, 1.0, reached)
 
     def judge_hold(self, puzzle: P, readings: Sequence[Reading[S]]) -> Verdict:
         """Score a sequence of readings in mode hold: nothing may move."""
@@ -256,13 +212,14 @@ class Task(ABC, Generic[P, S]):
         share = sum(still) / len(still)
         intact = _preservation(readings)
         if share >= _INTACT and still[-1]:
-            return self._verdict("held_still", 1.0, 1.0, 1.0, None)
+            return self.verdict("held_still", 1.0, 1.0, 1.0, None)
         reason = "scene_lost" if intact < 1.0 else "moved"
-        return self._verdict(reason, 1.0 if still[-1] else 0.0, min(share, 0.99), intact, still.index(False))
+        return self.verdict(reason, 1.0 if still[-1] else 0.0, min(share, 0.99), intact, still.index(False))
 
-    def _verdict(
+    def verdict(
         self, reason: str, outcome: float, process: float, preservation: float, evidence: int | None
     ) -> Verdict:
+        """Return a verdict. A video passes if its reason is a passing one."""
         passed = reason in PASSING
         return Verdict(
             passed=passed,
@@ -335,137 +292,11 @@ class Task(ABC, Generic[P, S]):
             read: a reader of this puzzle and canvas, if many of its videos are scored.
             fps: frame rate of the video.
         """
-        start = self.solution(puzzle)[0]
-        ends = without_ends(frames, fps, partial(self.drawing, puzzle, start, canvas), cuts=mode != "hold")
-        verdict = self._verify_part(puzzle, ends.views, mode, canvas, read)
-        if not verdict.passed:
-            verdict = self._verify_steady(puzzle, ends.views, mode, canvas, read, verdict)
-        evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
-        later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
-                 for t in verdict.tolerated]  # fmt: skip
-        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
-
-    def _verify_steady(
-        self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None, failed: Verdict
-    ) -> Verdict:
-        """Score a video that failed again, without the movement of the camera, if there is any."""
-        camera = Camera(self.drawing(puzzle, self.solution(puzzle)[0], canvas))
-        evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
-        if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
-            return failed
-        steady = camera.steady(frames)
-        too_far = steady.too_far
-        if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
-            too_far = evidence
-        elif mode == "hold" and steady.moved:
-            too_far = steady.moved[0]
-        if too_far is not None:
-            preservation = min(failed.preservation, 0.99)
-            return self._verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
-        if not steady.moved:
-            return failed
-        verdict = self._verify_part(puzzle, steady.views, mode, canvas, read)
-        zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
-        return verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
-
-    def _verify_part(self, puzzle: P, frames: Views, mode: Mode, canvas: Size, read: Reader[S] | None) -> Verdict:
-        """Score the part of a video that is left without fades and cuts at its ends."""
-        read = read or self.reader(puzzle, canvas)
-        start = self.solution(puzzle)[0]
-        # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
-        resting = True
-        readings: list[Reading[S]] = []
-        seen: Planes | None = None
-        for frame in frames:
-            # Videos hold still for long, and equal frames have equal readings. Each frame is compared with the last
-            # one that was read, so that a slow change is not missed.
-            if seen is not None and looks_like(frame, seen):
-                readings.append(readings[-1])
-            else:
-                seen = frame
-                reading = Reading[S](None, False, "scene_lost") if is_grainy(frame) else read(frame)
-                at_start = reading.state is not None and self.same(puzzle, reading.state, start)
-                unsure = resting and reading.scene_intact and not at_start
-                if unsure and shows(frame, self.drawing(puzzle, start, canvas)):
-                    reading = Reading(start)
-                else:
-                    resting = mode == "hold"
-                readings.append(reading)
-            if mode != "hold" and self._is_hopeless(puzzle, readings, len(frames)):
-                break
-        if mode == "hold":
-            return self.judge_hold(puzzle, readings)
-        verdict = self.judge(puzzle, readings)
-        fault = self.inspect(puzzle, frames, readings, canvas) if verdict.value > _NEGLIGIBLE else None
-        if fault is None:
-            return verdict
-        process = 0.0 if fault.worthless else verdict.process
-        # A video that has failed keeps its reason, because that says what was seen in one frame.
-        reason, frame = (fault.reason, fault.frame) if verdict.passed else (verdict.reason, verdict.evidence_frame)
-        return self._verdict(reason, verdict.outcome, process, min(verdict.preservation, 0.99), frame)
+        return Verification(self, puzzle, mode, canvas, read).verdict(frames, fps)
 
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[S]], canvas: Size) -> Fault | None:
-        """Return what is wrong with the video as a whole; see `verify` for the arguments.
-
-        By default some frames are compared with drawings of the states that were read from them.
-        """
-        settled = [i for i in range(len(readings)) if self._is_settled(puzzle, readings, i)]
-        last = len(readings) - 1
-        chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
-        fidelity = Fidelity(self.drawing(puzzle, self.solution(puzzle)[0], canvas))
-        paints = [Painted(self.painter(puzzle, canvas, downscale_of(canvas), scale)) for scale in _SCALES]
-        for i in sorted({*chosen, last}):
-            state = readings[i].state
-            if state is None or not self.is_drawable(puzzle, state):
-                continue
-            drawings: list[Planes] = []
-            for drawing in self._drawings(puzzle, readings, i, paints):
-                drawings.append(drawing)
-                if fidelity.differs(frames[i], drawings) <= _FEW_BLOCKS:
-                    break
-            else:
-                return Fault("altered", i)
+        """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
         return None
-
-    def _drawings(
-        self, puzzle: P, readings: Sequence[Reading[S]], i: int, paints: Sequence[Callable[[S], Planes]]
-    ) -> Iterator[Planes]:
-        """Yield drawings that explain a frame together, the likeliest first."""
-        state = readings[i].state
-        assert state is not None
-        for paint in paints:
-            for shown in self.drawn(puzzle, state):
-                yield paint(shown)
-        if i < len(readings) - 1:
-            # A change may just begin, or may not have ended.
-            for before, after in self._around(puzzle, readings, i):
-                for t in _MOMENTS:
-                    yield paints[0](self.between(puzzle, before, after, t))
-                yield paints[0](after if before == state else before)
-
-    def _is_settled(self, puzzle: P, readings: Sequence[Reading[S]], i: int) -> bool:
-        """Whether the neighbors of a frame show the same state."""
-        here = readings[i].state
-        if here is None or not self.is_drawable(puzzle, here):
-            return False
-        beside = [reading.state for reading in (*readings[max(0, i - 1) : i], *readings[i + 1 : i + 2])]
-        return all(state is not None and self.same(puzzle, here, state) for state in beside)
-
-    def _around(self, puzzle: P, readings: Sequence[Reading[S]], i: int) -> Iterator[tuple[S, S]]:
-        """Yield the steps to the state of a frame and from it: each the state before and the state after it."""
-        here = readings[i].state
-        assert here is not None
-        before = self._next_other(puzzle, here, readings[:i][::-1])
-        after = self._next_other(puzzle, here, readings[i + 1 :])
-        if before is not None:
-            yield before, here
-        if after is not None:
-            yield here, after
-
-    def _next_other(self, puzzle: P, here: S, readings: Sequence[Reading[S]]) -> S | None:
-        """Return the first state that differs from one; None if there is none."""
-        states = (r.state for r in readings if r.state is not None and self.is_drawable(puzzle, r.state))
-        return next((state for state in states if not self.same(puzzle, here, state)), None)
 
     def is_drawable(self, puzzle: P, state: S) -> bool:
         """Whether a read state says all that the frame shows. By default every one does."""
@@ -474,15 +305,6 @@ class Task(ABC, Generic[P, S]):
     def drawn(self, puzzle: P, state: S) -> Sequence[S]:
         """Return the states to draw, to be compared with the frame from which `state` was read. By default that one."""
         return (state,)
-
-    def _is_hopeless(self, puzzle: P, readings: Sequence[Reading[S]], count: int) -> bool:
-        """Whether the beginning already decides: it shows no state in time, or another one than the start."""
-        last = readings[-1]
-        if any(r.state is not None and r.scene_intact for r in readings[:-1]):
-            return False
-        if last.state is not None and last.scene_intact:
-            return not self.same(puzzle, last.state, self.solution(puzzle)[0])
-        return len(readings) > max(2, count * _START_WITHIN)
 
     def drawing(self, puzzle: P, state: S, canvas: Size) -> Planes:
         """Return a state drawn at the size of the view, for readers."""

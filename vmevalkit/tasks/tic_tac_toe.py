@@ -207,7 +207,7 @@ class TicTacToe(PiecesTask[Puzzle]):
             run = run + 1 if reading.state and _misplaced(puzzle, reading.state.places[0]) else 0
             longest = max(longest, run)
         if verdict.reason in ("solved", "unfinished") and (run or longest > _PLAYED * len(readings)):
-            return self._verdict(
+            return self.verdict(
                 "wrong_cell", verdict.outcome, verdict.process, verdict.preservation, verdict.evidence_frame
             )
         return verdict

@@ -291,11 +291,11 @@ class Chess(Task[Puzzle, State]):
         if verdict.reason == "unfinished":
             targets = rated_moves(last.before or puzzle.board, puzzle.plies - last.made).get(now.origin, {})
             if any(rests_on(now, t) and not good for t, good in targets.items()):
-                return self._verdict("not_mate", verdict.outcome, verdict.process, 1.0, verdict.evidence_frame)
+                return self.verdict("not_mate", verdict.outcome, verdict.process, 1.0, verdict.evidence_frame)
         if verdict.outcome == verdict.process == 1.0:
             for made in range(puzzle.plies):
                 if not self._seen_moving(puzzle, [r.state for r in readings if r.state and r.state.made == made]):
-                    return self._verdict("teleport", 1.0, 0.0, verdict.preservation, verdict.evidence_frame)
+                    return self.verdict("teleport", 1.0, 0.0, verdict.preservation, verdict.evidence_frame)
         return verdict
 
     def _seen_moving(self, puzzle: Puzzle, states: Sequence[State]) -> bool:

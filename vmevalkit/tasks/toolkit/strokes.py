@@ -158,7 +158,7 @@ class StrokesTask(Task[P, Lines]):
         """Score a sequence of readings; see `Task.judge`. Lines that pop in piece by piece fail."""
         verdict = super().judge(puzzle, readings)
         popped = self._popped(puzzle, readings) if verdict.passed else None
-        return self._verdict("teleport", 1.0, 0.0, 1.0, popped) if popped else verdict
+        return self.verdict("teleport", 1.0, 0.0, 1.0, popped) if popped else verdict
 
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Lines]], canvas: Size) -> Fault | None:
         """Return a fault if the lines are not drawn along their paths, but uncovered by a transition."""

@@ -1,0 +1,87 @@
+"""Comparison of frames with drawings of the states that were read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vmevalkit.media import Planes, Views
+from vmevalkit.tasks._reading import Reading
+from vmevalkit.tasks.toolkit.fidelity import Fidelity
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
+from vmevalkit.types import Size
+
+if TYPE_CHECKING:
+    from vmevalkit.tasks.base import Task
+
+# So many frames of a video are compared, with objects as drawn, a little smaller, and a little larger.
+_COMPARED = 10
+_SCALES = (1.0, 0.92, 1.08)
+# Number of blocks that may differ: the last trace of something that vanishes.
+_FEW = 1
+# Moments of a step at which something that grows or shrinks is drawn.
+_MOMENTS = (0.1, 0.25, 0.4, 0.55)
+
+
+class Comparison:
+    """Compares frames of one video with drawings of what was read from them.
+
+    Args:
+        task, puzzle, canvas: what the frames show.
+        readings: what was read from each frame.
+    """
+
+    def __init__(self, task: Task[Any, Any], puzzle: Any, canvas: Size, readings: Sequence[Reading[Any]]) -> None:
+        self._task, self._puzzle, self._readings = task, puzzle, readings
+        self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
+        self._paints = [Painted(task.painter(puzzle, canvas, downscale_of(canvas), scale)) for scale in _SCALES]
+
+    def altered(self, frames: Views) -> int | None:
+        """Return the number of the first compared frame that does not look as drawn; None if there is none."""
+        last = len(self._readings) - 1
+        settled = [i for i in range(last) if self._is_settled(i)]
+        chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
+        ends = {last} if self._drawable(last) is not None else set()
+        return next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+
+    def _explains(self, i: int, frame: Planes) -> bool:
+        """Whether drawings of what was read from a frame, together, explain it."""
+        drawings: list[Planes] = []
+        for drawing in self._drawings(i):
+            drawings.append(drawing)
+            if self._fidelity.differs(frame, drawings) <= _FEW:
+                return True
+        return False
+
+    def _drawings(self, i: int) -> Iterator[Planes]:
+        """Yield drawings that explain a frame together, the likeliest first."""
+        here = self._readings[i].state
+        for paint in self._paints:
+            yield from map(paint, self._task.drawn(self._puzzle, here))
+        if i == len(self._readings) - 1:
+            return
+        # A change may just begin, or may not have ended.
+        paint = self._paints[0]
+        before = self._next_other(here, range(i - 1, -1, -1))
+        after = self._next_other(here, range(i + 1, len(self._readings)))
+        for a, b in ((before, here), (here, after)):
+            if a is not None and b is not None:
+                yield from (paint(self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
+                yield paint(a if b is here else b)
+
+    def _drawable(self, i: int) -> Any:
+        """Return the state of a frame if it says all that the frame shows, else None."""
+        state = self._readings[i].state
+        return state if state is not None and self._task.is_drawable(self._puzzle, state) else None
+
+    def _is_settled(self, i: int) -> bool:
+        """Whether the neighbors of a frame show the same state."""
+        here, beside = self._drawable(i), (self._readings[max(0, i - 1)].state, self._readings[i + 1].state)
+        return here is not None and all(s is not None and self._task.same(self._puzzle, here, s) for s in beside)
+
+    def _next_other(self, here: Any, numbers: range) -> Any:
+        """Return the first state in some frames that differs from one; None if there is none."""
+        states = (state for k in numbers if (state := self._drawable(k)) is not None)
+        return next((state for state in states if not self._task.same(self._puzzle, here, state)), None)

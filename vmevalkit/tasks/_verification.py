@@ -1,0 +1,138 @@
+"""The way from the frames of a video to a verdict.
+
+1. Fades, and a cut to another scene at the end, are dropped (`toolkit.ends`).
+2. A state is read from each frame, and the task scores the sequence.
+3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
+   drawn.
+4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vmevalkit.media import Planes, Views
+from vmevalkit.tasks._comparison import Comparison
+from vmevalkit.tasks._reading import Fault, Reading
+from vmevalkit.tasks.toolkit.camera import Camera
+from vmevalkit.tasks.toolkit.ends import without_ends
+from vmevalkit.tasks.toolkit.vision import is_grainy, looks_like, shows
+from vmevalkit.types import Mode, Size, Tolerance, Verdict
+
+if TYPE_CHECKING:
+    from vmevalkit.tasks.base import Reader, Task
+
+# The start must be readable within the first sixth of the video.
+START_WITHIN = 1 / 6
+# A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
+_NEGLIGIBLE = 0.02
+
+
+class Verification:
+    """Scores videos of one question.
+
+    Args:
+        task, puzzle, mode, canvas: the question.
+        read: a reader of this puzzle and canvas, if many of its videos are scored.
+    """
+
+    def __init__(
+        self, task: Task[Any, Any], puzzle: Any, mode: Mode, canvas: Size, read: Reader[Any] | None = None
+    ) -> None:
+        self._task, self._puzzle, self._mode, self._canvas = task, puzzle, mode, canvas
+        self._read, self._start = read, task.solution(puzzle)[0]
+
+    def verdict(self, frames: Views, fps: float) -> Verdict:
+        """Score a video; its frames are uint8 (count, 3, height, width)."""
+        ends = without_ends(frames, fps, self._first_drawing, cuts=self._mode != "hold")
+        verdict = self._scored(ends.views)
+        if not verdict.passed:
+            verdict = self._scored_steady(ends.views, verdict)
+        evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
+        later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
+                 for t in verdict.tolerated]  # fmt: skip
+        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
+
+    def _first_drawing(self) -> Planes:
+        return self._task.drawing(self._puzzle, self._start, self._canvas)
+
+    def _scored_steady(self, frames: Views, failed: Verdict) -> Verdict:
+        """Score a video that failed again, without the movement of the camera, if there is any."""
+        camera = Camera(self._first_drawing())
+        evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
+        if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
+            return failed
+        steady = camera.steady(frames)
+        too_far = steady.too_far
+        if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
+            too_far = evidence
+        elif self._mode == "hold" and steady.moved:
+            too_far = steady.moved[0]
+        if too_far is not None:
+            preservation = min(failed.preservation, 0.99)
+            return self._task.verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
+        if not steady.moved:
+            return failed
+        verdict = self._scored(steady.views)
+        zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
+        return verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
+
+    def _scored(self, frames: Views) -> Verdict:
+        """Score frames as they are."""
+        readings = self._readings(frames)
+        if self._mode == "hold":
+            return self._task.judge_hold(self._puzzle, readings)
+        verdict = self._task.judge(self._puzzle, readings)
+        fault = self._fault(frames, readings, verdict) if verdict.value > _NEGLIGIBLE else None
+        if fault is None:
+            return verdict
+        process = 0.0 if fault.worthless else verdict.process
+        # A video that has failed keeps its reason, because that says what was seen in one frame.
+        reason, frame = (fault.reason, fault.frame) if verdict.passed else (verdict.reason, verdict.evidence_frame)
+        return self._task.verdict(reason, verdict.outcome, process, min(verdict.preservation, 0.99), frame)
+
+    def _fault(self, frames: Views, readings: list[Reading[Any]], verdict: Verdict) -> Fault | None:
+        """Return what is wrong with the video as a whole."""
+        fault = self._task.inspect(self._puzzle, frames, readings, self._canvas)
+        if fault is None and verdict.passed:
+            altered = Comparison(self._task, self._puzzle, self._canvas, readings).altered(frames)
+            return None if altered is None else Fault("altered", altered)
+        return fault
+
+    def _readings(self, frames: Views) -> list[Reading[Any]]:
+        """Read each frame, until the beginning decides that the video fails."""
+        read = self._read or self._task.reader(self._puzzle, self._canvas)
+        drawing = partial(self._first_drawing)
+        # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
+        resting = True
+        readings: list[Reading[Any]] = []
+        seen: Planes | None = None
+        for frame in frames:
+            # Videos hold still for long, and equal frames have equal readings. Each frame is compared with the last
+            # one that was read, so that a slow change is not missed.
+            if seen is not None and looks_like(frame, seen):
+                readings.append(readings[-1])
+            else:
+                seen = frame
+                reading = Reading[Any](None, False, "scene_lost") if is_grainy(frame) else read(frame)
+                unsure = resting and reading.scene_intact and not self._at_start(reading)
+                if unsure and shows(frame, drawing()):
+                    reading = Reading(self._start)
+                else:
+                    resting = self._mode == "hold"
+                readings.append(reading)
+            if self._mode != "hold" and self._is_hopeless(readings, len(frames)):
+                break
+        return readings
+
+    def _at_start(self, reading: Reading[Any]) -> bool:
+        return reading.state is not None and self._task.same(self._puzzle, reading.state, self._start)
+
+    def _is_hopeless(self, readings: list[Reading[Any]], count: int) -> bool:
+        """Whether the beginning already decides: it shows no state in time, or another one than the start."""
+        if any(r.state is not None and r.scene_intact for r in readings[:-1]):
+            return False
+        if readings[-1].state is not None and readings[-1].scene_intact:
+            return not self._at_start(readings[-1])
+        return len(readings) > max(2, count * START_WITHIN)
