@@ -33,7 +33,8 @@ TWINS = {
 HOLES = {
     "answer_shines_at_25", "answer_shines_at_28", "answer_flashes_in_dashes", "middle_quarter_cut_out",
     "detail_fades_away", "small_detail_fades_away", "last_place_half_drawn", "empty_place_half_drawn",
-    "background_recolored", "half_tinted", "thin_line_added", "gray_for_most", "texture_flickers", "bystander_gone",
+    "background_recolored", "half_tinted", "thin_line_added", "gray_for_most", "faint_line_added",
+    "texture_flickers", "bystander_gone",
     "bystander_turns_hue", "gray_card_moves", "mover_hops", "mover_blinks", "leaves_the_frame",
 }  # fmt: skip
 DIFFICULTY = 2

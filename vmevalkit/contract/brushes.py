@@ -190,6 +190,15 @@ def enlarged(frame: Frame, mask: Mask, box: PixelBox, factor: float) -> Frame:
     return mixed(frame, np.asarray(large), np.asarray(cover, np.float32) / np.float32(255))
 
 
+def pasted(frame: Frame, source: Frame, mask: Mask, right: int, down: int) -> Frame:
+    """Paste the pixels of a mask of another frame, moved; what leaves the frame is not seen."""
+    ys, xs = np.nonzero(mask)
+    ok = (xs + right >= 0) & (xs + right < frame.shape[1]) & (ys + down >= 0) & (ys + down < frame.shape[0])
+    result: Frame = frame.copy()
+    result[ys[ok] + down, xs[ok] + right] = source[ys[ok], xs[ok]]
+    return result
+
+
 def saturated(frame: Frame, factor: float) -> Frame:
     """Change the saturation; 0 is gray."""
     return np.asarray(ImageEnhance.Color(Image.fromarray(frame)).enhance(factor))

@@ -200,7 +200,10 @@ def _shown(frames: Frames, paint: Callable[[Frame], Frame], start: float, end: f
 
 
 def _write(frame: Frame, box: PixelBox, words: str, font: float) -> Frame:
-    return brushes.with_text(frame, box[:2], words, font, _INK)
+    # Dark on a bright board, and bright on a dark one.
+    left, top = max(0, box[0]), max(0, box[1])
+    dark = frame[top : top + round(font), left : left + round(2 * font)].mean() < 110
+    return brushes.with_text(frame, box[:2], words, font, _WHITE if dark else _INK)
 
 
 def _tick(frame: Frame, box: PixelBox) -> Frame:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vmevalkit.contract import brushes
-from vmevalkit.contract.brushes import COLORFUL, Color, each, is_colorful, mixed
+from vmevalkit.contract.brushes import COLORFUL, Color, each, is_colorful, mixed, pasted
 from vmevalkit.contract.motion import Mask, box_of, changed, middle_of, widened
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
@@ -30,6 +30,8 @@ _COARSE = 3
 # as a share of the square.
 _DETAILS = {"detail_fades_away": 0.08, "small_detail_fades_away": 0.045}
 _LEAST = 0.12
+# Share of a step after which a look has about half of its size.
+_HALF = 0.25
 # A quarter of the steps must be at least one step.
 _QUARTER = 4
 
@@ -137,7 +139,7 @@ def _half_drawn(scene: Scene) -> Frame | None:
         before, after = states[-2:]
         grown = changed(*(task.painter(puzzle, scene.canvas)(state) for state in (before, after)))
         if task.progress(puzzle, before) == 1.0 > task.progress(puzzle, after) and grown.any():
-            half: Frame = task.painter(puzzle, scene.canvas)(task.between(puzzle, before, after, 0.4))
+            half: Frame = task.painter(puzzle, scene.canvas)(task.between(puzzle, before, after, _HALF))
             return half if changed(half, scene.last).any() else None
     return None
 
@@ -165,6 +167,7 @@ def _staining(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
     black = np.zeros_like(scene.first)
     line = changed(brushes.with_line(black, points, max(1.5, width / 240), (255, 255, 255)), black)
     yield "thin_line_added", partial(_stained, scene, line, _INK, 0.9)
+    yield "faint_line_added", partial(_stained, scene, line, _GRAY, 0.7)
     if is_colorful(scene.first):
         yield "gray_for_most", partial(_gray_for_most, scene)
     yield "texture_flickers", partial(_flickering, scene)
@@ -344,17 +347,8 @@ def _leaving(scene: Scene, count: int) -> Frames:
     out = np.linspace(0, -here - size, third // 2)
     back = np.linspace(width - there + size, 0, third - third // 2)
     frames = [step.before] * waiting
-    frames += [_pasted(bare, step.before, step.gone, round(x), 0) for x in out]
-    frames += [_pasted(bare, step.after, step.new, round(x), 0) for x in back]
+    frames += [pasted(bare, step.before, step.gone, round(x), 0) for x in out]
+    frames += [pasted(bare, step.after, step.new, round(x), 0) for x in back]
     left = count - len(frames) - 4
     rest = motion.drawn(np.linspace(1, motion.count_of_steps, left).round(6).tolist())
     return as_frames(iter([*frames, *rest, *[scene.last] * 4]))
-
-
-def _pasted(frame: Frame, source: Frame, mask: Mask, right: int, down: int) -> Frame:
-    """Paste the pixels of a mask of another frame, moved; what leaves the frame is not seen."""
-    ys, xs = np.nonzero(mask)
-    ok = (xs + right >= 0) & (xs + right < frame.shape[1]) & (ys + down >= 0) & (ys + down < frame.shape[0])
-    pasted: Frame = frame.copy()
-    pasted[ys[ok] + down, xs[ok] + right] = source[ys[ok], xs[ok]]
-    return pasted

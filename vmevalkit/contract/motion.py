@@ -47,6 +47,11 @@ class Step(NamedTuple):
     new: Mask
     gone: Mask
 
+    @property
+    def place(self) -> Mask:
+        """The pixels of the object after the step; or before it, if the step takes the object away."""
+        return self.gone if self.kind == "clears" else self.new
+
 
 class Motion:
     """A video of states, and what happens in it.
@@ -177,7 +182,7 @@ class Motion:
     def target(self) -> Spot:
         """The middle (x, y) of the object after the last step, or of what the last step took away."""
         last = self.step(self.count_of_steps - 1)
-        left, top, right, bottom = box_of(last.new if last.new.any() else last.gone)
+        left, top, right, bottom = box_of(last.place)
         return (left + right) / 2, (top + bottom) / 2
 
     @property

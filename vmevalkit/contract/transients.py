@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vmevalkit.contract import brushes
-from vmevalkit.contract.brushes import each
+from vmevalkit.contract.brushes import each, pasted
 from vmevalkit.contract.motion import Kind, Motion, Spot, box_of
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
@@ -143,18 +143,16 @@ def _celebrated(scene: Scene, count: int) -> Frames:
 
 
 def _with_passing_copy(scene: Scene, count: int) -> Frames:
-    """Let a copy of the first object that acts pass through the scene, before the last step."""
+    """Let a copy of the first object that acts pass through the scene, from corner to corner, before the last step."""
     motion = scene.motion(count)
     step = motion.steps[0]
-    mask, source = (step.gone, step.before) if step.gone.any() else (step.new, step.after)
-    left, _, right, _ = box_of(mask)
-    width = scene.canvas[0]
+    mask, source = step.place, step.before if step.kind == "clears" else step.after
+    left, top, _, _ = box_of(mask)
+    width, height = scene.canvas
 
     def change(frame: Frame, i: int) -> Frame:
-        x = round(-width / 8 + 1.25 * width * (i - 3) / (0.7 * count))
-        shown = np.roll(mask, x - left, axis=1)
-        shown[:, : max(0, x)] = False
-        shown[:, max(0, x + right - left) :] = False
-        return np.where(shown[..., None], np.roll(source, x - left, axis=1), frame) if 3 <= i < 0.75 * count else frame
+        share = (i - 3) / (0.7 * count)
+        right, down = round((1.2 * share - 0.1) * width - left), round(0.9 * share * height - top)
+        return pasted(frame, source, mask, right, down) if 0 <= share < 1 else frame
 
     return each(motion.frames, change)
