@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault
+from vmevalkit.tasks.toolkit.compare import Mask
 from vmevalkit.tasks.toolkit.draw import Box
 from vmevalkit.tasks.toolkit.lens import Lens
 
@@ -27,16 +28,20 @@ Integers = npt.NDArray[np.intp]
 
 # A pixel changes if it differs by this much, in 255ths, between the first and the last frame.
 _CLEAR = 40
+# The camera drifts if so large a share of the pixels around the places changes.
+_DRIFT = 0.005
 # At most this many pixels are looked at, shared out among the places, but at least _FEW of each.
 _MOST, _FEW = 120, 5
 # Whole frames alone cause an error of 0.29 frames (1 / sqrt 12). An edge explains the times if it errs by at most
 # _ERROR frames and this share of their standard deviation. Measured on 292 transitions: 0.01 to 0.33 frames with a
 # deviation of 1 to 13; on 587 legal videos: at least 0.47, with a deviation of 5.6.
 _ERROR, _ERROR_SHARE = 0.32, 0.01
-# Times differ within the places by less than this, in frames, if places pop or fade in.
-_AT_ONCE = 0.25
-# Part of the differences within the places that a straight edge does not explain, from which on the places grow.
-_CURVED = 0.85
+# Standard deviation of the times within the places, in frames, if places pop or fade in. Coding adds some to 0.
+_AT_ONCE = 0.12
+# An edge errs by at most this share of that deviation, or else "at once" is as good an explanation.
+_NO_BETTER = 1.2
+# Part of the deviation that a straight edge does not explain, from which on the places grow from their middle.
+_CURVED = 0.92
 # If the places are fewer than this, no edge is to be seen. All puzzles change at least three.
 _FEWEST = 3
 # Sum of the times that the places take, as a share of the time that all of them take together, from which on they do
@@ -88,17 +93,25 @@ class TimeMap(NamedTuple):
     aspect: float
     frames: int
 
-    def every(self, count: int) -> TimeMap:
-        """Return the map of every second, third ... pixel."""
-        x, y, place, time = self.x[::count], self.y[::count], self.place[::count], self.time[::count]
+    def where(self, pixels: Mask | slice) -> TimeMap:
+        """Return the map of some of the pixels."""
+        x, y, place, time = self.x[pixels], self.y[pixels], self.place[pixels], self.time[pixels]
         return TimeMap(x, y, place, time, self.aspect, self.frames)
 
 
 def time_map(frames: Views, places: Places) -> TimeMap:
     """Return when the pixels of some places change. `frames` is uint8 (count, 3, height, width)."""
     height, width = frames.shape[2:]
-    frames = _steady(frames, places)
+    drifts = _drifts(frames, places)
+    if drifts:
+        lens = Lens(frames[0])
+        frames = np.stack([lens.planes(frame) for frame in frames])
     differs = np.abs(frames[-1].astype(np.int16) - frames[0]).max(0) > _CLEAR
+    if drifts:
+        # The lens corrects whole pixels. At edges, the rest changes pixels, too, at times of its own.
+        inside = differs.copy()
+        inside[1:-1, 1:-1] &= differs[:-2, 1:-1] & differs[2:, 1:-1] & differs[1:-1, :-2] & differs[1:-1, 2:]
+        differs = inside
     most = max(_FEW, _MOST // max(1, len(places.boxes)))
     found = []
     for number, (left, top, right, bottom) in enumerate(places.boxes):
@@ -108,7 +121,7 @@ def time_map(frames: Views, places: Places) -> TimeMap:
         pick = (np.arange(min(len(rows), most)) * 0.618034 % 1 * len(rows)).astype(np.intp)
         found.append(np.stack([rows[pick] + y, columns[pick] + x, np.full(len(pick), number)]))
     ys, xs, place = np.concatenate(found, axis=1)
-    return TimeMap(
+    seen = TimeMap(
         ((xs + 0.5) / width).astype(np.float32),
         ((ys + 0.5) / height).astype(np.float32),
         place,
@@ -116,19 +129,27 @@ def time_map(frames: Views, places: Places) -> TimeMap:
         width / height,
         len(frames),
     )
+    return seen.where(_typical(seen)) if drifts else seen
 
 
-def _steady(frames: Views, places: Places) -> Views:
-    """Return the frames without the drift of the camera, if there is any."""
+def _typical(seen: TimeMap) -> Mask:
+    """Return a mask of the pixels that change when most of their place does: within 4.5 times the median difference."""
+    typical = np.zeros(len(seen.time), bool)
+    for place in np.unique(seen.place):
+        here = seen.place == place
+        off = np.abs(seen.time[here] - np.median(seen.time[here]))
+        typical[here] = off <= 4.5 * np.median(off) + 1
+    return typical
+
+
+def _drifts(frames: Views, places: Places) -> bool:
+    """Whether the camera drifts: then much changes around the places."""
     luma, rest = frames[:, 0], np.ones(frames.shape[2:], bool)
     boxes = np.array(places.boxes) + places.margin * np.array((-1, -1, 1, 1))
     for left, top, right, bottom in np.maximum(boxes, 0).astype(np.intp).tolist():
         rest[top : bottom + 1, left : right + 1] = False
     moved = np.abs(luma[-1].astype(np.int16) - luma[0])[rest] > _CLEAR
-    if np.count_nonzero(moved) < 0.005 * moved.size:
-        return frames
-    lens = Lens(frames[0])
-    return np.stack([lens.planes(frame) for frame in frames])
+    return bool(np.count_nonzero(moved) > _DRIFT * moved.size)
 
 
 def _half_way(values: Floats) -> Floats:
@@ -160,12 +181,13 @@ def _reason(seen: TimeMap, lines: Sequence[int]) -> str | None:
         return None
     if _too_quick(seen):
         return "several_at_once"
-    parted = _in_parts(seen)
-    if parted > _PARTED or (parted and _fits(seen, _SPIRAL)):
+    parted, error = _in_parts(seen), _error(seen)
+    if parted > _PARTED or (parted and _fits(seen, _SPIRAL, error)):
         return "transition"
     # A pen, or places that pop in, fade in or grow from their middle, explain the times better than any edge.
     explained = _drawn(seen, lines) if lines else not _brushed(seen)
-    if not explained and _has_edge(seen):
+    limit = error if lines else min(error, _NO_BETTER * _deviation(_centered(seen, seen.time)))
+    if not explained and _has_edge(seen, limit):
         return "transition"
     return "several_at_once" if _together(seen) or _scattered(seen, lines) else None
 
@@ -219,7 +241,7 @@ def _in_parts(seen: TimeMap) -> float:
     return sum(_is_parted(seen, seen.place == place, pause) for place in places) / len(places)
 
 
-def _is_parted(seen: TimeMap, here: npt.NDArray[np.bool_], pause: float) -> bool:
+def _is_parted(seen: TimeMap, here: Mask, pause: float) -> bool:
     times = np.sort(seen.time[here])
     gaps = np.diff(times)
     if not len(gaps) or gaps.max() < pause:
@@ -236,18 +258,23 @@ def _is_parted(seen: TimeMap, here: npt.NDArray[np.bool_], pause: float) -> bool
 def _brushed(seen: TimeMap) -> bool:
     """Whether the places are uncovered from one of their sides."""
     within = _centered(seen, seen.time)
-    deviation = float(np.sqrt((within**2).mean()))
+    deviation = _deviation(within)
     return deviation > _AT_ONCE and _curved(seen, within) < max(_error(seen), _CURVED * deviation)
 
 
-def _has_edge(seen: TimeMap) -> bool:
-    """Whether one edge explains the times of all pixels."""
-    return any(_fits(seen, edge) for edge in _EDGES)
+def _has_edge(seen: TimeMap, error: float) -> bool:
+    """Whether one edge explains the times of all pixels up to an error in frames."""
+    return any(_fits(seen, edge, error) for edge in _EDGES)
 
 
 def _error(seen: TimeMap) -> float:
     """Return how much an edge that explains the times may err, in frames."""
     return _ERROR + _ERROR_SHARE * float(seen.time.std())
+
+
+def _deviation(values: Floats) -> float:
+    """Return the standard deviation of values with the mean 0."""
+    return float(np.sqrt((values**2).mean()))
 
 
 def _sums(seen: TimeMap, values: Floats) -> Floats:
@@ -274,10 +301,10 @@ def _curved(seen: TimeMap, within: Floats) -> float:
     yy += np.float32(1e-7)
     scale = xx * yy - xy * xy
     across, down = (yy * xt - xy * yt) / scale, (xx * yt - xy * xt) / scale
-    left = within - across[seen.place] * x - down[seen.place] * y
+    left: Floats = (within - across[seen.place] * x - down[seen.place] * y).astype(np.float32)
     places = len(np.unique(seen.place))
     freedom = (len(left) - places) / max(len(left) - 3 * places, 1)
-    return float(np.sqrt((left**2).mean() * freedom))
+    return _deviation(left) * float(np.sqrt(freedom))
 
 
 class _Edge(NamedTuple):
@@ -294,12 +321,12 @@ class _Edge(NamedTuple):
     steps: tuple[float, ...]
 
 
-def _fits(seen: TimeMap, edge: _Edge) -> bool:
-    """Whether an edge of a kind explains the times."""
-    ways, steps, error = edge.ways, np.array(edge.steps, np.float32), _error(seen)
+def _fits(seen: TimeMap, edge: _Edge, error: float) -> bool:
+    """Whether an edge of a kind explains the times up to an error in frames."""
+    ways, steps = edge.ways, np.array(edge.steps, np.float32)
     moves = np.stack(np.meshgrid(*[(-1, 0, 1) if step else (0,) for step in edge.steps]), -1).reshape(-1, len(steps))
     # Few pixels are enough to find the way to begin with.
-    looked = seen.every(max(1, len(seen.time) // _ENOUGH))
+    looked = seen.where(slice(None, None, max(1, len(seen.time) // _ENOUGH)))
     for _ in range(_ROUNDS):
         errors = _errors(looked, edge.order(looked, ways))
         best = int(errors.argmin())
@@ -397,7 +424,7 @@ _EDGES = (
     _Edge(_round, _product(*_CENTERS), (0.05, 0.07)),
     _Edge(_square, _product(*_CENTERS), (0.05, 0.07)),
     _Edge(_rhombic, _product(*_CENTERS), (0.05, 0.07)),
-    _Edge(_turning, _product(*_CENTERS, np.arange(0, 1, 0.125)), (0.05, 0.07, 0.0)),
+    _Edge(_turning, _product(*_CENTERS, np.arange(0, 1, 0.125)), (0.05, 0.07, 0.06)),
     _Edge(_parallel, _product(np.arange(0, 360, 15), np.arange(2, 13)), (5.0, 0.0)),
 )
 # It is tried only where places change in parts, because there are so many.
