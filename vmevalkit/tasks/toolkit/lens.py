@@ -165,8 +165,8 @@ class Lens:
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
         """Return gain and offset of each plane, shape (3,)."""
         same: tuple[Floats, Floats] = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
-        # The median resists moved objects best, but sees no contrast. Clipped white may spoil a fit. Without it, there may
-        # be too few pixels. So try all.
+        # The median resists moved objects best, but sees no contrast. Clipped white may spoil a fit. Without it, there
+        # may be too few pixels. So try all.
         offset = np.median(self._lights - seen, axis=1, keepdims=True)
         shifted = same[0], np.clip(offset, -_OFFSET, _OFFSET).astype(np.float32)
         fits = [same, shifted, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
