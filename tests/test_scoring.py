@@ -92,6 +92,94 @@ def test_a_center_crop_that_keeps_the_puzzle_whole_is_undone(experiment: Experim
     assert all(score.passed for score in scores_of(tmp_path).values())
 
 
+def place(root: Path, frames: media.Frames, name: str = "maze_0000", suffix: str = ".mp4") -> Path:
+    """Write a video that was made elsewhere."""
+    path = root / "outputs/other/maze_task" / name / "video" / f"video{suffix}"
+    media.write_video(path, frames, 8)
+    return path
+
+
+@pytest.fixture
+def elsewhere(experiment: Experiment, tmp_path: Path) -> Path:
+    """A folder with the questions only."""
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    return tmp_path
+
+
+def test_a_crop_that_cuts_the_puzzle_is_not_scored(experiment: Experiment, elsewhere: Path) -> None:
+    frames = media.read_frames(experiment.questions / "maze_task/maze_0000/ground_truth.mp4")
+    place(elsewhere, frames[:, 80:400])
+    found = scores_of(elsewhere)["other", "maze_0000"]
+    assert (found.status, found.reason) == ("unscorable", "cropped")
+
+
+def test_a_black_first_frame_does_not_spoil_the_place_of_the_canvas(experiment: Experiment, elsewhere: Path) -> None:
+    frames = media.read_frames(experiment.questions / "maze_task/maze_0000/ground_truth.mp4")
+    frames = np.stack([np.asarray(Image.fromarray(frame).resize((832, 480))) for frame in frames])
+    frames[0] = 0
+    place(elsewhere, frames)
+    found = scores_of(elsewhere)["other", "maze_0000"]
+    assert found.passed
+    assert found.notes == ("fade",)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_rotation_metadata_is_applied(experiment: Experiment, elsewhere: Path, turn: int) -> None:
+    frames = media.read_frames(experiment.questions / "maze_task/maze_0000/ground_truth.mp4")
+    path = place(elsewhere, frames)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=8)
+        stream.set_display_rotation(turn)  # type: ignore[attr-defined]
+        turned = np.ascontiguousarray(np.rot90(frames, -turn // 90, (1, 2)))
+        stream.width, stream.height, stream.pix_fmt = turned.shape[2], turned.shape[1], "yuv420p"  # type: ignore[attr-defined]
+        for frame in turned:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))  # type: ignore[attr-defined]
+        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+    assert scores_of(elsewhere)["other", "maze_0000"].passed
+    assert media.probe(path).size == (720, 480)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".m4v", ".MP4", ".gif"])
+def test_other_suffixes_are_read(experiment: Experiment, elsewhere: Path, suffix: str) -> None:
+    path = place(elsewhere, np.zeros((1, 480, 720, 3), np.uint8))
+    shutil.copy(experiment.questions / "maze_task/maze_0000/ground_truth.mp4", path.with_suffix(suffix))
+    path.unlink(missing_ok=suffix == ".MP4")
+    assert scores_of(elsewhere)["other", "maze_0000"].passed
+
+
+def test_a_file_of_another_name_is_named(experiment: Experiment, elsewhere: Path) -> None:
+    path = place(elsewhere, np.zeros((1, 480, 720, 3), np.uint8))
+    path.rename(path.with_name("maze_0000.mp4"))
+    found = scores_of(elsewhere)["other", "maze_0000"]
+    assert found.status == "missing"
+    assert "maze_0000.mp4" in found.explanation
+    assert ".mkv" in found.explanation
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile other.mp4\n", "#EXTM3U\n#EXT-X-ENDLIST\nother.mp4\n", "v=0\no=- 0 0 IN IP4 1\n"],
+)
+def test_a_list_of_other_files_is_refused(experiment: Experiment, elsewhere: Path, text: str) -> None:
+    path = place(elsewhere, np.zeros((1, 480, 720, 3), np.uint8))
+    shutil.copy(experiment.questions / "maze_task/maze_0000/ground_truth.mp4", path.with_name("other.mp4"))
+    path.write_text(text)
+    found = scores_of(elsewhere)["other", "maze_0000"]
+    assert found.status == "broken"
+    assert "MP4, MOV" in found.explanation
+
+
+def test_a_damaged_video_is_broken(experiment: Experiment, elsewhere: Path) -> None:
+    whole = (experiment.questions / "maze_task/maze_0000/ground_truth.mp4").read_bytes()
+    path = place(elsewhere, np.zeros((1, 480, 720, 3), np.uint8))
+    # The data of the frames begins after "mdat"; a part of it is overwritten.
+    data, middle = whole.index(b"mdat"), whole.index(b"mdat") + 2 * (len(whole) - whole.index(b"mdat")) // 3
+    assert data < middle
+    for damaged in (whole[:middle] + b"\x55" * 300 + whole[middle + 300 :], whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        assert scores_of(elsewhere)["other", "maze_0000"].status == "broken"
+
+
 def test_every_status_has_its_reason_and_nothing_leaves_the_denominator(experiment: Experiment, tmp_path: Path) -> None:
     shutil.copytree(experiment.questions, tmp_path / "questions")
     folder = tmp_path / "questions" / "mine_task" / "mine_0000"

@@ -13,7 +13,7 @@ from vmevalkit.media.read import (
     read_canvas,
     read_frames,
 )
-from vmevalkit.media.register import register
+from vmevalkit.media.register import agreement, is_cropped, register
 from vmevalkit.media.write import DRAWN, USUAL, write_video
 
 __all__ = [
@@ -28,10 +28,12 @@ __all__ = [
     "Planes",
     "VideoInfo",
     "Views",
+    "agreement",
     "decodes",
     "difference",
     "even",
     "first_frame",
+    "is_cropped",
     "load_image",
     "overview",
     "place",

@@ -5,7 +5,8 @@ Video files come from outside and are not trusted: protocol, size, frame count a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+import itertools
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -28,6 +29,15 @@ av.logging.set_level(av.logging.PANIC)
 # Frames are allocated and freed by the megabyte. By default, glibc returns such blocks to the system at once, and
 # getting them back page by page takes as long as encoding them. Once it has seen a larger block freed, it keeps them.
 np.empty(2**22, np.uint8)
+
+# Containers that are read, by their names in libav. Others are refused before they are opened, because playlists and
+# lists (hls, dash, concat, sdp, image2) refer to other files.
+_CONTAINERS = ("mov", "matroska", "avi", "gif", "mpegts", "mpeg", "ogg", "flv", "asf", "ivf", "apng")
+READ_FORMATS = "MP4, MOV, M4V, WebM, MKV, AVI, GIF"
+# Number of frames at the start of which the clearest one is used to find the canvas: the others may be black or faded.
+_LOOKAHEAD = 6
+# It is the first one with this share of the largest contrast.
+_CLEAR = 0.8
 
 # Formats that can be scaled as they are stored, and the color spaces that mean BT.601, by their numbers in ITU-T H.273:
 # untagged, 625 lines, 525 lines.
@@ -57,8 +67,10 @@ def probe(path: Path | str) -> VideoInfo:
         VideoError: missing, empty, no video stream, or it does not decode.
     """
     with _open(path) as (container, stream):
-        count = sum(1 for _ in _decode(container, path))
-        return _info(stream, count)
+        count, last = 0, None
+        for count, last in enumerate(_decode(container, path), 1):  # noqa: B007 - the last values are used
+            pass
+        return _info(stream, count, last)
 
 
 def decodes(path: Path | str) -> bool:
@@ -76,8 +88,9 @@ def decodes(path: Path | str) -> bool:
         return False
 
 
-def _info(stream: Any, count: int) -> VideoInfo:
-    if count == 0:
+def _info(stream: Any, count: int, frame: Any) -> VideoInfo:
+    """Return the properties of a stream, given its number of frames and one of them (None if there is none)."""
+    if frame is None:
         raise VideoError("the video has no frames")
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     fps = float(rate) if rate else 0.0
@@ -85,7 +98,7 @@ def _info(stream: Any, count: int) -> VideoInfo:
         fps = 8.0
     context = stream.codec_context
     return VideoInfo(
-        size=(context.width, context.height),
+        size=(frame.width, frame.height),
         frames=count,
         fps=fps,
         codec=context.name,
@@ -101,10 +114,13 @@ def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes)")
     try:
-        # Local files only, so that a playlist that points elsewhere is not followed.
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
+        # This file only: what it refers to is not followed.
+        container = av.open(
+            str(path), options={"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
+        )
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(f"{path} is not a video: {libav_reason(error)}") from None
+        reason = libav_reason(error)
+        raise VideoError(f"{path} is not a video that can be read ({READ_FORMATS}): {reason}") from None
     with container:
         if not container.streams.video:
             raise VideoError(f"{path} has no video stream")
@@ -123,14 +139,22 @@ def libav_reason(error: Exception) -> str:
 
 
 def _decode(container: Any, path: Path | str) -> Iterator[Any]:
-    """Decode the frames of a container. Damage raises VideoError; frames are never dropped silently."""
+    """Decode the frames of a container, upright. Damage raises VideoError; frames are never dropped silently."""
     try:
         for number, frame in enumerate(container.decode(video=0)):
             if number >= MAX_FRAMES:
                 raise VideoError(f"{path} has more than {MAX_FRAMES} frames")
-            yield frame
+            if frame.is_corrupt:
+                raise VideoError(f"{path} is damaged: frame {number} cannot be decoded completely")
+            yield _upright(frame) if frame.rotation else frame
     except av.error.FFmpegError as error:
         raise VideoError(f"{path} does not decode: {libav_reason(error)}") from None
+
+
+def _upright(frame: Any) -> Any:
+    """Return a frame turned as its display matrix says, in quarter turns."""
+    turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
 
 
 def read_frames(path: Path | str) -> Frames:
@@ -180,7 +204,6 @@ def overview(
         first: Image.Image | None = None
         count = 0
         with _open(path) as (container, stream):
-            width, height = bounded_size((stream.codec_context.width, stream.codec_context.height), longest)
             expected = stream.frames if expected is None else expected
             # Not turned into a set: a hostile file may claim any number of frames.
             chosen = choose(expected)
@@ -188,9 +211,10 @@ def overview(
                 if first is None:
                     first = raw.to_image()
                 if count in chosen:
+                    width, height = bounded_size((raw.width, raw.height), longest)
                     frames.append(raw.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray())
                 count += 1
-            info = _info(stream, count)
+            info = _info(stream, count, raw if count else None)
         if first is None:
             raise VideoError(f"{path} has no frames")
         if count == expected:
@@ -221,25 +245,34 @@ def read_canvas(
     Memory grows with the number of frames and the size of the view, not with the size of the video.
 
     Args:
-        locate: finds the canvas, given the video's size and a function that returns its first frame.
+        locate: finds the canvas, given the video's size and a function that returns the clearest of its first frames.
         view: width and height of the returned planes.
     """
-    geometry: Geometry | None = None
     count = 0
     with _open(path) as (container, stream):
         # The number of frames that the file claims; doubled whenever there are more.
         frames: Views = np.empty((min(max(stream.frames, 1), MAX_FRAMES), 3, view[1], view[0]), np.uint8)
-        for raw in _decode(container, path):
-            if geometry is None:
-                geometry = locate((raw.width, raw.height), raw.to_image)
-                restorer = _Restorer(geometry, view)
+        decoded = _decode(container, path)
+        start = list(itertools.islice(decoded, _LOOKAHEAD))
+        if not start:
+            raise VideoError(f"{path} has no frames")
+        geometry = locate((start[0].width, start[0].height), lambda: _clearest(start))
+        restorer = _Restorer(geometry, view)
+        for raw in itertools.chain(start, decoded):
             if count == len(frames):
                 frames = np.concatenate([frames, np.empty_like(frames)])
             restorer.restore(raw, frames[count])
             count += 1
-    if geometry is None:
-        raise VideoError(f"{path} has no frames")
-    return CanvasVideo(frames[:count], geometry, _info(stream, count).fps)
+    return CanvasVideo(frames[:count], geometry, _info(stream, count, start[0]).fps)
+
+
+def _clearest(frames: Sequence[Any]) -> Image.Image:
+    """Return the first of some decoded frames that has nearly as much contrast as the one with the most."""
+    contrasts = [float(raw.reformat(64, 48, "gray", interpolation="AREA").to_ndarray().std()) for raw in frames]
+    image: Image.Image = next(
+        raw.to_image() for raw, found in zip(frames, contrasts, strict=True) if found >= _CLEAR * max(contrasts)
+    )
+    return image
 
 
 class _Restorer:

@@ -13,6 +13,9 @@ from vmevalkit.types import Fit, Geometry
 # With a correlation above this, the usual placement needs no refinement.
 _CERTAIN = 0.985
 
+# So much of the canvas may be cut off unnoticed, as a share of its width or height.
+_SLACK = 0.006
+
 # Moves of the left, top, right and bottom edges: one edge, a shift, a zoom.
 _NUDGES = tuple(
     (a * s, b * s, c * s, d * s)
@@ -62,6 +65,31 @@ def register(first: Image.Image, canvas: Image.Image) -> Geometry:
         if not moved:
             step /= 2
     return best
+
+
+def agreement(first: Image.Image, canvas: Image.Image, geometry: Geometry) -> float:
+    """Return the correlation in [-1, 1] of a video's first frame with the question's, where the frame shows it."""
+    columns, rows = bounded_size(canvas.size, 180)
+    target = _bilinear(
+        _blurred(canvas),
+        (np.arange(rows) + 0.5) * canvas.height / rows,
+        (np.arange(columns) + 0.5) * canvas.width / columns,
+    )
+    return _agreement(_blurred(first), geometry, target)
+
+
+def is_cropped(image: Image.Image, geometry: Geometry) -> bool:
+    """Whether a part of an image of the canvas that is not blank lies outside of the frames of a video."""
+    content = _content(np.asarray(image.convert("RGB")))
+    if content is None:
+        return False
+    across, down = geometry.width / image.width, geometry.height / image.height
+    left, top = geometry.x + content[0] * across, geometry.y + content[1] * down
+    right, bottom = geometry.x + content[2] * across, geometry.y + content[3] * down
+    # Registration is exact to about half a percent.
+    slack_x, slack_y = _SLACK * geometry.width, _SLACK * geometry.height
+    width, height = geometry.frame
+    return left < -slack_x or top < -slack_y or right > width + slack_x or bottom > height + slack_y
 
 
 def _from_content(frame: Frame, canvas: Frame, like: Geometry) -> list[Geometry]:

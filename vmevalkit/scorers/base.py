@@ -162,7 +162,10 @@ class Scorer(ABC):
         result = store.read_result(sample)
         if result is not None and not result.success:
             return "failed", "generation_failed", result.error or "no reason given", None
-        return "missing", "no_video", f"There is no {sample.video}.", None
+        others = store.other_files(sample)
+        suffixes = ", ".join(store.VIDEO_SUFFIXES)
+        hint = f" Beside it: {', '.join(others[:3])}. A video is {sample.video.stem} with {suffixes}." if others else ""
+        return "missing", "no_video", f"There is no {sample.video}.{hint}", None
 
     def _identity(self, question: Question, sample: store.Sample) -> dict[str, Any]:
         return {

@@ -31,6 +31,10 @@ class RuleConfig(Record):
     strict: bool = False
 
 
+# From this correlation of the first frame with that of the question on, the video shows the question.
+_SURE = 0.8
+
+
 @register_scorer
 class Rule(Scorer):
     """Decides by program. The same video always gets the same score."""
@@ -85,7 +89,7 @@ def video_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
     """Return a sample's video as verifiers see it.
 
     Raises:
-        Unscorable: the video was made for another first frame.
+        Unscorable: the video was made for another first frame, or a part of the puzzle is cut off.
         VideoError: the video does not decode.
     """
     path = store.find_video(sample) or sample.video
@@ -94,9 +98,25 @@ def video_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
     def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
         if known is not None and known.frame == size:
             return known
-        return media.register(first(), media.load_image(question.first_frame))
+        return _found_geometry(question, first())
 
     return media.read_canvas(path, locate, view_size(metadata.canvas))
+
+
+def _found_geometry(question: Question, first: Image.Image) -> Geometry:
+    """Find the canvas in a frame of a video that was made elsewhere.
+
+    Raises:
+        Unscorable: a part of the puzzle is cut off.
+    """
+    canvas = media.load_image(question.first_frame)
+    geometry = media.register(first, canvas)
+    # The answer may need more of the canvas than the question.
+    answer = media.load_image(question.final_frame) if question.final_frame.is_file() else canvas
+    is_cropped = media.is_cropped(canvas, geometry) or media.is_cropped(answer, geometry)
+    if is_cropped and media.agreement(first, canvas, geometry) > _SURE:
+        raise Unscorable("cropped", "A part of the puzzle lies outside of the frames of the video.")
+    return geometry
 
 
 def _known_geometry(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> Geometry | None:

@@ -5,7 +5,7 @@ user's files.
 """
 
 from vmevalkit.files import dumps, move, replacing, sha256, write_bytes, write_text
-from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
+from vmevalkit.store.paths import MANIFEST, RATINGS, VIDEO_SUFFIXES, is_name, question_folder, seed_suffix
 from vmevalkit.store.questions import (
     PROMPT_LIMIT,
     iter_metadata_files,
@@ -24,6 +24,7 @@ from vmevalkit.store.samples import (
     is_complete,
     is_user_supplied,
     iter_models,
+    other_files,
     read_result,
     seeds_of,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "MANIFEST",
     "PROMPT_LIMIT",
     "RATINGS",
+    "VIDEO_SUFFIXES",
     "Sample",
     "copy_question",
     "details_path",
@@ -48,6 +50,7 @@ __all__ = [
     "iter_questions",
     "iter_scores",
     "move",
+    "other_files",
     "question_digest",
     "question_folder",
     "read_prompt",

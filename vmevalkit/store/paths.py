@@ -13,11 +13,12 @@ from vmevalkit.types import Name
 MANIFEST = "manifest.json"
 # Ratings are stored beside the videos of an experiment.
 RATINGS = "ratings.sqlite"
-# Suffixes of videos. Where a sample has several, the first in this order counts.
-VIDEO_SUFFIXES = (".mp4", ".webm", ".mov")
+# Suffixes of videos, in lower or upper case. Where a sample has several, the first in this order counts.
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv", ".m4v", ".gif")
 
 SCORE_FILE = re.compile(r"^([A-Za-z0-9._-]+?)(?:_seed(-?\d+))?\.json$")
-SAMPLE_FILE = re.compile(rf"^(?:video|result)(?:_seed(-?\d+))?(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))}|\.json)$")
+_SUFFIXES = "|".join(map(re.escape, VIDEO_SUFFIXES))
+SAMPLE_FILE = re.compile(rf"^(?:video|result)(?:_seed(-?\d+))?(?:(?i:{_SUFFIXES})|\.json)$")
 
 _NAME = TypeAdapter(Name)
 

@@ -117,8 +117,16 @@ def seeds_of(outputs: Path, model: str, task: str, question_id: str) -> list[int
 
 def find_video(sample: Sample) -> Path | None:
     """Return the path of the sample's video, in any of the known formats; None if there is none."""
-    paths = (sample.video.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
+    paths = (sample.video.with_suffix(cased) for suffix in VIDEO_SUFFIXES for cased in (suffix, suffix.upper()))
     return next((path for path in paths if path.is_file()), None)
+
+
+def other_files(sample: Sample) -> list[str]:
+    """Return the names of the files beside a missing video that are not videos of any sample, sorted."""
+    folder = sample.video.parent
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_file() and not SAMPLE_FILE.match(path.name))
 
 
 def files_of(outputs: Path, scores: Path, model: str, task: str, question_id: str) -> dict[int, dict[str, Path]]:

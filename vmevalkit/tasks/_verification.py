@@ -4,20 +4,24 @@
 2. A state is read from each frame, and the task scores the sequence.
 3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
    drawn.
-4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves.
+4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves; then without
+   captions and visitors (`toolkit.repairs`), if there are any. What was undone or taken out is listed in the verdict.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.ends import without_ends
-from vmevalkit.tasks.toolkit.vision import is_grainy, looks_like, shows
+from vmevalkit.tasks.toolkit.repairs import without_captions, without_visitors
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 # The start must be readable within the first sixth of the video.
 START_WITHIN = 1 / 6
+# So many moments of the solution are drawn, to tell what belongs to the puzzle.
+_DRAWN = 40
 # A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
 _NEGLIGIBLE = 0.02
 
@@ -48,21 +54,43 @@ class Verification:
         ends = without_ends(frames, fps, self._first_drawing, cuts=self._mode != "hold")
         verdict = self._scored(ends.views)
         if not verdict.passed:
-            verdict = self._scored_steady(ends.views, verdict)
+            steady, verdict = self._scored_steady(ends.views, verdict)
+            if not verdict.passed and self._mode != "hold":
+                verdict = self._scored_repaired(steady, verdict)
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
         later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
                  for t in verdict.tolerated]  # fmt: skip
         return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
 
+    def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
+        """Score a video that failed again, without captions and visitors, if there are any."""
+        drawings, tolerated = self._drawings(), failed.tolerated
+        for repair in (without_captions, without_visitors):
+            repaired = repair(frames, drawings)
+            if repaired is None:
+                continue
+            frames, tolerated = repaired.views, (*tolerated, repaired.tolerated)
+            verdict = self._scored(frames, repaired.hidden)
+            if verdict.passed:
+                return verdict.model_copy(update={"tolerated": tolerated})
+        return failed
+
+    def _drawings(self) -> list[Planes]:
+        """Return drawings of the solution, from the start to the answer."""
+        states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
+        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
+        shown = np.linspace(0, len(states) - 1, min(_DRAWN, 2 * len(states) - 1))
+        return [paint(self._task.moment(self._puzzle, states, round(float(at), 3))) for at in shown]
+
     def _first_drawing(self) -> Planes:
         return self._task.drawing(self._puzzle, self._start, self._canvas)
 
-    def _scored_steady(self, frames: Views, failed: Verdict) -> Verdict:
-        """Score a video that failed again, without the movement of the camera, if there is any."""
+    def _scored_steady(self, frames: Views, failed: Verdict) -> tuple[Views, Verdict]:
+        """Return the frames without the movement of the camera, and their verdict, if there is any movement."""
         camera = Camera(self._first_drawing())
         evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
-            return failed
+            return frames, failed
         steady = camera.steady(frames)
         too_far = steady.too_far
         if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
@@ -71,16 +99,16 @@ class Verification:
             too_far = steady.moved[0]
         if too_far is not None:
             preservation = min(failed.preservation, 0.99)
-            return self._task.verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
+            return frames, self._task.verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
         if not steady.moved:
-            return failed
-        verdict = self._scored(steady.views)
+            return frames, failed
         zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
-        return verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
+        return steady.views, self._scored(steady.views).model_copy(update={"tolerated": (zoom,)})
 
-    def _scored(self, frames: Views) -> Verdict:
-        """Score frames as they are."""
+    def _scored(self, frames: Views, hidden: Container[int] = ()) -> Verdict:
+        """Score frames as they are. In those that are `hidden`, a damaged scene says nothing."""
         readings = self._readings(frames)
+        readings = [Reading(None) if i in hidden and not r.scene_intact else r for i, r in enumerate(readings)]
         if self._mode == "hold":
             return self._task.judge_hold(self._puzzle, readings)
         verdict = self._task.judge(self._puzzle, readings)
@@ -103,7 +131,6 @@ class Verification:
     def _readings(self, frames: Views) -> list[Reading[Any]]:
         """Read each frame, until the beginning decides that the video fails."""
         read = self._read or self._task.reader(self._puzzle, self._canvas)
-        drawing = partial(self._first_drawing)
         # Whether an unexpected reading may be the start, only too blurred to be read. In mode hold it always may.
         resting = True
         readings: list[Reading[Any]] = []
@@ -117,7 +144,7 @@ class Verification:
                 seen = frame
                 reading = Reading[Any](None, False, "scene_lost") if is_grainy(frame) else read(frame)
                 unsure = resting and reading.scene_intact and not self._at_start(reading)
-                if unsure and shows(frame, drawing()):
+                if unsure and shows(frame, self._first_drawing()):
                     reading = Reading(self._start)
                 else:
                     resting = self._mode == "hold"

@@ -160,7 +160,8 @@ class Task(ABC, Generic[P, S]):
             return self.verdict(violation, outcome, min(credit, 0.99), preservation, changed)
         if preservation < 1.0:
             lost = _first_lost(readings)
-            note = readings[lost].note if lost is not None else "scene_lost"
+            # A video that begins with something else has lost nothing yet.
+            note = "scene_lost" if lost is None else "wrong_start" if lost == 0 else readings[lost].note
             return self.verdict(note, outcome, 1.0, preservation, lost)
         if last is None:
             return self.verdict(readings[-1].note, 0.0, 1.0, preservation, _since(readings))

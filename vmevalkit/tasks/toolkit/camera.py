@@ -32,6 +32,8 @@ _HALF = 16.0
 _NEAR, _RIGHT, _CLEARLY = 24.0, 0.5, 0.04
 # A rotation that moves no pixel by more than this, in pixels, is ignored.
 _STRAIGHT = 0.3
+# The same scene elsewhere fits better than this; another puzzle of the same task fits less.
+_SURE = 0.65
 # Rounds of the fit at each level: at a quarter of the size, at half of it, and at full size.
 _ROUNDS = (8, 5, 4)
 
@@ -110,7 +112,7 @@ class Camera:
         coarse = self._levels[0]
         starts = (coarse.fit(frame[0], start, _ROUNDS[0]) for start in (*_WIDE, coarse.shift(frame[0])))
         fit = self._refined(frame, max(starts, key=lambda fit: fit.share).pose)
-        return self._is_right(frame, fit) and not fit.pose.is_small(self._width)
+        return fit.share > _SURE and self._is_right(frame, fit) and not fit.pose.is_small(self._width)
 
     def find(self, frame: Planes, last: Fit) -> Fit | None:
         """Return the pose of a frame that is reached from that of the last one; None if there is none."""

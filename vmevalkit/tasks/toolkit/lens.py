@@ -9,15 +9,23 @@ from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, mos
 
 # Difference of the mean of a row or column, in 255ths, from which on its size does not count.
 _SETTLED = 6.0
-# Range of the gain, and largest offset in 255ths, that are corrected.
-_GAIN = (0.72, 1.35)
-_OFFSET = 48.0
+# Range of the gain, and largest offset in 255ths, that are corrected: frames with half again as much contrast, and
+# frames washed out to 70 % of it.
+_GAIN = (0.67, 1.45)
+_OFFSET = 80.0
+# Range of the factor by which the chroma of a frame is corrected: saturation from x0.55 to x1.6.
+_CHROMA = (0.62, 1.8)
+# Chroma of this distance from gray is a color. So many colored pixels tell the saturation, if more than `_AGREE` of
+# them have the same factor, to within `_SPREAD` of it.
+_COLORED, _TELLING, _AGREE, _SPREAD = 20, 12, 0.5, 0.15
 # The light is not corrected if most pixels differ by less than this.
 _ALIKE = 5
 # Edges that differ by less than this are in place. If that holds for such a share of them, there is no drift.
 _NEAR, _FITS = 16, 0.7
 # Pixels tell the light only if their 5th and 95th percentile of luma differ by more than this.
 _VARIED = 40
+# Luma below which a light that is too bright does not clip everything; so many such pixels tell the light.
+_PALE, _SOME = 236, 40
 # Luma from which on it may be clipped.
 _WHITE = 254
 # Number of pixels at edges that is enough to find a drift.
@@ -27,7 +35,8 @@ _ENOUGH = 300
 class Lens:
     """Brings frames to the light and the position of a reference drawing.
 
-    Gain and offset of each plane are fitted to the pixels that agree with the reference. A drift of up to 1.3 percent
+    Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to those of
+    its colored pixels that keep their hue. A drift of up to 1.3 percent
     of the width is undone in whole pixels. The mean brightness of rows and columns proposes the drift. This also works
     for thin lines, which do not overlap themselves after two pixels. The drift is undone only if the pixels at edges
     then fit better: a large object that moves in an empty scene changes the means like a drift, but not these pixels.
@@ -49,7 +58,15 @@ class Lens:
         every = np.arange(reference[0].size).reshape(reference.shape[1:])[::6, ::6].ravel()
         self._pick = every[next(telling, whole)]
         self._sample = self._sampled(reference)
+        dark = np.flatnonzero(self._sample[0] < _PALE)
+        self._dark = dark if len(dark) >= _SOME else np.arange(len(self._sample[0]))
         self._lights = self._sample.astype(np.float32)
+        chroma = reference[1:].reshape(2, -1).astype(np.int16) - 128
+        colored = np.flatnonzero(most(np.abs(chroma)) > _COLORED)
+        if still is not None and np.count_nonzero(still.ravel()[colored]) > _TELLING:
+            colored = colored[still.ravel()[colored]]
+        self._colored = colored[:: 1 + len(colored) // 400]
+        self._hues = chroma[:, self._colored].astype(np.float32)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
         steep = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] > 20
@@ -80,13 +97,45 @@ class Lens:
 
     def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
+        planes = self._evened(frame)
+        factor = self._saturation(planes)
+        if factor is not None:
+            levels = (np.arange(256, dtype=np.float32) - 128) * factor + 128.5
+            planes = frame.copy() if planes is frame else planes
+            planes[1:] = np.clip(levels, 0, 255).astype(np.uint8).take(planes[1:])
+        return planes
+
+    def _saturation(self, planes: Planes) -> float | None:
+        """Return the factor that gives the colored pixels the chroma of the reference; None if it is 1 or unknown."""
+        if len(self._colored) < _TELLING:
+            return None
+        seen = planes[1:].reshape(2, -1).take(self._colored, 1).astype(np.float32) - 128
+        square = (self._hues * self._hues).sum(0)
+        share = (seen * self._hues).sum(0) / square
+        # What has changed its hue or has gone tells nothing.
+        aside = np.abs(seen - share * self._hues).max(0)
+        kept = share[(share > 1 / _CHROMA[1]) & (share < 1 / _CHROMA[0]) & (aside < 0.2 * np.sqrt(square) + 4)]
+        if len(kept) < max(_TELLING, _AGREE * len(share)):
+            return None
+        middle = float(np.median(kept))
+        if abs(middle - 1) < 0.05 or np.count_nonzero(np.abs(kept - middle) < _SPREAD * middle) < _AGREE * len(share):
+            return None
+        return 1 / middle
+
+    def _evened(self, frame: Planes) -> Planes:
+        """Return a frame with the gain and the offset of the reference in each plane."""
         seen = self._sampled(frame)
-        if np.count_nonzero(most(distance(seen, self._sample)) < _ALIKE) > 0.5 * seen.shape[1]:
+        alike = most(distance(seen, self._sample)) < _ALIKE
+        # In a frame that is too bright, white still looks alike. Darker pixels tell.
+        if all(np.count_nonzero(alike[part]) > 0.5 * alike[part].size for part in (slice(None), self._dark)):
             return frame
         planes, levels = frame, np.arange(256, dtype=np.float32)
         for channel, (gain, offset) in enumerate(zip(*self._light(seen.astype(np.float32)), strict=True)):
             if abs(gain - 1) > 0.01 or abs(offset) > 1:
                 table = np.clip(levels * gain + offset + 0.5, 0, 255).astype(np.uint8)
+                if channel == 0 and (clipped := seen[0] >= _WHITE).any():
+                    # Clipped white was brighter than it is seen.
+                    table[_WHITE:] = max(table[_WHITE], np.uint8(np.median(self._sample[0, clipped])))
                 planes = frame.copy() if planes is frame else planes
                 planes[channel] = table.take(planes[channel])
         return planes
@@ -116,14 +165,20 @@ class Lens:
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
         """Return gain and offset of each plane, shape (3,)."""
         same: tuple[Floats, Floats] = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
-        # Clipped white may spoil the fit. Without it, there may be too few pixels. So try both.
-        fits = [same, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
+        # The median resists moved objects best, but sees no contrast. Clipped white may spoil a fit. Without it, there
+        # may be too few pixels. So try all.
+        offset = np.median(self._lights - seen, axis=1, keepdims=True)
+        shifted = same[0], np.clip(offset, -_OFFSET, _OFFSET).astype(np.float32)
+        fits = [same, shifted, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
         gain, offset = min((fit for fit in fits if fit is not None), key=lambda fit: self._left(seen, *fit))
         return gain[:, 0], offset[:, 0]
 
     def _left(self, seen: Floats, gain: Floats, offset: Floats) -> float:
         """Return the error of a fit. It is clipped, so that a moved object counts the same for every fit."""
-        return float(np.minimum(most(np.abs(np.clip(seen * gain + offset, 0, 255) - self._lights)), 40).sum())
+        off = np.clip(seen * gain + offset, 0, 255) - self._lights
+        # Clipped white was at least as bright as it is seen.
+        off[0][(seen[0] >= _WHITE) & (off[0] < 0)] = 0
+        return float(np.minimum(most(np.abs(off)), 40).sum())
 
     def _fitted(self, seen: Floats, told: Mask) -> tuple[Floats, Floats] | None:
         """Return gain and offset, shape (3, 1), fitted to some pixels; None if too few of them agree."""
@@ -133,7 +188,7 @@ class Lens:
             off = most(np.abs(seen * gain + offset - self._lights))
             agree = ((off < limit) & told).astype(np.float32)
             count = float(agree.sum())
-            if count < 0.3 * agree.size:
+            if count < max(_SOME, 0.3 * np.count_nonzero(told)):
                 return None
             mean_x, mean_y = (seen @ agree)[:, None] / count, (self._lights @ agree)[:, None] / count
             x, y = (seen - mean_x) * agree, (self._lights - mean_y) * agree

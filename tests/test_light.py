@@ -1,0 +1,58 @@
+"""Light: exposure, color balance, saturation and contrast of a video do not change its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from vmevalkit import contract
+from vmevalkit.media import Frames
+from vmevalkit.tasks.base import TASKS, as_frames
+
+CANVAS = contract.SMALL
+Floats = npt.NDArray[np.float32]
+
+
+def saturated(frame: Floats, factor: float) -> Floats:
+    """Change the saturation of a frame."""
+    gray = frame @ np.array([0.299, 0.587, 0.114], np.float32)
+    return gray[..., None] + (frame - gray[..., None]) * np.float32(factor)
+
+
+# What happens to a frame, given the share of the video that has passed.
+LIGHTS: dict[str, Callable[[Floats, float], Floats]] = {
+    "less saturated": lambda frame, t: saturated(frame, 1 - 0.4 * t),
+    "darker tones": lambda frame, t: 255 * (frame / 255) ** (1 + 0.3 * t),
+    "brighter tones": lambda frame, t: 255 * (frame / 255) ** (1 - 0.2 * t),
+    "too bright at first": lambda frame, t: (frame - 128) * 1.15 + 158 if t < 0.08 else frame,
+    "washed out at last": lambda frame, t: frame * 0.75 + 55 if t > 0.92 else frame,
+    "flicker": lambda frame, t: frame * np.float32(1 + 0.12 * np.sin(40 * t)),
+}
+
+
+def lit(frames: Frames, light: Callable[[Floats, float], Floats]) -> Frames:
+    """Change the light of a video."""
+    count = len(frames)
+    found = [light(frame.astype(np.float32), i / (count - 1)) for i, frame in enumerate(frames)]
+    return np.clip(np.stack(found) + 0.5, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", LIGHTS)
+def test_light_is_free(name: str) -> None:
+    for task in (TASKS["flow_connect"], TASKS["sudoku"], TASKS["arc"]):
+        of = task.example(2)
+        frames = as_frames(task.render(of, task.solution(of), CANVAS))
+        verdict = task.verify(of, contract.views(lit(frames, LIGHTS[name])), "solve", CANVAS)
+        assert verdict.passed, (task.name, verdict.reason)
+
+
+def test_a_color_that_fades_alone_is_a_change() -> None:
+    task = TASKS["flow_connect"]
+    of = task.example(2)
+    frames = as_frames(task.render(of, task.solution(of), CANVAS))
+    left = np.arange(CANVAS[0])[:, None] < CANVAS[0] // 2
+    gray = np.where(left, saturated(frames.astype(np.float32), 0.2).astype(np.uint8), frames)
+    assert not task.verify(of, contract.views(np.concatenate([frames[:16], gray[16:]])), "solve", CANVAS).passed

@@ -1,0 +1,200 @@
+"""Repairs: take out of a video what a careful person overlooks, so that the rest can be scored.
+
+A *caption* lies in the margin, outside of all that the puzzle uses. A *visitor* (a cursor, a hand, sparkles) comes and
+goes while the puzzle is solved. Both are replaced by what was seen there before. A repaired video is scored like any
+other: what changes under a visitor must be a legal step, and what it hid must come back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vmevalkit.media import Planes, Views
+from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, looks_like, most, patches
+from vmevalkit.tasks.toolkit.envelope import Envelope
+from vmevalkit.tasks.toolkit.lens import Lens
+from vmevalkit.types import Tolerance
+
+# Largest share of the canvas that captions or a visitor may hide. A hand that does a step hides up to 10 %.
+_MOST = 0.12
+# Difference from the paper, in luma and chroma, from which on a pixel of the margin is marked. Compression reaches 15.
+_MARKED = np.array((22, 14, 14))[:, None, None]
+# If more of the margin differs, the light has changed.
+_TINTED = 0.4
+# Distance of the margin from the puzzle, and width of the soft edge of a mark, in pixels of the view.
+_APART, _SOFT = 6, 2
+# Pixels by which what is unexplained is widened, so that the parts of a visitor with the colors of the puzzle are in it.
+_WIDE = 5
+# Among several visitors at once, each must be as small as a star: at most this share of the canvas, when widened.
+_TINY = 0.006
+# A visitor is absent in the first frames, and in the last ones (or a share of the video).
+_ABSENT, _ABSENT_SHARE = 2, 0.04
+# A visitor moves by this share of the width. What rests is only overlooked if it is soft: a tint, without lines.
+_TRAVEL = 0.04
+_LINES = 30
+# While a visitor is there, things may change only this near to it, as a share of the width.
+_NEAR = 0.08
+# Difference in luma or chroma by which a pixel has changed between two frames.
+_CHANGED = 40
+
+
+class Repaired(NamedTuple):
+    """A repaired video.
+
+    Attributes:
+        views: uint8 (count, 3, height, width).
+        hidden: numbers of the frames in which a part of the puzzle was hidden.
+        tolerated: what was taken out.
+    """
+
+    views: Views
+    hidden: frozenset[int]
+    tolerated: Tolerance
+
+
+def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | None:
+    """Clean the margin of a video; None if there is nothing to clean.
+
+    Args:
+        frames: the video, uint8 (count, 3, height, width).
+        drawings: drawings of the puzzle, from the start to the answer.
+    """
+    margin = _margin(drawings)
+    if margin is None:
+        return None
+    views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
+    for i, frame in enumerate(frames):
+        paper = np.median(frame[:, margin], axis=1).astype(np.uint8)[:, None, None]
+        marks = most(distance(frame, np.broadcast_to(paper, frame.shape)) > _MARKED) & margin
+        count = int(np.count_nonzero(marks))
+        if count < 4 or count > min(_TINTED * np.count_nonzero(margin), _MOST * marks.size):
+            continue
+        views[i] = np.where(_widened(marks, _SOFT) & margin, paper, frame)
+        marked |= marks
+        seen.append(i)
+    if not seen:
+        return None
+    return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=_box(marked)))
+
+
+def without_visitors(frames: Views, drawings: Sequence[Planes]) -> Repaired | None:
+    """Take a visitor out of a video; None if there is none, or if it is more than a visitor. See `without_captions`."""
+    masks = list(_unexplained(frames, drawings))
+    present = [i for i, mask in enumerate(masks) if mask is not None]
+    tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
+    if not present or present[0] < _ABSENT or present[-1] >= len(frames) - tail:
+        return None
+    views, soft = _filled(frames, masks), True
+    for i in present:
+        mask = masks[i]
+        assert mask is not None
+        if not _is_small(mask) or not _acts_nearby(views, masks, i):
+            return None
+        soft = soft and _is_soft(frames[i], views[i], mask)
+    if not soft and not _travels([mask for mask in masks if mask is not None]):
+        return None
+    everything = np.logical_or.reduce([mask for mask in masks if mask is not None])
+    code = "emphasis" if soft else "visitor"
+    note = Tolerance(code=code, first=present[0], last=present[-1], box=_box(everything))
+    return Repaired(views, frozenset(present), note)
+
+
+def _margin(drawings: Sequence[Planes]) -> Mask | None:
+    """Return a mask of what lies beside all that the puzzle uses; None if there is hardly any."""
+    first = drawings[0]
+    paper = np.median(np.concatenate([first[:, 4], first[:, -5], first[:, :, 4], first[:, :, -5]], axis=1), axis=1)
+    used = np.zeros(first.shape[1:], bool)
+    for drawing in drawings:
+        used |= most(np.abs(drawing - paper[:, None, None])) > 10
+    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
+    margin = np.ones(used.shape, bool)
+    if len(rows):
+        top, left = max(0, rows[0] - _APART), max(0, columns[0] - _APART)
+        margin[top : rows[-1] + _APART + 1, left : columns[-1] + _APART + 1] = False
+    return margin if np.count_nonzero(margin) > 0.04 * margin.size else None
+
+
+def _unexplained(frames: Views, drawings: Sequence[Planes]) -> Iterator[Mask | None]:
+    """Yield for each frame a mask of what the puzzle does not explain, widened; None where it explains everything."""
+    from scipy.ndimage import binary_fill_holes, label
+
+    lens, envelope = Lens(drawings[0]), Envelope(*drawings)
+    last: tuple[Planes, Mask | None] | None = None
+    for frame in frames:
+        if last is None or not looks_like(frame, last[0]):
+            off = envelope.unexplained(lens.planes(frame))
+            mask: Mask | None = None
+            if patches(off):
+                mask = binary_fill_holes(_widened(off, _WIDE))
+                parts, count = label(mask)
+                kept = [k for k in range(1, count + 1) if patches(off & (parts == k))]
+                mask = np.isin(parts, kept)
+            last = frame, mask
+        yield last[1]
+
+
+def _filled(frames: Views, masks: Sequence[Mask | None]) -> Views:
+    """Return the frames with what lies under the masks as it was last seen, or as it is at the start and at the end."""
+    views = frames.copy()
+    stays = most(distance(frames[0], frames[-1])) < _CHANGED
+    for i, mask in enumerate(masks):
+        if mask is not None:
+            before = np.where(stays, frames[0], views[i - 1])
+            views[i] = np.where(mask, before, frames[i])
+    return views
+
+
+def _is_small(mask: Mask) -> bool:
+    """Whether a mask is one region, or many of the size of stars."""
+    from scipy.ndimage import label
+
+    if np.count_nonzero(mask) > _MOST * mask.size:
+        return False
+    parts, count = label(mask)
+    sizes = np.bincount(parts.ravel())[1:]
+    return count == 1 or bool(np.all(np.sort(sizes)[:-1] <= _TINY * mask.size))
+
+
+def _acts_nearby(views: Views, masks: Sequence[Mask | None], i: int) -> bool:
+    """Whether what changes in a frame lies near to the visitor."""
+    changed = most(distance(views[i], views[i - 1])) > _CHANGED
+    if not patches(changed):
+        return True
+    near = masks[i] if masks[i - 1] is None else masks[i] | masks[i - 1]  # type: ignore[operator]
+    rows, columns = np.nonzero(near)  # type: ignore[arg-type]
+    reach = _NEAR * changed.shape[1]
+    box = np.zeros(changed.shape, bool)
+    top, left = max(0, int(rows.min() - reach)), max(0, int(columns.min() - reach))
+    box[top : math.ceil(rows.max() + reach), left : math.ceil(columns.max() + reach)] = True
+    return not patches(changed & ~box)
+
+
+def _is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
+    """Whether a visitor is a tint or glow: what it adds has no lines."""
+    added = (frame[0].astype(np.int16) - before[0]) * mask
+    steps = np.abs(np.diff(added, axis=1))[:, :-1] + np.abs(np.diff(added, axis=1))[:, 1:]
+    return int(np.count_nonzero(steps > 60)) < _LINES
+
+
+def _travels(masks: Sequence[Mask]) -> bool:
+    """Whether the middle of a visitor moves."""
+    middles = np.array([np.mean(np.nonzero(mask), axis=1) for mask in masks])
+    return float(np.linalg.norm(middles.max(0) - middles.min(0))) > _TRAVEL * masks[0].shape[1]
+
+
+def _widened(mask: Mask, reach: int) -> Mask:
+    wide: npt.NDArray[np.uint8] = extreme(mask[None].view(np.uint8), reach, np.maximum)[0]
+    return wide.astype(bool)
+
+
+def _box(mask: Mask) -> tuple[float, float, float, float]:
+    """Return the box of a mask as shares of the canvas."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    height, width = mask.shape
+    left, right = float(columns[0]) / width, float(columns[-1] + 1) / width
+    return left, float(rows[0]) / height, right, float(rows[-1] + 1) / height
