@@ -156,6 +156,14 @@ class Task(ABC, Generic[P, S]):
         """Return other correct lists of states, by name. Their videos must pass."""
         return {}
 
+    def without_mover(self, puzzle: P, state: S, a: S, b: S) -> S | None:
+        """Return a state in which what moves from `a` to `b` is not drawn. Only cheats and glitches need it.
+
+        Returns:
+            None if nothing moves from place to place in this task.
+        """
+        return None
+
     # Scoring videos.
 
     @abstractmethod
@@ -165,6 +173,10 @@ class Task(ABC, Generic[P, S]):
     @abstractmethod
     def illegal(self, puzzle: P, a: S, b: S) -> str | None:
         """Return the reason code if going from one read state to the next breaks the rules; None if it does not."""
+
+    def interrupted(self, puzzle: P, readings: Sequence[Reading[S]]) -> Fault | None:
+        """Return where the way of what moves is not continuous, which no two frames show. By default it always is."""
+        return None
 
     @abstractmethod
     def progress(self, puzzle: P, state: S) -> float:
@@ -214,7 +226,10 @@ class Task(ABC, Generic[P, S]):
         start, state = self.solution(puzzle)[0], readings[first].state
         assert state is not None
         credit, changed = 0.0, None
+        fault = self.interrupted(puzzle, readings)
         for i in range(first + 1, len(readings)):
+            if fault and i >= fault.frame:
+                return credit, i, fault.reason
             seen = readings[i].state
             if seen is None:
                 continue
@@ -287,14 +302,8 @@ class Task(ABC, Generic[P, S]):
     ) -> Iterator[Frame]:
         """Draw a list of states as a video: show the start, take each step at an even pace, and hold the last state."""
         draw = self.painter(puzzle, canvas, object_scale=object_scale)
-        head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
-        steps = len(states) - 1
-        moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
         drawn: dict[float, Frame] = {}
-        for i in range(frames):
-            position = min(max(0, i - head + 1) / moving, 1.0) * steps
-            # Rounded, so that the end of a step is exactly its state, whatever the frame count.
-            position = round(position, 6)
+        for position in timeline(len(states) - 1, frames):
             if position not in drawn:
                 index = int(position)
                 t = position - index
@@ -367,6 +376,14 @@ class Task(ABC, Generic[P, S]):
     def drawing(self, puzzle: P, state: S, canvas: Size) -> Planes:
         """Return a state drawn at the size of the view, for readers."""
         return to_planes(self.painter(puzzle, canvas, downscale_of(canvas))(state))
+
+
+def timeline(steps: int, frames: int) -> list[float]:
+    """Return the number of steps (with fractions) that are done in each frame of a video; see `Task.render`."""
+    head, tail = max(1, round(frames * _HEAD)), max(2, round(frames * _TAIL))
+    moving = max(1, min(frames - head - tail, round(steps * frames * _SLOWEST_STEP)))
+    # Rounded, so that the end of a step is exactly its state, whatever the frame count.
+    return [round(min(max(0, i - head + 1) / moving, 1.0) * steps, 6) for i in range(frames)]
 
 
 def _preservation(readings: Sequence[Reading[S]]) -> float:
