@@ -27,10 +27,13 @@ MUST_FAIL_SOLVING = MUST_FAIL | {
     "still", "wipe_right", "wipe_left", "wipe_down", "wipe_up", "wipe_aslant", "wipe_back_aslant", "dissolve",
     "cut_at_once", "cut_late", "cut_at_the_end", "flash_of_answer", "flashing", "reversed", "mirrored", "zoomed_out",
     "two_at_once", "ghosts", "stopped_halfway", "solved_then_undone", "solved_then_destroyed",
+    "mover_hops", "mover_blinks", "mover_seen_in_one_frame_of_three", "mover_vanishes", "mover_half_transparent",
+    "mover_is_a_card", "middle_cut_out", "stop_motion",
 }  # fmt: skip
 MUST_PASS_SOLVING = {
     "ground_truth", "blended", "blurred", "color_drift", "camera_drift", "slower", "faster", "other_pace",
-    "with_pauses", "larger", "smaller",
+    "with_pauses", "larger", "smaller", "mover_flickers", "mover_gone_for_two_frames", "mover_pale",
+    "one_frame_dropped",
 }  # fmt: skip
 MUST_PASS_HOLDING = {"still", "still_blended", "still_blurred", "still_color_drift", "still_camera_drift"}
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
+from vmevalkit.contract.movers import motion_attacks
 from vmevalkit.contract.variations import shifted
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
@@ -35,6 +36,7 @@ def attacks(scene: Scene) -> Iterator[ContractVideo]:
     if scene.solving:
         yield from _shortcuts(scene)
         yield from _damaged(scene)
+        yield from motion_attacks(scene)
         for name, states in scene.task.cheats(scene.puzzle).items():
             yield ContractVideo(name, scene.shot(states), False, own=True)
 

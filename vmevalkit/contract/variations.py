@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from vmevalkit import media
+from vmevalkit.contract.movers import motion_variations
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames, Views
 from vmevalkit.tasks.base import FPS, FRAMES
@@ -39,6 +40,7 @@ def variations(scene: Scene) -> Iterator[ContractVideo]:
     yield ContractVideo("with_pauses", lambda n: _paused(truth(n)), True)
     yield ContractVideo("larger", scene.shot(scene.states, object_scale=1.08), True)
     yield ContractVideo("smaller", scene.shot(scene.states, object_scale=0.92), True)
+    yield from motion_variations(scene)
     for name, states in scene.task.alternatives(scene.puzzle).items():
         yield ContractVideo(name, scene.shot(states), True, own=True)
 

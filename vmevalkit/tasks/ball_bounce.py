@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, SAND, SKY, UMBER, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.motion import Scale, first_of, jumped, popped, vanished
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -51,7 +52,9 @@ _BALL, _WALL, _WIDE, _FIELD, _FLOOR, _BOARD = 0.034, 1.32, 0.08, 0.13, 0.14, 0.0
 # Least distance of the center of the ball from the edges of the field that it hits.
 _INSIDE = 0.02
 # Largest distance of the ball from its path, largest movement back, and largest movement between two readings.
-_OFF, _BACK, _LEAP = 0.045, 0.03, 0.22
+_OFF, _BACK, _LEAP = 0.045, 0.03, 0.33
+# A shorter movement is none, and a shorter one is never a jump. Width of a part of its way in which it must be seen.
+_SCALE, _STEP = Scale(still=0.006, jump=0.06), 0.2
 # The ball rests if it is nearer to its resting place than this.
 _RESTS = 0.04
 
@@ -190,6 +193,9 @@ class BallBounce(Task[Puzzle, Ball]):
         time = lerp(a.time, b.time, t)
         return Ball(*puzzle.place(time), time)
 
+    def without_mover(self, puzzle: Puzzle, state: Ball, a: Ball, b: Ball) -> Ball:
+        return Ball(-9.0, -9.0)
+
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Ball]]:
         path = self.solution(puzzle)
         # Without a time, so that the ball moves there in a straight line.
@@ -230,6 +236,16 @@ class BallBounce(Task[Puzzle, Ball]):
         if b.x < a.x - _BACK:
             return "backwards"
         return "teleport" if math.dist(a[:2], b[:2]) > _LEAP else None
+
+    def interrupted(self, puzzle: Puzzle, readings: Sequence[Reading[Ball]]) -> Fault | None:
+        places = [reading.state and reading.state[:2] for reading in readings]
+        # Only the speed to the right is constant.
+        across = [place and (place[0], 0.0) for place in places]
+        return first_of(
+            vanished([places], _SCALE, lambda place: int(place[0] / _STEP)),
+            jumped([across], _SCALE),
+            popped(across, _SCALE),
+        )
 
     def progress(self, puzzle: Puzzle, state: Ball) -> float:
         start, end = (puzzle.place(time) for time in (puzzle.start, puzzle.end))

@@ -124,6 +124,14 @@ class Task(ABC, Generic[P, S]):
         """Return other correct lists of states, by name. Their videos must pass."""
         return {}
 
+    def without_mover(self, puzzle: P, state: S, a: S, b: S) -> S | None:
+        """Return a state in which what moves from `a` to `b` is not drawn. Only cheats and glitches need it.
+
+        Returns:
+            None if nothing moves from place to place in this task.
+        """
+        return None
+
     # Scoring videos.
 
     @abstractmethod
@@ -133,6 +141,10 @@ class Task(ABC, Generic[P, S]):
     @abstractmethod
     def illegal(self, puzzle: P, a: S, b: S) -> str | None:
         """Return the reason code if going from one read state to the next breaks the rules; None if it does not."""
+
+    def interrupted(self, puzzle: P, readings: Sequence[Reading[S]]) -> Fault | None:
+        """Return where the way of what moves is not continuous, which no two frames show. By default it always is."""
+        return None
 
     @abstractmethod
     def progress(self, puzzle: P, state: S) -> float:
@@ -183,7 +195,10 @@ class Task(ABC, Generic[P, S]):
         start, state = self.solution(puzzle)[0], readings[first].state
         assert state is not None
         credit, changed = 0.0, None
+        fault = self.interrupted(puzzle, readings)
         for i in range(first + 1, len(readings)):
+            if fault and i >= fault.frame:
+                return credit, i, fault.reason
             seen = readings[i].state
             if seen is None:
                 continue

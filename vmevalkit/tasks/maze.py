@@ -23,12 +23,27 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
-from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Cell, Place, Walls, carve, cell_of
+from vmevalkit.tasks.toolkit.grid import (
+    BESIDE,
+    CUT,
+    INSIDE,
+    NOWHERE,
+    RADIUS,
+    ROUNDED,
+    WORDS,
+    Bend,
+    Cell,
+    Place,
+    Walls,
+    carve,
+    cell_of,
+    corner,
+)
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter, walked
 from vmevalkit.types import Size
 
 
@@ -138,9 +153,13 @@ class Maze(Task[Puzzle, Place]):
     def between(self, puzzle: Puzzle, a: Place, b: Place, t: float) -> Place:
         return lerp(a[0], b[0], t), lerp(a[1], b[1], t)
 
+    def without_mover(self, puzzle: Puzzle, state: Place, a: Place, b: Place) -> Place:
+        return NOWHERE
+
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Place]]:
         path = self.solution(puzzle)
-        found = {"nearly_one_cell_short": path[:-1]}
+        bends = {"along_inside_a_wall": puzzle.along_wall(path, INSIDE), "cuts_a_corner": corner(path, CUT)}
+        found = {"nearly_one_cell_short": path[:-1], **_bent(path, bends)}
         for i, (r, c) in enumerate(path[:-1]):
             here = (round(r), round(c))
             for near in ((here[0] + a, here[1] + b) for a, b in WORDS):
@@ -154,9 +173,10 @@ class Maze(Task[Puzzle, Place]):
         r, c = puzzle.start
         ahead = (round(path[1][0]), round(path[1][1]))
         aside = [n for n in ((r + a, c + b) for a, b in WORDS) if n != ahead and puzzle.open((r, c), n)]
-        if not aside or len(path) > 18:
-            return {}
-        return {"dead_end_first": [path[0], (float(aside[0][0]), float(aside[0][1])), *path]}
+        found = _bent(path, {"along_a_wall": puzzle.along_wall(path, BESIDE), "rounds_a_corner": corner(path, ROUNDED)})
+        if aside and len(path) <= 18:
+            found["dead_end_first"] = [path[0], (float(aside[0][0]), float(aside[0][1])), *path]
+        return found
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
         downscale = downscale_of(canvas)
@@ -177,6 +197,9 @@ class Maze(Task[Puzzle, Place]):
     def illegal(self, puzzle: Puzzle, a: Place, b: Place) -> str | None:
         return puzzle.crossed(a, b)
 
+    def interrupted(self, puzzle: Puzzle, readings: Sequence[Reading[Place]]) -> Fault | None:
+        return walked([reading.state for reading in readings])
+
     def progress(self, puzzle: Puzzle, state: Place) -> float:
         if self.same(puzzle, state, (float(puzzle.goal[0]), float(puzzle.goal[1]))):
             return 1.0
@@ -188,3 +211,8 @@ class Maze(Task[Puzzle, Place]):
 
     def same(self, puzzle: Puzzle, a: Place, b: Place) -> bool:
         return math.dist(a, b) < 0.35
+
+
+def _bent(path: list[Place], bends: dict[str, Bend | None]) -> dict[str, list[Place]]:
+    """Return the ways with a bend, by name."""
+    return {name: [*path[: bend.start + 1], *bend.places, *path[bend.end :]] for name, bend in bends.items() if bend}

@@ -206,7 +206,9 @@ class TicTacToe(PiecesTask[Puzzle]):
         for reading in readings:
             run = run + 1 if reading.state and _misplaced(puzzle, reading.state.places[0]) else 0
             longest = max(longest, run)
-        if verdict.reason in ("solved", "unfinished") and (run or longest > _PLAYED * len(readings)):
+        if verdict.reason in ("solved", "unfinished", "vanished_on_the_way") and (
+            run or longest > _PLAYED * len(readings)
+        ):
             return self.verdict(
                 "wrong_cell", verdict.outcome, verdict.process, verdict.preservation, verdict.evidence_frame
             )

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vmevalkit.media import Frame, Planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.key_door.drawing import draw_door, draw_key
 from vmevalkit.tasks.key_door.puzzle import (
     LEVELS,
@@ -40,14 +40,25 @@ from vmevalkit.tasks.key_door.puzzle import (
 )
 from vmevalkit.tasks.key_door.reading import ThingReader, followed
 from vmevalkit.tasks.toolkit.draw import BLUE, HUES, Point, Sketch
-from vmevalkit.tasks.toolkit.grid import RADIUS, WORDS, Place, around, cell_of
+from vmevalkit.tasks.toolkit.grid import (
+    BESIDE,
+    CUT,
+    INSIDE,
+    NOWHERE,
+    RADIUS,
+    ROUNDED,
+    WORDS,
+    Bend,
+    Place,
+    around,
+    cell_of,
+    corner,
+)
 from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes, tone
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, walked
 from vmevalkit.types import Size, Verdict
 
 __all__ = ["LEVELS", "KeyDoor", "Level", "Lock", "Moment", "Puzzle"]
-
-_NOWHERE = (-5.0, -5.0)
 
 
 @register_task
@@ -167,6 +178,9 @@ class KeyDoor(Task[Puzzle, Moment]):
                       for old, new in zip(a.shown, b.shown, strict=True))  # fmt: skip
         return Moment(place, shown)
 
+    def without_mover(self, puzzle: Puzzle, state: Moment, a: Moment, b: Moment) -> Moment:
+        return state._replace(place=NOWHERE)
+
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         path = self.solution(puzzle)
         count = len(puzzle.locks)
@@ -181,6 +195,10 @@ class KeyDoor(Task[Puzzle, Moment]):
             ],
             "key_comes_back": [*path, path[-1]._replace(shown=(1.0, *path[-1].shown[1:]))],
         }
+        found |= _bent(path, {
+            "along_inside_a_wall": puzzle.along_wall([m.place for m in path], INSIDE),
+            "cuts_a_corner": corner([m.place for m in path], CUT),
+        })  # fmt: skip
         direct = Paths(puzzle)[puzzle.start][puzzle.goal]
         doors = [lock.door for lock in puzzle.locks]
         opened = path[0].shown
@@ -206,9 +224,13 @@ class KeyDoor(Task[Puzzle, Moment]):
         path = self.solution(puzzle)
         ahead = cell_of(path[1].place)
         aside = [n for n in puzzle.around(puzzle.start) if n != ahead and n not in puzzle.things()]
-        if not aside or len(path) > 18:
-            return {}
-        return {"dead_end_first": [path[0], path[0]._replace(place=center_of(aside[0])), *path]}
+        found = _bent(path, {
+            "along_a_wall": puzzle.along_wall([m.place for m in path], BESIDE),
+            "rounds_a_corner": corner([m.place for m in path], ROUNDED),
+        })  # fmt: skip
+        if aside and len(path) <= 18:
+            found["dead_end_first"] = [path[0], path[0]._replace(place=center_of(aside[0])), *path]
+        return found
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         downscale = downscale_of(canvas)
@@ -217,7 +239,7 @@ class KeyDoor(Task[Puzzle, Moment]):
         paint = self.painter(puzzle, canvas, downscale)
         lens = Lens(to_planes(paint(first)))
         boxes = [(left + c * cell, top + r * cell, cell) for r, c in puzzle.things()]
-        everything, nothing = (to_planes(paint(Moment(_NOWHERE, (size,) * len(boxes)))) for size in (1.0, 0.0))
+        everything, nothing = (to_planes(paint(Moment(NOWHERE, (size,) * len(boxes)))) for size in (1.0, 0.0))
         things = ThingReader(everything, nothing, boxes)
 
         # The cell of a key or door may have any opacity of its color: `ThingReader` reads whether it is present.
@@ -249,6 +271,9 @@ class KeyDoor(Task[Puzzle, Moment]):
     def illegal(self, puzzle: Puzzle, a: Moment, b: Moment) -> str | None:
         return b.wrong or puzzle.crossed(a.place, b.place)
 
+    def interrupted(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Fault | None:
+        return walked([reading.state and reading.state.place for reading in readings])
+
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
         if math.dist(state.place, puzzle.goal) < 0.35 and not any(state.shown):
             return 1.0
@@ -260,3 +285,15 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def same(self, puzzle: Puzzle, a: Moment, b: Moment) -> bool:
         return a.shown == b.shown and math.dist(a.place, b.place) < 0.35
+
+
+def _bent(path: list[Moment], bends: dict[str, Bend | None]) -> dict[str, list[Moment]]:
+    """Return the ways with a bend, by name."""
+    found = {}
+    for name, bend in bends.items():
+        if bend:
+            # A key in a corner is gone behind it.
+            moments = zip((path[bend.start], path[bend.end - 1]), bend.places, strict=True)
+            aside = [moment._replace(place=place) for moment, place in moments]
+            found[name] = [*path[: bend.start + 1], *aside, *path[bend.end :]]
+    return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 from vmevalkit.tasks.base import lerp
 from vmevalkit.tasks.toolkit.compass import STEPS
@@ -20,8 +22,25 @@ W = TypeVar("W", bound="Walls")
 WORDS = {(down, right): word for right, down, word in ((*STEPS[i], DIRECTIONS[i]) for i in (0, 4, 2, 6))}
 # Radius of the disc and half the side of the goal, in cells.
 RADIUS = GOAL = 0.27
+# A place outside the image.
+NOWHERE: Place = (-9.0, -9.0)
 # A longer distance between two readings, in cells, is a jump.
 LEAP = 1.6
+# Distances from the center line, and shares of a corner, of a way that must pass and of one that must fail. A disc at
+# the first distance touches walls; at the second one it covers their middle.
+BESIDE, INSIDE = 0.14, 0.34
+ROUNDED, CUT = 0.4, 0.9
+# Depth in cells to which the disc may cover the middle of a wall, which is about a pixel of the view: places are read
+# with this accuracy where discs are small.
+_OVERLAP = 0.04
+
+
+class Bend(NamedTuple):
+    """Two places that replace what lies between the places number `start` and `end` of a way."""
+
+    start: int
+    end: int
+    places: tuple[Place, Place]
 
 
 class Walls(Record):
@@ -54,7 +73,11 @@ class Walls(Record):
         count = max(1, math.ceil(math.dist(a, b) / 0.1))
         cell = cell_of(a)
         for i in range(1, count + 1):
-            new = cell_of((lerp(a[0], b[0], i / count), lerp(a[1], b[1], i / count)))
+            place = lerp(a[0], b[0], i / count), lerp(a[1], b[1], i / count)
+            # On a fast way round a corner, the straight line between two readings cuts it.
+            if (i == count or math.dist(a, b) <= 1) and self.touched(place):
+                return "wall_crossed"
+            new = cell_of(place)
             if abs(new[0] - cell[0]) + abs(new[1] - cell[1]) == 2:
                 corners = ((cell[0], new[1]), (new[0], cell[1]))
                 if not any(self.open(cell, corner) and self.open(corner, new) for corner in corners):
@@ -62,6 +85,26 @@ class Walls(Record):
             elif new != cell and not self.open(cell, new):
                 return "wall_crossed"
             cell = new
+        return None
+
+    def touched(self, place: Place) -> bool:
+        """Whether the disc covers the middle of a wall. It may cover the edges of walls: corridors are narrow."""
+        r, c = cell = cell_of(place)
+        down, right = place[0] - r, place[1] - c
+        # Walls end at every corner of a cell, because each part of the walls is connected to the border.
+        far = [math.hypot(0.5 - abs(down), 0.5 - abs(right))]
+        far += [0.5 - side for side, near in ((down, (r + 1, c)), (-down, (r - 1, c)), (right, (r, c + 1)),
+                (-right, (r, c - 1))) if not self.open(cell, near)]  # fmt: skip
+        return min(far) < RADIUS - _OVERLAP
+
+    def along_wall(self, way: Sequence[Place], off: float) -> Bend | None:
+        """Return a bend that brings a way nearer to a wall, `off` cells from the center line; None without a wall."""
+        for i, (a, b) in enumerate(itertools.pairwise(way)):
+            for turn in (1, -1):
+                down, right = turn * (b[1] - a[1]), turn * (a[0] - b[0])
+                if a != b and not self.open(cell_of(a), cell_of((a[0] + down, a[1] + right))):
+                    down, right = off * down, off * right
+                    return Bend(i, i + 1, ((a[0] + down, a[1] + right), (b[0] + down, b[1] + right)))
         return None
 
     def sheet(self, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
@@ -91,6 +134,15 @@ class Walls(Record):
 def cell_of(place: Place) -> Cell:
     """Return the cell that a place (row, column) lies in."""
     return round(place[0]), round(place[1])
+
+
+def corner(way: Sequence[Place], cut: float) -> Bend | None:
+    """Return a bend that cuts a corner of a way: 0 not at all, 1 from one center of a cell to the next but one."""
+    for i, (a, b, c) in enumerate(zip(way, way[1:], way[2:], strict=False)):
+        if a[0] != c[0] and a[1] != c[1]:
+            before, after = ((lerp(b[0], end[0], cut), lerp(b[1], end[1], cut)) for end in (a, c))
+            return Bend(i, i + 2, (before, after))
+    return None
 
 
 def around(cell: Cell) -> list[Cell]:

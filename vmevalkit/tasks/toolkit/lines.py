@@ -62,10 +62,15 @@ class Lines(NamedTuple):
     Attributes:
         drawn: for each line, the shares drawn from its first end and from its last end.
         elsewhere: a line that the answer does not have, as points in shares of the canvas. Only cheats draw one.
+        reach: like `drawn`, up to where there is any ink; empty if that is nowhere far beyond the tips. A line that
+            grows fast is half-transparent at its tip in a blend of two frames.
+        ahead: whether there is ink that is not connected to an end of its line.
     """
 
     drawn: tuple[tuple[float, float], ...]
     elsewhere: tuple[Point, ...] = ()
+    reach: tuple[tuple[float, float], ...] = ()
+    ahead: bool = False
 
 
 def drawn_up_to(count: int, complete: int, share: float = 0.0) -> Lines:
@@ -155,13 +160,31 @@ class LinesReader:
         planes, wrong = self._scene.look(frame)
         if wrong == "scene_lost":
             return Reading(None, False, wrong)
-        drawn = []
-        for stroke in self._strokes:
-            ends = stroke.read(planes)
-            if ends is None:
-                return Reading(None, not wrong, wrong or "unreadable")
-            drawn.append(ends)
-        return Reading(Lines(tuple(drawn)), not wrong, wrong or "unreadable")
+        inks = [stroke.read(planes) for stroke in self._strokes]
+        ahead, far = any(ink.ahead for ink in inks), any(ink.far for ink in inks)
+        if wrong and (ahead or far):
+            # What does not belong to the scene may be over the lines.
+            return Reading(None, False, wrong)
+        reach = tuple(ink.reach for ink in inks) if far else ()
+        return Reading(
+            Lines(tuple(ink.drawn for ink in inks), reach=reach, ahead=ahead), not wrong, wrong or "unreadable"
+        )
+
+
+class _Ink(NamedTuple):
+    """What is drawn of one line.
+
+    Attributes:
+        drawn: the shares drawn from the first and the last end.
+        reach: the same, with the partly inked tips.
+        far: whether a tip is partly inked over a longer stretch than growth explains.
+        ahead: whether there is ink beyond the tips.
+    """
+
+    drawn: tuple[float, float]
+    reach: tuple[float, float]
+    far: bool = False
+    ahead: bool = False
 
 
 class _StrokeReader:
@@ -198,23 +221,30 @@ class _StrokeReader:
         mean: Floats = planes.reshape(3, -1).take(at, 1).mean(2, dtype=np.float32)
         return mean
 
-    def read(self, planes: Planes) -> tuple[float, float] | None:
-        """Return the shares drawn from the first and the last end; None if the ink is not in one piece at an end."""
+    def read(self, planes: Planes) -> _Ink:
+        """Return what is drawn of the line."""
         opacity = ((self._mean(planes, self._at) - self._bare) * self._change).sum(0)
         inked, bare = opacity > _INKED, opacity < _BARE
         count = len(opacity)
         if inked.all():
-            return 1.0, 0.0
+            return _Ink((1.0, 0.0), (1.0, 0.0))
         first = int(np.argmin(inked))
         last = int(np.argmin(inked[::-1]))
         # Beyond each tip there may be a partly inked stretch, and then no more ink.
         rest = bare[first : count - last]
         soft = (int(np.argmax(rest)), int(np.argmax(rest[::-1]))) if rest.any() else (len(rest), 0)
         clear = rest[soft[0] : len(rest) - soft[1]]
-        if sum(soft) > self._soft or np.count_nonzero(~clear) > SPECKS:
-            return None
+        return _Ink(
+            self._ends(first, last),
+            self._ends(first + soft[0], last + soft[1]),
+            far=sum(soft) > self._soft,
+            ahead=int(np.count_nonzero(~clear)) > SPECKS,
+        )
+
+    def _ends(self, first: int, last: int) -> tuple[float, float]:
+        """Return the shares of the line that some points at its first and its last end cover."""
         return (float(self._shares[first - 1]) if first else 0.0,
-                1 - float(self._shares[count - last]) if last else 0.0)  # fmt: skip
+                1 - float(self._shares[len(self._shares) - last]) if last else 0.0)  # fmt: skip
 
 
 @lru_cache(maxsize=32)

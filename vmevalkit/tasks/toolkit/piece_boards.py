@@ -25,6 +25,7 @@ class Board(NamedTuple):
         places: center of each piece; None if the piece is not clearly visible.
         homes: where each piece last rested, when a video is judged.
         wrong: reason code of a violation at this moment, when a video is judged.
+        smeared: pieces without a place that are seen half-transparent in two places, as in a blend of two frames.
         odd: pieces near a resting place that do not look as drawn there: they are about to leave, or have changed.
     """
 
@@ -32,6 +33,7 @@ class Board(NamedTuple):
     homes: Places = ()
     wrong: str | None = None
     odd: tuple[int, ...] = ()
+    smeared: tuple[int, ...] = ()
 
 
 class Layout(NamedTuple):

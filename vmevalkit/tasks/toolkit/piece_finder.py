@@ -33,12 +33,22 @@ _THIN, _TINY = 0.25, 16
 
 
 class Found(NamedTuple):
-    """What was found of the color of one piece: its area, its center in pixels of the view, and area far from it."""
+    """What was found of the color of one piece.
+
+    Attributes:
+        area: in pixels of the view.
+        y, x: center in pixels of the view.
+        stray: area far from the center.
+        opacity: of its color over the empty scene.
+        error: largest difference of its mean color from a mixture of its color and the empty scene, in 255ths.
+    """
 
     area: float
     y: float
     x: float
     stray: float
+    opacity: float = 0.0
+    error: float = 0.0
 
 
 class PieceFinder:
@@ -63,6 +73,8 @@ class PieceFinder:
         self._step = 1 if 2 * min(map(min, extents)) * unit < _SMALL else 2
         self._sides = [((down + 0.15) * unit / self._step, (right + 0.15) * unit / self._step)
                        for down, right in extents]  # fmt: skip
+        self._tones = np.array([tone(color) for color in layout.colors], np.float32)
+        self._empty = empty
         self._edges = False
         self.whole = self.find(drawing)
         boxes = [4 * down * right * (unit / self._step) ** 2 for down, right in extents]
@@ -84,7 +96,8 @@ class PieceFinder:
 
     def find(self, planes: Planes) -> list[Found]:
         """Find each piece in a frame."""
-        y, cb, cr = planes[:, :: self._step, :: self._step].astype(np.uint16) >> 3
+        some = planes[:, :: self._step, :: self._step]
+        y, cb, cr = some.astype(np.uint16) >> 3
         label = self._labels.take((y << 10) | (cb << 5) | cr)
         width = label.shape[1]
         # Few pixels have the color of a piece. Only these are examined further.
@@ -98,10 +111,18 @@ class PieceFinder:
             rows, columns, own = rows[inside], columns[inside], own[inside]
         order = np.argsort(own, kind="stable")
         rows, columns, ends = rows[order], columns[order], np.cumsum(np.bincount(own, minlength=self._count + 1))
-        return [
-            self._measure(rows[start:end], columns[start:end], *sides)
-            for start, end, sides in zip(ends, ends[1:], self._sides, strict=False)
-        ]
+        behind = self._empty[:, :: self._step, :: self._step][:, rows, columns].astype(np.float32)
+        seen = some[:, rows, columns] - behind
+        found = []
+        for piece, (start, end, sides) in enumerate(zip(ends, ends[1:], self._sides, strict=False)):
+            measured = self._measure(rows[start:end], columns[start:end], *sides)
+            if end > start:
+                toward, off = self._tones[piece][:, None] - behind[:, start:end], seen[:, start:end]
+                opacity = float((off * toward).sum() / max(1.0, float((toward * toward).sum())))
+                error = float(np.abs((off - opacity * toward).mean(1)).max())
+                measured = measured._replace(opacity=opacity, error=error)
+            found.append(measured)
+        return found
 
     def _measure(self, rows: Indices, columns: Indices, down: float, right: float) -> Found:
         """Measure the pixels of one piece, whose rows are sorted."""

@@ -11,15 +11,21 @@ import numpy as np
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Reading
 from vmevalkit.tasks.toolkit.piece_boards import REST, Board, Layout, Place
-from vmevalkit.tasks.toolkit.piece_finder import PieceFinder
+from vmevalkit.tasks.toolkit.piece_finder import Found, PieceFinder
 from vmevalkit.tasks.toolkit.vision import Blob, Envelope, Lens, Mask, Painted, differing, lost, patches
 
 # Share of the area of a piece that must be visible while it moves (smeared over two frames), and at rest.
 _MOVING, _WHOLE = 0.35, 0.65
+# Opacity of its color from which on a piece is seen as itself, and largest error of its color. Blends of two frames
+# have errors of up to 10; a gray card instead of a piece has 13 to 30.
+_OPAQUE, _OFF_COLOR = 0.7, 12.0
 # Share of the area of a piece that may have its color elsewhere: edges and smears mix to the colors of other pieces.
 _STRAY = 0.3
 # Areas of a piece that may be unexplained where it is smeared over two places, counted in squares of some pixels.
 _SMEARED = 2.6
+# Share of the area of a piece that its two half-transparent images have together, at least: 0.95 in drawn videos. One
+# such image has half of the area.
+_THINNED = 0.8
 # Number of envelopes to remember: pieces rest in the same places again and again.
 _KNOWN = 16
 # Share of single unexplained pixels above which a frame is noise.
@@ -42,6 +48,11 @@ class _Seen(NamedTuple):
     near: tuple[Place | None, ...]
     firm: tuple[bool, ...]
     twice: bool
+
+
+def _is_itself(found: Found) -> bool:
+    """Whether a piece is opaque and of its own color."""
+    return found.opacity > _OPAQUE and found.error < _OFF_COLOR
 
 
 class _Expectations:
@@ -106,7 +117,7 @@ class PieceReader:
             shares.append(found.area / max(whole.area, 1.0))
             # The color of a piece may be spread unevenly over it, so measure from where it is in the drawing.
             place = (home[0] + (found.y - whole.y) / self._unit, home[1] + (found.x - whole.x) / self._unit)
-            places.append(place if found.area >= _MOVING * whole.area else None)
+            places.append(place if found.area >= _MOVING * whole.area and _is_itself(found) else None)
         firm = [share >= _WHOLE for share in shares]
         rests = [place and self._layout.rest_of(piece, place) for piece, place in enumerate(places)]
         near = [rest if place and rest and math.dist(rest, place) <= REST and enough else None
@@ -132,10 +143,9 @@ class PieceReader:
         """Read a frame in which resting pieces, as expected, leave some pixels unexplained. Clears `unexplained`."""
         if lost(unexplained) or np.count_nonzero(unexplained) - 16 * patches(unexplained) > _NOISE * unexplained.size:
             return Reading(None, False, "scene_lost")
-        # Only if all other pieces rest: two smeared pieces may be mistaken for each other.
-        if None in seen.places and seen.near.count(None) == 1 and unexplained.any():
-            places = [place or self._smeared(seen, unexplained, piece) for piece, place in enumerate(seen.places)]
-            seen = seen._replace(places=tuple(places))
+        smeared: tuple[int, ...] = ()
+        if None in seen.places and unexplained.any():
+            seen, smeared = self._with_smeared(seen, unexplained)
         allowed = self._explain_moving(seen, unexplained)
         odd = self._explain_resting(seen, unexplained, expected)
         left = patches(unexplained)
@@ -147,7 +157,7 @@ class PieceReader:
         odd += [piece for piece, place in enumerate(seen.places)
                 if place and seen.near[piece] is None and not seen.firm[piece]
                 and math.dist(place, self._layout.rest_of(piece, place)) <= REST]  # fmt: skip
-        return Reading(Board(seen.places, odd=tuple(odd)))
+        return Reading(Board(seen.places, odd=tuple(odd), smeared=smeared))
 
     def _explain_moving(self, seen: _Seen, unexplained: Mask) -> float:
         """Clear the pixels of moving pieces; return the area that smears may leave, in pixels."""
@@ -185,15 +195,42 @@ class PieceReader:
             unexplained[self._window(piece, seen.places[piece] or self._start[piece], 0.15)] = False
         return odd
 
-    def _smeared(self, seen: _Seen, unexplained: Mask, piece: int) -> Place | None:
-        """Locate a moving piece whose color is thinned by movement, by unmixing it from the background."""
+    def _with_smeared(self, seen: _Seen, unexplained: Mask) -> tuple[_Seen, tuple[int, ...]]:
+        """Look for pieces whose color is thinned by movement, by unmixing it from the background.
+
+        Returns:
+            What is seen, with the places of pieces that overlap themselves; and the pieces that are in two places.
+        """
+        free = unexplained
+        for piece, place in enumerate(seen.places):
+            if place is not None and seen.near[piece] is None:
+                free = free.copy() if free is unexplained else free
+                free[self._window(piece, place, 0.15)] = False
+        places, smeared = list(seen.places), []
+        for piece, place in enumerate(seen.places):
+            if place is None:
+                home, blob = self._home(piece), self._blob(piece, seen.planes, free, seen.near)
+                # Only if all other pieces rest: two smeared pieces may be mistaken for each other.
+                if seen.near.count(None) == 1:
+                    places[piece] = self._place(piece, blob, home)
+                if places[piece] is None and blob.pure > _THINNED * home.mass:
+                    smeared.append(piece)
+        return seen._replace(places=tuple(places)), tuple(smeared)
+
+    def _home(self, piece: int) -> Blob:
+        """Unmix the color of a piece in the drawing of the start."""
         if piece not in self._blobs:
             others = (*self._start[:piece], None, *self._start[piece + 1 :])
             drawing = self._paint(Board(self._start))
             mask = self._strict.unexplained(Board(others), drawing)
             self._blobs[piece] = self._blob(piece, drawing, mask, others)
-        home, blob = self._blobs[piece], self._blob(piece, seen.planes, unexplained, seen.near)
+        return self._blobs[piece]
+
+    def _place(self, piece: int, blob: Blob, home: Blob) -> Place | None:
+        """Return the place of a piece that is smeared, but overlaps itself."""
         if blob.stray > 0.35 * home.mass or not 0.5 * home.mass <= blob.mass <= 1.5 * home.mass:
+            return None
+        if not blob.resembles(home):
             return None
         start = self._start[piece]
         place = (start[0] + (blob.y - home.y) / self._unit, start[1] + (blob.x - home.x) / self._unit)

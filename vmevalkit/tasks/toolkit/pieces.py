@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from vmevalkit.media import Frame
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
 from vmevalkit.tasks.toolkit.draw import Box, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, SMEARED, Scale, first_of, jumped, vanished
 from vmevalkit.tasks.toolkit.piece_boards import PIECE_HUES, REST, Board, Layout, Place, Places
 from vmevalkit.tasks.toolkit.piece_reader import PieceReader
 from vmevalkit.tasks.toolkit.vision import downscale_of
@@ -33,8 +34,12 @@ _AWAY = 0.27
 # A piece that moves less than this between two readings stays, in units.
 _STILL = 0.02
 
+# In units: moves that count, for `motion`. Pieces move over several units between two frames where plans are long.
+_SCALE = Scale(still=0.06, jump=1.0)
+
 # Sentences for the reason codes of every task with pieces.
 PIECE_REASONS = {
+    **MOTION_REASONS,
     "piece_changed": "A piece no longer looks as it did.",
     "hidden": "A piece is hidden for too long.",
     "two_agents": "A piece is in more than one place.",
@@ -124,6 +129,10 @@ class PiecesTask(Task[P, Board]):
             places.append(_along(path, t))
         return Board(tuple(places))
 
+    def without_mover(self, puzzle: P, state: Board, a: Board, b: Board) -> Board:
+        places = zip(state.places, a.places, b.places, strict=True)
+        return Board(tuple(None if old != new else place for place, old, new in places))
+
     def painter(self, puzzle: P, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Board]:
         return _BoardPainter(self, puzzle, canvas, downscale, object_scale).paint
 
@@ -166,6 +175,28 @@ class PiecesTask(Task[P, Board]):
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
         return b.wrong
+
+    def interrupted(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Fault | None:
+        boards = [reading.state for reading in readings]
+        count = len(self.colors(puzzle))
+        tracks = [[self._sighting(puzzle, board, piece) if board else None for board in boards]
+                  for piece in range(count)]  # fmt: skip
+        return first_of(vanished(tracks, _SCALE), jumped(tracks, _SCALE))
+
+    def _sighting(self, puzzle: P, board: Board, piece: int) -> Place | None:
+        """Return where a piece is seen; its resting place if a moving piece hides it there."""
+        place = board.places[piece]
+        if place is not None or not board.homes:
+            return place
+        if piece in board.smeared:
+            return SMEARED
+        (y, x), (down, right) = board.homes[piece], self.extent(puzzle, piece)
+        for other, at in enumerate(board.places):
+            if at is not None and other != piece and math.dist(at, board.homes[other]) > REST:
+                other_down, other_right = self.extent(puzzle, other)
+                if abs(at[0] - y) < down + other_down and abs(at[1] - x) < right + other_right:
+                    return y, x
+        return None
 
     def progress(self, puzzle: P, state: Board) -> float:
         if not state.homes:

@@ -28,7 +28,7 @@ _MARKED = np.array((22, 14, 14))[:, None, None]
 _TINTED = 0.4
 # Distance of the margin from the puzzle, and width of the soft edge of a mark, in pixels of the view.
 _APART, _SOFT = 6, 2
-# Pixels by which what is unexplained is widened, so that the parts of a visitor with the colors of the puzzle are in it.
+# Pixels by which what is unexplained is widened, to have the parts of a visitor in it that the puzzle explains.
 _WIDE = 5
 # Among several visitors at once, each must be as small as a star: at most this share of the canvas, when widened.
 _TINY = 0.006
@@ -140,7 +140,7 @@ def _unexplained(frames: Views, drawings: Sequence[Planes]) -> Iterator[Mask | N
 
 def _filled(frames: Views, masks: Sequence[Mask | None]) -> Views:
     """Return the frames with what lies under the masks as it was last seen, or as it is at the start and at the end."""
-    views = frames.copy()
+    views: Views = frames.copy()
     stays = most(distance(frames[0], frames[-1])) < _CHANGED
     for i, mask in enumerate(masks):
         if mask is not None:
@@ -153,7 +153,7 @@ def _is_small(mask: Mask) -> bool:
     """Whether a mask is one region, or many of the size of stars."""
     from scipy.ndimage import label
 
-    if np.count_nonzero(mask) > _MOST * mask.size:
+    if int(np.count_nonzero(mask)) > _MOST * mask.size:
         return False
     parts, count = label(mask)
     sizes = np.bincount(parts.ravel())[1:]
@@ -184,7 +184,7 @@ def _is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
 def _travels(masks: Sequence[Mask]) -> bool:
     """Whether the middle of a visitor moves."""
     middles = np.array([np.mean(np.nonzero(mask), axis=1) for mask in masks])
-    return float(np.linalg.norm(middles.max(0) - middles.min(0))) > _TRAVEL * masks[0].shape[1]
+    return bool(np.hypot(*(middles.max(0) - middles.min(0))) > _TRAVEL * masks[0].shape[1])
 
 
 def _widened(mask: Mask, reach: int) -> Mask:

@@ -28,6 +28,7 @@ from vmevalkit.tasks.toolkit.lines import (
     drawn_up_to,
     evenly_spaced,
 )
+from vmevalkit.tasks.toolkit.motion import Scale, jumped
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.types import Record, Size, Verdict
@@ -45,6 +46,9 @@ _LEAP = 0.2
 _REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Two readings of a line that differ by this share or less are equal.
 _JITTER = 0.06
+
+# In shares of the length of all lines, for `motion`: growth is rest, and growth is never a jump.
+_SCALE = Scale(still=_REST, jump=0.1)
 
 _NONE, _ALL = (0.0, 0.0), (1.0, 0.0)
 
@@ -100,6 +104,13 @@ class StrokesTask(Task[P, Lines]):
             "erased_and_drawn_again": [*path[: len(path) // 2 + 1], *path[len(path) // 2 - 1 :: -1], *path[1:]],
             "extra_line": [*path, path[-1]._replace(elsewhere=((0.05, 0.06), (0.95, 0.06)))],
         }
+        width, height = DEFAULT_CANVAS
+        ahead = tuple((x / width, y / height) for x, y in self.strokes(puzzle, DEFAULT_CANVAS)[0].part(0.4, 0.6))
+        found["piece_ahead"] = [
+            path[0],
+            path[0]._replace(elsewhere=ahead),
+            *(s._replace(elsewhere=ahead) for s in path),
+        ]
         done = [self.progress(puzzle, state) for state in path]
         if sum(b - a for a, b in itertools.pairwise(done) if b - a > 1.3 * _POP) > 2 * _SUDDEN:
             # Each state is repeated so that the growth to the next one is too short to be seen. Only if the pieces are
@@ -175,9 +186,8 @@ class StrokesTask(Task[P, Lines]):
 
     def _popped(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> int | None:
         """Return the frame by which too much has popped in, or None."""
-        lengths = self._lengths(puzzle)
-        ink = [(i, sum(sum(ends) * length for ends, length in zip(r.state.drawn, lengths, strict=True)) / sum(lengths))
-               for i, r in enumerate(readings) if r.state is not None]  # fmt: skip
+        inks = ((i, self._ink(puzzle, reading.state)) for i, reading in enumerate(readings))
+        ink = [(i, share) for i, share in inks if share is not None]
         start, sudden = 0, 0.0
         for k in range(1, len(ink)):
             if ink[k][1] - ink[k - 1][1] > _REST and k < len(ink) - 1:
@@ -197,6 +207,8 @@ class StrokesTask(Task[P, Lines]):
 
     def illegal(self, puzzle: P, a: Lines, b: Lines) -> str | None:
         """Return the reason code of an illegal change from one state to the next, or None."""
+        if b.ahead or _vanishes(a, b):
+            return "ahead_of_tip"
         lengths = self._lengths(puzzle)
         total, grown = sum(lengths), []
         for i, (old, new) in enumerate(zip(a.drawn, b.drawn, strict=True)):
@@ -220,6 +232,18 @@ class StrokesTask(Task[P, Lines]):
         begun = [i for i, ends in enumerate(b.drawn) if _JITTER < sum(ends) < _COMPLETE]
         return "several_at_once" if len(begun) > 1 else None
 
+    def interrupted(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Fault | None:
+        """Return where much more ink appears from one frame to the next than in the other frames."""
+        inks = (self._ink(puzzle, reading.state) for reading in readings)
+        return jumped([[None if ink is None else (ink, 0.0) for ink in inks]], _SCALE)
+
+    def _ink(self, puzzle: P, state: Lines | None) -> float | None:
+        """Return the drawn share of all lines; None without a state."""
+        if state is None:
+            return None
+        lengths = self._lengths(puzzle)
+        return sum(sum(ends) * length for ends, length in zip(state.drawn, lengths, strict=True)) / sum(lengths)
+
     def progress(self, puzzle: P, state: Lines) -> float:
         """Return the drawn share of all lines; 1 only for the answer."""
         lengths = self._lengths(puzzle)
@@ -230,11 +254,17 @@ class StrokesTask(Task[P, Lines]):
 
     def same(self, puzzle: P, a: Lines, b: Lines) -> bool:
         """Return whether the lines of two states are equally long within the accuracy of reading."""
-        return all(abs(x[0] - y[0]) <= _JITTER and abs(x[1] - y[1]) <= _JITTER
+        return not a.ahead and not b.ahead and all(abs(x[0] - y[0]) <= _JITTER and abs(x[1] - y[1]) <= _JITTER
                    for x, y in zip(a.drawn, b.drawn, strict=True))  # fmt: skip
 
 
+def _vanishes(a: Lines, b: Lines) -> bool:
+    """Whether ink that was seen beyond the tips is gone: it was not the blend of two frames."""
+    return any(sum(now) < sum(before) - 2 * _JITTER for before, now in zip(a.reach, b.drawn, strict=False))
+
+
 STROKE_REASONS = {
+    "ahead_of_tip": "Ink appears ahead of the tip of a line.",
     "wrong_end": "A line is drawn from the wrong end.",
     "two_agents": "A line grows in more than one place.",
 }

@@ -10,8 +10,10 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from vmevalkit.media import Frame, Planes
-from vmevalkit.tasks.base import Painter, Reading, Task, lerp
+from vmevalkit.tasks.base import Fault, Painter, Reading, Task, lerp
 from vmevalkit.tasks.toolkit.draw import Color, Point, Sketch
+from vmevalkit.tasks.toolkit.grid import NOWHERE, Place, cell_of
+from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, Scale, first_of, jumped, popped, vanished
 from vmevalkit.tasks.toolkit.vision import Blob, Envelope, Lens, Mask, lost, patches
 from vmevalkit.types import Verdict
 
@@ -25,7 +27,11 @@ _STRAY = 0.35
 # Largest number of unexplained squares of 4x4 pixels beside the agent.
 _MAX_UNEXPLAINED = 2
 
+# In cells: compression moves a resting disc by less than the first length. A cut of more than the second hides a cell.
+STEPWISE = Scale(still=0.06, jump=0.6)
+
 AGENT_REASONS = {
+    **MOTION_REASONS,
     "agent_lost": "The moving object has disappeared.",
     "two_agents": "The moving object is in more than one place.",
 }
@@ -80,7 +86,8 @@ def agent_reader(
 
     at_start = look(start)
     assert at_start is not None, "the drawing of the start must explain itself"
-    nominal = at_start[0].mass
+    drawn = at_start[0]
+    nominal = drawn.mass
 
     def read(frame: Planes) -> Reading[tuple[float, float]]:
         seen = look(frame)
@@ -96,6 +103,8 @@ def agent_reader(
             return Reading(None, False, "extra_object")
         if blob.other > 1.2 * nominal:
             return Reading(None, True)
+        if not blob.resembles(drawn):
+            return Reading(None, True, "agent_lost")
         return Reading((blob.x + 0.5, blob.y + 0.5))
 
     return read
@@ -112,6 +121,11 @@ def _beyond(unexplained: Mask, blob: Blob, reach: float) -> Mask:
     beyond: Mask = unexplained.copy()
     beyond[top : top + around.shape[0], left : left + around.shape[1]] &= down**2 + right**2 > reach * reach
     return beyond
+
+
+def walked(places: Sequence[Place | None], scale: Scale = STEPWISE) -> Fault | None:
+    """Return where the agent vanishes or jumps, given its place in each frame (None if it is not seen as itself)."""
+    return first_of(vanished([places], scale, cell_of), jumped([places], scale), popped(places, scale))
 
 
 class Moment(NamedTuple):
@@ -158,10 +172,12 @@ class Walk(Task[P, Moment]):
 
     Class attributes:
         leap: a longer distance between two readings is a jump.
+        scale: smallest lengths that count, for `motion`.
         there: two places are the same if they are nearer than this.
     """
 
     leap: ClassVar[float]
+    scale: ClassVar[Scale] = STEPWISE
     there: ClassVar[float]
 
     @abstractmethod
@@ -171,11 +187,17 @@ class Walk(Task[P, Moment]):
     def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
         return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
 
+    def without_mover(self, puzzle: P, state: Moment, a: Moment, b: Moment) -> Moment:
+        return Moment(NOWHERE)
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Verdict:
         return super().judge(puzzle, list(self.followed(puzzle, readings)))
 
     def illegal(self, puzzle: P, a: Moment, b: Moment) -> str | None:
         return "teleport" if math.dist(a.place, b.place) > self.leap else b.wrong
+
+    def interrupted(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Fault | None:
+        return walked([reading.state and reading.state.place for reading in readings], self.scale)
 
     def same(self, puzzle: P, a: Moment, b: Moment) -> bool:
         return math.dist(a.place, b.place) < self.there
