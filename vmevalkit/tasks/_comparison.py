@@ -43,7 +43,7 @@ class Comparison:
         last = len(self._readings) - 1
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
-        ends = {last} if self._drawable(last) is not None else set()
+        ends = {i for i in (0, last) if self._drawable(i) is not None}
         return next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
 
     def _explains(self, i: int, frame: Planes) -> bool:
@@ -60,9 +60,9 @@ class Comparison:
         here = self._readings[i].state
         for paint in self._paints:
             yield from map(paint, self._task.drawn(self._puzzle, here))
-        if i == len(self._readings) - 1:
+        if i in (0, len(self._readings) - 1):
             return
-        # A change may just begin, or may not have ended.
+        # Between the ends of the video a change may just begin, or may not have ended.
         paint = self._paints[0]
         before = self._next_other(here, range(i - 1, -1, -1))
         after = self._next_other(here, range(i + 1, len(self._readings)))

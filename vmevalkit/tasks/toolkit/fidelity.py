@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.toolkit.compare import extreme, most
+from vmevalkit.tasks.toolkit.compare import Floats, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
 
+# Light is fitted where a drawing varies by less than this within `REACH` pixels, to at least so many pixels.
+_PLAIN, _ENOUGH = 6, 200
 # Side of a block in pixels of the view.
 _SIDE = 6
 # Mean difference of a block from which on it looks different, for luma and chroma, in 255ths. In the right videos of
@@ -33,6 +35,10 @@ class Fidelity:
 
     def __init__(self, start: Planes) -> None:
         self._lens = Lens(start)
+        height, width = start.shape[1:]
+        rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
+        # Squared distance from the middle, 1 in the corners.
+        self._far = ((rows[:, None] ** 2 + columns**2) / 2).astype(np.float32)
 
     def differs(self, frame: Planes, drawings: Sequence[Planes]) -> int:
         """Return the number of blocks of a frame that none of the drawings, and no blend of them, explains."""
@@ -41,8 +47,46 @@ class Fidelity:
             low, high = np.minimum(low, drawing), np.maximum(high, drawing)
         low, high = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
         count = _outside(self._lens.planes(frame), low, high)
-        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is.
-        return count and min(count, _outside(self._lens.relit(frame), low, high))
+        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is; and in the
+        # finest light, which takes longer.
+        for planes in (self._lens.relit(frame), self._finely_lit(frame, low, high)) if count else ():
+            count = min(count, _outside(planes, low, high))
+        return count
+
+    def _finely_lit(self, frame: Planes, low: Planes, high: Planes) -> Planes:
+        """Return a frame in the light of a drawing, given by its bounds: without vignette, gamma and saturation.
+
+        Each plane is a polynomial of the seen value, and of the distance from the middle of the canvas. It is fitted
+        where the drawing is plain, twice: first to everything, then to what agrees. So what changed by itself stays.
+        """
+        at = np.flatnonzero(most(high - low)[::3, ::3] < _PLAIN)
+        if len(at) < _ENOUGH:
+            return frame
+        seen = frame[:, ::3, ::3].reshape(3, -1).take(at, 1) / np.float32(255)
+        known = low[:, ::3, ::3].reshape(3, -1).take(at, 1) / np.float32(255)
+        far = self._far[::3, ::3].ravel().take(at)
+        planes = np.empty_like(frame)
+        for plane, (x, y) in enumerate(zip(seen, known, strict=True)):
+            terms = _terms(x, far, plane == 0)
+            agree = np.ones(len(x), bool)
+            for limit in (0.25, 0.05):
+                fit = np.linalg.lstsq(terms[:, agree].T, y[agree] - x[agree], rcond=1e-4)[0]
+                near = np.abs(x + fit @ terms - y) < limit
+                if np.count_nonzero(near) < 0.3 * len(x):
+                    break
+                agree = near
+            whole = frame[plane] / np.float32(255)
+            change = np.tensordot(fit, _terms(whole, self._far, plane == 0), 1)
+            planes[plane] = np.clip((whole + change) * 255 + 0.5, 0, 255)
+        return planes
+
+
+def _terms(values: Floats, far: Floats, is_luma: bool) -> Floats:
+    """Return what a change of light may depend on: offset, gain, distance from the middle, and for luma gamma."""
+    terms = [np.ones_like(values), values, values * far]
+    if is_luma:
+        terms.append(values * (1 - values))
+    return np.stack(terms)
 
 
 def _outside(planes: Planes, low: Planes, high: Planes) -> int:
