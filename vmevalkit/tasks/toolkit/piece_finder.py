@@ -30,6 +30,8 @@ _OUTLINE = 1.0
 _SMALL = 22.0
 # A piece is thin if its color fills less than this share of its box, and tiny if it has fewer than this many pixels.
 _THIN, _TINY = 0.25, 16
+# About so many pixels of a piece are enough for its mean color.
+_PICKED = 64
 
 
 class Found(NamedTuple):
@@ -74,13 +76,13 @@ class PieceFinder:
         self._sides = [((down + 0.15) * unit / self._step, (right + 0.15) * unit / self._step)
                        for down, right in extents]  # fmt: skip
         self._tones = np.array([tone(color) for color in layout.colors], np.float32)
-        self._empty = empty
+        self._some_empty = empty[:, :: self._step, :: self._step]
         self._edges = False
         self.whole = self.find(drawing)
         boxes = [4 * down * right * (unit / self._step) ** 2 for down, right in extents]
         if self._step > 1 and any(a.area < _THIN * box for a, box in zip(self.whole, boxes, strict=True)):
             self._sides = [(self._step * down, self._step * right) for down, right in self._sides]
-            self._step = 1
+            self._step, self._some_empty = 1, empty
             self.whole = self.find(drawing)
         if min(a.area for a in self.whole) < _TINY:
             self._edges = True
@@ -111,18 +113,23 @@ class PieceFinder:
             rows, columns, own = rows[inside], columns[inside], own[inside]
         order = np.argsort(own, kind="stable")
         rows, columns, ends = rows[order], columns[order], np.cumsum(np.bincount(own, minlength=self._count + 1))
-        behind = self._empty[:, :: self._step, :: self._step][:, rows, columns].astype(np.float32)
-        seen = some[:, rows, columns] - behind
         found = []
         for piece, (start, end, sides) in enumerate(zip(ends, ends[1:], self._sides, strict=False)):
             measured = self._measure(rows[start:end], columns[start:end], *sides)
             if end > start:
-                toward, off = self._tones[piece][:, None] - behind[:, start:end], seen[:, start:end]
-                opacity = float((off * toward).sum() / max(1.0, float((toward * toward).sum())))
-                error = float(np.abs((off - opacity * toward).mean(1)).max())
+                pick = slice(start, end, 1 + (end - start) // _PICKED)
+                down, right = rows[pick], columns[pick]
+                opacity, error = self._color(piece, some[:, down, right], self._some_empty[:, down, right])
                 measured = measured._replace(opacity=opacity, error=error)
             found.append(measured)
         return found
+
+    def _color(self, piece: int, seen: Planes, behind: Planes) -> tuple[float, float]:
+        """Return opacity and error of pixels of a piece; see `Found`. Both planes have the shape (3, count)."""
+        empty = behind.mean(1)
+        toward, off = self._tones[piece] - empty, seen.mean(1) - empty
+        opacity = float(toward @ off) / max(1.0, float(toward @ toward))
+        return opacity, float(np.abs(off - opacity * toward).max())
 
     def _measure(self, rows: Indices, columns: Indices, down: float, right: float) -> Found:
         """Measure the pixels of one piece, whose rows are sorted."""
