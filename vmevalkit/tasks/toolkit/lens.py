@@ -15,6 +15,8 @@ _GAIN = (0.67, 1.45)
 _OFFSET = 80.0
 # Range of the factor by which the chroma of a frame is corrected: saturation from x0.55 to x1.6.
 _CHROMA = (0.62, 1.8)
+# A smaller change of saturation is left as it is. Blur alone makes up to 11 % in videos of cogvideox-tiny-i2v.
+_FAINT = 0.12
 # Chroma of this distance from gray is a color. So many colored pixels tell the saturation, if more than `_AGREE` of
 # them have the same factor, to within `_SPREAD` of it.
 _COLORED, _TELLING, _AGREE, _SPREAD = 20, 12, 0.5, 0.15
@@ -24,10 +26,8 @@ _ALIKE = 5
 _NEAR, _FITS = 16, 0.7
 # Pixels tell the light only if their 5th and 95th percentile of luma differ by more than this.
 _VARIED = 40
-# Luma below which a light that is too bright does not clip everything; so many such pixels tell the light.
-_PALE, _SOME = 236, 40
-# Luma from which on it may be clipped.
-_WHITE = 254
+# Luma from which on it may be clipped. So many pixels below it tell the light.
+_WHITE, _SOME = 254, 40
 # Number of pixels at edges that is enough to find a drift.
 _ENOUGH = 300
 
@@ -58,7 +58,7 @@ class Lens:
         every = np.arange(reference[0].size).reshape(reference.shape[1:])[::6, ::6].ravel()
         self._pick = every[next(telling, whole)]
         self._sample = self._sampled(reference)
-        dark = np.flatnonzero(self._sample[0] < _PALE)
+        dark = np.flatnonzero(self._sample[0] < _WHITE)
         self._dark = dark if len(dark) >= _SOME else np.arange(len(self._sample[0]))
         self._lights = self._sample.astype(np.float32)
         chroma = reference[1:].reshape(2, -1).astype(np.int16) - 128
@@ -118,7 +118,7 @@ class Lens:
         if len(kept) < max(_TELLING, _AGREE * len(share)):
             return None
         middle = float(np.median(kept))
-        if abs(middle - 1) < 0.05 or np.count_nonzero(np.abs(kept - middle) < _SPREAD * middle) < _AGREE * len(share):
+        if abs(middle - 1) < _FAINT or np.count_nonzero(np.abs(kept - middle) < _SPREAD * middle) < _AGREE * len(share):
             return None
         return 1 / middle
 
@@ -126,7 +126,7 @@ class Lens:
         """Return a frame with the gain and the offset of the reference in each plane."""
         seen = self._sampled(frame)
         alike = most(distance(seen, self._sample)) < _ALIKE
-        # In a frame that is too bright, white still looks alike. Darker pixels tell.
+        # In a frame that is too bright, white still looks alike. Other pixels tell.
         if all(np.count_nonzero(alike[part]) > 0.5 * alike[part].size for part in (slice(None), self._dark)):
             return frame
         planes, levels = frame, np.arange(256, dtype=np.float32)
