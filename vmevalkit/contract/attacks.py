@@ -152,13 +152,19 @@ def _zoomed_out(frame: Frame) -> Frame:
 
 
 def _with_object(truth: Frames) -> Frames:
-    """From the middle on, show an object that does not belong to the scene, where the frame is plain."""
+    """From the middle on, show an object that does not belong to the scene, where the puzzle is plain.
+
+    It lies between the things that are drawn: beside all of them, it would be a caption.
+    """
     height, width = truth.shape[1:3]
     side = round(0.06 * width)
     seen = truth[:: max(1, len(truth) // 12)].astype(np.int16)
     busy = (seen.max(0) - seen.min(0)).max(2) + (np.abs(np.diff(seen[-1], axis=0, prepend=seen[-1][:1])).max(2))
     busy = busy + np.abs(np.diff(seen[-1], axis=1, prepend=seen[-1][:, :1])).max(2)
     spots = [(y, x) for y in range(8, height - side - 8, side // 2) for x in range(8, width - side - 8, side // 2)]
+    used = (seen != seen[0, 4, 4]).any((0, 3))
+    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
+    spots = [(y, x) for y, x in spots if rows[0] < y < rows[-1] - side and columns[0] < x < columns[-1] - side]
     middle = (height / 2, width / 2)
     y, x = min(spots, key=lambda at: (int(busy[at[0] : at[0] + side, at[1] : at[1] + side].sum()),
                                       abs(at[0] - middle[0]) + abs(at[1] - middle[1])))  # fmt: skip

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +66,8 @@ class Verification:
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions and visitors, if there are any."""
         drawings, tolerated = self._drawings(), failed.tolerated
-        for repair in (without_captions, without_visitors):
+        possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
+        for repair in (without_captions, partial(without_visitors, possible=possible)):
             repaired = repair(frames, drawings)
             if repaired is None:
                 continue

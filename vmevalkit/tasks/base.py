@@ -314,6 +314,10 @@ class Task(ABC, Generic[P, S]):
         """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
         return None
 
+    def possible(self, puzzle: P) -> Sequence[S]:
+        """Return states that show together what may appear in the puzzle, also where it should not. By default none."""
+        return ()
+
     def is_drawable(self, puzzle: P, state: S) -> bool:
         """Whether a read state says all that the frame shows. By default every one does."""
         return True

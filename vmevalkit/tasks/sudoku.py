@@ -258,6 +258,10 @@ class Sudoku(Task[Puzzle, Board]):
 
         return read
 
+    def possible(self, puzzle: Puzzle) -> list[Board]:
+        start = puzzle.start()
+        return [Board(tuple(given or digit for given in start)) for digit in range(1, puzzle.side + 1)]
+
     def is_drawable(self, puzzle: Puzzle, state: Board) -> bool:
         return not state.writing
 

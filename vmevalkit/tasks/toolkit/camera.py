@@ -17,9 +17,9 @@ from PIL import Image
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks.toolkit.compare import Floats, looks_like
 
-# Largest push-in, shift (as a share of the width) and rotation (in radians) that are undone. The policy tolerates 4 %;
-# measured poses are exact to about 0.2 %.
-_SCALE, _SHIFT, _TURN = 0.045, 0.04, 0.035
+# Largest push-in, shift (as a share of the width) and rotation (in radians) that are undone. The policy tolerates
+# a push-in of 4 % and a drift of 3 %; measured poses are exact to about 0.2 %.
+_SCALE, _SHIFT, _TURN = 0.045, 0.032, 0.035
 # The camera stands still if no corner of the picture has moved by this many pixels of the view. Lenses undo shifts of
 # this size, and envelopes accept them.
 STILL = 1.0

@@ -39,8 +39,12 @@ _TRAVEL = 0.04
 _LINES = 30
 # While a visitor is there, things may change only this near to it, as a share of the width.
 _NEAR = 0.08
+# A visitor may have acted in so many frames before, and in the next one.
+_BEFORE, _AFTER = 4, 1
 # Difference in luma or chroma by which a pixel has changed between two frames.
 _CHANGED = 40
+# Something is a part of the puzzle, in a wrong place, if this share of it has the colors of what acts in the puzzle.
+_ACTING = 0.3
 
 
 class Repaired(NamedTuple):
@@ -64,7 +68,7 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         frames: the video, uint8 (count, 3, height, width).
         drawings: drawings of the puzzle, from the start to the answer.
     """
-    margin = _margin(drawings)
+    margin, acting = _margin(drawings), _acting_colors(drawings)
     if margin is None:
         return None
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
@@ -74,6 +78,8 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         count = int(np.count_nonzero(marks))
         if count < 4 or count > min(_TINTED * np.count_nonzero(margin), _MOST * marks.size):
             continue
+        if _acts(frame, marks, acting):
+            return None
         views[i] = np.where(_widened(marks, _SOFT) & margin, paper, frame)
         marked |= marks
         seen.append(i)
@@ -82,9 +88,14 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
     return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=_box(marked)))
 
 
-def without_visitors(frames: Views, drawings: Sequence[Planes]) -> Repaired | None:
-    """Take a visitor out of a video; None if there is none, or if it is more than a visitor. See `without_captions`."""
-    masks = list(_unexplained(frames, drawings))
+def without_visitors(frames: Views, drawings: Sequence[Planes], possible: Sequence[Planes]) -> Repaired | None:
+    """Take a visitor out of a video; None if there is none, or if it is more than a visitor.
+
+    Args:
+        frames, drawings: see `without_captions`.
+        possible: more drawings, of what is no visitor: what may appear in the puzzle, also where it should not.
+    """
+    masks, acting = list(_unexplained(frames, [*drawings, *possible])), _acting_colors(drawings)
     present = [i for i, mask in enumerate(masks) if mask is not None]
     tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
     if not present or present[0] < _ABSENT or present[-1] >= len(frames) - tail:
@@ -93,7 +104,7 @@ def without_visitors(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
     for i in present:
         mask = masks[i]
         assert mask is not None
-        if not _is_small(mask) or not _acts_nearby(views, masks, i):
+        if not _is_small(mask) or not _acts_nearby(views, masks, i) or _acts(frames[i], mask, acting):
             return None
         soft = soft and _is_soft(frames[i], views[i], mask)
     if not soft and not _travels([mask for mask in masks if mask is not None]):
@@ -161,17 +172,37 @@ def _is_small(mask: Mask) -> bool:
 
 
 def _acts_nearby(views: Views, masks: Sequence[Mask | None], i: int) -> bool:
-    """Whether what changes in a frame lies near to the visitor."""
+    """Whether what changes in a frame lies near to where the visitor is or was."""
     changed = most(distance(views[i], views[i - 1])) > _CHANGED
     if not patches(changed):
         return True
-    near = masks[i] if masks[i - 1] is None else masks[i] | masks[i - 1]  # type: ignore[operator]
-    rows, columns = np.nonzero(near)  # type: ignore[arg-type]
+    near = np.logical_or.reduce([mask for mask in masks[max(0, i - _BEFORE) : i + _AFTER + 1] if mask is not None])
+    rows, columns = np.nonzero(near)
     reach = _NEAR * changed.shape[1]
     box = np.zeros(changed.shape, bool)
     top, left = max(0, int(rows.min() - reach)), max(0, int(columns.min() - reach))
     box[top : math.ceil(rows.max() + reach), left : math.ceil(columns.max() + reach)] = True
     return not patches(changed & ~box)
+
+
+def _acting_colors(drawings: Sequence[Planes]) -> Planes:
+    """Return the tones (5 bits a plane, shape (3, count)) of what moves or appears in the drawings."""
+    first = drawings[0]
+    found = [drawing[:, most(distance(drawing, first)) > _CHANGED] >> 3 for drawing in drawings[1:]]
+    tones, counts = np.unique(np.concatenate([*found, np.zeros((3, 0), np.uint8)], axis=1), axis=1, return_counts=True)
+    wide, sizes = np.unique(first.reshape(3, -1) >> 3, axis=1, return_counts=True)
+    # Neither the soft edges of things nor the background.
+    background = wide[:, sizes > 0.05 * first[0].size]
+    is_background = (tones[:, :, None] == background[:, None]).all(0).any(1)
+    acting: Planes = tones[:, (counts > 0.02 * counts.sum()) & ~is_background]
+    return acting
+
+
+def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
+    """Whether what lies under a mask has the colors of what acts in the puzzle."""
+    seen = frame[:, mask][:, :, None].astype(np.int16) >> 3
+    near = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
+    return int(np.count_nonzero(near)) > _ACTING * len(near)
 
 
 def _is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
