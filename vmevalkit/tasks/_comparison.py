@@ -9,6 +9,7 @@ import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._reading import Reading
+from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.fidelity import Fidelity
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Size
@@ -45,6 +46,10 @@ class Comparison:
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
         return next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+
+    def explained(self, everything: Envelope, i: int) -> Envelope:
+        """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
+        return everything if self._drawable(i) is None else Envelope(*self._drawings(i))
 
     def _explains(self, i: int, frame: Planes) -> bool:
         """Whether drawings of what was read from a frame, together, explain it."""

@@ -21,7 +21,9 @@ from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.ends import without_ends
-from vmevalkit.tasks.toolkit.repairs import without_captions, without_visitors
+from vmevalkit.tasks.toolkit.envelope import Envelope
+from vmevalkit.tasks.toolkit.lens import Lens
+from vmevalkit.tasks.toolkit.repairs import acting_colors, without_captions, without_visitors
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 START_WITHIN = 1 / 6
 # So many moments of the solution are drawn, to tell what belongs to the puzzle.
 _DRAWN = 40
+# Outcome of a video whose last frame shows the answer.
+_REACHED = 0.98
 # A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
 _NEGLIGIBLE = 0.02
 
@@ -65,17 +69,23 @@ class Verification:
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions and visitors, if there are any."""
-        drawings, tolerated = self._drawings(), failed.tolerated
-        possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
-        for repair in (without_captions, partial(without_visitors, possible=possible)):
-            repaired = repair(frames, drawings)
-            if repaired is None:
-                continue
-            frames, tolerated = repaired.views, (*tolerated, repaired.tolerated)
-            verdict = self._scored(frames, repaired.hidden)
-            if verdict.passed:
-                return verdict.model_copy(update={"tolerated": tolerated})
-        return failed
+        drawings, verdict, tolerated = self._drawings(), failed, failed.tolerated
+        cleaned = without_captions(frames, drawings)
+        if cleaned is not None:
+            frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
+            verdict = self._scored(frames)
+        # Visitors leave before the end, so a video that does not end with the answer is not looked at again.
+        if not verdict.passed and verdict.outcome > _REACHED:
+            lens = Lens(drawings[0])
+            frames = np.stack([lens.planes(frame) for frame in frames])
+            comparison = Comparison(self._task, self._puzzle, self._canvas, self._readings(frames))
+            possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
+            explained = partial(comparison.explained, Envelope(*drawings, *possible))
+            left = without_visitors(frames, explained, acting_colors(drawings))
+            if left is not None:
+                tolerated = (*tolerated, left.tolerated)
+                verdict = self._scored(left.views, left.hidden)
+        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
 
     def _drawings(self) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""

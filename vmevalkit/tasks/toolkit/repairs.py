@@ -8,7 +8,7 @@ other: what changes under a visitor must be a legal step, and what it hid must c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy.typing as npt
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, looks_like, most, patches
 from vmevalkit.tasks.toolkit.envelope import Envelope
-from vmevalkit.tasks.toolkit.lens import Lens
 from vmevalkit.types import Tolerance
 
 # Largest share of the canvas that captions or a visitor may hide. A hand that does a step hides up to 10 %.
@@ -30,6 +29,8 @@ _TINTED = 0.4
 _APART, _SOFT = 6, 2
 # Pixels by which what is unexplained is widened, to have the parts of a visitor in it that the puzzle explains.
 _WIDE = 5
+# Number of unexplained pixels that are seen as something.
+_SEEN = 8
 # Among several visitors at once, each must be as small as a star: at most this share of the canvas, when widened.
 _TINY = 0.006
 # A visitor is absent in the first frames, and in the last ones (or a share of the video).
@@ -68,7 +69,7 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         frames: the video, uint8 (count, 3, height, width).
         drawings: drawings of the puzzle, from the start to the answer.
     """
-    margin, acting = _margin(drawings), _acting_colors(drawings)
+    margin, acting = _margin(drawings), acting_colors(drawings)
     if margin is None:
         return None
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
@@ -88,26 +89,28 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
     return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=_box(marked)))
 
 
-def without_visitors(frames: Views, drawings: Sequence[Planes], possible: Sequence[Planes]) -> Repaired | None:
+def without_visitors(frames: Views, explained: Callable[[int], Envelope], acting: Planes) -> Repaired | None:
     """Take a visitor out of a video; None if there is none, or if it is more than a visitor.
 
     Args:
-        frames, drawings: see `without_captions`.
-        possible: more drawings, of what is no visitor: what may appear in the puzzle, also where it should not.
+        frames: the video, uint8 (count, 3, height, width), in the light and position of the drawings.
+        explained: returns what the puzzle explains in a frame.
+        acting: colors of what moves or appears in the puzzle; see `acting_colors`.
     """
-    masks, acting = list(_unexplained(frames, [*drawings, *possible])), _acting_colors(drawings)
+    masks = list(_unexplained(frames, explained))
     present = [i for i, mask in enumerate(masks) if mask is not None]
     tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
     if not present or present[0] < _ABSENT or present[-1] >= len(frames) - tail:
         return None
-    views, soft = _filled(frames, masks), True
+    views, soft, tiny = _filled(frames, masks), True, True
     for i in present:
         mask = masks[i]
         assert mask is not None
         if not _is_small(mask) or not _acts_nearby(views, masks, i) or _acts(frames[i], mask, acting):
             return None
         soft = soft and _is_soft(frames[i], views[i], mask)
-    if not soft and not _travels([mask for mask in masks if mask is not None]):
+        tiny = tiny and int(np.count_nonzero(mask)) < 2 * _TINY * mask.size and not _is_gone(frames[i], views[i], mask)
+    if not soft and not tiny and not _travels([mask for mask in masks if mask is not None]):
         return None
     everything = np.logical_or.reduce([mask for mask in masks if mask is not None])
     code = "emphasis" if soft else "visitor"
@@ -130,21 +133,20 @@ def _margin(drawings: Sequence[Planes]) -> Mask | None:
     return margin if np.count_nonzero(margin) > 0.04 * margin.size else None
 
 
-def _unexplained(frames: Views, drawings: Sequence[Planes]) -> Iterator[Mask | None]:
+def _unexplained(frames: Views, explained: Callable[[int], Envelope]) -> Iterator[Mask | None]:
     """Yield for each frame a mask of what the puzzle does not explain, widened; None where it explains everything."""
     from scipy.ndimage import binary_fill_holes, label
 
-    lens, envelope = Lens(drawings[0]), Envelope(*drawings)
     last: tuple[Planes, Mask | None] | None = None
-    for frame in frames:
+    for i, frame in enumerate(frames):
         if last is None or not looks_like(frame, last[0]):
-            off = envelope.unexplained(lens.planes(frame))
+            off = explained(i).unexplained(frame)
             mask: Mask | None = None
-            if patches(off):
-                mask = binary_fill_holes(_widened(off, _WIDE))
-                parts, count = label(mask)
-                kept = [k for k in range(1, count + 1) if patches(off & (parts == k))]
-                mask = np.isin(parts, kept)
+            if np.count_nonzero(off) >= _SEEN:
+                wide = binary_fill_holes(_widened(off, _WIDE))
+                parts, _ = label(wide)
+                kept = np.flatnonzero(np.bincount(parts[off], minlength=1) >= _SEEN)
+                mask = np.isin(parts, kept[kept > 0]) if len(kept[kept > 0]) else None
             last = frame, mask
         yield last[1]
 
@@ -185,7 +187,7 @@ def _acts_nearby(views: Views, masks: Sequence[Mask | None], i: int) -> bool:
     return not patches(changed & ~box)
 
 
-def _acting_colors(drawings: Sequence[Planes]) -> Planes:
+def acting_colors(drawings: Sequence[Planes]) -> Planes:
     """Return the tones (5 bits a plane, shape (3, count)) of what moves or appears in the drawings."""
     first = drawings[0]
     found = [drawing[:, most(distance(drawing, first)) > _CHANGED] >> 3 for drawing in drawings[1:]]
@@ -203,6 +205,15 @@ def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
     seen = frame[:, mask][:, :, None].astype(np.int16) >> 3
     near = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
     return int(np.count_nonzero(near)) > _ACTING * len(near)
+
+
+def _is_gone(frame: Planes, before: Planes, mask: Mask) -> bool:
+    """Whether something of the puzzle is missing: most of what differs has the color of what is around."""
+    off = most(distance(frame, before) > _MARKED) & mask
+    around = _widened(off, _SOFT) & ~off
+    paper = np.median(frame[:, around], axis=1)[:, None] if around.any() else np.zeros((3, 1))
+    plain = most(np.abs(frame[:, off] - paper) > _MARKED[:, :, 0])
+    return int(np.count_nonzero(~plain)) > 0.5 * plain.size
 
 
 def _is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
