@@ -19,6 +19,8 @@ from vmevalkit.tasks.base import FRAMES
 # A cursor or hand comes and goes in this share of the video, before the first and after the last step.
 _COMING = 1 / 12
 _AT_ONCE = ("all_at_once", "two_at_once")
+# Under a hand, nobody sees that what moves touches a wall.
+_SUBTLE = ("along_inside_a_wall", "cuts_a_corner")
 
 Brush = Callable[[Frame, Spot], Frame]
 
@@ -49,6 +51,8 @@ def _wrong_ways(scene: Scene) -> dict[str, Sequence[Any]]:
     cheats = scene.task.cheats(scene.puzzle)
     found: dict[str, Sequence[Any]] = {}
     for name, states in cheats.items():
+        if name in _SUBTLE:
+            continue
         what = "_nearly_right" if name.startswith("nearly") else "_several_steps" if name in _AT_ONCE else "_wrong_step"
         found.setdefault(what, states)
     return found

@@ -29,6 +29,7 @@ from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, register
 from vmevalkit.tasks.toolkit.cells import swept
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Color, Sketch, digit, downscaled, square_board
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import Blocks, Envelope, Glyphs, Lens, lost, patches, to_view, view_size
 from vmevalkit.types import Record, Size, Verdict
@@ -273,7 +274,7 @@ class Sudoku(Task[Puzzle, Board]):
         # Without the lines between the cells.
         near, far = 0.08 * size, 0.92 * size
         places = [(x + near, y + near, x + far, y + far) for x, y in (corners[cell] for cell in puzzle.missing())]
-        return find_transition(frames, Places(places))
+        return find_reversal(frames, places) or find_transition(frames, Places(places))
 
     def illegal(self, puzzle: Puzzle, a: Board, b: Board) -> str | None:
         start, goal = puzzle.start(), puzzle.goal()

@@ -19,6 +19,7 @@ from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, random_generator
 from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
+from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Record, Size, Verdict
@@ -193,11 +194,12 @@ class CellsTask(Task[P, Board]):
         return super().judge(puzzle, list(_with_last_looks(readings, self.start(puzzle))))
 
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Board]], canvas: Size) -> Fault | None:
-        """Return a fault if the places do not change one after another, but in a transition."""
+        """Return a fault if a place changes back, or if the places change in a transition."""
         downscale = downscale_of(canvas)
         boxes = self.sheet(puzzle, canvas, downscale)[1]
         places = [boxes[place] for place in self.order(puzzle)]
-        return find_transition(frames, Places([scaled(box, 1 / downscale) for box in places]))
+        small = [scaled(box, 1 / downscale) for box in places]
+        return find_reversal(frames, small) or find_transition(frames, Places(small))
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
         """Return the reason code of an illegal change from one board to the next, or None."""
