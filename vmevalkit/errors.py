@@ -133,3 +133,9 @@ def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str
         value = "" if item["type"] == "missing" or len(shown) > 80 or not item["loc"] else f" = {shown}"
         parts.append(f"{field}{value}: {message}" if item["loc"] else message)
     return "; ".join(parts)
+
+
+def first_line(error: BaseException, longest: int = 300) -> str:
+    """Return the first line of an exception's text, for messages of one line; cut to a number of characters."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return lines[0][:longest]

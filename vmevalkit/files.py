@@ -1,16 +1,36 @@
-"""Files: atomic writes and digests. A file that is being written never has its final name."""
+"""Files: atomic writes, locks and digests. A file that is being written never has its final name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import secrets
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from vmevalkit.errors import StorageError
+from vmevalkit.errors import StorageError, UsageError
+
+# Names that `temporary_name` gives.
+_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4)")
+
+
+def temporary_name(name: str, suffix: str = ".tmp") -> str:
+    """Return a name for a file that is being written and will be called `name`. `remove_temporary` knows such names."""
+    return f".{name}.{secrets.token_hex(6)}{suffix}"
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files that killed processes left below a folder. Nothing may be writing there."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            with suppress(OSError):
+                path.unlink()
 
 
 @contextmanager
@@ -24,7 +44,7 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
         StorageError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{suffix}")
+    temporary = path.with_name(temporary_name(path.name, suffix))
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +80,77 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a file atomically, as UTF-8, without changing newlines."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def locked(path: Path, activity: str) -> Iterator[None]:
+    """Hold a lock file while the block runs. The system releases it when this process ends, however it ends.
+
+    Args:
+        path: the file; it is removed at the end.
+        activity: what the holder is doing, for the message to others, such as "making questions in data/questions".
+
+    Raises:
+        UsageError: another process holds the lock.
+        StorageError: the folder cannot be written.
+    """
+    try:
+        file = _acquire(path)
+    except OSError as error:
+        raise StorageError.from_os(path, error) from None
+    if file is None:
+        holder = _read_holder(path) or "another process"
+        raise UsageError(f"{holder} is {activity}", "wait until it has ended, then rerun the same command")
+    try:
+        yield
+    finally:
+        # Before the lock is released: a process that has opened the file meanwhile sees that it is gone.
+        with suppress(OSError):
+            path.unlink()
+        file.close()
+
+
+def _acquire(path: Path) -> IO[str] | None:
+    """Open and lock a file, and write the name of this process into it. Return None if another process holds it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+        if not _try_lock(file):
+            file.close()
+            return None
+        # The last holder may have removed the file between the two calls. Then the lock is on a file without a name.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
+                return file
+        file.close()
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock an open file for this process. Return whether no other one holds it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            # Beyond the text, because others could not read locked bytes.
+            file.seek(2**30)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def dumps(value: Any) -> str:

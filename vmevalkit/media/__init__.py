@@ -1,12 +1,13 @@
 """Images and videos: read, check, write, and find the canvas again."""
 
-from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, load_image, place, png
+from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, image_size, load_image, place, png
 from vmevalkit.media.planes import Frame, Frames, Planes, Views, difference, to_planes
 from vmevalkit.media.read import (
     MAX_FRAMES,
     VideoInfo,
     decodes,
     first_frame,
+    iter_frames,
     overview,
     probe,
     read_canvas,
@@ -30,6 +31,8 @@ __all__ = [
     "difference",
     "even",
     "first_frame",
+    "image_size",
+    "iter_frames",
     "load_image",
     "overview",
     "place",

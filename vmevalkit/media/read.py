@@ -62,18 +62,12 @@ def probe(path: Path | str) -> VideoInfo:
 
 
 def decodes(path: Path | str) -> bool:
-    """Whether a video exists and its first and last frames decode. Faster than `probe`."""
+    """Whether a video exists and decodes as a whole, so that it is not truncated."""
     try:
-        with _open(path) as (container, stream):
-            first = next(_decode(container, path), None)
-            if first is None:
-                return False
-            if stream.duration:
-                container.seek(stream.duration, stream=stream)
-                return next(_decode(container, path), None) is not None
-            return True
-    except (VideoError, av.error.FFmpegError, OSError):
+        probe(path)
+    except VideoError:
         return False
+    return True
 
 
 def _info(stream: Any, count: int) -> VideoInfo:
@@ -139,11 +133,21 @@ def read_frames(path: Path | str) -> Frames:
     Raises:
         VideoError: the file is not a video that decodes.
     """
-    with _open(path) as (container, _):
-        frames = [frame.to_ndarray(format="rgb24") for frame in _decode(container, path)]
+    frames = list(iter_frames(path))
     if not frames:
         raise VideoError(f"{path} has no frames")
     return np.stack(frames)
+
+
+def iter_frames(path: Path | str) -> Iterator[Frame]:
+    """Decode one frame after another at full size, uint8 (height, width, 3), so that only one is in memory.
+
+    Raises:
+        VideoError: the file is not a video that decodes.
+    """
+    with _open(path) as (container, _):
+        for frame in _decode(container, path):
+            yield frame.to_ndarray(format="rgb24")
 
 
 def first_frame(path: Path | str) -> Image.Image:

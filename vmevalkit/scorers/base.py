@@ -192,9 +192,10 @@ class Scorer(ABC):
 
 def geometry_of(sample: store.Sample) -> str:
     """Return a text that changes with the place of the canvas in a video that was made here; otherwise empty."""
-    result = store.read_result(sample)
-    provenance = result.provenance if result is not None else None
-    return f"{provenance.image_sha256} {provenance.geometry.model_dump_json()}" if provenance is not None else ""
+    provenance = store.read_provenance(sample)
+    if provenance is None:
+        return ""
+    return f"{provenance.image_sha256} {provenance.prompt_sha256} {provenance.geometry.model_dump_json()}"
 
 
 SCORERS: Registry[Scorer] = Registry("scorer", "vmevalkit.scorers")

@@ -70,9 +70,14 @@ def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
     """Return a sample's video as verifiers see it, and the place of the canvas in it.
 
     Raises:
-        Unscorable: the video was made for another first frame.
+        Unscorable: the video was made for another question, or the first frame is not of the size of the canvas.
+        QuestionError: first frame or prompt cannot be read.
         VideoError: the video does not decode.
     """
+    size = media.image_size(question.first_frame)
+    if size != metadata.canvas:
+        shown = "{}x{}, but the canvas of its question is {}x{}".format(*size, *metadata.canvas)
+        raise Unscorable("bad_canvas", f"{question.first_frame} is {shown}.")
     path = store.find_video(sample) or sample.video
     known = _known_geometry(question, metadata, sample)
 
@@ -88,12 +93,13 @@ def _known_geometry(question: Question, metadata: QuestionMetadata, sample: stor
     """Return the place of the canvas, if the video was made here.
 
     Raises:
-        Unscorable: the video was made for another first frame.
+        Unscorable: the video was made for another first frame or prompt.
     """
-    result = store.read_result(sample)
-    provenance = result.provenance if result is not None else None
+    provenance = store.read_provenance(sample)
     if provenance is None:
         return None
+    if provenance.prompt_sha256 != store.prompt_digest(question):
+        raise Unscorable("other_question", f"The video was made for another prompt than {question.prompt_file}.")
     if provenance.image_sha256 != metadata.sha256.get("first_frame.png", provenance.image_sha256):
         raise Unscorable("other_question", f"The video was made for another first frame than {question.first_frame}.")
     return provenance.geometry if provenance.geometry.canvas == metadata.canvas else None

@@ -4,12 +4,23 @@ Everything is written atomically. The file that marks something as complete is w
 user's files.
 """
 
-from vmevalkit.files import dumps, move, replacing, sha256, write_bytes, write_text
+from vmevalkit.files import (
+    dumps,
+    locked,
+    move,
+    remove_temporary,
+    replacing,
+    sha256,
+    temporary_name,
+    write_bytes,
+    write_text,
+)
 from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
 from vmevalkit.store.questions import (
     PROMPT_LIMIT,
     iter_metadata_files,
     iter_questions,
+    prompt_digest,
     question_digest,
     read_prompt,
     read_question,
@@ -24,6 +35,7 @@ from vmevalkit.store.samples import (
     is_complete,
     is_user_supplied,
     iter_models,
+    read_provenance,
     read_result,
     seeds_of,
 )
@@ -47,19 +59,24 @@ __all__ = [
     "iter_models",
     "iter_questions",
     "iter_scores",
+    "locked",
     "move",
+    "prompt_digest",
     "question_digest",
     "question_folder",
     "read_prompt",
+    "read_provenance",
     "read_question",
     "read_record",
     "read_result",
+    "remove_temporary",
     "replacing",
     "score_file",
     "score_path",
     "seed_suffix",
     "seeds_of",
     "sha256",
+    "temporary_name",
     "write_bytes",
     "write_record",
     "write_score",

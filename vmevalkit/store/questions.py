@@ -113,6 +113,15 @@ def question_digest(question: Question) -> str:
     return digest.hexdigest()
 
 
+def prompt_digest(question: Question) -> str:
+    """Return the SHA-256 digest of a question's prompt as models are given it.
+
+    Raises:
+        QuestionError: the prompt cannot be read.
+    """
+    return hashlib.sha256(read_prompt(question).encode()).hexdigest()
+
+
 def iter_metadata_files(root: Path) -> list[Path]:
     """Return the paths of the metadata of all questions that the kit made, sorted."""
     return sorted(root.glob("*_task/*/question_metadata.json"))

@@ -20,7 +20,7 @@ from vmevalkit.store.paths import (
     seed_suffix,
 )
 from vmevalkit.store.records import read_record
-from vmevalkit.types import GenerationResult, Name, Question, Record
+from vmevalkit.types import GenerationResult, Name, Provenance, Question, Record
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,15 @@ def read_result(sample: Sample) -> GenerationResult | None:
         return None
 
 
+def read_provenance(sample: Sample) -> Provenance | None:
+    """Read what produced a sample's video; None if that is unknown, for example because the video was replaced."""
+    result, video = read_result(sample), find_video(sample)
+    provenance = result.provenance if result is not None else None
+    if provenance is None or video is None:
+        return None
+    return provenance if provenance.video_sha256 in (None, sha256(video)) else None
+
+
 def is_complete(sample: Sample) -> bool:
     """Whether the result reports success and the video is the one that was made.
 
@@ -87,8 +96,14 @@ def has_failed(sample: Sample) -> bool:
 
 
 def is_user_supplied(sample: Sample) -> bool:
-    """Whether there is a video, in any of the known formats, without a result that this version can read."""
-    return find_video(sample) is not None and read_result(sample) is None
+    """Whether there is a video, in any of the known formats, that is not the one of the result.
+
+    A video that does not decode beside a valid result is not: it was made here and damaged.
+    """
+    video = find_video(sample)
+    if video is None or is_complete(sample):
+        return False
+    return read_result(sample) is None or media.decodes(video)
 
 
 def copy_question(question: Question, sample: Sample) -> None:

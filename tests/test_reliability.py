@@ -1,0 +1,256 @@
+"""Wrong verdicts, lost videos, and one bad item that must not stop the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vmevalkit
+from tests.conftest import Experiment
+from vmevalkit import media, store
+from vmevalkit.errors import QuestionError, UsageError
+
+SIZE = (192, 128)
+MAZE = "maze_task/maze_0000"
+
+
+def plain(image: Image.Image, prompt: str, seed: int) -> Any:
+    return [image] * 9
+
+
+@pytest.fixture(scope="session")
+def mazes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small questions. Read them, do not write there."""
+    root = tmp_path_factory.mktemp("mazes")
+    vmevalkit.make("maze", count=2, size=SIZE, questions=root)
+    return root
+
+
+@pytest.fixture
+def here(mazes: Path, tmp_path: Path) -> Experiment:
+    """A new experiment with the small questions."""
+    made = Experiment(tmp_path)
+    shutil.copytree(mazes, made.questions)
+    return made
+
+
+def generate(here: Experiment, model: Any, **more: Any) -> Any:
+    options = {"questions": here.questions, "outputs": here.outputs, "baselines": False, **more}
+    return vmevalkit.generate(model, **options)
+
+
+def score(here: Experiment, **more: Any) -> dict[str, Any]:
+    found = vmevalkit.score(questions=here.questions, outputs=here.outputs, scores=here.scores, **more)
+    return {s.question_id: s for s in found}
+
+
+# Wrong verdicts
+
+
+def test_a_video_of_another_prompt_is_neither_reused_nor_scored(here: Experiment) -> None:
+    generate(here, plain)
+    (here.questions / MAZE / "prompt.txt").write_text("Nothing may move.\n")
+    with pytest.raises(UsageError, match=r"another prompt .*--outputs"):
+        generate(here, plain)
+    found = score(here)
+    assert (found["maze_0000"].status, found["maze_0000"].reason) == ("unscorable", "other_question")
+    assert found["maze_0001"].status == "scored"
+
+
+def test_the_geometry_of_a_replaced_video_is_found_anew(here: Experiment) -> None:
+    def square(image: Image.Image, prompt: str, seed: int) -> Any:
+        return [media.place(image, (256, 256))[0]] * 9
+
+    generate(here, square, task_id="maze_0000")
+    truth = media.read_frames(here.questions / MAZE / "ground_truth.mp4")
+    stretched = [np.asarray(Image.fromarray(frame).resize((256, 256))) for frame in truth]
+    media.write_video(here.outputs / "square" / MAZE / "video/video.mp4", stretched, 8)
+    assert score(here)["maze_0000"].passed
+
+
+def test_a_first_frame_of_another_size_than_the_canvas_is_unscorable(here: Experiment) -> None:
+    generate(here, "replay")
+    question = store.read_question(here.questions, "maze", "maze_0000")
+    assert question.metadata is not None
+    store.write_record(question.metadata_file, question.metadata.model_copy(update={"canvas": (720, 480)}))
+    found = score(here)["maze_0000"]
+    assert (found.status, found.reason) == ("unscorable", "bad_canvas")
+    assert "192x128, but the canvas of its question is 720x480" in found.explanation
+
+
+# Lost videos
+
+
+def test_a_video_that_the_user_put_in_the_place_of_another_is_kept(here: Experiment) -> None:
+    def fail_first(image: Image.Image, prompt: str, seed: int) -> Any:
+        raise RuntimeError("no")
+
+    generate(here, plain)
+    generate(here, fail_first)
+    for model in ("plain", "fail_first"):
+        video = here.outputs / model / MAZE / "video/video.mp4"
+        video.parent.mkdir(exist_ok=True)
+        shutil.copy(here.questions / MAZE / "ground_truth.mp4", video)
+        before = video.read_bytes()
+        function = {"plain": plain, "fail_first": fail_first}[model]
+        done = generate(here, function, retry_failed=True)
+        assert done.complete_before >= 1
+        assert video.read_bytes() == before
+        video.write_bytes(before[: len(before) // 2])
+    assert generate(here, plain).made == 1, "a truncated one is made again"
+
+
+def test_a_result_without_its_video_is_made_again(here: Experiment) -> None:
+    """The state after a kill in the middle of publishing."""
+    generate(here, plain)
+    (here.outputs / "plain" / MAZE / "video/video.mp4").unlink()
+    assert generate(here, plain).made == 1
+
+
+def test_an_exit_inside_a_function_is_a_failed_video(here: Experiment) -> None:
+    calls = []
+
+    def leaves(image: Image.Image, prompt: str, seed: int) -> Any:
+        calls.append(prompt)
+        if len(calls) == 1:
+            sys.exit(0)
+        return [image] * 3
+
+    done = generate(here, leaves)
+    assert (done.made, len(done.failed)) == (1, 1)
+    assert "sys.exit(0)" in done.failed[0][1]
+
+
+def test_frames_without_end_are_a_failed_video(here: Experiment) -> None:
+    def endless(image: Image.Image, prompt: str, seed: int) -> Any:
+        while True:
+            yield np.zeros((16, 16, 3), np.uint8)
+
+    done = generate(here, endless, task_id="maze_0000")
+    assert "more than 4000 frames" in done.failed[0][1]
+    assert not list(here.outputs.rglob("*.mp4"))
+
+
+def test_a_function_may_change_the_working_folder(here: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = here.root / "elsewhere"
+    elsewhere.mkdir()
+
+    def wanders(image: Image.Image, prompt: str, seed: int) -> Any:
+        os.chdir(elsewhere)
+        return [image] * 3
+
+    monkeypatch.chdir(here.root)
+    assert generate(Experiment(Path()), wanders).made == 2
+    assert len(list(here.outputs.rglob("video.mp4"))) == 2
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("fps", [np.int64(16), np.float32(16), 0, float("nan"), float("inf"), -8, "16"])
+def test_rates_are_numbers_of_any_kind_within_limits(here: Experiment, fps: Any) -> None:
+    def model(image: Image.Image, prompt: str, seed: int) -> Any:
+        return [image] * 3, fps
+
+    done = generate(here, model, task_id="maze_0000")
+    if isinstance(fps, np.number):
+        assert media.probe(here.outputs / "model" / MAZE / "video/video.mp4").fps == 16
+    else:
+        assert "fps = " in done.failed[0][1]
+
+
+def test_a_function_is_given_no_duration(here: Experiment) -> None:
+    with pytest.raises(UsageError, match="leave --duration out"):
+        generate(here, plain, duration=2.0)
+    assert not here.outputs.exists()
+
+
+# Two processes in one folder
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from vmevalkit import store
+with store.locked(Path(sys.argv[1]), "busy"):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_has_died(
+    here: Experiment, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = here.outputs / "still" / ".lock"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(UsageError, match=f"process {holder.pid} on .* is generating videos in .*still"):
+            generate(here, "still")
+        assert generate(here, "noise", baselines=True, task_id="maze_0000").made == 4
+        assert f"process {holder.pid}" in caplog.text
+        assert "baseline still is left to it" in caplog.text
+        holder.send_signal(signal.SIGKILL)
+    assert generate(here, "still").made == 2
+    assert not path.exists()
+
+
+# Files of users
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(image) return 1\n", r"my\.py:1 .*SyntaxError"),
+        ("\nimport not_installed_pkg\n", r"my\.py:2 .*ModuleNotFoundError"),
+        ("raise RuntimeError('no key')\n", r"my\.py:1 .*RuntimeError: no key"),
+        ("import sys\nsys.exit(0)\n", r"my\.py:2 .*SystemExit"),
+        ("x = 1\0\n", "null bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line(here: Experiment, text: str, message: str) -> None:
+    file = here.root / "my.py"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        generate(here, f"{file}:f")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match=message):
+        vmevalkit.check("task", str(file))
+
+
+def test_a_file_may_import_its_siblings_and_replaces_no_module(here: Experiment) -> None:
+    import json
+
+    (here.root / "sibling_of_json.py").write_text("COUNT = 5\n")
+    file = here.root / "json.py"
+    file.write_text("from sibling_of_json import COUNT\ndef f(image, prompt, seed): return [image] * COUNT\n")
+    assert generate(here, f"{file}:f").made == 2
+    assert sys.modules["json"] is json
+    other = here.root / "other"
+    other.mkdir()
+    (other / "sibling_of_json.py").write_text("COUNT = 6\n")
+    (other / "my.py").write_text("from sibling_of_json import COUNT\ndef g(image, prompt, seed): return [image]\n")
+    with pytest.raises(UsageError, match="modules of the same name"):
+        generate(here, f"{other / 'my.py'}:g")
+
+
+# Hostile images
+
+
+def test_an_image_that_needs_another_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\nshowpage\n")
+    with pytest.raises(QuestionError, match="not a readable image"):
+        media.load_image(tmp_path / "a.png")
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    Image.new("1", (8192, 8192)).save(tmp_path / "a.png")
+    with pytest.raises(QuestionError, match=r"8192x8192.*33 million"):
+        media.load_image(tmp_path / "a.png")
