@@ -254,3 +254,54 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     Image.new("1", (8192, 8192)).save(tmp_path / "a.png")
     with pytest.raises(QuestionError, match=r"8192x8192.*33 million"):
         media.load_image(tmp_path / "a.png")
+
+
+# Keys and private files
+
+
+def test_keys_and_escape_codes_reach_neither_results_nor_scores(
+    here: Experiment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaCANARY1234567890")
+
+    def leaks(image: Image.Image, prompt: str, seed: int) -> Any:
+        raise RuntimeError(
+            "\x1b[31mred https://a.b/v1?key=AIzaCANARY1234567890&token=unknown-canary \udcff" + "x" * 10**6
+        )
+
+    done = generate(here, leaks)
+    score(here)
+    texts = [path.read_text() for root in (here.outputs, here.scores) for path in root.rglob("*.json")]
+    texts += [caplog.text, *(why for _, why in done.failed)]
+    assert "key=***&token=***" in texts[0]
+    assert not any(word in text for text in texts for word in ("CANARY", "canary", "\x1b", "u001b"))
+    assert max(map(len, texts)) < 100_000
+
+
+def test_a_prompt_that_links_to_a_private_file_is_refused(here: Experiment, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("PRIVATE")
+    prompt = here.questions / MAZE / "prompt.txt"
+    prompt.unlink()
+    prompt.symlink_to(tmp_path / "private")
+    done = generate(here, plain)
+    assert done.made == 1
+    assert "link that leaves the question set" in done.failed[0][1]
+    assert not any(path.read_bytes() == b"PRIVATE" for path in here.outputs.rglob("*") if path.is_file())
+    shared = here.questions / "maze_task/maze_0001/prompt.txt"
+    prompt.unlink()
+    prompt.symlink_to(shared)
+    assert generate(here, plain, retry_failed=True).made == 1, "a link within the set is followed"
+
+
+def test_two_runs_of_make_or_of_a_judge_in_one_folder_are_refused(
+    here: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMEVALKIT_JUDGE_KEY", "none-needed")
+    generate(here, plain)
+    with store.locked(here.questions / ".lock", "busy"), pytest.raises(UsageError, match="is making questions"):
+        vmevalkit.make("maze", count=2, size=SIZE, questions=here.questions)
+    busy = store.locked(here.scores / ".judge.lock", "busy")
+    with busy, pytest.raises(UsageError, match="is scoring with judge"):
+        score(here, scorer="judge", judge_model="m", judge_url="http://127.0.0.1:9/v1")
+    assert vmevalkit.make("maze", count=2, size=SIZE, questions=here.questions)
+    assert not list(here.root.rglob("*.lock"))

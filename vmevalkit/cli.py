@@ -19,6 +19,7 @@ import typer
 from vmevalkit import defaults, presentation
 from vmevalkit._version import __version__
 from vmevalkit.errors import UsageError, VMEvalError
+from vmevalkit.redaction import CleanFormatter, clean
 
 app = typer.Typer(
     name="vmevalkit",
@@ -62,7 +63,9 @@ def _common(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if verbose:
         logging.getLogger("vmevalkit").setLevel(logging.DEBUG)
 
@@ -336,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = _STOPPED
     except VMEvalError as error:
-        print(f"vmevalkit: {error}", file=sys.stderr)
+        print(f"vmevalkit: {clean(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     if status == _STOPPED:
         print("stopped; rerun the same command to resume", file=sys.stderr)

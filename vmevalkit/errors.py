@@ -20,6 +20,8 @@ import errno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vmevalkit.redaction import clean
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -137,5 +139,5 @@ def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str
 
 def first_line(error: BaseException, longest: int = 300) -> str:
     """Return the first line of an exception's text, for messages of one line; cut to a number of characters."""
-    lines = str(error).strip().splitlines() or ["no reason given"]
+    lines = clean(str(error)).strip().splitlines() or ["no reason given"]
     return lines[0][:longest]

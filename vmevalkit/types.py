@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vmevalkit.redaction import clean
+
 Mode = Literal["solve", "guided", "hold"]
 Fit = Literal["letterbox", "stretch", "crop"]
 Status = Literal["scored", "missing", "broken", "failed", "unscorable"]
@@ -25,7 +27,7 @@ STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscor
 class Record(BaseModel):
     """Base class of everything that is stored or passed between stages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class Geometry(Record):
@@ -103,6 +105,11 @@ class Question(Record):
     def metadata_file(self) -> Path:
         """The metadata."""
         return self.folder / "question_metadata.json"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that a question may have."""
+        return self.first_frame, self.prompt_file, self.final_frame, self.ground_truth, self.metadata_file
 
 
 class Verdict(Record):
@@ -229,11 +236,11 @@ class GenerationResult(Record):
         duration_seconds: float = 0.0,
         metadata: dict[str, Any] | None = None,
     ) -> GenerationResult:
-        """A generation that failed with `error`."""
+        """A generation that failed with `error`, which is stored without keys."""
         return cls(
             success=False,
             video_path=None,
-            error=error,
+            error=clean(error),
             duration_seconds=round(duration_seconds, 3),
             generation_id=generation_id,
             model=model,

@@ -20,6 +20,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation
 from vmevalkit.files import sha256
 from vmevalkit.models.base import Request, Service, Video
+from vmevalkit.redaction import clean
 from vmevalkit.types import GenerationResult, Provenance
 
 log = logging.getLogger(__name__)
@@ -242,7 +243,7 @@ class _Attempt:
         elif isinstance(error, ValidationError):
             message = explain_validation(error)
         else:
-            message, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            message, trace = f"{type(error).__name__}: {error}", clean(traceback.format_exc(), 20_000)
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
                 message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)

@@ -111,7 +111,7 @@ def question_images(media: Path, questions: Iterable[Question]) -> dict[tuple[st
         (question.task, question.id, name): _ImageJob(source, question_folder(media, question.task, question.id), name)
         for question in questions
         for name, source in (("first", question.first_frame), ("final", question.final_frame))
-        if source.is_file()
+        if source.is_file() and store.is_inside_set(question, source)
     }
     return dict(zip(jobs, _in_parallel(_question_image, list(jobs.values()), "drawing questions"), strict=True))
 

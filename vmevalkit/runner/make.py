@@ -109,10 +109,13 @@ def make(
             for offset, question_mode in enumerate(modes)
         ]
         specs.sort(key=lambda spec: (spec.task, spec.id))
-        todo = [spec for spec in specs if not _is_complete(spec)]
-        for _ in track(parallel_map(write_question, todo), len(todo), "making questions"):
-            pass
-    write_manifest(root)
+        with store.locked(root / ".lock", f"making questions in {root}"):
+            todo = [spec for spec in specs if not _is_complete(spec)]
+            if todo:
+                store.remove_temporary(root)
+            for _ in track(parallel_map(write_question, todo), len(todo), "making questions"):
+                pass
+            write_manifest(root)
     return [store.question_folder(root, spec.folder_task, spec.id) for spec in specs]
 
 

@@ -192,7 +192,10 @@ def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[
         yield from chain.from_iterable(map_processes(score_question, jobs, workers))
         return
     single = [job.model_copy(update={"samples": (sample,)}) for job in jobs for sample in job.samples]
-    with ThreadPoolExecutor(scorer.threads) as pool:
+    path = jobs[0].scores / f".{scorer.name}.lock"
+    activity = f"scoring with {scorer.name} in {jobs[0].scores}"
+    # Calls cost money, and two processes would make each twice.
+    with store.locked(path, activity), ThreadPoolExecutor(scorer.threads) as pool:
         try:
             yield from pool.map(lambda job: _score(scorer, job, job.samples[0]), single)
         finally:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from vmevalkit import store
 from vmevalkit.errors import ConfigError, UsageError, VideoError, VMEvalError, explain_validation
+from vmevalkit.redaction import clean
 from vmevalkit.registry import Registry
 from vmevalkit.types import Question, Record, Score, Status, Verdict
 
@@ -152,7 +153,7 @@ class Scorer(ABC):
                 log.exception("scorer %s failed on %s", self.name, sample.folder)
                 status, reason = "unscorable", "scorer_error"
                 explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
-        return Score(**identity, status=status, reason=reason, explanation=explanation), details
+        return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
 
     def _missing(self, sample: store.Sample) -> tuple[Status | None, str, str, Record | None]:
         """Return status, reason and explanation of a sample without a video; None as the status of others."""

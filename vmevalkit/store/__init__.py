@@ -18,6 +18,8 @@ from vmevalkit.files import (
 from vmevalkit.store.paths import MANIFEST, RATINGS, is_name, question_folder, seed_suffix
 from vmevalkit.store.questions import (
     PROMPT_LIMIT,
+    check_links,
+    is_inside_set,
     iter_metadata_files,
     iter_questions,
     prompt_digest,
@@ -46,6 +48,7 @@ __all__ = [
     "PROMPT_LIMIT",
     "RATINGS",
     "Sample",
+    "check_links",
     "copy_question",
     "details_path",
     "dumps",
@@ -53,6 +56,7 @@ __all__ = [
     "find_video",
     "has_failed",
     "is_complete",
+    "is_inside_set",
     "is_name",
     "is_user_supplied",
     "iter_metadata_files",

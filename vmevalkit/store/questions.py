@@ -21,9 +21,13 @@ PROMPT_LIMIT = 20_000
 def read_prompt(question: Question) -> str:
     """Read a question's prompt, without surrounding space.
 
+    Whatever uses a question reads its prompt, so the files of the question are checked here, too.
+
     Raises:
-        QuestionError: the file is missing, empty, not UTF-8 or too long.
+        QuestionError: the file is missing, empty, not UTF-8 or too long, or a file of the question is a link that
+            leaves the question set.
     """
+    check_links(question)
     path = question.prompt_file
     try:
         data = path.read_bytes()
@@ -40,6 +44,22 @@ def read_prompt(question: Question) -> str:
     if not text:
         raise QuestionError(f"{path} is empty")
     return text
+
+
+def check_links(question: Question) -> None:
+    """Check that the files of a question are in its question set: models and judges send them away.
+
+    Raises:
+        QuestionError: a file is a link that leaves the question set.
+    """
+    for path in question.files:
+        if not is_inside_set(question, path):
+            raise QuestionError(f"{path} is a link that leaves the question set", "copy the file that it points to")
+
+
+def is_inside_set(question: Question, path: Path) -> bool:
+    """Whether a file of a question is no link, or one to a file in the same question set."""
+    return not path.is_symlink() or path.resolve().is_relative_to(question.folder.parents[1].resolve())
 
 
 def read_question(root: Path, task: str, question_id: str) -> Question:

@@ -24,8 +24,6 @@ from vmevalkit.types import GenerationResult, Name, Provenance, Question, Record
 
 log = logging.getLogger(__name__)
 
-_COPIED = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4", "question_metadata.json")
-
 
 class Sample(Record):
     """One video by one model for one question and one seed, and the paths of its files."""
@@ -108,8 +106,8 @@ def is_user_supplied(sample: Sample) -> bool:
 
 def copy_question(question: Question, sample: Sample) -> None:
     """Copy a question's files next to its video, so that an experiment is complete without its question set."""
-    for name in _COPIED:
-        source, target = question.folder / name, sample.question / name
+    for source in question.files:
+        target = sample.question / source.name
         if not source.is_file() or (target.is_file() and target.read_bytes() == source.read_bytes()):
             continue
         with replacing(target) as temporary:

@@ -51,7 +51,7 @@ def view(
     threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
     app = create_app(index, Ratings(Path(outputs)), token, raters)
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
 
 
 def _keep_fresh(index: Index) -> None:

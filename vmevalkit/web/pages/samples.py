@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from vmevalkit.reporting.tables import without_formula
 from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import PAGE, Index
 from vmevalkit.web.site import SiteParameter
@@ -59,11 +60,6 @@ def _csv(index: Index, selected: SampleFilter) -> Iterator[str]:
         if page == 0:
             writer.writerow(names)
         for row in rows:
-            writer.writerow(_without_formula(row._mapping[name]) for name in names)
+            writer.writerow(without_formula(row._mapping[name]) for name in names)
         yield out.getvalue()
         page += 1
-
-
-def _without_formula(value: Any) -> Any:
-    """Quote a text that a spreadsheet would take for a formula."""
-    return f"'{value}" if str(value)[:1] in ("=", "+", "@") else value
