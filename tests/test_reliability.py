@@ -305,3 +305,164 @@ def test_two_runs_of_make_or_of_a_judge_in_one_folder_are_refused(
         score(here, scorer="judge", judge_model="m", judge_url="http://127.0.0.1:9/v1")
     assert vmevalkit.make("maze", count=2, size=SIZE, questions=here.questions)
     assert not list(here.root.rglob("*.lock"))
+
+
+# One bad item stops nothing else
+
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+def command(here: Experiment, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command line in the folder of an experiment."""
+    run = [*more.pop("before", []), sys.executable, "-m", "vmevalkit", *words]
+    env = {**os.environ, **more.pop("env", {}), "PYTHONPATH": str(Path(__file__).parents[1])}
+    return subprocess.run(run, cwd=here.root, env=env, text=True, **{"capture_output": True, **more})
+
+
+FOLDERS = ("--questions", "questions", "--outputs", "outputs", "--scores", "scores")
+
+
+@pytest.mark.skipif(UNPRIVILEGED and not shutil.which("setpriv"), reason="root, and no setpriv")
+def test_what_cannot_be_read_is_named_and_the_rest_is_scored(here: Experiment) -> None:
+    vmevalkit.make("maze", count=4, size=SIZE, questions=here.questions)
+    generate(here, plain)
+    locked = [
+        here.outputs / "plain/maze_task/maze_0000/video/video.mp4",
+        here.outputs / "plain/maze_task/maze_0001",
+        here.questions / "maze_task/maze_0002/first_frame.png",
+    ]
+    for path in locked:
+        path.chmod(0)
+    done = command(here, "score", *FOLDERS, "--workers", "1", before=UNPRIVILEGED)
+    for path in locked:
+        path.chmod(0o755)
+    assert "Traceback" not in done.stderr
+    reasons = {s.question_id: s.reason for s in store.iter_scores(here.scores)}
+    assert reasons == {
+        "maze_0000": "not_decodable",
+        "maze_0001": "not_readable",
+        "maze_0002": "question_broken",
+        "maze_0003": "no_change",
+    }
+
+
+def test_broken_metadata_and_geometry_are_named_and_the_rest_is_scored(here: Experiment) -> None:
+    import json
+
+    generate(here, plain)
+    result = here.outputs / "plain" / MAZE / "result.json"
+    raw = json.loads(result.read_text())
+    for geometry in ({"x": float("nan")}, {"width": 0.001}, {"height": 10**30}):
+        changed = {**raw["metadata"], "geometry": {**raw["metadata"]["geometry"], **geometry}}
+        result.write_text(json.dumps({**raw, "metadata": changed}))
+        assert {s.reason for s in score(here).values()} == {"no_change"}
+    metadata = here.questions / MAZE / "question_metadata.json"
+    question = json.loads(metadata.read_text())
+    for change, reason in (
+        ({"puzzle": {**question["puzzle"], "right": []}}, "bad_puzzle"),
+        ({"seed": 10**30}, "no_metadata"),
+    ):
+        metadata.write_text(json.dumps({**question, **change}))
+        assert [s.reason for s in score(here).values()] == [reason, "no_change"]
+    vmevalkit.make("sorting", count=1, size=SIZE, questions=here.questions)
+    listed = json.loads((here.questions / "manifest.json").read_text())["questions"]
+    assert len(listed) == 2, "the broken one is left out"
+
+
+def test_seeds_have_at_most_18_digits(here: Experiment) -> None:
+    with pytest.raises(UsageError, match="at most 18 digits"):
+        vmevalkit.make("maze", seed=10**18, questions=here.root / "other")
+    with pytest.raises(UsageError, match="at most 18 digits"):
+        generate(here, plain, seed=10**18 - 1, samples=2)
+    assert not (here.root / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "../evil"', "a task cannot be named"),
+        ('name = "maze"', "two tasks are named 'maze'"),
+        ("pass", "TypeError|AttributeError"),
+    ],
+)
+def test_a_task_file_that_registers_badly_is_one_line(here: Experiment, text: str, message: str) -> None:
+    file = here.root / "my_task.py"
+    file.write_text(
+        f"from vmevalkit.tasks.maze import Maze\nfrom vmevalkit.tasks.base import Task, register_task\n\n"
+        f"@register_task\nclass Mine({'Task' if text == 'pass' else 'Maze'}):\n    {text}\n"
+    )
+    with pytest.raises(UsageError, match=message):
+        vmevalkit.check("task", str(file))
+
+
+def test_a_folder_that_no_model_can_have_is_named(here: Experiment, caplog: pytest.LogCaptureFixture) -> None:
+    generate(here, plain)
+    shutil.copytree(here.outputs / "plain", here.outputs / "Sora 2")
+    score(here)
+    assert "Sora 2 is left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["generate", "-m", "still", "--set", "x=" + "[" * 100_000], "too many brackets"),
+        (["generate", "-m", "still", "--set", "x=" + "9" * 5000], "x: Extra inputs"),
+        (["make", "--size", "\N{SUPERSCRIPT TWO}x4"], "write it as 720x480"),
+        (["score", "--scorer", "judge", "--judge-model", "m", "--set", "judge.timeout=Infinity"], "timeout"),
+    ],
+)
+def test_strange_values_are_wrong_usage(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from vmevalkit.cli import main
+
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line(here: Experiment) -> None:
+    with open("/dev/full", "w") as full:
+        done = command(here, "list", "tasks", capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "the output cannot be written: No space left" in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = command(here, "list", "tasks", capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, ""), "a closed pipe is no failure"
+
+
+def test_any_text_can_be_printed(here: Experiment) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = command(here, "make", "--task", "maze", "--count", "1", "--questions", "\N{SNOWMAN}", env=ascii_only)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+# The viewer
+
+
+def test_an_address_that_cannot_be_used_is_wrong_usage_and_leaves_nothing(here: Experiment) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        done = command(here, "view", *FOLDERS, "--port", port)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    done = command(here, "view", "--questions", "nowhere", "--scores", "scores")
+    assert done.returncode == 2
+    assert not here.scores.exists()
+
+
+def test_a_damaged_index_is_made_again_and_damaged_ratings_are_named(here: Experiment) -> None:
+    from vmevalkit.errors import StorageError
+    from vmevalkit.store.ratings import Ratings
+    from vmevalkit.web.index import Index
+
+    generate(here, plain)
+    here.scores.mkdir()
+    for path in (here.scores / ".index.sqlite", here.outputs / store.RATINGS):
+        path.write_bytes(b"not a database" * 1000)
+    assert Index(here.questions, here.outputs, here.scores).refresh() == 2
+    with pytest.raises(StorageError, match=r"ratings\.sqlite is damaged: .*move it away"):
+        Ratings(here.outputs)
+    assert (here.outputs / store.RATINGS).read_bytes() == b"not a database" * 1000

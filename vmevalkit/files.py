@@ -44,6 +44,8 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
         StorageError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
+    if os.path.isdir(path):
+        raise StorageError(f"cannot write {path}: it is a folder")
     temporary = path.with_name(temporary_name(path.name, suffix))
     try:
         if not path.parent.is_dir():
@@ -56,6 +58,11 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
         # After a success it is gone already.
         with suppress(OSError):
             temporary.unlink()
+
+
+def glob(folder: Path, pattern: str) -> list[Path]:
+    """Return the paths in a folder that match a pattern, sorted; none if the folder is missing or cannot be read."""
+    return sorted(folder.glob(pattern)) if os.path.isdir(folder) else []
 
 
 def move(source: Path, target: Path) -> None:
@@ -78,8 +85,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file atomically, as UTF-8, without changing newlines."""
-    write_bytes(path, text.encode())
+    """Write a file atomically, as UTF-8, without changing newlines. Bytes of paths that are no text become `?`."""
+    write_bytes(path, text.encode("utf-8", "replace"))
 
 
 @contextmanager
@@ -159,9 +166,24 @@ def dumps(value: Any) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal."""
+    """Return the SHA-256 digest of a file, in hexadecimal.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}", "change its permissions") from None
     return digest.hexdigest()
+
+
+def sha256_or_none(path: Path) -> str | None:
+    """Return the SHA-256 digest of a file; None if it does not exist or cannot be read."""
+    try:
+        return sha256(path)
+    except StorageError:
+        return None

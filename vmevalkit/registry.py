@@ -15,6 +15,7 @@ import importlib.util
 import logging
 import os
 import pkgutil
+import re
 import sys
 import threading
 import traceback
@@ -28,6 +29,9 @@ from vmevalkit.errors import UnknownName, UsageError, first_line
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""Names of tasks, models and scorers, which are also names of folders."""
 
 
 class Registry(Generic[T]):
@@ -50,7 +54,9 @@ class Registry(Generic[T]):
         self._started = self._finished = False
 
     def add(self, name: str, item: T) -> T:
-        """Register an item. Registering a second item with the same name is a bug."""
+        """Register an item. A second item with the same name, or a name that no folder can have, is a bug."""
+        if not NAME.fullmatch(name):
+            raise ValueError(f"a {self.kind} cannot be named '{name}': use letters, digits and . _ -")
         if name in self._items:
             raise ValueError(f"two {self.kind}s are named '{name}'")
         self._items[name] = item
@@ -107,7 +113,8 @@ class Registry(Generic[T]):
                 entry.load()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken package must not break every command
                 package = entry.dist.name if entry.dist is not None else entry.value
-                log.warning("the plug-in %s cannot be imported: %s: %s", package, type(error).__name__, error)
+                reason = f"{type(error).__name__}: {first_line(error)}"
+                log.warning("the plug-in %s cannot be imported: %s", package, reason)
 
     def _import_files(self) -> None:
         for file in filter(None, os.environ.get(self.variable, "").split(os.pathsep)):

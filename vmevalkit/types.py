@@ -19,6 +19,10 @@ Difficulty = Annotated[int, Field(ge=1, le=5)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+SEEDS = range(-(10**18) + 1, 10**18)
+"""Seeds that are allowed: SQLite and Parquet have 64 bits."""
+Seed = Annotated[int, Field(ge=SEEDS.start, lt=SEEDS.stop)]
+Count = Annotated[int, Field(ge=0, lt=SEEDS.stop)]
 
 MODES: tuple[Mode, ...] = ("solve", "guided", "hold")
 STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscorable")
@@ -28,6 +32,12 @@ class Record(BaseModel):
     """Base class of everything that is stored or passed between stages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+# Pixels from the corner of a frame.
+_FARTHEST = 1e6
+# How many times larger than the canvas a frame may be, in area.
+_LARGEST_SHARE = 1024
 
 
 class Geometry(Record):
@@ -40,10 +50,17 @@ class Geometry(Record):
     canvas: Size
     frame: Size
     fit: Fit
-    x: float
-    y: float
-    width: Annotated[float, Field(gt=0)]
-    height: Annotated[float, Field(gt=0)]
+    x: Annotated[float, Field(ge=-_FARTHEST, le=_FARTHEST)]
+    y: Annotated[float, Field(ge=-_FARTHEST, le=_FARTHEST)]
+    width: Annotated[float, Field(gt=0, le=_FARTHEST)]
+    height: Annotated[float, Field(gt=0, le=_FARTHEST)]
+
+    @model_validator(mode="after")
+    def _canvas_is_visible(self) -> Geometry:
+        # Otherwise, a frame that is scaled until the canvas has the size of a view would fill the memory.
+        if self.width * self.height * _LARGEST_SHARE < self.frame[0] * self.frame[1]:
+            raise ValueError(f"a canvas of {self.width:g}x{self.height:g} is too small for the frame")
+        return self
 
     @classmethod
     def place(cls, canvas: Size, frame: Size, fit: Fit = "letterbox") -> Geometry:
@@ -64,10 +81,10 @@ class QuestionMetadata(Record):
     task: Name
     id: Name
     task_version: Annotated[int, Field(ge=1)]
-    seed: int
+    seed: Seed
     difficulty: Difficulty
     mode: Mode
-    plan_length: Annotated[int, Field(ge=0)]
+    plan_length: Count
     puzzle: dict[str, Any]
     canvas: Size
     sha256: dict[str, str]
@@ -125,7 +142,7 @@ class Verdict(Record):
     preservation: Unit
     reason: str
     explanation: str
-    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    evidence_frame: Count | None = None
 
     @property
     def value(self) -> float:
@@ -151,7 +168,7 @@ class Score(Record):
     model: Name
     task: Name
     question_id: Name
-    seed: int
+    seed: Seed
     scorer: Name
     scorer_version: str
     status: Status
@@ -162,7 +179,7 @@ class Score(Record):
     preservation: Unit | None = None
     reason: str
     explanation: str
-    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    evidence_frame: Count | None = None
     notes: tuple[str, ...] = ()
     video_sha256: str | None = None
     question_sha256: str | None = None
@@ -184,7 +201,7 @@ class Provenance(Record):
 
     model: str
     kit_version: str
-    seed: int
+    seed: Seed
     prompt_sha256: str
     image_sha256: str
     frames: Annotated[int, Field(ge=1)]

@@ -5,6 +5,7 @@ Video files come from outside and are not trusted: protocol, size, frame count a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,7 +91,7 @@ def _info(stream: Any, count: int) -> VideoInfo:
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise VideoError(f"{path} is missing")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +21,7 @@ from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, Wor
 from vmevalkit.runner.executors.local import LocalExecutor
 from vmevalkit.runner.jobs import Job, Outcome, failed_outcome, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
-from vmevalkit.types import GenerationResult, Question, Record
+from vmevalkit.types import SEEDS, GenerationResult, Question, Record
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +201,8 @@ def _checked(options: dict[str, Any]) -> GenerateOptions:
         raise UsageError(explain_validation(error, GenerateOptions.model_fields)) from None
     if checked.samples < 1:
         raise UsageError(f"samples = {checked.samples}: must be at least 1")
+    if not SEEDS.start <= checked.seed <= SEEDS.stop - checked.samples:
+        raise UsageError(f"seed = {checked.seed}: seeds have at most 18 digits")
     if checked.duration is not None and checked.duration <= 0:
         raise UsageError(f"duration = {checked.duration}: must be a positive number of seconds")
     return checked
@@ -290,7 +293,7 @@ def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None
     provenance = result.provenance if result is not None else None
     if provenance is None:
         return
-    if question.first_frame.is_file() and provenance.image_sha256 != store.sha256(question.first_frame):
+    if os.path.isfile(question.first_frame) and provenance.image_sha256 != store.sha256_or_none(question.first_frame):
         raise UsageError(
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
             "choose another --outputs folder for this question set",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ class ModelRun:
 
     def can_answer(self, question: Question) -> bool:
         """Whether the question has the files that the model needs, beside first frame and prompt."""
-        return self.card is None or all((question.folder / name).is_file() for name in self.card.needs)
+        return self.card is None or all(os.path.isfile(question.folder / name) for name in self.card.needs)
 
     @property
     def requested(self) -> dict[str, Any]:

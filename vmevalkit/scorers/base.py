@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -162,6 +163,8 @@ class Scorer(ABC):
         result = store.read_result(sample)
         if result is not None and not result.success:
             return "failed", "generation_failed", result.error or "no reason given", None
+        if os.path.isdir(sample.folder) and not os.access(sample.folder, os.R_OK | os.X_OK):
+            return "broken", "not_readable", f"{sample.folder} cannot be read: no permission.", None
         return "missing", "no_video", f"There is no {sample.video}.", None
 
     def _identity(self, question: Question, sample: store.Sample) -> dict[str, Any]:
@@ -180,7 +183,7 @@ class Scorer(ABC):
         """Return the digests of what a score depends on, as fields of a Score."""
         video = store.find_video(sample)
         return {
-            "video_sha256": store.sha256(video) if video is not None else None,
+            "video_sha256": store.sha256_or_none(video) if video is not None else None,
             "question_sha256": question_sha256 or store.question_digest(question),
             "inputs_sha256": hashlib.sha256(self.inputs(question, sample).encode()).hexdigest(),
         }

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vmevalkit import media, store
-from vmevalkit.errors import UnknownName, explain_validation
+from vmevalkit.errors import UnknownName, explain_validation, first_line
 from vmevalkit.media import Views
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks.base import TASKS, Reader
@@ -44,26 +44,42 @@ class Rule(Scorer):
             )
         try:
             task = TASKS[metadata.task]
-            puzzle = task.puzzle_type.model_validate(metadata.puzzle)
         except UnknownName as error:
             raise Unscorable("unknown_task", str(error)) from None
-        except ValidationError as error:
-            raise Unscorable("bad_puzzle", explain_validation(error)) from None
         if metadata.task_version != task.version:
             raise Unscorable(
                 "other_version",
                 f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
             )
+        puzzle, read = puzzle_of(metadata)
         frames, _ = views_of(question, metadata, sample)
-        read = _reader(task.name, puzzle.model_dump_json(), metadata.canvas)
         return task.verify(puzzle, frames, metadata.mode, metadata.canvas, read)
+
+
+def puzzle_of(metadata: QuestionMetadata) -> tuple[Any, Reader[Any]]:
+    """Return the puzzle of a question, and the reader of its frames.
+
+    Raises:
+        Unscorable: the puzzle does not fit its task.
+    """
+    try:
+        puzzle = TASKS[metadata.task].puzzle_type.model_validate(metadata.puzzle)
+        return puzzle, _reader(metadata.task, puzzle.model_dump_json(), metadata.canvas)
+    except ValidationError as error:
+        raise Unscorable("bad_puzzle", explain_validation(error)) from None
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        # The parts of the puzzle are valid and contradict each other, such as rows of different lengths.
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise Unscorable("bad_puzzle", f"The puzzle cannot be solved and drawn: {what}.") from None
 
 
 @lru_cache(maxsize=1)
 def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
     """Return the reader of a question. It is cached, because the videos of a question share its drawings."""
     owner = TASKS[task]
-    return owner.reader(owner.puzzle_type.model_validate_json(puzzle), canvas)
+    valid = owner.puzzle_type.model_validate_json(puzzle)
+    owner.solution(valid)
+    return owner.reader(valid, canvas)
 
 
 def views_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> tuple[Views, Geometry]:

@@ -16,8 +16,10 @@ RATINGS = "ratings.sqlite"
 # Suffixes of videos. Where a sample has several, the first in this order counts.
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mov")
 
-SCORE_FILE = re.compile(r"^([A-Za-z0-9._-]+?)(?:_seed(-?\d+))?\.json$")
-SAMPLE_FILE = re.compile(rf"^(?:video|result)(?:_seed(-?\d+))?(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))}|\.json)$")
+# As many digits as a seed may have.
+_SEED = r"(?:_seed(-?[0-9]{1,18}))?"
+SCORE_FILE = re.compile(rf"^([A-Za-z0-9._-]+?){_SEED}\.json$")
+SAMPLE_FILE = re.compile(rf"^(?:video|result){_SEED}(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))}|\.json)$")
 
 _NAME = TypeAdapter(Name)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
-from vmevalkit.files import sha256
+from vmevalkit.files import sha256_or_none
 from vmevalkit.store.paths import is_name, question_folder
 from vmevalkit.store.records import read_record
 from vmevalkit.types import Question, QuestionMetadata
@@ -59,7 +60,7 @@ def check_links(question: Question) -> None:
 
 def is_inside_set(question: Question, path: Path) -> bool:
     """Whether a file of a question is no link, or one to a file in the same question set."""
-    return not path.is_symlink() or path.resolve().is_relative_to(question.folder.parents[1].resolve())
+    return not os.path.islink(path) or path.resolve().is_relative_to(question.folder.parents[1].resolve())
 
 
 def read_question(root: Path, task: str, question_id: str) -> Question:
@@ -70,7 +71,7 @@ def read_question(root: Path, task: str, question_id: str) -> Question:
     """
     folder = question_folder(root, task, question_id)
     question = Question(task=task, id=question_id, folder=folder)
-    if not question.metadata_file.is_file():
+    if not os.path.isfile(question.metadata_file):
         return question
     return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
 
@@ -112,8 +113,11 @@ def _ids_by_task(root: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for folder in sorted(root.glob("*_task")):
         task = folder.name.removesuffix("_task")
-        if folder.is_dir() and is_name(task):
-            found[task] = sorted(f.name for f in folder.iterdir() if f.is_dir() and is_name(f.name))
+        if os.path.isdir(folder) and is_name(task):
+            try:
+                found[task] = sorted(f.name for f in folder.iterdir() if os.path.isdir(f) and is_name(f.name))
+            except OSError as error:
+                log.warning("%s cannot be read and is left out: %s", folder, error.strerror)
     return found
 
 
@@ -129,7 +133,7 @@ def question_digest(question: Question) -> str:
     """Return the SHA-256 digest of a question: of its first frame, prompt, final frame and metadata."""
     digest = hashlib.sha256()
     for path in (question.first_frame, question.prompt_file, question.final_frame, question.metadata_file):
-        digest.update(f"{path.name} {sha256(path) if path.is_file() else '-'}\n".encode())
+        digest.update(f"{path.name} {sha256_or_none(path) or '-'}\n".encode())
     return digest.hexdigest()
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from vmevalkit.reporting.tables import without_formula
@@ -18,6 +18,7 @@ from vmevalkit.web.site import SiteParameter
 router = APIRouter()
 
 Selected = Annotated[SampleFilter, Query()]
+Page = Annotated[int, Path(ge=0, lt=10**9)]
 
 _CSV_BATCH = 2000
 
@@ -38,9 +39,9 @@ def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTM
 
 
 @router.get("/samples/{page}", response_class=HTMLResponse)
-def further_page(request: Request, site: SiteParameter, page: int, selected: Selected) -> HTMLResponse:
+def further_page(request: Request, site: SiteParameter, page: Page, selected: Selected) -> HTMLResponse:
     """Return the cards of another page, which are added to the list."""
-    rows = site.index.page(selected, max(0, page))
+    rows = site.index.page(selected, page)
     return site.render(request, "cards.html", selected=selected, rows=rows, page=page, size=PAGE)
 
 
