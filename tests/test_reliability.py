@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import media, store
-from vmevalkit.errors import QuestionError, UsageError
+from vmevalkit.errors import QuestionError, StorageError, UsageError
 
 SIZE = (192, 128)
 MAZE = "maze_task/maze_0000"
@@ -333,6 +334,12 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_scored(here: Experiment) -
     ]
     for path in locked:
         path.chmod(0)
+    words = ["generate", "-m", "my.py:plain", "--no-baselines", *FOLDERS[:4]]
+    (here.root / "my.py").write_text("def plain(image, prompt, seed): return [image] * 9\n")
+    (here.outputs / "plain/maze_task/maze_0003/video/video.mp4").unlink()
+    made = command(here, *words, before=UNPRIVILEGED)
+    assert (made.returncode, "Traceback" in made.stderr) == (1, False)
+    assert made.stdout.startswith("1 videos made")
     done = command(here, "score", *FOLDERS, "--workers", "1", before=UNPRIVILEGED)
     for path in locked:
         path.chmod(0o755)
@@ -454,7 +461,6 @@ def test_an_address_that_cannot_be_used_is_wrong_usage_and_leaves_nothing(here: 
 
 
 def test_a_damaged_index_is_made_again_and_damaged_ratings_are_named(here: Experiment) -> None:
-    from vmevalkit.errors import StorageError
     from vmevalkit.store.ratings import Ratings
     from vmevalkit.web.index import Index
 
@@ -466,3 +472,74 @@ def test_a_damaged_index_is_made_again_and_damaged_ratings_are_named(here: Exper
     with pytest.raises(StorageError, match=r"ratings\.sqlite is damaged: .*move it away"):
         Ratings(here.outputs)
     assert (here.outputs / store.RATINGS).read_bytes() == b"not a database" * 1000
+
+
+# Processes
+
+SLOW = "import time\ndef slow(image, prompt, seed):\n    time.sleep(0.3)\n    return [image] * 3\n"
+
+
+def processes_of(tag: str) -> list[int]:
+    """Return the processes with a variable in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"RELIABILITY={tag}".encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_the_run(here: Experiment, how: signal.Signals) -> None:
+    (here.root / "my.py").write_text(SLOW)
+    words = ["generate", "-m", "my.py:slow", "--no-baselines", "--samples", "200", "--workers", "2", *FOLDERS[:4]]
+    tag = f"{here.root.name}-{how}"
+    env = {**os.environ, "RELIABILITY": tag, "PYTHONPATH": str(Path(__file__).parents[1])}
+    run = [sys.executable, "-m", "vmevalkit", *words]
+    with subprocess.Popen(run, cwd=here.root, env=env, stderr=subprocess.PIPE, text=True) as kit:
+        wait_for(lambda: bool(list(here.outputs.rglob("result*.json"))))
+        kit.send_signal(how)
+        said = kit.communicate(timeout=20)[1]
+    if how == signal.SIGTERM:
+        assert kit.returncode == 130
+        assert said.endswith("stopped; rerun the same command to resume\n")
+    wait_for(lambda: not processes_of(tag))
+
+
+def wait_for(condition: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "in time"
+        time.sleep(0.05)
+
+
+def test_temporary_files_of_killed_runs_are_removed_and_no_others(here: Experiment) -> None:
+    folder = here.outputs / "plain" / MAZE
+    (folder / "video").mkdir(parents=True)
+    left = [store.temporary_name("result.json"), f"video/{store.temporary_name('video', '.mp4')}"]
+    left.append("video/." + store.temporary_name(left[1].removeprefix("video/"), ".mp4").removeprefix("."))
+    own = [".notes.tmp", "video/.video.mp4", ".video.0123456789ab.txt"]
+    for name in (*left, *own):
+        (folder / name).write_text("x")
+    generate(here, plain)
+    assert [(folder / name).exists() for name in left] == [False] * 3
+    assert all((folder / name).exists() for name in own)
+
+
+def test_a_changed_module_beside_a_function_is_noticed(here: Experiment, caplog: pytest.LogCaptureFixture) -> None:
+    (here.root / "helper_of_mine.py").write_text("COUNT = 3\n")
+    file = here.root / "my.py"
+    file.write_text("from helper_of_mine import COUNT\ndef f(image, prompt, seed): return [image] * COUNT\n")
+    generate(here, f"{file}:f")
+    (here.root / "helper_of_mine.py").write_text("COUNT = 30\n")
+    assert generate(here, f"{file}:f").made == 0
+    assert "made by an earlier version of my.py:f" in caplog.text
+
+
+def test_outputs_that_cannot_be_written_are_one_error(here: Experiment) -> None:
+    here.outputs.write_text("a file")
+    with pytest.raises(StorageError, match=r"cannot write .*outputs"):
+        generate(here, plain)

@@ -323,6 +323,11 @@ def test_unknown_names_are_not_found(client: httpx.Client, address: str) -> None
     assert client.get(address).status_code == 404
 
 
+@pytest.mark.parametrize("address", [f"/sample/good/maze/maze_0000/{10**30}", f"/samples/{10**30}", "/samples/-1"])
+def test_numbers_without_bounds_are_rejected(client: httpx.Client, address: str) -> None:
+    assert client.get(address).status_code == 422
+
+
 def test_a_video_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     video = folder / "outputs/good/maze_task/maze_0000/video/video.mp4"

@@ -1,7 +1,7 @@
 """The command line. Each verb is a function of the Python API with the same words.
 
 Exit status: 0 all done; 1 something failed, and it is listed at the end with the command that retries it; 2 wrong
-usage, nothing touched; 130 stopped by ctrl-C.
+usage, nothing touched; 130 stopped by ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -348,7 +351,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     _accept_any_text()
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
+        with _stoppable():
+            status = _run(sys.argv[1:] if argv is None else argv)
     except OSError as error:
         # What the kit writes elsewhere fails as a StorageError; an error with a path has another cause.
         if error.filename is not None or error.errno not in _BROKEN_OUTPUT:
@@ -379,6 +383,28 @@ def _report_broken_output(error: OSError) -> int:
         return 0
     print(f"vmevalkit: the output cannot be written: {error.strerror}", file=sys.stderr)
     return 1
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, with which schedulers stop a process, do what ctrl-C does: also stop the worker processes."""
+
+    def stop(number: int, frame: object) -> None:
+        from multiprocessing import active_children
+
+        for child in active_children():
+            with suppress(ProcessLookupError):
+                os.kill(child.pid or 0, signal.SIGINT)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ def temporary_name(name: str, suffix: str = ".tmp") -> str:
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left below a folder. Nothing may be writing there."""
     for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        if _TEMPORARY.fullmatch(path.name) and os.path.isfile(path):
             with suppress(OSError):
                 path.unlink()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sized
 from numbers import Real
@@ -89,12 +91,41 @@ class FunctionService(Service):
 
 
 def source_of(function: VideoFunction) -> dict[str, Any]:
-    """Return the file in which a function is defined, and its digest; empty for a function without a file."""
+    """Return the file in which a function is defined, and the digest of it and of what it imports from its folder.
+
+    The result is empty for a function without a file.
+    """
     code = getattr(function, "__code__", None)
     file = Path(code.co_filename) if code is not None else None
     if file is None or not file.is_file():
         return {}
-    return {"function": f"{file.name}:{function.__name__}", "source_sha256": sha256(file)}
+    return {"function": f"{file.name}:{function.__name__}", "source_sha256": _source_digest(file)}
+
+
+def _source_digest(file: Path) -> str:
+    """Return the digest of a file; together with those of the modules in its folder that it imports, if it does."""
+    found: dict[Path, str] = {}
+    new = [file]
+    while new:
+        path = new.pop()
+        if path not in found:
+            found[path] = sha256(path)
+            new += [other for name in _imported(path) if (other := file.parent / f"{name}.py").is_file()]
+    if len(found) == 1:
+        return found[file]
+    return hashlib.sha256("".join(found[path] for path in sorted(found)).encode()).hexdigest()
+
+
+def _imported(file: Path) -> set[str]:
+    """Return the first parts of the names of the modules that a Python file imports."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (SyntaxError, ValueError):
+        # A source that cannot be read, such as a cell of a notebook with magic commands.
+        return set()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names}
 
 
 def _fps(value: Any) -> float:

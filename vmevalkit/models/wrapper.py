@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from vmevalkit import media
 from vmevalkit._version import __version__
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation
+from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation, first_line
 from vmevalkit.files import sha256
 from vmevalkit.models.base import Request, Service, Video
 from vmevalkit.redaction import clean
@@ -243,7 +243,7 @@ class _Attempt:
         elif isinstance(error, ValidationError):
             message = explain_validation(error)
         else:
-            message, trace = f"{type(error).__name__}: {error}", clean(traceback.format_exc(), 20_000)
+            message, trace = f"{type(error).__name__}: {first_line(error, 2000)}", clean(traceback.format_exc(), 20_000)
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
                 message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)
@@ -252,7 +252,7 @@ class _Attempt:
             model=self._wrapper.name,
             generation_id=self._id,
             duration_seconds=time.monotonic() - self._started,
-            metadata={"traceback": trace} if trace else {},
+            metadata={"traceback": trace} if trace else {"error_type": type(error).__name__},
         )
         return result.model_dump(mode="json")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -293,7 +292,7 @@ def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None
     provenance = result.provenance if result is not None else None
     if provenance is None:
         return
-    if os.path.isfile(question.first_frame) and provenance.image_sha256 != store.sha256_or_none(question.first_frame):
+    if store.sha256_or_none(question.first_frame) not in (None, provenance.image_sha256):
         raise UsageError(
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
             "choose another --outputs folder for this question set",

@@ -38,7 +38,8 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     """Move a video to its place: question copy first, then the result, and the video last.
 
     A result without its video is made again after a kill; a video without its result would count as user-supplied.
-    A failure to replace a complete video keeps the video and its result.
+    A failure to replace a complete video keeps the video and its result. A failure to write is not stored, so that the
+    same command tries again when there is space.
 
     Returns:
         The result as it was stored; a failure if it could not be stored.
@@ -50,7 +51,7 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     earlier = store.read_result(sample) if store.is_complete(sample) else None
     if not result.success:
         _discard(staged)
-        if earlier is not None:
+        if earlier is not None or result.metadata.get("error_type") == StorageError.__name__:
             return result
     try:
         if result.success:
@@ -65,13 +66,14 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     except StorageError as error:
         result = failed_outcome(job, str(error)).result
         _discard(staged)
-        with suppress(StorageError):
-            store.write_record(sample.result, earlier or result)
+        if earlier is not None:
+            with suppress(StorageError):
+                store.write_record(sample.result, earlier)
     return result
 
 
 def _discard(staged: Path) -> None:
     """Remove a staging file, and what a killed worker may have left of one. Its random name belongs to one job."""
-    for path in staged.parent.glob(f"*{staged.name}*"):
+    for path in store.glob(staged.parent, f"*{staged.name}*"):
         with suppress(OSError):
             path.unlink()

@@ -6,6 +6,7 @@ user's files.
 
 from vmevalkit.files import (
     dumps,
+    glob,
     locked,
     move,
     remove_temporary,
@@ -55,6 +56,7 @@ __all__ = [
     "dumps",
     "files_of",
     "find_video",
+    "glob",
     "has_failed",
     "is_complete",
     "is_inside_set",

@@ -40,8 +40,8 @@ class Guard:
         response = self._check_access(request) or _check_origin(request) or await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if response.headers.get("content-type", "").startswith("text/"):
-            # Prompts and ratings; images and videos may be cached.
+        if response.headers.get("content-type", "").startswith(("text/html", "text/csv")):
+            # Prompts and ratings; scripts, images and videos may be cached.
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
