@@ -226,6 +226,17 @@ def test_a_file_that_cannot_be_imported_is_one_line(here: Experiment, text: str,
         vmevalkit.check("task", str(file))
 
 
+def test_a_package_that_exits_when_imported_stops_no_command(here: Experiment) -> None:
+    package = here.root / "leaving-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[vmevalkit.tasks]\nleaving = leaving\n")
+    (here.root / "leaving.py").write_text("import sys\nsys.exit(7)\n")
+    done = command(here, "list", "tasks")
+    assert done.returncode == 0
+    assert "the plug-in leaving cannot be imported: SystemExit: 7" in done.stderr
+
+
 def test_a_file_may_import_its_siblings_and_replaces_no_module(here: Experiment) -> None:
     import json
 
@@ -527,6 +538,13 @@ def test_temporary_files_of_killed_runs_are_removed_and_no_others(here: Experime
     generate(here, plain)
     assert [(folder / name).exists() for name in left] == [False] * 3
     assert all((folder / name).exists() for name in own)
+    old, new = (here.scores / store.temporary_name("rule.json") for _ in range(2))
+    here.scores.mkdir()
+    for path in (old, new):
+        path.write_text("x")
+    os.utime(old, (1, 1))
+    score(here)
+    assert (old.exists(), new.exists()) == (False, True), "another process may be writing the new one"
 
 
 def test_a_changed_module_beside_a_function_is_noticed(here: Experiment, caplog: pytest.LogCaptureFixture) -> None:

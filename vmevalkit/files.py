@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,12 +10,15 @@ import re
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from vmevalkit.errors import StorageError, UsageError
+
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 # Names that `temporary_name` gives.
 _TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4)")
@@ -25,11 +29,17 @@ def temporary_name(name: str, suffix: str = ".tmp") -> str:
     return f".{name}.{secrets.token_hex(6)}{suffix}"
 
 
-def remove_temporary(folder: Path) -> None:
-    """Remove the temporary files that killed processes left below a folder. Nothing may be writing there."""
+def remove_temporary(folder: Path, idle_seconds: float = 0.0) -> None:
+    """Remove the temporary files that killed processes left below a folder.
+
+    Args:
+        folder: nothing may be writing there, unless `idle_seconds` is given.
+        idle_seconds: keep files that were changed in the last seconds, which another process may be writing.
+    """
+    latest = time.time() - idle_seconds
     for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and os.path.isfile(path):
-            with suppress(OSError):
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name) and path.is_file() and path.stat().st_mtime <= latest:
                 path.unlink()
 
 
@@ -150,6 +160,10 @@ def _try_lock(file: IO[str]) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
+    except OSError as error:
+        # Some file systems of clusters have no locks. Then nobody is refused.
+        if error.errno not in _NO_LOCKS:
+            raise
     return True
 
 

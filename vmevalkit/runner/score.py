@@ -20,6 +20,10 @@ from vmevalkit.types import Question, Record, Score
 log = logging.getLogger(__name__)
 
 
+# A score is written in less time; an older temporary file belongs to a process that was killed.
+_IDLE_SECONDS = 3600.0
+
+
 class ScoreOptions(Record):
     """What `score` is asked to do; see there."""
 
@@ -113,6 +117,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     models = _models(options)
     questions = store.iter_questions(options.questions)
     samples = _samples(options.outputs, models, questions)
+    store.remove_temporary(options.scores, _IDLE_SECONDS)
     for name, scorer in configured.items():
         jobs = [
             ScoreJob(
