@@ -110,6 +110,20 @@ def test_a_video_that_the_user_put_in_the_place_of_another_is_kept(here: Experim
     assert generate(here, plain).made == 1, "a truncated one is made again"
 
 
+def test_a_video_that_the_user_puts_there_during_the_run_is_kept(here: Experiment) -> None:
+    video = here.outputs / "slow" / MAZE / "video/video.mp4"
+
+    def slow(image: Image.Image, prompt: str, seed: int) -> Any:
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(here.questions / MAZE / "ground_truth.mp4", video)
+        return [image] * 3
+
+    done = generate(here, slow, task_id="maze_0000")
+    assert "was put into" in done.failed[0][1]
+    assert video.read_bytes() == (here.questions / MAZE / "ground_truth.mp4").read_bytes()
+    assert list(video.parent.iterdir()) == [video]
+
+
 def test_a_result_without_its_video_is_made_again(here: Experiment) -> None:
     """The state after a kill in the middle of publishing."""
     generate(here, plain)

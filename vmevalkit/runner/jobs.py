@@ -48,6 +48,8 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     sample, staged = job.sample, job.sample.outputs / job.staging
     if result.success and not staged.is_file():
         result = failed_outcome(job, "the model reported success, but wrote no video").result
+    if result.success and store.is_user_supplied(sample):
+        result = failed_outcome(job, f"a video was put into {sample.video.parent} meanwhile, and is kept").result
     earlier = store.read_result(sample) if store.is_complete(sample) else None
     if not result.success:
         _discard(staged)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
-from vmevalkit.files import sha256_or_none
+from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import is_name, question_folder
 from vmevalkit.store.records import read_record
 from vmevalkit.types import Question, QuestionMetadata
@@ -111,7 +111,7 @@ def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = (
 
 def _ids_by_task(root: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for folder in sorted(root.glob("*_task")):
+    for folder in glob(root, "*_task"):
         task = folder.name.removesuffix("_task")
         if os.path.isdir(folder) and is_name(task):
             try:
@@ -148,4 +148,4 @@ def prompt_digest(question: Question) -> str:
 
 def iter_metadata_files(root: Path) -> list[Path]:
     """Return the paths of the metadata of all questions that the kit made, sorted."""
-    return sorted(root.glob("*_task/*/question_metadata.json"))
+    return glob(root, "*_task/*/question_metadata.json")
