@@ -59,6 +59,7 @@ class Server(ThreadingHTTPServer):
         self.delay = 0.0
         self.usage: dict[str, Any] | None = TOKENS
         self.released = threading.Event()
+        self.headers: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -78,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.requests.append(request)
             server.times.append(time.monotonic())
             server.keys.add(self.headers["Authorization"])
+            server.headers.update(self.headers)
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
             fault = server.script.popleft() if server.script else "look"
@@ -101,6 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "100000")
             self.end_headers()
             self.wfile.write(b'{"choices": [')
+        elif fault == "drip":
+            self.send_response(200)
+            self.end_headers()
+            while not self.server.released.wait(0.1):
+                self.wfile.write(b" ")
+        elif fault == "billed":
+            self._send(200, json.dumps({"choices": [], "usage": TOKENS}))
+        elif fault == "giant":
+            self._send(200, json.dumps({"pad": "x" * 70_000_000}))
         elif fault == "no completion":
             self._send(200, "<html>Bad gateway</html>")
         elif fault == "no json":
@@ -633,3 +644,49 @@ def test_the_key_of_openai_goes_to_openai_alone(one: Path, server: Server, monke
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-only")
     judge(one, server)
     assert server.keys == {"Bearer none"}
+
+
+def test_a_server_that_drips_reaches_the_time_limit(one: Path, server: Server) -> None:
+    server.script.append("drip")
+    [found] = judge(one, server, timeout=1.0)
+    assert found.passed is True
+    assert details(one).votes[0].calls[0].problem == "time-out"
+    assert details(one).votes[0].calls[0].seconds < 4
+
+
+def test_a_response_that_is_too_large_is_not_read_and_not_asked_for_again(one: Path, server: Server) -> None:
+    server.script.extend(["giant"] * 3)
+    [found] = judge(one, server, timeout=60)
+    assert found.reason == "call_failed"
+    assert "more than 64 MB" in found.explanation
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("wait", ["86400", "9" * 400])
+def test_a_server_that_asks_for_a_day_ends_the_run(one: Path, server: Server, wait: str) -> None:
+    server.script.append(f"429 {wait}")
+    [found] = judge(one, server)
+    assert found.reason == "stopped"
+    assert "rerun the same command later" in found.explanation
+    assert len(server.requests) == 1
+
+
+def test_broken_answers_that_are_billed_count_against_the_limit(one: Path, server: Server) -> None:
+    server.script.extend(["billed"] * 6)
+    [found] = judge(one, server, limit_cost=0.007)
+    assert found.reason == "stopped"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("cost", [-1.0, float("nan"), float("inf")])
+def test_an_impossible_cost_ends_a_run_with_a_limit(one: Path, server: Server, cost: float) -> None:
+    server.usage = {**TOKENS, "cost": cost}
+    judge(one, server, limit_cost=5.0, votes=3)
+    assert len(server.requests) == 1
+
+
+def test_the_organization_is_sent_to_openai_only(one: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-canary")
+    judge(one, server)
+    assert not [value for value in server.headers.values() if "canary" in value]

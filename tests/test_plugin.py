@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from vmevalkit.errors import UsageError
 from vmevalkit.registry import Registry
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +102,7 @@ def test_a_file_imported_again_replaces_what_it_registered(tmp_path: Path, monke
     monkeypatch.setattr("vmevalkit.registry.things", things, raising=False)
     file = tmp_path / "mine.py"
     file.write_text("from vmevalkit import registry\nregistry.things.add('old', 1)\nraise OSError('half done')\n")
-    with pytest.raises(OSError, match="half done"):
+    with pytest.raises(UsageError, match=r"mine\.py:3 cannot be imported: OSError: half done"):
         things.add_file(file)
     # The second file size differs, so that Python does not use the cached bytecode.
     file.write_text("from vmevalkit import registry\nregistry.things.add('new', 2)\n")

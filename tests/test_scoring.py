@@ -218,9 +218,9 @@ def test_a_question_of_another_version_or_a_strange_puzzle_is_unscorable(
         ({"task_version": 99}, "other_version"),
         ({"task": "riddle"}, "unknown_task"),
         ({"puzzle": {"cells": "many"}}, "bad_puzzle"),
-        ({"puzzle": {"cells": 3, "right": ("1",), "down": (), "start": (9, 9), "goal": (0, 0)}}, "scorer_error"),
+        ({"puzzle": {"cells": 3, "right": ("1",), "down": (), "start": (9, 9), "goal": (0, 0)}}, "bad_puzzle"),
     ):
-        root = tmp_path / reason
+        root = tmp_path / str(len(list(tmp_path.iterdir())))
         shutil.copytree(experiment.questions, root / "questions")
         shutil.copytree(experiment.outputs / "replay", root / "outputs" / "replay")
         question = store.read_question(root / "questions", "maze", "maze_0000")

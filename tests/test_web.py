@@ -28,6 +28,7 @@ from tests import accessibility
 from vmevalkit import store
 from vmevalkit.errors import UsageError
 from vmevalkit.reporting.summary import Summary
+from vmevalkit.reporting.tables import without_formula
 from vmevalkit.store.ratings import Rating, Ratings, next_for
 from vmevalkit.types import QuestionMetadata, Score
 from vmevalkit.web import claims
@@ -35,7 +36,6 @@ from vmevalkit.web.app import RATER, create_app
 from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import Index
 from vmevalkit.web.pages import ROUTERS
-from vmevalkit.web.pages.samples import _without_formula
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -304,8 +304,8 @@ def test_samples_can_be_downloaded_as_csv(client: httpx.Client) -> None:
 
 
 def test_a_formula_is_quoted_in_csv() -> None:
-    assert [_without_formula(value) for value in ("=1+1", "@x", "", "text", None, 0.5)] == [
-        "'=1+1", "'@x", "", "text", None, 0.5]  # fmt: skip
+    assert [without_formula(value) for value in ("=1+1", "@x", "-1+1", "", "text", None, -0.5)] == [
+        "'=1+1", "'@x", "'-1+1", "", "text", None, -0.5]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -321,6 +321,11 @@ def test_a_formula_is_quoted_in_csv() -> None:
 )
 def test_unknown_names_are_not_found(client: httpx.Client, address: str) -> None:
     assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("address", [f"/sample/good/maze/maze_0000/{10**30}", f"/samples/{10**30}", "/samples/-1"])
+def test_numbers_without_bounds_are_rejected(client: httpx.Client, address: str) -> None:
+    assert client.get(address).status_code == 422
 
 
 def test_a_video_that_leads_out_of_the_folder_is_refused(experiment: Path, tmp_path: Path) -> None:
@@ -345,6 +350,9 @@ def test_other_sites_host_names_and_frames_are_rejected(server: Server) -> None:
     headers = httpx.get(server.url).headers
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert "server" not in headers
 
 
 def test_other_machines_need_the_token(experiment: Path) -> None:
@@ -354,6 +362,8 @@ def test_other_machines_need_the_token(experiment: Path) -> None:
         with httpx.Client(base_url=server.url, follow_redirects=True) as client:
             assert client.get("/").status_code == 401
             assert client.get("/?token=wrong").status_code == 401
+            leaving = client.get(f"{server.url}//evil.example/?token=let-me-in", follow_redirects=False)
+            assert leaving.headers["location"] == "/evil.example/"
             assert client.get("/?token=let-me-in").status_code == 200
             assert client.get("/samples").status_code == 200
     finally:

@@ -1,16 +1,22 @@
 """The command line. Each verb is a function of the Python API with the same words.
 
 Exit status: 0 all done; 1 something failed, and it is listed at the end with the command that retries it; 2 wrong
-usage, nothing touched; 130 stopped by ctrl-C.
+usage, nothing touched; 130 stopped by ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +25,7 @@ import typer
 from vmevalkit import defaults, presentation
 from vmevalkit._version import __version__
 from vmevalkit.errors import UsageError, VMEvalError
+from vmevalkit.redaction import CleanFormatter, clean
 
 app = typer.Typer(
     name="vmevalkit",
@@ -33,6 +40,9 @@ _WrongUsage: Any = typer.BadParameter.__base__
 
 # The exit status that shells expect after ctrl-C. Newer releases of typer return it themselves.
 _STOPPED = 130
+
+# Why stdout cannot be written: the disk is full, the reader has ended, or it was closed.
+_BROKEN_OUTPUT = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO})
 
 # Options that take several values after one flag: --task maze chess.
 _SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set"})
@@ -62,7 +72,9 @@ def _common(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if verbose:
         logging.getLogger("vmevalkit").setLevel(logging.DEBUG)
 
@@ -291,10 +303,10 @@ def _cores() -> int:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    sides = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text.lower())
+    if sides is None:
         raise UsageError(f"--size {text}: write it as 720x480")
-    return int(width), int(height)
+    return int(sides[1]), int(sides[2])
 
 
 def _settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -305,8 +317,10 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--set {pair}: write it as name=value")
         try:
             settings[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except ValueError:
             settings[name] = value
+        except RecursionError:
+            raise UsageError(f"--set {name}: the value has too many brackets") from None
     return settings
 
 
@@ -326,17 +340,87 @@ def _expand(argv: Sequence[str]) -> list[str]:
     return expanded
 
 
+def _check_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the current folder does not exist any more", "cd to another one") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    _accept_any_text()
     try:
-        status = app(_expand(sys.argv[1:] if argv is None else argv), standalone_mode=False)
+        with _stoppable():
+            status = _run(sys.argv[1:] if argv is None else argv)
+    except OSError as error:
+        # What the kit writes elsewhere fails as a StorageError; an error with a path has another cause.
+        if error.filename is not None or error.errno not in _BROKEN_OUTPUT:
+            raise
+        return _report_broken_output(error)
+    except SystemExit as error:
+        # How typer ends after a broken pipe.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        return _report_broken_output(error.__context__)
+    return status
+
+
+def _accept_any_text() -> None:
+    """Let the output contain any text, whatever the encoding of the terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _report_broken_output(error: OSError) -> int:
+    """Say that the output cannot be written, and drop the rest of it."""
+    # Otherwise, Python would try again at its end, and fail.
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    if error.errno == errno.EPIPE:
+        # The reader has seen enough, as `head` has.
+        return 0
+    print(f"vmevalkit: the output cannot be written: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, with which schedulers stop a process, do what ctrl-C does: also stop the worker processes."""
+
+    def stop(number: int, frame: object) -> None:
+        from multiprocessing import active_children
+
+        for child in active_children():
+            with suppress(ProcessLookupError):
+                os.kill(child.pid or 0, signal.SIGINT)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run one command, and turn what a user can fix into a line and a status."""
+    try:
+        _check_folder()
+        status = app(_expand(argv), standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except _WrongUsage as error:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
         status = _STOPPED
     except VMEvalError as error:
-        print(f"vmevalkit: {error}", file=sys.stderr)
+        print(f"vmevalkit: {clean(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     if status == _STOPPED:
         print("stopped; rerun the same command to resume", file=sys.stderr)

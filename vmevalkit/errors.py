@@ -20,6 +20,8 @@ import errno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vmevalkit.redaction import clean
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -133,3 +135,9 @@ def explain_validation(error: ValidationError, known: Iterable[str] = ()) -> str
         value = "" if item["type"] == "missing" or len(shown) > 80 or not item["loc"] else f" = {shown}"
         parts.append(f"{field}{value}: {message}" if item["loc"] else message)
     return "; ".join(parts)
+
+
+def first_line(error: BaseException, longest: int = 300) -> str:
+    """Return the first line of an exception's text, for messages of one line; cut to a number of characters."""
+    lines = clean(str(error)).strip().splitlines() or ["no reason given"]
+    return lines[0][:longest]

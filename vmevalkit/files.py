@@ -1,16 +1,46 @@
-"""Files: atomic writes and digests. A file that is being written never has its final name."""
+"""Files: atomic writes, locks and digests. A file that is being written never has its final name."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
 import secrets
+import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from vmevalkit.errors import StorageError
+from vmevalkit.errors import StorageError, UsageError
+
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
+
+# Names that `temporary_name` gives.
+_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4)")
+
+
+def temporary_name(name: str, suffix: str = ".tmp") -> str:
+    """Return a name for a file that is being written and will be called `name`. `remove_temporary` knows such names."""
+    return f".{name}.{secrets.token_hex(6)}{suffix}"
+
+
+def remove_temporary(folder: Path, idle_seconds: float = 0.0) -> None:
+    """Remove the temporary files that killed processes left below a folder.
+
+    Args:
+        folder: nothing may be writing there, unless `idle_seconds` is given.
+        idle_seconds: keep files that were changed in the last seconds, which another process may be writing.
+    """
+    latest = time.time() - idle_seconds
+    for path in folder.rglob(".*"):
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name) and path.is_file() and path.stat().st_mtime <= latest:
+                path.unlink()
 
 
 @contextmanager
@@ -24,7 +54,9 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
         StorageError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{suffix}")
+    if os.path.isdir(path):
+        raise StorageError(f"cannot write {path}: it is a folder")
+    temporary = path.with_name(temporary_name(path.name, suffix))
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +68,11 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
         # After a success it is gone already.
         with suppress(OSError):
             temporary.unlink()
+
+
+def glob(folder: Path, pattern: str) -> list[Path]:
+    """Return the paths in a folder that match a pattern, sorted; none if the folder is missing or cannot be read."""
+    return sorted(folder.glob(pattern)) if os.path.isdir(folder) else []
 
 
 def move(source: Path, target: Path) -> None:
@@ -58,8 +95,83 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file atomically, as UTF-8, without changing newlines."""
-    write_bytes(path, text.encode())
+    """Write a file atomically, as UTF-8, without changing newlines. Bytes of paths that are no text become `?`."""
+    write_bytes(path, text.encode("utf-8", "replace"))
+
+
+@contextmanager
+def locked(path: Path, activity: str) -> Iterator[None]:
+    """Hold a lock file while the block runs. The system releases it when this process ends, however it ends.
+
+    Args:
+        path: the file; it is removed at the end.
+        activity: what the holder is doing, for the message to others, such as "making questions in data/questions".
+
+    Raises:
+        UsageError: another process holds the lock.
+        StorageError: the folder cannot be written.
+    """
+    try:
+        file = _acquire(path)
+    except OSError as error:
+        raise StorageError.from_os(path, error) from None
+    if file is None:
+        holder = _read_holder(path) or "another process"
+        raise UsageError(f"{holder} is {activity}", "wait until it has ended, then rerun the same command")
+    try:
+        yield
+    finally:
+        # Before the lock is released: a process that has opened the file meanwhile sees that it is gone.
+        with suppress(OSError):
+            path.unlink()
+        file.close()
+
+
+def _acquire(path: Path) -> IO[str] | None:
+    """Open and lock a file, and write the name of this process into it. Return None if another process holds it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+        if not _try_lock(file):
+            file.close()
+            return None
+        # The last holder may have removed the file between the two calls. Then the lock is on a file without a name.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
+                return file
+        file.close()
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock an open file for this process. Return whether no other one holds it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            # Beyond the text, because others could not read locked bytes.
+            file.seek(2**30)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        # Some file systems of clusters have no locks. Then nobody is refused.
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def dumps(value: Any) -> str:
@@ -68,9 +180,24 @@ def dumps(value: Any) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal."""
+    """Return the SHA-256 digest of a file, in hexadecimal.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}", "change its permissions") from None
     return digest.hexdigest()
+
+
+def sha256_or_none(path: Path) -> str | None:
+    """Return the SHA-256 digest of a file; None if it does not exist or cannot be read."""
+    try:
+        return sha256(path)
+    except StorageError:
+        return None

@@ -8,23 +8,30 @@ of the groups `vmevalkit.tasks`, `vmevalkit.models` and `vmevalkit.scorers`, or 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import logging
 import os
 import pkgutil
+import re
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
-from vmevalkit.errors import UnknownName, UsageError
+from vmevalkit.errors import UnknownName, UsageError, first_line
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""Names of tasks, models and scorers, which are also names of folders."""
 
 
 class Registry(Generic[T]):
@@ -47,7 +54,9 @@ class Registry(Generic[T]):
         self._started = self._finished = False
 
     def add(self, name: str, item: T) -> T:
-        """Register an item. Registering a second item with the same name is a bug."""
+        """Register an item. A second item with the same name, or a name that no folder can have, is a bug."""
+        if not NAME.fullmatch(name):
+            raise ValueError(f"a {self.kind} cannot be named '{name}': use letters, digits and . _ -")
         if name in self._items:
             raise ValueError(f"two {self.kind}s are named '{name}'")
         self._items[name] = item
@@ -102,9 +111,10 @@ class Registry(Generic[T]):
         for entry in importlib.metadata.entry_points(group=self._package):
             try:
                 entry.load()
-            except Exception as error:  # noqa: BLE001 - one broken package must not break every command
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken package must not break every command
                 package = entry.dist.name if entry.dist is not None else entry.value
-                log.warning("the plug-in %s cannot be imported: %s: %s", package, type(error).__name__, error)
+                reason = f"{type(error).__name__}: {first_line(error)}"
+                log.warning("the plug-in %s cannot be imported: %s", package, reason)
 
     def _import_files(self) -> None:
         for file in filter(None, os.environ.get(self.variable, "").split(os.pathsep)):
@@ -124,15 +134,8 @@ class Registry(Generic[T]):
         for name in self._files.pop(path, set()):
             self._items.pop(name, None)
         before = set(self._items)
-        name = f"{self._package}.{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise UsageError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        # As for any import, the module is known by name before it runs, because its classes look themselves up there.
-        sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            import_file(path)
         finally:
             self._files[path] = set(self._items) - before
         return sorted(self._files[path])
@@ -150,3 +153,58 @@ class Registry(Generic[T]):
                 del os.environ[self.variable]
             else:
                 os.environ[self.variable] = before
+
+
+# Folders of imported files, which are searched for modules last.
+_FOLDERS: set[str] = set()
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a user's Python file. It may import modules from its own folder, as a script may.
+
+    The module has a name of its own, so that it replaces no other one.
+
+    Raises:
+        UsageError: the file cannot be imported.
+    """
+    path = path.resolve()
+    name = f"vmevalkit_file_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is not a Python file", "its name must end with .py")
+    module = importlib.util.module_from_spec(spec)
+    _search(path.parent)
+    # As for any import, the module is known by name before it runs, because its classes look themselves up there.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an import may run any code, and the user can fix it
+        del sys.modules[name]
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise UsageError(f"{path}{_line_of(error, path)} cannot be imported: {reason}", f"try: python {path}") from None
+    return module
+
+
+def _search(folder: Path) -> None:
+    """Let files import modules from a folder.
+
+    Raises:
+        UsageError: a module of the same name was imported from the folder of another file.
+    """
+    for file in folder.glob("*.py"):
+        imported = getattr(sys.modules.get(file.stem), "__file__", None)
+        if imported and Path(imported) != file and str(Path(imported).parent) in _FOLDERS:
+            raise UsageError(f"{file} and {imported} are modules of the same name", "rename one of them")
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+        _FOLDERS.add(str(folder))
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """Return the line of a file in which an exception was raised, as ":12"; empty if it is unknown."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f":{error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[-1]}" if lines else ""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vmevalkit.redaction import clean
+
 Mode = Literal["solve", "guided", "hold"]
 Fit = Literal["letterbox", "stretch", "crop"]
 Status = Literal["scored", "missing", "broken", "failed", "unscorable"]
@@ -17,6 +19,10 @@ Difficulty = Annotated[int, Field(ge=1, le=5)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+SEEDS = range(-(10**18) + 1, 10**18)
+"""Seeds that are allowed: SQLite and Parquet have 64 bits."""
+Seed = Annotated[int, Field(ge=SEEDS.start, lt=SEEDS.stop)]
+Count = Annotated[int, Field(ge=0, lt=SEEDS.stop)]
 
 MODES: tuple[Mode, ...] = ("solve", "guided", "hold")
 STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscorable")
@@ -25,7 +31,13 @@ STATUSES: tuple[Status, ...] = ("scored", "missing", "broken", "failed", "unscor
 class Record(BaseModel):
     """Base class of everything that is stored or passed between stages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+# Pixels from the corner of a frame.
+_FARTHEST = 1e6
+# How many times larger than the canvas a frame may be, in area.
+_LARGEST_SHARE = 1024
 
 
 class Geometry(Record):
@@ -38,10 +50,17 @@ class Geometry(Record):
     canvas: Size
     frame: Size
     fit: Fit
-    x: float
-    y: float
-    width: Annotated[float, Field(gt=0)]
-    height: Annotated[float, Field(gt=0)]
+    x: Annotated[float, Field(ge=-_FARTHEST, le=_FARTHEST)]
+    y: Annotated[float, Field(ge=-_FARTHEST, le=_FARTHEST)]
+    width: Annotated[float, Field(gt=0, le=_FARTHEST)]
+    height: Annotated[float, Field(gt=0, le=_FARTHEST)]
+
+    @model_validator(mode="after")
+    def _canvas_is_visible(self) -> Geometry:
+        # Otherwise, a frame that is scaled until the canvas has the size of a view would fill the memory.
+        if self.width * self.height * _LARGEST_SHARE < self.frame[0] * self.frame[1]:
+            raise ValueError(f"a canvas of {self.width:g}x{self.height:g} is too small for the frame")
+        return self
 
     @classmethod
     def place(cls, canvas: Size, frame: Size, fit: Fit = "letterbox") -> Geometry:
@@ -62,10 +81,10 @@ class QuestionMetadata(Record):
     task: Name
     id: Name
     task_version: Annotated[int, Field(ge=1)]
-    seed: int
+    seed: Seed
     difficulty: Difficulty
     mode: Mode
-    plan_length: Annotated[int, Field(ge=0)]
+    plan_length: Count
     puzzle: dict[str, Any]
     canvas: Size
     sha256: dict[str, str]
@@ -104,6 +123,11 @@ class Question(Record):
         """The metadata."""
         return self.folder / "question_metadata.json"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that a question may have."""
+        return self.first_frame, self.prompt_file, self.final_frame, self.ground_truth, self.metadata_file
+
 
 class Tolerance(Record):
     """A habit of real videos that a verdict does not count as a mistake.
@@ -134,7 +158,7 @@ class Verdict(Record):
     preservation: Unit
     reason: str
     explanation: str
-    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    evidence_frame: Count | None = None
     tolerated: tuple[Tolerance, ...] = ()
 
     @property
@@ -162,7 +186,7 @@ class Score(Record):
     model: Name
     task: Name
     question_id: Name
-    seed: int
+    seed: Seed
     scorer: Name
     scorer_version: str
     status: Status
@@ -173,7 +197,7 @@ class Score(Record):
     preservation: Unit | None = None
     reason: str
     explanation: str
-    evidence_frame: Annotated[int, Field(ge=0)] | None = None
+    evidence_frame: Count | None = None
     notes: tuple[str, ...] = ()
     tolerated: tuple[Tolerance, ...] = ()
     video_sha256: str | None = None
@@ -196,7 +220,7 @@ class Provenance(Record):
 
     model: str
     kit_version: str
-    seed: int
+    seed: Seed
     prompt_sha256: str
     image_sha256: str
     frames: Annotated[int, Field(ge=1)]
@@ -248,11 +272,11 @@ class GenerationResult(Record):
         duration_seconds: float = 0.0,
         metadata: dict[str, Any] | None = None,
     ) -> GenerationResult:
-        """A generation that failed with `error`."""
+        """A generation that failed with `error`, which is stored without keys."""
         return cls(
             success=False,
             video_path=None,
-            error=error,
+            error=clean(error),
             duration_seconds=round(duration_seconds, 3),
             generation_id=generation_id,
             model=model,

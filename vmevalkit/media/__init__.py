@@ -1,6 +1,6 @@
 """Images and videos: read, check, write, and find the canvas again."""
 
-from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, load_image, place, png
+from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, image_size, load_image, place, png
 from vmevalkit.media.planes import Frame, Frames, Planes, Views, difference, to_planes
 from vmevalkit.media.read import (
     MAX_FRAMES,
@@ -8,6 +8,7 @@ from vmevalkit.media.read import (
     VideoInfo,
     decodes,
     first_frame,
+    iter_frames,
     overview,
     probe,
     read_canvas,
@@ -33,7 +34,9 @@ __all__ = [
     "difference",
     "even",
     "first_frame",
+    "image_size",
     "is_cropped",
+    "iter_frames",
     "load_image",
     "overview",
     "place",

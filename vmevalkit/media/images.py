@@ -5,6 +5,8 @@ Image files come from outside and are not trusted: size, type and completeness a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,24 +20,45 @@ from vmevalkit.types import Fit, Geometry, Size
 
 MIN_SIDE = 16
 MAX_SIDE = 8192
+MAX_PIXELS = 2**25
+
+# Formats that are decoded inside this process. For others, such as EPS, Pillow starts programs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 
 def load_image(path: Path | str) -> Image.Image:
     """Read an image file as RGB, turned upright, with transparent parts on white.
 
     Raises:
-        QuestionError: the file is missing, not an image, truncated, or its sides are outside of the limits.
+        QuestionError: the file is missing, not an image, truncated, or its size is outside of the limits.
     """
-    path = Path(path)
+    with _open(Path(path)) as image:
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def image_size(path: Path | str) -> Size:
+    """Read width and height of an image file, in pixels, without decoding it.
+
+    Raises:
+        QuestionError: the file is missing, not an image, or its size is outside of the limits.
+    """
+    with _open(Path(path)) as image:
+        return image.size
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """Open an image and check its size, which is in the header, before anything is decoded."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
-            if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
+            if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
                 raise QuestionError(
-                    f"{path} is {width}x{height}; an image must be {MIN_SIDE} to {MAX_SIDE} pixels on each side"
+                    f"{path} is {width}x{height}; an image must be {MIN_SIDE} to {MAX_SIDE} pixels on each side, "
+                    f"and at most {MAX_PIXELS // 10**6} million in all"
                 )
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            yield image
     except FileNotFoundError:
         raise QuestionError(f"{path} is missing") from None
     except Image.DecompressionBombError:
@@ -47,7 +70,7 @@ def load_image(path: Path | str) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # 16-bit gray: Pillow's own conversion clips at 255 instead of scaling.
-        values = np.asarray(image, dtype=np.float64) / 257.0
+        values = np.asarray(image, dtype=np.float32) / 257.0
         return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")

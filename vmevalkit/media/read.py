@@ -6,6 +6,7 @@ Video files come from outside and are not trusted: protocol, size, frame count a
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,18 +75,12 @@ def probe(path: Path | str) -> VideoInfo:
 
 
 def decodes(path: Path | str) -> bool:
-    """Whether a video exists and its first and last frames decode. Faster than `probe`."""
+    """Whether a video exists and decodes as a whole, so that it is not truncated."""
     try:
-        with _open(path) as (container, stream):
-            first = next(_decode(container, path), None)
-            if first is None:
-                return False
-            if stream.duration:
-                container.seek(stream.duration, stream=stream)
-                return next(_decode(container, path), None) is not None
-            return True
-    except (VideoError, av.error.FFmpegError, OSError):
+        probe(path)
+    except VideoError:
         return False
+    return True
 
 
 def _info(stream: Any, count: int, frame: Any) -> VideoInfo:
@@ -109,7 +104,7 @@ def _info(stream: Any, count: int, frame: Any) -> VideoInfo:
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise VideoError(f"{path} is missing")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes)")
@@ -163,11 +158,21 @@ def read_frames(path: Path | str) -> Frames:
     Raises:
         VideoError: the file is not a video that decodes.
     """
-    with _open(path) as (container, _):
-        frames = [frame.to_ndarray(format="rgb24") for frame in _decode(container, path)]
+    frames = list(iter_frames(path))
     if not frames:
         raise VideoError(f"{path} has no frames")
     return np.stack(frames)
+
+
+def iter_frames(path: Path | str) -> Iterator[Frame]:
+    """Decode one frame after another at full size, uint8 (height, width, 3), so that only one is in memory.
+
+    Raises:
+        VideoError: the file is not a video that decodes.
+    """
+    with _open(path) as (container, _):
+        for frame in _decode(container, path):
+            yield frame.to_ndarray(format="rgb24")
 
 
 def first_frame(path: Path | str) -> Image.Image:

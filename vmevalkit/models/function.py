@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Callable, Iterable
+import ast
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sized
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from vmevalkit.errors import ConfigError, GenerationError, UsageError
 from vmevalkit.files import sha256
 from vmevalkit.models.base import Request, Service, Video
 from vmevalkit.models.wrapper import ModelWrapper
+from vmevalkit.registry import import_file
 from vmevalkit.types import Geometry
 
 FPS = 8.0
+MIN_FPS, MAX_FPS = 0.1, 1000
 
 VideoFunction = Callable[..., Any]
 
@@ -27,19 +31,13 @@ def load_function(target: str) -> VideoFunction:
     """Import the function that `path/to/file.py:name` names.
 
     Raises:
-        UsageError: there is no such file or function.
+        UsageError: there is no such file or function, or the file cannot be imported.
     """
     file, _, name = target.rpartition(":")
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"--model {target}: there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"--model {target}: {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    function = getattr(module, name, None)
+    function = getattr(import_file(path), name, None)
     if not callable(function):
         raise UsageError(f"--model {target}: {path} has no function '{name}'")
     return function  # type: ignore[no-any-return]
@@ -48,8 +46,8 @@ def load_function(target: str) -> VideoFunction:
 class FunctionService(Service):
     """Calls a function and interprets what it returns.
 
-    The function is given an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence or array of images,
-    uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. The default of fps is 8.
+    The function is given an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence, an array or a
+    generator of images, uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. The default of fps is 8.
 
     Args:
         model: the name under which the videos are stored.
@@ -67,7 +65,7 @@ class FunctionService(Service):
 
         Raises:
             ConfigError: a duration or an option is given.
-            GenerationError: the function returned something else.
+            GenerationError: the function returned something else, or too many frames.
         """
         if options or request.duration is not None:
             raise ConfigError("a function takes image, prompt and seed; set anything else inside it")
@@ -75,27 +73,74 @@ class FunctionService(Service):
         fps = FPS
         if isinstance(output, (str, Path)):
             fps = media.probe(output).fps
-            output = media.read_frames(output)
-        elif isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], (int, float)):
-            output, fps = output[0], float(output[1])
-        frames = [_pixels(frame) for frame in _sequence(output)]
-        if not frames:
+            output = media.iter_frames(output)
+        elif isinstance(output, tuple) and len(output) == 2 and not isinstance(output[1], (Image.Image, np.ndarray)):
+            output, fps = output[0], _fps(output[1])
+        frames = _frames(_sequence(output))
+        first = next(frames, None)
+        if first is None:
             raise GenerationError("the function returned no frames")
-        shown = Image.fromarray(frames[0])
+        shown = Image.fromarray(first)
         if shown.size == media.even(request.image.size):
             geometry = Geometry.place(request.image.size, shown.size)
         else:
             geometry = media.register(shown, request.image)
-        return Video(frames=frames, fps=fps, geometry=geometry, weights=self._source)
+        every = itertools.chain([first], frames)
+        # Frames of a generator are made while they are written, so that they are not all in memory.
+        return Video(list(every) if isinstance(output, Sized) else every, fps, geometry, weights=self._source)
 
 
 def source_of(function: VideoFunction) -> dict[str, Any]:
-    """Return the file in which a function is defined, and its digest; empty for a function without a file."""
+    """Return the file in which a function is defined, and the digest of it and of what it imports from its folder.
+
+    The result is empty for a function without a file.
+    """
     code = getattr(function, "__code__", None)
     file = Path(code.co_filename) if code is not None else None
     if file is None or not file.is_file():
         return {}
-    return {"function": f"{file.name}:{function.__name__}", "source_sha256": sha256(file)}
+    return {"function": f"{file.name}:{function.__name__}", "source_sha256": _source_digest(file)}
+
+
+def _source_digest(file: Path) -> str:
+    """Return the digest of a file; together with those of the modules in its folder that it imports, if it does."""
+    found: dict[Path, str] = {}
+    new = [file]
+    while new:
+        path = new.pop()
+        if path not in found:
+            found[path] = sha256(path)
+            new += [other for name in _imported(path) if (other := file.parent / f"{name}.py").is_file()]
+    if len(found) == 1:
+        return found[file]
+    return hashlib.sha256("".join(found[path] for path in sorted(found)).encode()).hexdigest()
+
+
+def _imported(file: Path) -> set[str]:
+    """Return the first parts of the names of the modules that a Python file imports."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (SyntaxError, ValueError):
+        # A source that cannot be read, such as a cell of a notebook with magic commands.
+        return set()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names}
+
+
+def _fps(value: Any) -> float:
+    """Return a number of frames a second."""
+    if not isinstance(value, Real) or not MIN_FPS <= float(value) <= MAX_FPS:
+        raise GenerationError(f"the function returned fps = {value!r}: must be a number from {MIN_FPS} to {MAX_FPS}")
+    return float(value)
+
+
+def _frames(output: Iterable[Any]) -> Iterator[media.Frame]:
+    """Yield the frames as arrays, as many as a video may have."""
+    for number, frame in enumerate(output):
+        if number >= media.MAX_FRAMES:
+            raise GenerationError(f"the function returned more than {media.MAX_FRAMES} frames")
+        yield _pixels(frame)
 
 
 def _sequence(output: Any) -> Iterable[Any]:

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from vmevalkit import media
 from vmevalkit._version import __version__
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import ConfigError, QuestionError, VMEvalError, explain_validation
+from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation, first_line
 from vmevalkit.files import sha256
 from vmevalkit.models.base import Request, Service, Video
+from vmevalkit.redaction import clean
 from vmevalkit.types import GenerationResult, Provenance
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class ModelWrapper:
         output_filename: str | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """Make one video. Never raises, except for KeyboardInterrupt and the like.
+        """Make one video. Never raises, except for KeyboardInterrupt.
 
         Args:
             image_path: the first frame.
@@ -196,7 +197,9 @@ class _Attempt:
         try:
             self._request = self._wrapper.request(self._image_path, prompt, duration, seed)
             self.video = self._wrapper.service.generate(self._request, **options)
-        except Exception as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
             self._failure = self._failed(error)
 
     def finish(self) -> dict[str, Any]:
@@ -205,7 +208,9 @@ class _Attempt:
             return self._failure
         try:
             return self._write()
-        except Exception as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary, see the wrapper's docstring
             return self._failed(error)
 
     def _write(self) -> dict[str, Any]:
@@ -229,14 +234,16 @@ class _Attempt:
         )
         return result.model_dump(mode="json")
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
+    def _failed(self, error: BaseException) -> dict[str, Any]:
         trace = None
+        if isinstance(error, SystemExit):
+            error = GenerationError(f"the model called sys.exit({error.code!r}); raise an exception instead")
         if isinstance(error, VMEvalError):
             message = str(error)
         elif isinstance(error, ValidationError):
             message = explain_validation(error)
         else:
-            message, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            message, trace = f"{type(error).__name__}: {first_line(error, 2000)}", clean(traceback.format_exc(), 20_000)
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
                 message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)
@@ -245,7 +252,7 @@ class _Attempt:
             model=self._wrapper.name,
             generation_id=self._id,
             duration_seconds=time.monotonic() - self._started,
-            metadata={"traceback": trace} if trace else {},
+            metadata={"traceback": trace} if trace else {"error_type": type(error).__name__},
         )
         return result.model_dump(mode="json")
 

@@ -94,7 +94,7 @@ class _Output(Generic[R]):
             store.write_bytes(self.folder / file, data)
         path = self.folder / f"{self.name}.json"
         text = store.dumps(self.record.model_dump(mode="json"))
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        if not os.path.isfile(path) or path.read_text(encoding="utf-8") != text:
             store.write_text(path, text)
 
 
@@ -111,7 +111,7 @@ def question_images(media: Path, questions: Iterable[Question]) -> dict[tuple[st
         (question.task, question.id, name): _ImageJob(source, question_folder(media, question.task, question.id), name)
         for question in questions
         for name, source in (("first", question.first_frame), ("final", question.final_frame))
-        if source.is_file()
+        if os.path.isfile(source) and store.is_inside_set(question, source)
     }
     return dict(zip(jobs, _in_parallel(_question_image, list(jobs.values()), "drawing questions"), strict=True))
 
@@ -218,7 +218,7 @@ def _in_parallel(make: Callable[[J], _Output[R]], jobs: list[J], label: str) -> 
 
 
 def _stored(path: Path, kind: type[R]) -> R | None:
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
         return store.read_record(path, kind)
@@ -228,7 +228,7 @@ def _stored(path: Path, kind: type[R]) -> R | None:
 
 
 def _is_nonempty(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return os.path.isfile(path) and path.stat().st_size > 0
 
 
 def _thumbnail(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from vmevalkit._version import __version__
+from vmevalkit.redaction import clean
 from vmevalkit.reporting.analysis import Analysis, analyze
 from vmevalkit.reporting.notes import Note
 from vmevalkit.reporting.paths import ExperimentPaths
@@ -66,8 +67,8 @@ def summarize(paths: ExperimentPaths, data: ExperimentData, notes: Sequence[Note
         seeds[sample.score.model].add(sample.score.seed)
     return Summary(
         kit_version=__version__,
-        experiment=paths.outputs.absolute().name,
-        question_set=paths.questions.absolute().name,
+        experiment=clean(paths.outputs.absolute().name),
+        question_set=clean(paths.questions.absolute().name),
         question_set_sha256=data.question_set_sha256,
         questions=len(data.questions),
         samples=len(data.samples),

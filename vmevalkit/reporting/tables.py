@@ -52,6 +52,10 @@ def rows_of(outputs: Path, data: ExperimentData) -> list[dict[str, Any]]:
     ]
 
 
+# Characters with which a formula may begin.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def to_csv(rows: list[dict[str, Any]]) -> str:
     """Return the rows as CSV with a header. Texts are quoted, booleans are `true` and `false`, None is empty."""
     out = io.StringIO(newline="")
@@ -64,7 +68,12 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    return str(value).lower() if isinstance(value, bool) else without_formula(value)
+
+
+def without_formula(value: Any) -> Any:
+    """Quote a text that a spreadsheet would take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def to_parquet(rows: list[dict[str, Any]]) -> bytes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +12,15 @@ from pydantic import ValidationError
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-from vmevalkit.errors import StorageError, UsageError, VMEvalError, explain_validation
+from vmevalkit.errors import UsageError, VMEvalError, explain_validation
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.models.wrapper import Pending
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
 from vmevalkit.runner.executors.local import LocalExecutor
+from vmevalkit.runner.jobs import Job, Outcome, failed_outcome, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
-from vmevalkit.types import GenerationResult, Question, Record
+from vmevalkit.types import SEEDS, GenerationResult, Question, Record
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +43,6 @@ class GenerateOptions(Record):
     baselines: bool = True
     duration: float | None = None
     settings: dict[str, Any] = {}
-
-
-class Job(Record):
-    """One video to be made. `staging` is its file, below the folder of outputs, until it is published."""
-
-    sample: store.Sample
-    question: Question
-    staging: str
-    duration: float | None = None
-
-
-class Outcome(Record):
-    """What a worker returns for a job. The video of a successful one is in the staging file."""
-
-    job: Job
-    result: GenerationResult
 
 
 class Plan(Record):
@@ -131,23 +115,51 @@ def generate(
     Raises:
         UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
     """
-    plans, runs = plan(
-        model, task=task, task_id=task_id, samples=samples, seed=seed, questions=questions, outputs=outputs,
-        retry_failed=retry_failed, remake=remake, baselines=baselines, duration=duration, settings=settings,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "task": task, "task_id": task_id, "samples": samples, "seed": seed, "questions": questions, "outputs": outputs,
+        "retry_failed": retry_failed, "remake": remake, "baselines": baselines, "duration": duration,
+        "settings": settings,
+    }  # fmt: skip
+    plans, runs = plan(model, **options)
     for p, run in zip(plans, runs, strict=True):
         if p.todo and p.obstacle:
             raise run.obstacle() or UsageError(p.obstacle)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
-    made = 0
+    made, complete = 0, sum(p.complete for p in plans)
     executor = LocalExecutor(workers)
-    for p, run in zip(plans, runs, strict=True):
-        for job, result in track(_results(executor, run, p.todo), len(p.todo), run.name):
-            made += result.success
-            if not result.success:
-                log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
-                failed.append((str(job.sample.folder), result.error or "no reason given"))
-    return Summary(made=made, complete_before=sum(p.complete for p in plans), failed=tuple(failed))
+    with ExitStack() as locks:
+        todo = [(run, _claim(run, p, _checked(options), locks)) for p, run in zip(plans, runs, strict=True)]
+        complete += sum(len(p.todo) for p in plans) - sum(len(jobs) for _, jobs in todo)
+        for run, jobs in todo:
+            for job, result in track(_results(executor, run, jobs), len(jobs), run.name):
+                made += result.success
+                if not result.success:
+                    log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
+                    failed.append((str(job.sample.folder), result.error or "no reason given"))
+    return Summary(made=made, complete_before=complete, failed=tuple(failed))
+
+
+def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitStack) -> list[Job]:
+    """Lock a model's folder until the run ends, and return what is still to be made.
+
+    A baseline that another process is running is left to it.
+
+    Raises:
+        UsageError: another process is running the model.
+    """
+    if not planned.todo:
+        return []
+    folder = options.outputs / run.name
+    try:
+        locks.enter_context(store.locked(folder / ".lock", f"generating videos in {folder}"))
+    except UsageError as error:
+        if not run.implied:
+            raise
+        log.warning("%s; baseline %s is left to it", error.what, run.name)
+        return []
+    store.remove_temporary(folder)
+    # Another process may have made some of the videos since they were planned.
+    return [job for job in planned.todo if _state(run, job, options) == "todo"]
 
 
 def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[Plan], list[ModelRun]]:
@@ -160,7 +172,8 @@ def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[P
         if names.count(name) > 1:
             raise UsageError(f"two models are named '{name}', and would share a folder", "rename one of the functions")
     if checked.baselines:
-        runs += [ModelRun(name, checked.outputs) for name in MODELS if MODELS[name].baseline and name not in names]
+        others = [name for name in MODELS if MODELS[name].baseline and name not in names]
+        runs += [ModelRun(name, checked.outputs, implied=True) for name in others]
     questions = store.iter_questions(checked.questions, checked.task, checked.task_id)
     for run in runs:
         run.configured()
@@ -174,6 +187,10 @@ def _checked(options: dict[str, Any]) -> GenerateOptions:
         UsageError: an option has a wrong type or is out of range.
     """
     options = {name: value for name, value in options.items() if value is not None}
+    # A model may change the working folder.
+    for name in ("questions", "outputs"):
+        if isinstance(options.get(name, ""), (str, Path)):
+            options[name] = Path(options.get(name, getattr(defaults, name.upper()))).absolute()
     for name in ("task", "task_id"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
@@ -183,6 +200,8 @@ def _checked(options: dict[str, Any]) -> GenerateOptions:
         raise UsageError(explain_validation(error, GenerateOptions.model_fields)) from None
     if checked.samples < 1:
         raise UsageError(f"samples = {checked.samples}: must be at least 1")
+    if not SEEDS.start <= checked.seed <= SEEDS.stop - checked.samples:
+        raise UsageError(f"seed = {checked.seed}: seeds have at most 18 digits")
     if checked.duration is not None and checked.duration <= 0:
         raise UsageError(f"duration = {checked.duration}: must be a positive number of seconds")
     return checked
@@ -206,7 +225,7 @@ def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions
         )
     if jobs["supplied"]:
         log.warning(
-            "%d videos of %s have no valid result.json and are left as they are; to generate one, move it away",
+            "%d videos of %s are not those of a result.json and are left as they are; to generate one, move it away",
             len(jobs["supplied"]),
             run.name,
         )
@@ -233,14 +252,12 @@ def _state(run: ModelRun, job: Job, options: GenerateOptions) -> _State:
     """Return the state of a sample.
 
     Raises:
-        UsageError: there is a video of another question or of other settings.
+        UsageError: there is a video of another question or prompt, or of other settings.
     """
-    if store.is_user_supplied(job.sample):
-        return "supplied"
-    if store.has_failed(job.sample):
-        return "todo" if options.retry_failed else "failed"
     if not store.is_complete(job.sample):
-        return "todo"
+        if store.is_user_supplied(job.sample):
+            return "supplied"
+        return "failed" if store.has_failed(job.sample) and not options.retry_failed else "todo"
     changed = _source_changed(run, job.sample)
     if changed and options.remake:
         return "todo"
@@ -251,7 +268,7 @@ def _state(run: ModelRun, job: Job, options: GenerateOptions) -> _State:
 def _staging(sample: store.Sample) -> str:
     """Return a file name for a video until it is published, below the folder of outputs."""
     video = sample.video.relative_to(sample.outputs)
-    return str(video.with_name(f".{video.stem}.{secrets.token_hex(4)}.mp4"))
+    return str(video.with_name(store.temporary_name(video.stem, ".mp4")))
 
 
 def _video_bytes(card: ModelCard | None) -> int:
@@ -275,9 +292,15 @@ def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None
     provenance = result.provenance if result is not None else None
     if provenance is None:
         return
-    if question.first_frame.is_file() and provenance.image_sha256 != store.sha256(question.first_frame):
+    if store.sha256_or_none(question.first_frame) not in (None, provenance.image_sha256):
         raise UsageError(
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
+            "choose another --outputs folder for this question set",
+        )
+    prompt = _prompt(question)
+    if prompt is not None and provenance.prompt_sha256 != store.prompt_digest(question):
+        raise UsageError(
+            f"{sample.folder} answers another prompt than {question.prompt_file}",
             "choose another --outputs folder for this question set",
         )
     if provenance.requested != run.requested:
@@ -291,15 +314,15 @@ def _results(executor: Executor, run: ModelRun, jobs: Sequence[Job]) -> Iterator
     """Run jobs and publish what comes back. Only this process writes into the experiment."""
     if not jobs:
         return
-    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job)) is not None))
+    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job.question)) is not None))
     for outcome in executor.map(GenerateFactory(run, prompts), jobs):
         yield outcome.job, publish(outcome, run.requested)
 
 
-def _prompt(job: Job) -> str | None:
+def _prompt(question: Question) -> str | None:
     """Return a question's prompt; None if it cannot be read, which the worker reports."""
     try:
-        return store.read_prompt(job.question)
+        return store.read_prompt(question)
     except VMEvalError:
         return None
 
@@ -316,7 +339,7 @@ class GenerateFactory(WorkerFactory[Job, Outcome]):
 
     def lost(self, job: Job) -> Outcome:
         """Return a failure."""
-        return _failed(job, "its worker process was killed, probably because memory ran out")
+        return failed_outcome(job, "its worker process was killed, probably because memory ran out")
 
 
 class GenerateWorker(Worker[Job, Outcome]):
@@ -330,7 +353,7 @@ class GenerateWorker(Worker[Job, Outcome]):
         try:
             prompt = store.read_prompt(job.question)
         except VMEvalError as error:
-            return _Finished(_failed(job, str(error)))
+            return _Finished(failed_outcome(job, str(error)))
         image = job.question.first_frame
         pending = self._model.start(image, prompt, job.duration, job.staging, seed=job.sample.seed)
         return _PendingVideo(job, pending)
@@ -362,51 +385,3 @@ class _PendingVideo:
 
     def finish(self) -> Outcome:
         return Outcome(job=self._job, result=GenerationResult.model_validate(self._pending.finish()))
-
-
-def _failed(job: Job, error: str) -> Outcome:
-    sample = job.sample
-    identity = f"{sample.task}-{sample.question_id}-{sample.seed}"
-    return Outcome(job=job, result=GenerationResult.failure(error, model=sample.model, generation_id=identity))
-
-
-def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
-    """Move a video to its place: question copy first, then the video, and the result last.
-
-    A failure to replace a complete video keeps the video and its result.
-
-    Returns:
-        The result as it was stored; a failure if it could not be stored.
-    """
-    job, result = outcome.job, outcome.result
-    sample, staged = job.sample, job.sample.outputs / job.staging
-    if result.success and not staged.is_file():
-        result = _failed(job, "the model reported success, but wrote no video").result
-    if not result.success:
-        _discard(staged)
-    if not result.success and store.is_complete(sample):
-        return result
-    try:
-        if result.success:
-            store.copy_question(job.question, sample)
-            digest = store.sha256(staged)
-            store.move(staged, sample.video)
-            # Relative, so that an experiment's folder can be moved or sent to somebody.
-            video_path = sample.video.relative_to(sample.folder).as_posix()
-            metadata = {**result.metadata, "requested": requested, "video_sha256": digest}
-            result = result.model_copy(update={"video_path": video_path, "metadata": metadata})
-        store.write_record(sample.result, result)
-    except StorageError as error:
-        result = _failed(job, str(error)).result
-        _discard(staged)
-        if not store.is_complete(sample):
-            with suppress(StorageError):
-                store.write_record(sample.result, result)
-    return result
-
-
-def _discard(staged: Path) -> None:
-    """Remove a staging file, and what a killed worker may have left of one. Its random name belongs to one job."""
-    for path in staged.parent.glob(f"*{staged.name}*"):
-        with suppress(OSError):
-            path.unlink()

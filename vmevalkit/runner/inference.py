@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vmevalkit.runner.generate import GenerateOptions, Job, Plan, Summary, generate, plan
+from vmevalkit.runner.generate import GenerateOptions, Plan, Summary, generate, plan
+from vmevalkit.runner.jobs import Job
 from vmevalkit.runner.model_run import ModelRun
 from vmevalkit.runner.model_run import load_model_wrapper as _load_model_wrapper
 

@@ -14,7 +14,7 @@ from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import process_pool
 from vmevalkit.tasks.base import FPS, TASKS, random_generator
-from vmevalkit.types import MODES, Difficulty, Mode, Question, QuestionMetadata, Record, Size
+from vmevalkit.types import MODES, SEEDS, Difficulty, Mode, Question, QuestionMetadata, Record, Size
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def make(
     for name in names:
         TASKS[name]
     modes: list[Mode] = list(dict.fromkeys([mode] if isinstance(mode, str) else mode))
-    _check(count, difficulty, modes, size)
+    _check(count, seed, difficulty, modes, size)
     root = Path(questions)
     batches = [
         Batch(task=name, seed=seed, difficulty=level, numbers=tuple(numbers))
@@ -109,14 +109,17 @@ def make(
             for offset, question_mode in enumerate(modes)
         ]
         specs.sort(key=lambda spec: (spec.task, spec.id))
-        todo = [spec for spec in specs if not _is_complete(spec)]
-        for _ in track(parallel_map(write_question, todo), len(todo), "making questions"):
-            pass
-    write_manifest(root)
+        with store.locked(root / ".lock", f"making questions in {root}"):
+            todo = [spec for spec in specs if not _is_complete(spec)]
+            if todo:
+                store.remove_temporary(root)
+            for _ in track(parallel_map(write_question, todo), len(todo), "making questions"):
+                pass
+            write_manifest(root)
     return [store.question_folder(root, spec.folder_task, spec.id) for spec in specs]
 
 
-def _check(count: int, difficulty: int | None, modes: Sequence[str], size: Size) -> None:
+def _check(count: int, seed: int, difficulty: int | None, modes: Sequence[str], size: Size) -> None:
     for mode in modes:
         if mode not in MODES:
             raise UsageError(f"mode = {mode!r}: must be one of {', '.join(MODES)}")
@@ -124,6 +127,8 @@ def _check(count: int, difficulty: int | None, modes: Sequence[str], size: Size)
         raise UsageError(f"no mode: name one or more of {', '.join(MODES)}")
     if difficulty is not None and difficulty not in range(1, 6):
         raise UsageError(f"difficulty = {difficulty}: must be from 1 to 5")
+    if seed not in SEEDS:
+        raise UsageError(f"seed = {seed}: seeds have at most 18 digits")
     if count < 1:
         raise UsageError(f"count = {count}: must be at least 1")
     if min(size) < 64 or max(size) > 2048 or size[0] % 2 or size[1] % 2:
@@ -141,7 +146,7 @@ def choose_puzzles(batch: Batch) -> list[dict[str, Any]]:
     """Generate different puzzles for the questions of a batch. Each depends only on those before it.
 
     Raises:
-        UsageError: the task has fewer different puzzles.
+        UsageError: the task has fewer different puzzles, or generates no puzzles.
     """
     task = TASKS[batch.task]
     seen: set[str] = set()
@@ -149,7 +154,11 @@ def choose_puzzles(batch: Batch) -> list[dict[str, Any]]:
     for number in batch.numbers:
         for attempt in range(_MAX_REPEATS):
             rng = random_generator("puzzle", batch.task, task.version, batch.seed, batch.difficulty, number, attempt)
-            key = task.generate(rng, batch.difficulty).model_dump_json()
+            puzzle = task.generate(rng, batch.difficulty)
+            if not isinstance(puzzle, task.puzzle_type):
+                kinds = f"{type(puzzle).__name__}, not {task.puzzle_type.__name__}"
+                raise UsageError(f"generate of task {batch.task} returned {kinds}", "correct the task")
+            key = puzzle.model_dump_json()
             if key not in seen:
                 break
         else:
@@ -252,7 +261,11 @@ def write_manifest(root: Path) -> None:
     """Write manifest.json, the list of the questions in a set that the kit made."""
     entries = []
     for path in store.iter_metadata_files(root):
-        metadata = store.read_record(path, QuestionMetadata)
+        try:
+            metadata = store.read_record(path, QuestionMetadata)
+        except QuestionError as error:
+            log.warning("%s; the question is not in %s", error, store.MANIFEST)
+            continue
         entries.append(
             {
                 "folder": path.parent.relative_to(root).as_posix(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ class ModelRun:
         outputs: folder of the experiment.
         settings: changes to the model's settings.
         duration: seconds of video, for models that can choose.
+        implied: the model was not named, but runs beside the named ones.
 
     Raises:
-        UsageError: a function whose name cannot be a model's name.
+        UsageError: a function that cannot be imported, has a name that cannot be a model's, or is given a duration.
     """
 
     def __init__(
@@ -49,19 +51,22 @@ class ModelRun:
         outputs: Path,
         settings: dict[str, Any] | None = None,
         duration: float | None = None,
+        implied: bool = False,
     ) -> None:
         self.outputs = outputs
+        self.implied = implied
         self.settings = settings or {}
         self.duration = duration
         self.card: ModelCard | None = None
         self.source: dict[str, Any] = {}
-        self._model = model
         if isinstance(model, str) and ".py:" not in model:
             if model.endswith(".py") or (":" in model and model not in MODELS):
                 raise UsageError(f"--model {model} names no function", "write it as path/to/file.py:function")
             self.card = MODELS[model]
             self.name = model
             return
+        # Absolute, because a function may change the working folder.
+        self._model = str(Path(model).absolute()) if isinstance(model, str) else model
         function = load_function(model) if isinstance(model, str) else model
         if not hasattr(function, "__name__"):
             raise UsageError(f"{type(function).__name__} is an object without a name", "pass a function that calls it")
@@ -69,6 +74,8 @@ class ModelRun:
         self.source = source_of(function)
         if not store.is_name(self.name) or self.name in MODELS:
             raise UsageError(f"a function named '{self.name}' cannot be a model here", "rename the function")
+        if duration is not None:
+            raise UsageError(f"duration = {duration:g}: a function chooses its own length", "leave --duration out")
 
     def load(self, prompts: Sequence[str] = ()) -> ModelWrapper | RemoteModel:
         """Return the wrapper, or a stand-in that runs it inside the model's own environment.
@@ -106,7 +113,7 @@ class ModelRun:
 
     def can_answer(self, question: Question) -> bool:
         """Whether the question has the files that the model needs, beside first frame and prompt."""
-        return self.card is None or all((question.folder / name).is_file() for name in self.card.needs)
+        return self.card is None or all(os.path.isfile(question.folder / name) for name in self.card.needs)
 
     @property
     def requested(self) -> dict[str, Any]:

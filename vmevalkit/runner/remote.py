@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import re
 import signal
 import subprocess
 import threading
@@ -23,6 +21,7 @@ from typing import Any, cast
 from vmevalkit.errors import ConfigError, EnvironmentMissing
 from vmevalkit.models.base import MODELS
 from vmevalkit.models.wrapper import Pending
+from vmevalkit.redaction import clean
 from vmevalkit.runner.environment import install_command
 from vmevalkit.types import GenerationResult
 
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 LINES_KEPT = 20
 LINES_SHOWN = 3
 _PATIENCE_SECONDS = 5.0
-_SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
 class RemoteModel:
@@ -326,20 +324,11 @@ class _Process:
             self._messages.close()
 
     def _forward(self) -> None:
-        secrets = _secrets()
         for line in self._messages:
-            text = line.rstrip()
-            for value, name in secrets:
-                text = text.replace(value, f"[{name}]")
+            text = clean(line.rstrip())
             if text:
                 self._lines.append(text)
                 log.debug("%s: %s", self._name, text)
-
-
-def _secrets() -> list[tuple[str, str]]:
-    """Return values of environment variables that look like keys, longest first, with their names."""
-    found = [(value, name) for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) >= 8]
-    return sorted(found, key=lambda pair: -len(pair[0]))
 
 
 def _describe(status: int) -> str:

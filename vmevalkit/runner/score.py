@@ -20,6 +20,10 @@ from vmevalkit.types import Question, Record, Score
 log = logging.getLogger(__name__)
 
 
+# A score is written in less time; an older temporary file belongs to a process that was killed.
+_IDLE_SECONDS = 3600.0
+
+
 class ScoreOptions(Record):
     """What `score` is asked to do; see there."""
 
@@ -113,6 +117,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     models = _models(options)
     questions = store.iter_questions(options.questions)
     samples = _samples(options.outputs, models, questions)
+    store.remove_temporary(options.scores, _IDLE_SECONDS)
     for name, scorer in configured.items():
         jobs = [
             ScoreJob(
@@ -193,7 +198,10 @@ def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[
         yield from chain.from_iterable(map_processes(score_question, jobs, workers))
         return
     single = [job.model_copy(update={"samples": (sample,)}) for job in jobs for sample in job.samples]
-    with ThreadPoolExecutor(scorer.threads) as pool:
+    path = jobs[0].scores / f".{scorer.name}.lock"
+    activity = f"scoring with {scorer.name} in {jobs[0].scores}"
+    # Calls cost money, and two processes would make each twice.
+    with store.locked(path, activity), ThreadPoolExecutor(scorer.threads) as pool:
         try:
             yield from pool.map(lambda job: _score(scorer, job, job.samples[0]), single)
         finally:

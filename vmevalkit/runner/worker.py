@@ -190,12 +190,20 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _terminate(number: int, frame: object) -> None:
-    # An exception, so that a video that is being written removes its temporary file.
-    sys.exit(128 + number)
+    # An exception, so that a video that is being written removes its temporary file; this one, because a model that
+    # calls sys.exit ends its video only.
+    raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Answer requests until the input ends."""
+    """Answer requests until the input ends or SIGTERM comes."""
+    try:
+        return _serve()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGTERM
+
+
+def _serve() -> int:
     requests, output = protect_streams()
     answers = _Answers(output)
     # Ctrl-C in a terminal reaches the whole process group. The kit handles it, and ends this process.

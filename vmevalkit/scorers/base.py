@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from vmevalkit import store
 from vmevalkit.errors import ConfigError, UsageError, VideoError, VMEvalError, explain_validation
+from vmevalkit.redaction import clean
 from vmevalkit.registry import Registry
 from vmevalkit.types import Question, Record, Score, Status, Verdict
 
@@ -153,7 +155,7 @@ class Scorer(ABC):
                 log.exception("scorer %s failed on %s", self.name, sample.folder)
                 status, reason = "unscorable", "scorer_error"
                 explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
-        return Score(**identity, status=status, reason=reason, explanation=explanation), details
+        return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
 
     def _missing(self, sample: store.Sample) -> tuple[Status | None, str, str, Record | None]:
         """Return status, reason and explanation of a sample without a video; None as the status of others."""
@@ -162,6 +164,8 @@ class Scorer(ABC):
         result = store.read_result(sample)
         if result is not None and not result.success:
             return "failed", "generation_failed", result.error or "no reason given", None
+        if os.path.isdir(sample.folder) and not os.access(sample.folder, os.R_OK | os.X_OK):
+            return "broken", "not_readable", f"{sample.folder} cannot be read: no permission.", None
         others = store.other_files(sample)
         suffixes = ", ".join(store.VIDEO_SUFFIXES)
         hint = f" Beside it: {', '.join(others[:3])}. A video is {sample.video.stem} with {suffixes}." if others else ""
@@ -183,7 +187,7 @@ class Scorer(ABC):
         """Return the digests of what a score depends on, as fields of a Score."""
         video = store.find_video(sample)
         return {
-            "video_sha256": store.sha256(video) if video is not None else None,
+            "video_sha256": store.sha256_or_none(video) if video is not None else None,
             "question_sha256": question_sha256 or store.question_digest(question),
             "inputs_sha256": hashlib.sha256(self.inputs(question, sample).encode()).hexdigest(),
         }
@@ -196,9 +200,10 @@ class Scorer(ABC):
 
 def geometry_of(sample: store.Sample) -> str:
     """Return a text that changes with the place of the canvas in a video that was made here; otherwise empty."""
-    result = store.read_result(sample)
-    provenance = result.provenance if result is not None else None
-    return f"{provenance.image_sha256} {provenance.geometry.model_dump_json()}" if provenance is not None else ""
+    provenance = store.read_provenance(sample)
+    if provenance is None:
+        return ""
+    return f"{provenance.image_sha256} {provenance.prompt_sha256} {provenance.geometry.model_dump_json()}"
 
 
 SCORERS: Registry[Scorer] = Registry("scorer", "vmevalkit.scorers")

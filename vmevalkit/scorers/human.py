@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ class Human(Scorer):
     def _votes(self, sample: store.Sample) -> list[Rating]:
         """Return the newest rating of each rater of the current video."""
         video = store.find_video(sample)
-        if video is None or not (sample.outputs / store.RATINGS).is_file():
+        if video is None or not os.path.isfile(sample.outputs / store.RATINGS):
             return []
         digest = store.sha256(video)
         newest = {rating.rater: rating for rating in _ratings(sample.outputs).history(sample=sample)}

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vmevalkit import media, store
-from vmevalkit.errors import UnknownName, explain_validation
+from vmevalkit.errors import UnknownName, explain_validation, first_line
 from vmevalkit.media import CanvasVideo
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks.base import TASKS, Reader, strictly
@@ -62,36 +62,58 @@ class Rule(Scorer):
             )
         try:
             task = TASKS[metadata.task]
-            puzzle = task.puzzle_type.model_validate(metadata.puzzle)
         except UnknownName as error:
             raise Unscorable("unknown_task", str(error)) from None
-        except ValidationError as error:
-            raise Unscorable("bad_puzzle", explain_validation(error)) from None
         if metadata.task_version != task.version:
             raise Unscorable(
                 "other_version",
                 f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
             )
+        puzzle, read = puzzle_of(metadata)
         video = video_of(question, metadata, sample)
-        read = _reader(task.name, puzzle.model_dump_json(), metadata.canvas)
         verdict = task.verify(puzzle, video.views, metadata.mode, metadata.canvas, read, video.fps)
         return strictly(verdict) if self.settings.strict or metadata.mode == "hold" else verdict
+
+
+def puzzle_of(metadata: QuestionMetadata) -> tuple[Any, Reader[Any]]:
+    """Return the puzzle of a question, and the reader of its frames.
+
+    Raises:
+        Unscorable: the puzzle does not fit its task.
+    """
+    try:
+        puzzle = TASKS[metadata.task].puzzle_type.model_validate(metadata.puzzle)
+        return puzzle, _reader(metadata.task, puzzle.model_dump_json(), metadata.canvas)
+    except ValidationError as error:
+        raise Unscorable("bad_puzzle", explain_validation(error)) from None
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        # The parts of the puzzle are valid and contradict each other, such as rows of different lengths.
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise Unscorable("bad_puzzle", f"The puzzle cannot be solved and drawn: {what}.") from None
 
 
 @lru_cache(maxsize=1)
 def _reader(task: str, puzzle: str, canvas: Size) -> Reader[Any]:
     """Return the reader of a question. It is cached, because the videos of a question share its drawings."""
     owner = TASKS[task]
-    return owner.reader(owner.puzzle_type.model_validate_json(puzzle), canvas)
+    valid = owner.puzzle_type.model_validate_json(puzzle)
+    owner.solution(valid)
+    return owner.reader(valid, canvas)
 
 
 def video_of(question: Question, metadata: QuestionMetadata, sample: store.Sample) -> CanvasVideo:
     """Return a sample's video as verifiers see it.
 
     Raises:
-        Unscorable: the video was made for another first frame, or a part of the puzzle is cut off.
+        Unscorable: the video was made for another question, the first frame is not of the size of the canvas, or a
+            part of the puzzle is cut off.
+        QuestionError: first frame or prompt cannot be read.
         VideoError: the video does not decode.
     """
+    size = media.image_size(question.first_frame)
+    if size != metadata.canvas:
+        shown = "{}x{}, but the canvas of its question is {}x{}".format(*size, *metadata.canvas)
+        raise Unscorable("bad_canvas", f"{question.first_frame} is {shown}.")
     path = store.find_video(sample) or sample.video
     known = _known_geometry(question, metadata, sample)
 
@@ -123,12 +145,13 @@ def _known_geometry(question: Question, metadata: QuestionMetadata, sample: stor
     """Return the place of the canvas, if the video was made here.
 
     Raises:
-        Unscorable: the video was made for another first frame.
+        Unscorable: the video was made for another first frame or prompt.
     """
-    result = store.read_result(sample)
-    provenance = result.provenance if result is not None else None
+    provenance = store.read_provenance(sample)
     if provenance is None:
         return None
+    if provenance.prompt_sha256 != store.prompt_digest(question):
+        raise Unscorable("other_question", f"The video was made for another prompt than {question.prompt_file}.")
     if provenance.image_sha256 != metadata.sha256.get("first_frame.png", provenance.image_sha256):
         raise Unscorable("other_question", f"The video was made for another first frame than {question.first_frame}.")
     return provenance.geometry if provenance.geometry.canvas == metadata.canvas else None

@@ -7,10 +7,35 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from vmevalkit.errors import StorageError
 
-def connect(path: Path) -> sql.Engine:
-    """Open a database that survives being killed at any time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+
+def connect(path: Path, schema: sql.MetaData) -> sql.Engine:
+    """Open a database that survives being killed at any time, and create the tables that it lacks.
+
+    Raises:
+        DamagedDatabase: the file is not a database.
+        StorageError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError.from_os(path, error) from None
+    engine = _engine(path)
+    try:
+        schema.create_all(engine)
+    except sql.exc.OperationalError as error:
+        raise StorageError(f"cannot write {path}: {error.orig}", "choose a folder that can be written") from None
+    except sql.exc.DatabaseError as error:
+        raise DamagedDatabase(f"{path} is damaged: {error.orig}", "move it away") from None
+    return engine
+
+
+class DamagedDatabase(StorageError):
+    """A file is not a database."""
+
+
+def _engine(path: Path) -> sql.Engine:
     engine = sql.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
     @sql.event.listens_for(engine, "connect")

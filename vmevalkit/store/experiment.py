@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
-from vmevalkit.files import sha256
+from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import SCORE_FILE, VIDEO_SUFFIXES
 from vmevalkit.store.questions import iter_questions, read_prompt
 from vmevalkit.store.records import read_record
@@ -53,7 +54,7 @@ class KnownModels(Record):
 
     def can_answer(self, model: str, question: Question) -> bool:
         """Whether a question has the files that a model needs."""
-        return all((question.folder / name).is_file() for name in self.needs.get(model, ()))
+        return all(os.path.isfile(question.folder / name) for name in self.needs.get(model, ()))
 
 
 class SampleRecord(Record):
@@ -154,7 +155,7 @@ def read_experiment(questions: Path, outputs: Path, scores: Path, known: KnownMo
     stray_scores = (
         (match := SCORE_FILE.match(file.name)) is not None and match[1] == SCORER
         for folder in _stray_folders(scores, keys)
-        for file in folder.glob("*.json")
+        for file in glob(folder, "*.json")
     )
     return ExperimentData(
         questions=question_set,
@@ -274,14 +275,14 @@ def _question_set_digest(questions: Iterable[Question]) -> str:
     for question in questions:
         digest.update(f"{question.task}/{question.id}".encode())
         for path in (question.first_frame, question.prompt_file):
-            digest.update(sha256(path).encode() if path.is_file() else b"-")
+            digest.update((sha256_or_none(path) or "-").encode())
     return digest.hexdigest()
 
 
 def _stray_folders(root: Path, keys: set[QuestionKey]) -> Iterator[Path]:
     """Yield the folders, of any model below `root`, for questions that are not in the set."""
     for model in iter_models(root):
-        for folder in (root / model).glob("*_task/*"):
+        for folder in glob(root / model, "*_task/*"):
             key = folder.parent.name.removesuffix("_task"), folder.name
-            if folder.is_dir() and key not in keys:
+            if os.path.isdir(folder) and key not in keys:
                 yield folder

@@ -16,9 +16,11 @@ RATINGS = "ratings.sqlite"
 # Suffixes of videos, in lower or upper case. Where a sample has several, the first in this order counts.
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mov", ".mkv", ".m4v", ".gif")
 
-SCORE_FILE = re.compile(r"^([A-Za-z0-9._-]+?)(?:_seed(-?\d+))?\.json$")
+# As many digits as a seed may have.
+_SEED = r"(?:_seed(-?[0-9]{1,18}))?"
 _SUFFIXES = "|".join(map(re.escape, VIDEO_SUFFIXES))
-SAMPLE_FILE = re.compile(rf"^(?:video|result)(?:_seed(-?\d+))?(?:(?i:{_SUFFIXES})|\.json)$")
+SCORE_FILE = re.compile(rf"^([A-Za-z0-9._-]+?){_SEED}\.json$")
+SAMPLE_FILE = re.compile(rf"^(?:video|result){_SEED}(?:(?i:{_SUFFIXES})|\.json)$")
 
 _NAME = TypeAdapter(Name)
 

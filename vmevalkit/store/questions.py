@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
-from vmevalkit.files import sha256
+from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import is_name, question_folder
 from vmevalkit.store.records import read_record
 from vmevalkit.types import Question, QuestionMetadata
@@ -21,9 +22,13 @@ PROMPT_LIMIT = 20_000
 def read_prompt(question: Question) -> str:
     """Read a question's prompt, without surrounding space.
 
+    Whatever uses a question reads its prompt, so the files of the question are checked here, too.
+
     Raises:
-        QuestionError: the file is missing, empty, not UTF-8 or too long.
+        QuestionError: the file is missing, empty, not UTF-8 or too long, or a file of the question is a link that
+            leaves the question set.
     """
+    check_links(question)
     path = question.prompt_file
     try:
         data = path.read_bytes()
@@ -42,6 +47,22 @@ def read_prompt(question: Question) -> str:
     return text
 
 
+def check_links(question: Question) -> None:
+    """Check that the files of a question are in its question set: models and judges send them away.
+
+    Raises:
+        QuestionError: a file is a link that leaves the question set.
+    """
+    for path in question.files:
+        if not is_inside_set(question, path):
+            raise QuestionError(f"{path} is a link that leaves the question set", "copy the file that it points to")
+
+
+def is_inside_set(question: Question, path: Path) -> bool:
+    """Whether a file of a question is no link, or one to a file in the same question set."""
+    return not os.path.islink(path) or path.resolve().is_relative_to(question.folder.parents[1].resolve())
+
+
 def read_question(root: Path, task: str, question_id: str) -> Question:
     """Read one question of a set. A user-supplied question has no metadata.
 
@@ -50,7 +71,7 @@ def read_question(root: Path, task: str, question_id: str) -> Question:
     """
     folder = question_folder(root, task, question_id)
     question = Question(task=task, id=question_id, folder=folder)
-    if not question.metadata_file.is_file():
+    if not os.path.isfile(question.metadata_file):
         return question
     return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
 
@@ -90,10 +111,13 @@ def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = (
 
 def _ids_by_task(root: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for folder in sorted(root.glob("*_task")):
+    for folder in glob(root, "*_task"):
         task = folder.name.removesuffix("_task")
-        if folder.is_dir() and is_name(task):
-            found[task] = sorted(f.name for f in folder.iterdir() if f.is_dir() and is_name(f.name))
+        if os.path.isdir(folder) and is_name(task):
+            try:
+                found[task] = sorted(f.name for f in folder.iterdir() if os.path.isdir(f) and is_name(f.name))
+            except OSError as error:
+                log.warning("%s cannot be read and is left out: %s", folder, error.strerror)
     return found
 
 
@@ -109,10 +133,19 @@ def question_digest(question: Question) -> str:
     """Return the SHA-256 digest of a question: of its first frame, prompt, final frame and metadata."""
     digest = hashlib.sha256()
     for path in (question.first_frame, question.prompt_file, question.final_frame, question.metadata_file):
-        digest.update(f"{path.name} {sha256(path) if path.is_file() else '-'}\n".encode())
+        digest.update(f"{path.name} {sha256_or_none(path) or '-'}\n".encode())
     return digest.hexdigest()
+
+
+def prompt_digest(question: Question) -> str:
+    """Return the SHA-256 digest of a question's prompt as models are given it.
+
+    Raises:
+        QuestionError: the prompt cannot be read.
+    """
+    return hashlib.sha256(read_prompt(question).encode()).hexdigest()
 
 
 def iter_metadata_files(root: Path) -> list[Path]:
     """Return the paths of the metadata of all questions that the kit made, sorted."""
-    return sorted(root.glob("*_task/*/question_metadata.json"))
+    return glob(root, "*_task/*/question_metadata.json")

@@ -23,7 +23,7 @@ from vmevalkit.store.database import connect
 from vmevalkit.store.experiment import Key
 from vmevalkit.store.paths import RATINGS
 from vmevalkit.store.samples import Sample
-from vmevalkit.types import Name, Record
+from vmevalkit.types import Name, Record, Seed
 
 COMMENT_LIMIT = 2000
 
@@ -80,7 +80,7 @@ class _Entry(Record):
     rater: Name
     task: Name
     question_id: Name
-    seed: int
+    seed: Seed
     comment: Annotated[str, Field(max_length=COMMENT_LIMIT)] = ""
     written: str = ""
 
@@ -117,12 +117,14 @@ class Ratings:
 
     Args:
         outputs: folder of the experiment's videos.
+
+    Raises:
+        StorageError: the folder cannot be written, or the database is damaged.
     """
 
     def __init__(self, outputs: Path) -> None:
         self.path = outputs / RATINGS
-        self._engine = connect(self.path)
-        Base.metadata.create_all(self._engine)
+        self._engine = connect(self.path, Base.metadata)
 
     def secret(self) -> bytes:
         """Return the secret from which the blind names of videos are made. It does not change between runs."""

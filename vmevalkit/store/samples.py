@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
 from vmevalkit import media
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import QuestionError
-from vmevalkit.files import replacing, sha256
+from vmevalkit.errors import QuestionError, StorageError
+from vmevalkit.files import glob, replacing, sha256_or_none
 from vmevalkit.store.paths import (
     SAMPLE_FILE,
     SCORE_FILE,
@@ -20,11 +21,9 @@ from vmevalkit.store.paths import (
     seed_suffix,
 )
 from vmevalkit.store.records import read_record
-from vmevalkit.types import GenerationResult, Name, Question, Record
+from vmevalkit.types import GenerationResult, Name, Provenance, Question, Record, Seed
 
 log = logging.getLogger(__name__)
-
-_COPIED = ("first_frame.png", "prompt.txt", "final_frame.png", "ground_truth.mp4", "question_metadata.json")
 
 
 class Sample(Record):
@@ -34,7 +33,7 @@ class Sample(Record):
     model: Name
     task: Name
     question_id: Name
-    seed: int = DEFAULT_SEED
+    seed: Seed = DEFAULT_SEED
 
     @property
     def folder(self) -> Path:
@@ -59,7 +58,7 @@ class Sample(Record):
 
 def read_result(sample: Sample) -> GenerationResult | None:
     """Read a sample's result; None if there is none that is valid."""
-    if not sample.result.is_file():
+    if not os.path.isfile(sample.result):
         return None
     try:
         return read_record(sample.result, GenerationResult)
@@ -68,16 +67,25 @@ def read_result(sample: Sample) -> GenerationResult | None:
         return None
 
 
+def read_provenance(sample: Sample) -> Provenance | None:
+    """Read what produced a sample's video; None if that is unknown, for example because the video was replaced."""
+    result, video = read_result(sample), find_video(sample)
+    provenance = result.provenance if result is not None else None
+    if provenance is None or video is None:
+        return None
+    return provenance if provenance.video_sha256 in (None, sha256_or_none(video)) else None
+
+
 def is_complete(sample: Sample) -> bool:
     """Whether the result reports success and the video is the one that was made.
 
     Results of earlier versions have no digest; their videos must decode.
     """
     result = read_result(sample)
-    if result is None or not result.success or not sample.video.is_file():
+    if result is None or not result.success or not os.path.isfile(sample.video):
         return False
     digest = result.metadata.get("video_sha256")
-    return media.decodes(sample.video) if digest is None else sha256(sample.video) == digest
+    return media.decodes(sample.video) if digest is None else sha256_or_none(sample.video) == digest
 
 
 def has_failed(sample: Sample) -> bool:
@@ -87,38 +95,55 @@ def has_failed(sample: Sample) -> bool:
 
 
 def is_user_supplied(sample: Sample) -> bool:
-    """Whether there is a video, in any of the known formats, without a result that this version can read."""
-    return find_video(sample) is not None and read_result(sample) is None
+    """Whether there is a video, in any of the known formats, that is not the one of the result.
+
+    A video that does not decode beside a valid result is not: it was made here and damaged.
+    """
+    video = find_video(sample)
+    if video is None or is_complete(sample):
+        return False
+    return read_result(sample) is None or not os.access(video, os.R_OK) or media.decodes(video)
 
 
 def copy_question(question: Question, sample: Sample) -> None:
     """Copy a question's files next to its video, so that an experiment is complete without its question set."""
-    for name in _COPIED:
-        source, target = question.folder / name, sample.question / name
-        if not source.is_file() or (target.is_file() and target.read_bytes() == source.read_bytes()):
+    for source in question.files:
+        target = sample.question / source.name
+        if not os.path.isfile(source) or (os.path.isfile(target) and target.read_bytes() == source.read_bytes()):
             continue
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
 
 
 def iter_models(outputs: Path) -> list[str]:
-    """Return the names of the models that have a folder in an experiment, sorted."""
-    if not outputs.is_dir():
+    """Return the names of the models that have a folder in an experiment, sorted.
+
+    Raises:
+        StorageError: the folder of outputs cannot be read.
+    """
+    if not os.path.isdir(outputs):
         return []
-    return sorted(f.name for f in outputs.iterdir() if f.is_dir() and is_name(f.name) and any(f.glob("*_task")))
+    try:
+        names = sorted(folder.name for folder in outputs.iterdir() if glob(folder, "*_task"))
+    except OSError as error:
+        raise StorageError(f"{outputs} cannot be read: {error.strerror}", "change its permissions") from None
+    for name in names:
+        if not is_name(name) and not name.startswith("."):
+            log.warning("%s is left out: a model is named with letters, digits and . _ -; rename it", outputs / name)
+    return [name for name in names if is_name(name)]
 
 
 def seeds_of(outputs: Path, model: str, task: str, question_id: str) -> list[int]:
     """Return the seeds for which a model has a video or a result of a question, sorted."""
     folder = question_folder(outputs / model, task, question_id)
-    files = (*folder.glob("result*.json"), *(folder / "video").glob("video*.*"))
+    files = (*glob(folder, "result*.json"), *glob(folder / "video", "video*.*"))
     return sorted({seed_in(match, 1) for file in files if (match := SAMPLE_FILE.match(file.name))})
 
 
 def find_video(sample: Sample) -> Path | None:
     """Return the path of the sample's video, in any of the known formats; None if there is none."""
     paths = (sample.video.with_suffix(cased) for suffix in VIDEO_SUFFIXES for cased in (suffix, suffix.upper()))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def other_files(sample: Sample) -> list[str]:
@@ -133,14 +158,14 @@ def files_of(outputs: Path, scores: Path, model: str, task: str, question_id: st
     """Return the files of a model's answers to a question, by seed: "video", "result", and "score NAME" by scorer."""
     found: dict[int, dict[str, Path]] = {}
     folder = question_folder(outputs / model, task, question_id)
-    for path in (*folder.glob("result*.json"), *(folder / "video").glob("video*.*")):
+    for path in (*glob(folder, "result*.json"), *glob(folder / "video", "video*.*")):
         if match := SAMPLE_FILE.match(path.name):
             files = found.setdefault(seed_in(match, 1), {})
             name = "result" if path.suffix == ".json" else "video"
             # Of several formats, the one that `find_video` prefers.
             if name not in files or path.suffix == VIDEO_SUFFIXES[0]:
                 files[name] = path
-    for path in question_folder(scores / model, task, question_id).glob("*.json"):
+    for path in glob(question_folder(scores / model, task, question_id), "*.json"):
         if match := SCORE_FILE.match(path.name):
             found.setdefault(seed_in(match, 2), {})[f"score {match[1]}"] = path
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vmevalkit.errors import QuestionError
+from vmevalkit.files import glob
 from vmevalkit.store.paths import question_folder, seed_suffix
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.samples import Sample
@@ -43,7 +44,7 @@ def write_score(scores: Path, score: Score) -> None:
 
 def iter_scores(scores: Path) -> Iterator[Score]:
     """Read every score of an experiment, sorted by path. A file that is not a score is skipped with a warning."""
-    for path in sorted(scores.glob("*/*_task/*/*.json")):
+    for path in glob(scores, "*/*_task/*/*.json"):
         try:
             yield read_record(path, Score)
         except QuestionError as error:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import socket
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmevalkit import defaults
-from vmevalkit.errors import UsageError
+from vmevalkit import defaults, store
+from vmevalkit.errors import UsageError, VMEvalError
 
 if TYPE_CHECKING:
     from vmevalkit.web.index import Index
+
+log = logging.getLogger(__name__)
 
 
 def view(
@@ -34,7 +39,8 @@ def view(
         raters: how many people rate each video.
 
     Raises:
-        UsageError: there are no questions, or the viewer's packages are not installed.
+        UsageError: there are no questions, the address cannot be used, or the viewer's packages are not installed.
+        StorageError: the folders of outputs and scores cannot be written.
     """
     try:
         import uvicorn
@@ -45,13 +51,37 @@ def view(
         from vmevalkit.web.index import Index
     except ModuleNotFoundError as error:
         raise UsageError(f"the viewer needs {error.name}", "install it: pip install 'vmevalkit[view]'") from None
+    store.iter_questions(Path(questions))
+    listener = _listen(host, port)
     token = None if host in LOOPBACK else os.environ.get("VMEVALKIT_TOKEN") or secrets.token_urlsafe(16)
     index = Index(Path(questions), Path(outputs), Path(scores))
     print(f"{index.refresh()} samples read", flush=True)
     threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
     app = create_app(index, Ratings(Path(outputs)), token, raters)
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address, before anything is announced.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        if sys.platform != "win32":
+            # The port of a viewer that has just ended may be used at once.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}", "choose another --host or --port"
+        ) from None
+    return listener
 
 
 def _keep_fresh(index: Index) -> None:
@@ -60,6 +90,12 @@ def _keep_fresh(index: Index) -> None:
 
     while True:
         began = time.monotonic()
-        index.refresh()
-        prepare(index)
+        try:
+            index.refresh()
+            prepare(index)
+        except VMEvalError as error:
+            log.warning("the pages show the state before: %s", error)
+        except Exception:
+            # The next refresh may work; without this thread, pages would show old numbers for ever.
+            log.exception("the index was not refreshed")
         time.sleep(max(5.0, 5 * (time.monotonic() - began)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from vmevalkit import media, store
 from vmevalkit.errors import VMEvalError
-from vmevalkit.scorers.rule import video_of
+from vmevalkit.scorers.rule import puzzle_of, video_of
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import Geometry, QuestionMetadata
 from vmevalkit.web.files import file_state
@@ -66,9 +66,8 @@ def _decode(questions: Path, sample: store.Sample, _state: tuple[int, int] | Non
         metadata = question.metadata
         if metadata is None or metadata.task not in TASKS:
             return None
+        _, read = puzzle_of(metadata)
         frames, geometry, _ = video_of(question, metadata, sample)
     except VMEvalError:
         return None
-    task = TASKS[metadata.task]
-    read = task.reader(task.puzzle_type.model_validate(metadata.puzzle), metadata.canvas)
     return Decoded(tuple(read(frame) for frame in frames), geometry, metadata)

@@ -19,6 +19,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -39,6 +40,9 @@ class Guard:
         response = self._check_access(request) or _check_origin(request) or await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if response.headers.get("content-type", "").startswith(("text/html", "text/csv")):
+            # Prompts and ratings; scripts, images and videos may be cached.
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def _check_access(self, request: Request) -> Response | None:
@@ -51,7 +55,8 @@ class Guard:
             return None
         shown = request.query_params.get("token")
         if shown is not None and hmac.compare_digest(shown.encode(), self._token.encode()):
-            response = RedirectResponse(request.url.path, status_code=303)
+            # A path that begins with two slashes would be the address of another host.
+            response = RedirectResponse("/" + request.url.path.lstrip("/\\"), status_code=303)
             response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
             return response
         given = request.headers.get("x-token") or request.cookies.get(COOKIE, "")

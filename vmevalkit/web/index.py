@@ -6,6 +6,7 @@ it was read. The whole index is made again if it was deleted or is of another ve
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from sqlalchemy.dialects import sqlite
 
 from vmevalkit import store
 from vmevalkit.reporting.catalog import known_models
-from vmevalkit.store.database import connect
+from vmevalkit.store.database import DamagedDatabase, connect
 from vmevalkit.store.experiment import (
     Key,
     QuestionKey,
@@ -42,6 +43,8 @@ from vmevalkit.web.tables import (
     samples,
     scores,
 )
+
+log = logging.getLogger(__name__)
 
 PAGE = 48
 """Number of samples on a page."""
@@ -72,7 +75,7 @@ class Index:
 
     def __init__(self, questions: Path, outputs: Path, scores: Path, path: Path | None = None) -> None:
         self.questions, self.outputs, self.scores = questions, outputs, scores
-        self.engine = connect(path or scores / ".index.sqlite")
+        self.engine = _open(path or scores / ".index.sqlite")
         self._refreshing = threading.Lock()
         self._choices: dict[str, list[tuple[str, int]]] | None = None
         # Increases with every change. What was computed from the index stays valid while it is the same.
@@ -188,6 +191,17 @@ class Index:
         found["mode"].sort(key=lambda item: MODES.index(item[0]))
         self._choices = found
         return found
+
+
+def _open(path: Path) -> sql.Engine:
+    """Open the database. A damaged one is made again, because it is a cache."""
+    try:
+        return connect(path, metadata)
+    except DamagedDatabase as error:
+        log.warning("%s; it is made again", error.what)
+        for file in (path, *path.parent.glob(f"{path.name}-*")):
+            file.unlink(missing_ok=True)
+        return connect(path, metadata)
 
 
 _KEY_COLUMNS: Sequence[Any] = [samples.c[name] for name in KEY]

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from vmevalkit import store
 from vmevalkit.reporting.page import VERDICTS, templates
 from vmevalkit.store.ratings import Ratings
+from vmevalkit.types import Seed
 from vmevalkit.web.blind import BlindNames
 from vmevalkit.web.files import is_inside
 from vmevalkit.web.index import Index
@@ -81,7 +82,7 @@ class IndexedSample:
     sample: store.Sample
 
 
-def _indexed_sample(site: SiteParameter, model: str, task: str, question_id: str, seed: int) -> IndexedSample:
+def _indexed_sample(site: SiteParameter, model: str, task: str, question_id: str, seed: Seed) -> IndexedSample:
     row = site.index.sample(model, task, question_id, seed)
     if row is None:
         raise NotFound(f"This experiment has no sample of {model} for {question_id} with seed {seed}.")

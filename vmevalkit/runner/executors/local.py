@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Generic, TypeVar
 
 from vmevalkit.errors import WorkerKilled
@@ -53,7 +54,23 @@ def map_processes(function: Callable[[J], R], items: Sequence[J], workers: int) 
 def _pool(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
     # Otherwise, numpy's BLAS keeps a spinning thread for every core in each process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return ProcessPoolExecutor(workers, get_context("spawn"), start, arguments)
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (start, *arguments))
+
+
+def _begin(start: Callable[..., None] | None, *arguments: Any) -> None:
+    """Begin a worker process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start(*arguments)
+
+
+def _end_with_parent() -> None:
+    """End this process with its parent, so that a run that was killed leaves no model on the GPU."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        # At once, because the main thread may be inside compiled code that does not return.
+        os._exit(1)
 
 
 def gpus() -> list[str]:

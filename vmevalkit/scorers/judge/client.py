@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,8 +18,15 @@ from vmevalkit.errors import UsageError, explain_validation
 from vmevalkit.scorers.base import STOPPED, Unscorable
 from vmevalkit.scorers.judge.config import OPENAI, Answer, Call, JudgeConfig, Vote, key_for
 from vmevalkit.scorers.judge.limits import Budget, Pace
+from vmevalkit.scorers.judge.transport import ResponseError, post, within
 
 log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 600.0
+"""Seconds that a server may ask to wait before the run ends instead."""
+
+BODY_LIMIT = 100_000
+"""Characters of a response that are stored."""
 
 
 class _Trouble(NamedTuple):
@@ -36,9 +44,13 @@ class _Loose(BaseModel):
 
 
 class _Usage(_Loose):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cost: float | None = None
+    prompt_tokens: Annotated[int, Field(ge=0)] | None = None
+    completion_tokens: Annotated[int, Field(ge=0)] | None = None
+    cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class _Response(_Loose):
+    usage: _Usage | None = None
 
 
 class _Message(_Loose):
@@ -53,32 +65,34 @@ class _Choice(_Loose):
 
 class _Completion(_Loose):
     choices: Annotated[list[_Choice], Field(min_length=1)]
-    usage: _Usage | None = None
 
 
-def _read(body: str) -> tuple[Answer | None, _Usage, str, _Trouble]:
-    """Return what a completion contains: the answer, tokens, what is wrong with it, and what to do about it."""
+def _read_usage(body: str) -> _Usage:
+    """Return the tokens and the cost of a response, whether or not it has an answer; nothing if they are impossible."""
+    try:
+        return _Response.model_validate_json(body).usage or _Usage()
+    except ValidationError:
+        return _Usage()
+
+
+def _read(body: str) -> tuple[Answer | None, str, _Trouble]:
+    """Return what a completion contains: the answer, what is wrong with it, and what to do about it."""
     again = _Trouble("call_failed", again=True)
     try:
-        completion = _Completion.model_validate_json(body)
+        choice = _Completion.model_validate_json(body).choices[0]
     except ValidationError:
-        return None, _Usage(), "the response is not a chat completion", again
-    choice, usage = completion.choices[0], completion.usage or _Usage()
+        return None, "the response is not a chat completion", again
     if choice.message.refusal or choice.finish_reason == "content_filter":
-        return (
-            None,
-            usage,
-            f"the model refused: {choice.message.refusal or 'filtered by the server'}",
-            _Trouble("refused"),
-        )
+        problem = f"the model refused: {choice.message.refusal or 'filtered by the server'}"
+        return None, problem, _Trouble("refused")
     text = choice.message.content or ""
     # Servers without schemas wrap JSON into prose or code fences.
     found = re.search(r"\{.*\}", text, re.DOTALL)
     try:
-        return Answer.model_validate_json(found[0] if found else text), usage, "", _Trouble("")
+        return Answer.model_validate_json(found[0] if found else text), "", _Trouble("")
     except ValidationError as error:
         cut = " (cut off: raise max_tokens)" if choice.finish_reason == "length" else ""
-        return None, usage, f"the answer does not match the schema{cut}: {explain_validation(error)[:300]}", again
+        return None, f"the answer does not match the schema{cut}: {explain_validation(error)[:300]}", again
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -112,6 +126,9 @@ class Client:
         self._budget = Budget(config.limit_cost)
         key = key_for(config.url)
         self._openai = OpenAI(api_key=key, base_url=config.url, max_retries=0, timeout=config.timeout)
+        if config.url != OPENAI:
+            # Taken from the environment; like the key, they are meant for OpenAI only.
+            self._openai.organization = self._openai.project = None
 
     def close(self) -> None:
         """Start no further call, and end all waiting."""
@@ -169,6 +186,9 @@ class Client:
                 raise Unscorable(STOPPED, self.why_stopped)
             call, answer, trouble = self._call(request)
             count_call(call)
+            if trouble.after is not None and trouble.after > LONGEST_WAIT:
+                self.halt(f"The server asks to wait {trouble.after:.0f} seconds; rerun the same command later.")
+                trouble = _Trouble(STOPPED)
             exchange.add(call, answer, trouble)
             keep(exchange.vote)
         if trouble.after is not None:
@@ -180,20 +200,24 @@ class Client:
         import openai
 
         started = time.monotonic()
-        status, body, answer, usage = None, "", None, _Usage()
+        status, body, answer, trouble = None, "", None, _Trouble("call_failed", again=True)
         try:
-            response = self._openai.chat.completions.with_raw_response.create(**request)
-            status, body = response.http_response.status_code, response.http_response.text
-            answer, usage, problem, trouble = _read(body)
+            create = self._openai.chat.completions.with_streaming_response.create
+            status, body = within(self._config.timeout, partial(post, create, request))
+            answer, problem, trouble = _read(body)
         except openai.APIStatusError as error:
             status, body = error.status_code, error.response.text
             problem, trouble = self._rejected(error)
-        except openai.APIConnectionError as error:
-            problem = "time-out" if isinstance(error, openai.APITimeoutError) else "the connection broke"
-            trouble = _Trouble("call_failed", again=True)
+        except (TimeoutError, openai.APITimeoutError):
+            problem = "time-out"
+        except openai.APIConnectionError:
+            problem = "the connection broke"
+        except ResponseError as error:
+            problem, trouble = str(error), _Trouble("call_failed", again=error.again)
+        usage = _read_usage(body)
         call = Call(
             http=status,
-            body=self._without_key(body),
+            body=_cut(self._without_key(body)),
             problem=self._without_key(problem) or None,
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
@@ -227,6 +251,11 @@ class Client:
         """Remove the API key, which servers repeat when they reject it."""
         key = key_for(self._config.url)
         return text.replace(key, "***") if len(key) > 6 else text
+
+
+def _cut(body: str) -> str:
+    """Return as much of a response as is stored."""
+    return body if len(body) <= BODY_LIMIT else f"{body[:BODY_LIMIT]} ... ({len(body)} characters)"
 
 
 class _Exchange:

@@ -16,7 +16,7 @@ from vmevalkit.types import Record, Unit
 
 OPENAI = "https://api.openai.com/v1"
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class JudgeConfig(Record):
@@ -107,7 +107,7 @@ class Call(Record):
 
     Attributes:
         http: status; None without a response.
-        body: the response, unchanged.
+        body: the response, without the key, at most 100,000 characters.
         problem: why the response is not a valid answer; None for a valid one.
         cost: dollars; None if prices or tokens are unknown.
     """

@@ -157,7 +157,7 @@ class Judge(Scorer):
     def _puzzle(self, question: Question) -> list[LabeledImage]:
         """Return the images of the question, twice as large as frames, because they are few and show what matters."""
         sources = [("the puzzle: the first frame that the video must start from", question.first_frame)]
-        if question.final_frame.is_file():
+        if os.path.isfile(question.final_frame):
             sources.append(("the last frame of one correct answer", question.final_frame))
         return [LabeledImage(label, fit(media.load_image(path), 2 * self.config.side)) for label, path in sources]
 
@@ -188,7 +188,7 @@ class Judge(Scorer):
         with self._locks[digest]:
             path = self.config.cache / digest[:2] / f"{digest}.json"
             vote = Vote(request_sha256=digest, prompt_version=PROMPT_VERSION, number=number, order=order)
-            if path.is_file():
+            if os.path.isfile(path):
                 vote = _read_vote(path) or vote
             if vote.answer is not None:
                 return vote, ""

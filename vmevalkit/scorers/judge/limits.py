@@ -80,5 +80,7 @@ class Budget:
             self.calls += 1
             self.spent += call.cost or 0.0
             self._highest = max(self._highest, call.cost or 0.0)
-        if self._limit is not None and call.problem is None and call.cost is None:
+        # A JSON object comes from the API, and may be billed even if it is no answer; an error page is not.
+        may_be_billed = call.http == 200 and call.body.lstrip().startswith("{")
+        if self._limit is not None and call.cost is None and may_be_billed:
             halt("--limit-cost cannot be enforced: the server does not report how many tokens it used.")

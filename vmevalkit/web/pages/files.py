@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
@@ -51,6 +53,6 @@ def question_frame(site: SiteParameter, task: str, question_id: str, which: str)
     folder = store.question_folder(site.index.questions, row.task, row.question_id)
     question = Question(task=row.task, id=row.question_id, folder=folder)
     path = question.first_frame if which == "first" else question.final_frame
-    if not path.is_file() or not is_inside(path, site.index.questions):
+    if not os.path.isfile(path) or not is_inside(path, site.index.questions):
         raise NotFound("The question has no such image.")
     return image_response(media.thumbnail(path))

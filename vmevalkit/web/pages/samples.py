@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from vmevalkit.reporting.tables import without_formula
 from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import PAGE, Index
 from vmevalkit.web.site import SiteParameter
@@ -17,6 +18,7 @@ from vmevalkit.web.site import SiteParameter
 router = APIRouter()
 
 Selected = Annotated[SampleFilter, Query()]
+Page = Annotated[int, Path(ge=0, lt=10**9)]
 
 _CSV_BATCH = 2000
 
@@ -37,9 +39,9 @@ def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTM
 
 
 @router.get("/samples/{page}", response_class=HTMLResponse)
-def further_page(request: Request, site: SiteParameter, page: int, selected: Selected) -> HTMLResponse:
+def further_page(request: Request, site: SiteParameter, page: Page, selected: Selected) -> HTMLResponse:
     """Return the cards of another page, which are added to the list."""
-    rows = site.index.page(selected, max(0, page))
+    rows = site.index.page(selected, page)
     return site.render(request, "cards.html", selected=selected, rows=rows, page=page, size=PAGE)
 
 
@@ -59,11 +61,6 @@ def _csv(index: Index, selected: SampleFilter) -> Iterator[str]:
         if page == 0:
             writer.writerow(names)
         for row in rows:
-            writer.writerow(_without_formula(row._mapping[name]) for name in names)
+            writer.writerow(without_formula(row._mapping[name]) for name in names)
         yield out.getvalue()
         page += 1
-
-
-def _without_formula(value: Any) -> Any:
-    """Quote a text that a spreadsheet would take for a formula."""
-    return f"'{value}" if str(value)[:1] in ("=", "+", "@") else value
