@@ -75,7 +75,7 @@ def test_in_mode_hold_the_camera_must_not_move() -> None:
 
 def test_mistakes_stay_mistakes_when_the_camera_moves() -> None:
     frames = truth("clock")
-    frames[24:, 20:50, 20:50] = (200, 30, 110)
+    frames[24:, 150:180, 100:130] = (200, 30, 110)
     assert verdict("clock", moved(frames, scale=0.02)).reason == "extra_object"
     assert not verdict("clock", moved(contract.crossfade(frames[0], frames[23], 49), scale=0.02)).passed
 
