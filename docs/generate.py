@@ -18,7 +18,7 @@ DOCS = Path(__file__).parent
 # Videos of tests/videos that small-model.webp shows.
 SHOWN = (
     "maze_solved", "light_sequence_solved", "symmetry_solved", "tic_tac_toe_solved", "shape_sorter_solved",
-    "symmetry_extra_object", "tic_tac_toe_wrong_cell", "clock_hand_lost",
+    "tic_tac_toe_piece_changed", "tic_tac_toe_wrong_cell", "clock_hand_lost",
 )  # fmt: skip
 MADE = "<!-- Made by `make docs`; do not edit. -->\n"
 

@@ -360,6 +360,14 @@ _HOLD = (
 )
 
 
+# The policy of docs/how-verdicts-work.md in short, for people and judges.
+TOLERATED = (
+    "These habits of video models are no mistakes: changes of the light; a drift or zoom of the camera that one hardly "
+    "notices; a short fade at either end, or a cut to a card in the last moment, after the answer was held; text or marks "
+    "beside the puzzle; a cursor, a hand or a glow that comes, does one step at a time, and is gone at the end."
+)
+
+
 def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
     """Return what a video must satisfy, by criterion, for a person or a model that judges by eye.
 
@@ -377,7 +385,7 @@ def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignor
         "outcome": "What the prompt asks for is reached, and is held at the end of the video.",
         "process": "The change happens by visible steps that the prompt allows.",
         "preservation": "Everything that does not need to change stays: nothing else appears, disappears or changes, "
-        "and the camera is fixed.",
+        f"and the camera is fixed. {TOLERATED}",
     }
     if task is None:
         return general

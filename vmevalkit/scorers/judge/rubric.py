@@ -9,7 +9,7 @@ from vmevalkit import store
 from vmevalkit.tasks.base import TASKS, criteria_of
 from vmevalkit.types import Question
 
-PROMPT_VERSION = 2
+PROMPT_VERSION = 3
 """Raised when the instructions, the images or the form of the answer change."""
 
 INSTRUCTIONS = """\
