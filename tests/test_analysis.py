@@ -72,6 +72,13 @@ def test_what_was_not_scored_has_not_passed_and_has_no_value() -> None:
     assert found.value.value == 0.75
 
 
+def test_the_strict_rate_leaves_out_videos_with_something_that_nobody_asked_for() -> None:
+    rows = [row("mine", n, True, notes=("zoom",)) for n in range(5)]
+    rows += [row("mine", n, True, notes=("fade", "visitor")) for n in range(5, 8)] + [row("mine", 8, False)]
+    found = standing(analyze(rows), "mine")
+    assert (found.rate.value, found.strict.value) == (pytest.approx(8 / 9), pytest.approx(5 / 9))
+
+
 def test_the_scale_runs_from_the_best_baseline_to_replay() -> None:
     rows = [row("replay", n, n != 0) for n in range(40)]
     rows += [row("still", n, False, value=0.25) for n in range(40)] + [row("jumpcut", n, n < 8) for n in range(40)]

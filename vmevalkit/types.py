@@ -144,6 +144,10 @@ class Tolerance(Record):
     box: tuple[float, float, float, float] | None = None
 
 
+# Tolerated habits that are mistakes where nothing else may happen: strict verdicts, and mode hold.
+INTRUSIONS = frozenset({"visitor", "caption", "overlay"})
+
+
 class Verdict(Record):
     """The verdict of a verifier about one video.
 

@@ -28,8 +28,5 @@ REASONS: dict[str, str] = {
     "overlay": "A mark or effect that the prompt did not ask for is laid over the scene.",
 }
 
-# Tolerated habits that are mistakes where nothing else may happen: strict verdicts, and mode hold.
-INTRUSIONS = frozenset({"visitor", "caption", "overlay"})
-
 # What a verdict consists of, in the order in which a judge or rater is asked.
 CRITERIA = ("outcome", "process", "preservation")

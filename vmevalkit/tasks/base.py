@@ -23,11 +23,11 @@ from vmevalkit.registry import Registry
 from vmevalkit.tasks._reading import Fault as Fault
 from vmevalkit.tasks._reading import Reading as Reading
 from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
-from vmevalkit.tasks._reasons import INTRUSIONS, PASSING
+from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks._verification import START_WITHIN, Verification
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.types import Mode, Record, Size, Verdict
+from vmevalkit.types import INTRUSIONS, Mode, Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -363,8 +363,8 @@ _HOLD = (
 # The policy of docs/how-verdicts-work.md in short, for people and judges.
 TOLERATED = (
     "These habits of video models are no mistakes: changes of the light; a drift or zoom of the camera that one hardly "
-    "notices; a short fade at either end, or a cut to a card in the last moment, after the answer was held; text or marks "
-    "beside the puzzle; a cursor, a hand or a glow that comes, does one step at a time, and is gone at the end."
+    "notices; a short fade at either end, or a cut to a card in the last moment, after the answer was held; text or "
+    "marks beside the puzzle; a cursor, a hand or a glow that comes, does one step at a time, and is gone at the end."
 )
 
 

@@ -12,11 +12,12 @@ from vmevalkit.reporting.analysis.pass_rates import PassRates
 from vmevalkit.reporting.analysis.records import LengthBin
 from vmevalkit.reporting.stats import Array, Curve, Estimate
 from vmevalkit.store.experiment import QuestionKey, SampleRecord
+from vmevalkit.types import INTRUSIONS
 
 _BINS = 6
 
 # Columns of a run's values.
-PASSED, SCORED, VALUE, RIGHT_END, CHEATED, ONE = range(6)
+PASSED, STRICT, SCORED, VALUE, RIGHT_END, CHEATED, ONE = range(7)
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class ModelRun:
     """One model's videos in one mode.
 
     Attributes:
-        values: (questions, seeds, 6), with the columns `PASSED` to `ONE`.
-        sums: sums of the values over each bootstrap draw, (draws, 6).
+        values: (questions, seeds, 7), with the columns `PASSED` to `ONE`.
+        sums: sums of the values over each bootstrap draw, (draws, 7).
         lengths: plan length of each question.
     """
 
@@ -99,14 +100,14 @@ class ModelRun:
 
 
 def values_of(samples: Sequence[SampleRecord], places: Mapping[QuestionKey, int]) -> Array:
-    """Return one model's videos as numbers, (questions, seeds, 6).
+    """Return one model's videos as numbers, (questions, seeds, 7).
 
     Args:
         samples: the model's samples in one mode.
         places: index of each question.
     """
     seeds = {seed: i for i, seed in enumerate(sorted({sample.score.seed for sample in samples}))}
-    values = np.zeros((len(places), len(seeds), 6))
+    values = np.zeros((len(places), len(seeds), 7))
     for sample in samples:
         values[places[question_of(sample)], seeds[sample.score.seed]] = _columns(sample)
     return values
@@ -122,6 +123,7 @@ def _columns(sample: SampleRecord) -> tuple[float, ...]:
     right_end = score.outcome == 1.0
     return (
         float(score.passed is True),
+        float(score.passed is True and not INTRUSIONS.intersection(score.notes)),
         float(score.status == "scored"),
         score.value or 0.0,
         float(right_end),

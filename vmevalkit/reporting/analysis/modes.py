@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from vmevalkit.reporting import stats
-from vmevalkit.reporting.analysis.model_run import CHEATED, PASSED, RIGHT_END, ModelRun, question_of, values_of
+from vmevalkit.reporting.analysis.model_run import CHEATED, PASSED, RIGHT_END, STRICT, ModelRun, question_of, values_of
 from vmevalkit.reporting.analysis.records import AtK, Needed, Pair, Power, Rank, Standing
 from vmevalkit.reporting.stats import CEILING, Array, Bootstrap, Estimate
 from vmevalkit.store.experiment import QuestionKey, SampleRecord
@@ -68,6 +68,7 @@ class ModeAnalysis:
                 questions=run.values.shape[0],
                 samples=run.values.shape[1],
                 rate=run.estimate(PASSED),
+                strict=run.estimate(STRICT),
                 value=None if value is None else stats.estimate(value, run.value_draws),
                 adjusted=self._adjusted(run),
                 adjusted_value=self._adjusted_value(run, value_floor),

@@ -49,6 +49,7 @@ class Standing(Record):
     Attributes:
         questions, samples: number of questions, and of videos for each question.
         rate: share of the videos that pass.
+        strict: share of the videos that pass without a visitor, caption or overlay.
         value: mean value of the scored videos; None if there are none.
         adjusted, adjusted_value: the same on the scale from the best baseline (0) to replay (1). None if the baseline
             is as good as replay. If replay was not run, the ceiling is 1.
@@ -65,6 +66,7 @@ class Standing(Record):
     questions: Count
     samples: Count
     rate: Estimate
+    strict: Estimate
     value: Estimate | None
     adjusted: Estimate | None
     adjusted_value: Estimate | None
