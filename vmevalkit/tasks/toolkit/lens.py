@@ -6,6 +6,7 @@ import numpy as np
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
+from vmevalkit.tasks.toolkit.saturation import Saturation
 
 # Difference of the mean of a row or column, in 255ths, from which on its size does not count.
 _SETTLED = 6.0
@@ -13,11 +14,6 @@ _SETTLED = 6.0
 # frames washed out to 70 % of it.
 _GAIN = (0.67, 1.45)
 _OFFSET = 80.0
-# Range of the factor by which the chroma of a frame is corrected: saturation from x0.55 to x1.6.
-_CHROMA = (0.62, 1.8)
-# Chroma of this distance from gray is a color. So many colored pixels tell the saturation, if more than `_AGREE` of
-# them have the same factor, to within `_SPREAD` of it.
-_COLORED, _TELLING, _AGREE, _SPREAD = 20, 12, 0.5, 0.15
 # The light is not corrected if most pixels differ by less than this.
 _ALIKE = 5
 # Edges that differ by less than this are in place. If that holds for such a share of them, there is no drift.
@@ -35,11 +31,11 @@ _ENOUGH = 300
 class Lens:
     """Brings frames to the light and the position of a reference drawing.
 
-    Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to those of
-    its colored pixels that keep their hue. A drift of up to 1.3 percent
-    of the width is undone in whole pixels. The mean brightness of rows and columns proposes the drift. This also works
-    for thin lines, which do not overlap themselves after two pixels. The drift is undone only if the pixels at edges
-    then fit better: a large object that moves in an empty scene changes the means like a drift, but not these pixels.
+    Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to its
+    colors, wherever they are. A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness
+    of rows and columns proposes the drift. This also works for thin lines, which do not overlap themselves after two
+    pixels. The drift is undone only if the pixels at edges then fit better: a large object that moves in an empty
+    scene changes the means like a drift, but not these pixels.
 
     Args:
         reference: the drawing, uint8 (3, height, width).
@@ -61,12 +57,7 @@ class Lens:
         dark = np.flatnonzero(self._sample[0] < _PALE)
         self._dark = dark if len(dark) >= _SOME else np.arange(len(self._sample[0]))
         self._lights = self._sample.astype(np.float32)
-        chroma = reference[1:].reshape(2, -1).astype(np.int16) - 128
-        colored = np.flatnonzero(most(np.abs(chroma)) > _COLORED)
-        if still is not None and np.count_nonzero(still.ravel()[colored]) > _TELLING:
-            colored = colored[still.ravel()[colored]]
-        self._colored = colored[:: 1 + len(colored) // 400]
-        self._hues = chroma[:, self._colored].astype(np.float32)
+        self._saturation = Saturation(reference)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
         steep = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] > 20
@@ -97,30 +88,10 @@ class Lens:
 
     def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
-        planes = self._evened(frame)
-        factor = self._saturation(planes)
-        if factor is not None:
-            levels = (np.arange(256, dtype=np.float32) - 128) * factor + 128.5
-            planes = frame.copy() if planes is frame else planes
-            planes[1:] = np.clip(levels, 0, 255).astype(np.uint8).take(planes[1:])
-        return planes
-
-    def _saturation(self, planes: Planes) -> float | None:
-        """Return the factor that gives the colored pixels the chroma of the reference; None if it is 1 or unknown."""
-        if len(self._colored) < _TELLING:
-            return None
-        seen = planes[1:].reshape(2, -1).take(self._colored, 1).astype(np.float32) - 128
-        square = (self._hues * self._hues).sum(0)
-        share = (seen * self._hues).sum(0) / square
-        # What has changed its hue or has gone tells nothing.
-        aside = np.abs(seen - share * self._hues).max(0)
-        kept = share[(share > 1 / _CHROMA[1]) & (share < 1 / _CHROMA[0]) & (aside < 0.2 * np.sqrt(square) + 4)]
-        if len(kept) < max(_TELLING, _AGREE * len(share)):
-            return None
-        middle = float(np.median(kept))
-        if abs(middle - 1) < 0.05 or np.count_nonzero(np.abs(kept - middle) < _SPREAD * middle) < _AGREE * len(share):
-            return None
-        return 1 / middle
+        # Strong colors would be mistaken for another light, and another light changes all colors. So try both orders.
+        planes = self._saturation.undone(frame)
+        evened = self._evened(planes)
+        return self._saturation.undone(evened) if planes is frame and evened is not frame else evened
 
     def _evened(self, frame: Planes) -> Planes:
         """Return a frame with the gain and the offset of the reference in each plane."""
