@@ -65,3 +65,17 @@ def test_saturation_is_free_where_most_colors_move() -> None:
         trials = list(contract.try_habits(task, 1, 0, names))
         assert [trial.video for trial in trials if trial.verdict.passed] == ["less_saturation", "more_saturation"]
         assert len(trials) == 3
+
+
+def test_blur_is_not_taken_for_another_light() -> None:
+    for name, mode in (("maze", "solve"), ("maze", "hold"), ("nonogram", "solve")):
+        names = ["blurred", "still_blurred", "still_camera_drift"]
+        trials = list(contract.try_videos(TASKS[name], 3, mode, 0, names=names))
+        assert trials
+        assert all(trial.as_expected for trial in trials), [str(trial) for trial in trials]
+
+
+def test_a_blend_of_two_frames_hides_no_agent() -> None:
+    for name in ("maze", "ball_bounce"):
+        (trial,) = contract.try_habits(TASKS[name], 5, 0, ["interpolated"])
+        assert trial.as_expected, str(trial)

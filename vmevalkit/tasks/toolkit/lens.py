@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
@@ -22,6 +23,8 @@ _NEAR, _FITS = 16, 0.7
 _VARIED = 40
 # Luma below which a light that is too bright does not clip everything; so many such pixels tell the light.
 _PALE, _SOME = 236, 40
+# So many dark pixels tell the light if all their neighbors are alike, so that blur does not change them.
+_PLAIN = 200
 # Luma from which on it may be clipped.
 _WHITE = 254
 # Number of pixels at edges that is enough to find a drift.
@@ -54,8 +57,8 @@ class Lens:
         every = np.arange(reference[0].size).reshape(reference.shape[1:])[::6, ::6].ravel()
         self._pick = every[next(telling, whole)]
         self._sample = self._sampled(reference)
-        dark = np.flatnonzero(self._sample[0] < _PALE)
-        self._dark = dark if len(dark) >= _SOME else np.arange(len(self._sample[0]))
+        self._dark = self._dark_places(reference)
+        self._known_dark = reference.reshape(3, -1).take(self._dark, 1)
         self._lights = self._sample.astype(np.float32)
         self._saturation = Saturation(reference)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
@@ -71,6 +74,17 @@ class Lens:
         self._moves = sorted(range(-far, far + 1), key=abs)
         self._profiles = _profiles(reference)
         self._sources = [(np.arange(len(p)) + np.array(self._moves)[:, None]) % len(p) for p in self._profiles]
+
+    def _dark_places(self, reference: Planes) -> npt.NDArray[np.intp]:
+        """Return the numbers of dark pixels that tell the light: those that blur does not change, if there are some."""
+        luma = reference[:1]
+        plain = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] < _ALIKE
+        for limit in (_PALE, _WHITE - _ALIKE):
+            dark = np.flatnonzero(plain & (luma[0] < limit))
+            if len(dark) >= _PLAIN:
+                return dark[:: 1 + len(dark) // 400]
+        dark = np.flatnonzero(self._sample[0] < _PALE)
+        return self._pick[dark] if len(dark) >= _SOME else self._pick
 
     def planes(self, frame: Planes) -> Planes:
         """Return the corrected planes of a frame, or the same array if there is nothing to correct."""
@@ -96,9 +110,10 @@ class Lens:
     def _evened(self, frame: Planes) -> Planes:
         """Return a frame with the gain and the offset of the reference in each plane."""
         seen = self._sampled(frame)
-        alike = most(distance(seen, self._sample)) < _ALIKE
         # In a frame that is too bright, white still looks alike. Darker pixels tell.
-        if all(np.count_nonzero(alike[part]) > 0.5 * alike[part].size for part in (slice(None), self._dark)):
+        seen_dark = frame.reshape(3, -1).take(self._dark, 1)
+        pairs = ((seen, self._sample), (seen_dark, self._known_dark))
+        if all(np.count_nonzero(most(distance(a, b)) < _ALIKE) > 0.5 * a.shape[1] for a, b in pairs):
             return frame
         planes, levels = frame, np.arange(256, dtype=np.float32)
         for channel, (gain, offset) in enumerate(zip(*self._light(seen.astype(np.float32)), strict=True)):
