@@ -25,6 +25,7 @@ def saturated(frame: Floats, factor: float) -> Floats:
 # What happens to a frame, given the share of the video that has passed.
 LIGHTS: dict[str, Callable[[Floats, float], Floats]] = {
     "less saturated": lambda frame, t: saturated(frame, 1 - 0.4 * t),
+    "more saturated": lambda frame, t: saturated(frame, 1 + 0.5 * t),
     "darker tones": lambda frame, t: 255 * (frame / 255) ** (1 + 0.3 * t),
     "brighter tones": lambda frame, t: 255 * (frame / 255) ** (1 - 0.2 * t),
     "too bright at first": lambda frame, t: (frame - 128) * 1.15 + 158 if t < 0.08 else frame,
@@ -56,3 +57,25 @@ def test_a_color_that_fades_alone_is_a_change() -> None:
     left = np.arange(CANVAS[0])[:, None] < CANVAS[0] // 2
     gray = np.where(left, saturated(frames.astype(np.float32), 0.2).astype(np.uint8), frames)
     assert not task.verify(of, contract.views(np.concatenate([frames[:16], gray[16:]])), "solve", CANVAS).passed
+
+
+def test_saturation_is_free_where_most_colors_move() -> None:
+    for task in (TASKS["maze"], TASKS["sorting"], TASKS["tic_tac_toe"]):
+        names = ["more_saturation", "less_saturation", "hues_turned"]
+        trials = list(contract.try_habits(task, 1, 0, names))
+        assert [trial.video for trial in trials if trial.verdict.passed] == ["less_saturation", "more_saturation"]
+        assert len(trials) == 3
+
+
+def test_blur_is_not_taken_for_another_light() -> None:
+    for name, mode in (("maze", "solve"), ("maze", "hold"), ("nonogram", "solve")):
+        names = ["blurred", "still_blurred", "still_camera_drift"]
+        trials = list(contract.try_videos(TASKS[name], 3, mode, 0, names=names))
+        assert trials
+        assert all(trial.as_expected for trial in trials), [str(trial) for trial in trials]
+
+
+def test_a_blend_of_two_frames_hides_no_agent() -> None:
+    for name in ("maze", "ball_bounce"):
+        (trial,) = contract.try_habits(TASKS[name], 5, 0, ["interpolated"])
+        assert trial.as_expected, str(trial)

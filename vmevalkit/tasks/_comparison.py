@@ -67,8 +67,12 @@ class Comparison:
             yield from map(paint, self._task.drawn(self._puzzle, here))
         if i in (0, len(self._readings) - 1):
             return
-        # Between the ends of the video a change may just begin, or may not have ended.
+        # Between the ends of the video, a frame may be a blend of its neighbors.
         paint = self._paints[0]
+        for beside in (self._drawable(i - 1), self._drawable(i + 1)):
+            if beside is not None:
+                yield paint(beside)
+        # A change may just begin, or may not have ended.
         before = self._next_other(here, range(i - 1, -1, -1))
         after = self._next_other(here, range(i + 1, len(self._readings)))
         for a, b in ((before, here), (here, after)):

@@ -58,6 +58,9 @@ from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes, tone
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, walked
 from vmevalkit.types import Size, Verdict
 
+# A disc that moves by less than this waits, in cells.
+_WAITS = 0.1
+
 __all__ = ["LEVELS", "KeyDoor", "Level", "Lock", "Moment", "Puzzle"]
 
 
@@ -173,8 +176,10 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def between(self, puzzle: Puzzle, a: Moment, b: Moment, t: float) -> Moment:
         place = lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)
-        # A door shrinks while the disc waits in front of it. A key stays until the disc has arrived.
-        shown = tuple(old if a.place != b.place else lerp(old, new, t)
+        # A door shrinks while the disc waits in front of it. A key stays until the disc has arrived. Places that were
+        # read from frames differ a little where the disc waits.
+        moves = math.dist(a.place, b.place) > _WAITS
+        shown = tuple(old if moves else lerp(old, new, t)
                       for old, new in zip(a.shown, b.shown, strict=True))  # fmt: skip
         return Moment(place, shown)
 

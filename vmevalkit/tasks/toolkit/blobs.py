@@ -17,6 +17,9 @@ OTHER_COLOR = 48
 # Largest mean error of an object of the right color, in 255ths: 1.4 in drawn videos, 16 in a video of
 # cogvideox-tiny-i2v that passes. A gray card that is unmixed as a half-transparent blue disc has 19 to 35.
 _OFF_COLOR = 17.0
+# Range of the area of two half-transparent images of an object together, in shares of its area; and their largest
+# solidity and smallest variance, in shares of those of the object.
+_LEAST_WHOLE, _MOST_WHOLE, _HALF, _THIN = 0.8, 1.2, 0.75, 1.4
 # Share of the expected solidity below which an object is half-transparent. Blurred objects keep 0.88 of it.
 _SOLID = 0.72
 
@@ -54,7 +57,7 @@ class Blob:
         covariance: of its pixels within `reach` (xx, xy, yy), weighted by opacity; zeros without mass.
         solidity: mean opacity, weighted by opacity: 1 if it is opaque, 0.5 if it is half-transparent.
         pure: area of the pixels of exactly its color, near and far.
-        error: mean error of its pixels, weighted by opacity; see `unmix`.
+        error: mean error of its pixels, weighted by their squared opacity; see `unmix`.
         stray: area of the color farther than `reach` from the center.
         other: number of unexplained pixels of other colors.
     """
@@ -97,7 +100,8 @@ class Blob:
                 part, across, down = weight[near], xs[near] - self.x, ys[near] - self.y
                 total = float(part.sum())
                 self.solidity = float((part * part).sum()) / total
-                self.error = float((part * error[near]).sum()) / total
+                # Squared, because blur mixes the rim with more than one color of the background.
+                self.error = float((part * part * error[near]).sum() / (part * part).sum())
                 self.covariance = (
                     float((part * across * across).sum()) / total,
                     float((part * across * down).sum()) / total,
@@ -119,12 +123,31 @@ class Blob:
         overlap = (math.acos(apart) - apart * math.sqrt(1 - apart * apart)) * 2 / math.pi
         return self.solidity > _SOLID * drawn.solidity * (1 + overlap) / 2
 
+    def is_blend(self, drawn: Blob) -> bool:
+        """Whether these are two half-transparent images of the object of another blob, as in a blend of two frames.
+
+        Args:
+            drawn: the object at rest. Its `reach` may be smaller.
+        """
+        whole = _LEAST_WHOLE * drawn.mass < self.mass < _MOST_WHOLE * drawn.mass
+        if not whole or self.stray > 0 or self.error > drawn.error + _OFF_COLOR:
+            return False
+        # Two images are no wider than one across the line between them, and neither is opaque.
+        _, thin = _variances(self.covariance)
+        return thin < _THIN * _variances(drawn.covariance)[0] and self.solidity < _HALF * drawn.solidity
+
+
+def _variances(covariance: tuple[float, float, float]) -> tuple[float, float]:
+    """Return the largest and the smallest variance over all directions."""
+    across, both, down = covariance
+    middle, half = (across + down) / 2, math.hypot((across - down) / 2, both)
+    return middle + half, middle - half
+
 
 def _elongation(covariance: tuple[float, float, float]) -> float:
     """Return the ratio of the largest to the smallest variance over all directions."""
-    across, both, down = covariance
-    middle, half = (across + down) / 2, math.hypot((across - down) / 2, both)
-    return (middle + half) / max(middle - half, 0.1)
+    most, least = _variances(covariance)
+    return most / max(least, 0.1)
 
 
 def _peak(xs: npt.NDArray[np.intp], ys: npt.NDArray[np.intp], weight: Floats, reach: float) -> tuple[float, float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
+from vmevalkit.tasks.toolkit.saturation import Saturation
 
 # Difference of the mean of a row or column, in 255ths, from which on its size does not count.
 _SETTLED = 6.0
@@ -13,21 +15,18 @@ _SETTLED = 6.0
 # frames washed out to 70 % of it.
 _GAIN = (0.67, 1.45)
 _OFFSET = 80.0
-# Range of the factor by which the chroma of a frame is corrected: saturation from x0.55 to x1.6.
-_CHROMA = (0.62, 1.8)
-# A smaller change of saturation is left as it is. Blur alone makes up to 11 % in videos of cogvideox-tiny-i2v.
-_FAINT = 0.12
-# Chroma of this distance from gray is a color. So many colored pixels tell the saturation, if more than `_AGREE` of
-# them have the same factor, to within `_SPREAD` of it.
-_COLORED, _TELLING, _AGREE, _SPREAD = 20, 12, 0.5, 0.15
 # The light is not corrected if most pixels differ by less than this.
 _ALIKE = 5
 # Edges that differ by less than this are in place. If that holds for such a share of them, there is no drift.
 _NEAR, _FITS = 16, 0.7
 # Pixels tell the light only if their 5th and 95th percentile of luma differ by more than this.
 _VARIED = 40
-# Luma from which on it may be clipped. So many pixels below it tell the light.
-_WHITE, _SOME = 254, 40
+# Luma below which a light that is too bright does not clip everything; so many such pixels tell the light.
+_PALE, _SOME = 236, 40
+# So many dark pixels tell the light if all their neighbors are alike, so that blur does not change them.
+_PLAIN = 200
+# Luma from which on it may be clipped.
+_WHITE = 254
 # Number of pixels at edges that is enough to find a drift.
 _ENOUGH = 300
 
@@ -35,11 +34,11 @@ _ENOUGH = 300
 class Lens:
     """Brings frames to the light and the position of a reference drawing.
 
-    Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to those of
-    its colored pixels that keep their hue. A drift of up to 1.3 percent
-    of the width is undone in whole pixels. The mean brightness of rows and columns proposes the drift. This also works
-    for thin lines, which do not overlap themselves after two pixels. The drift is undone only if the pixels at edges
-    then fit better: a large object that moves in an empty scene changes the means like a drift, but not these pixels.
+    Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to its
+    colors, wherever they are. A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness
+    of rows and columns proposes the drift. This also works for thin lines, which do not overlap themselves after two
+    pixels. The drift is undone only if the pixels at edges then fit better: a large object that moves in an empty
+    scene changes the means like a drift, but not these pixels.
 
     Args:
         reference: the drawing, uint8 (3, height, width).
@@ -58,15 +57,10 @@ class Lens:
         every = np.arange(reference[0].size).reshape(reference.shape[1:])[::6, ::6].ravel()
         self._pick = every[next(telling, whole)]
         self._sample = self._sampled(reference)
-        dark = np.flatnonzero(self._sample[0] < _WHITE)
-        self._dark = dark if len(dark) >= _SOME else np.arange(len(self._sample[0]))
+        self._dark = self._dark_places(reference)
+        self._known_dark = reference.reshape(3, -1).take(self._dark, 1)
         self._lights = self._sample.astype(np.float32)
-        chroma = reference[1:].reshape(2, -1).astype(np.int16) - 128
-        colored = np.flatnonzero(most(np.abs(chroma)) > _COLORED)
-        if still is not None and np.count_nonzero(still.ravel()[colored]) > _TELLING:
-            colored = colored[still.ravel()[colored]]
-        self._colored = colored[:: 1 + len(colored) // 400]
-        self._hues = chroma[:, self._colored].astype(np.float32)
+        self._saturation = Saturation(reference)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
         steep = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] > 20
@@ -80,6 +74,17 @@ class Lens:
         self._moves = sorted(range(-far, far + 1), key=abs)
         self._profiles = _profiles(reference)
         self._sources = [(np.arange(len(p)) + np.array(self._moves)[:, None]) % len(p) for p in self._profiles]
+
+    def _dark_places(self, reference: Planes) -> npt.NDArray[np.intp]:
+        """Return the numbers of dark pixels that tell the light: those that blur does not change, if there are some."""
+        luma = reference[:1]
+        plain = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] < _ALIKE
+        for limit in (_PALE, _WHITE - _ALIKE):
+            dark = np.flatnonzero(plain & (luma[0] < limit))
+            if len(dark) >= _PLAIN:
+                return dark[:: 1 + len(dark) // 400]
+        dark = np.flatnonzero(self._sample[0] < _PALE)
+        return self._pick[dark] if len(dark) >= _SOME else self._pick
 
     def planes(self, frame: Planes) -> Planes:
         """Return the corrected planes of a frame, or the same array if there is nothing to correct."""
@@ -97,37 +102,18 @@ class Lens:
 
     def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
-        planes = self._evened(frame)
-        factor = self._saturation(planes)
-        if factor is not None:
-            levels = (np.arange(256, dtype=np.float32) - 128) * factor + 128.5
-            planes = frame.copy() if planes is frame else planes
-            planes[1:] = np.clip(levels, 0, 255).astype(np.uint8).take(planes[1:])
-        return planes
-
-    def _saturation(self, planes: Planes) -> float | None:
-        """Return the factor that gives the colored pixels the chroma of the reference; None if it is 1 or unknown."""
-        if len(self._colored) < _TELLING:
-            return None
-        seen = planes[1:].reshape(2, -1).take(self._colored, 1).astype(np.float32) - 128
-        square = (self._hues * self._hues).sum(0)
-        share = (seen * self._hues).sum(0) / square
-        # What has changed its hue or has gone tells nothing.
-        aside = np.abs(seen - share * self._hues).max(0)
-        kept = share[(share > 1 / _CHROMA[1]) & (share < 1 / _CHROMA[0]) & (aside < 0.2 * np.sqrt(square) + 4)]
-        if len(kept) < max(_TELLING, _AGREE * len(share)):
-            return None
-        middle = float(np.median(kept))
-        if abs(middle - 1) < _FAINT or np.count_nonzero(np.abs(kept - middle) < _SPREAD * middle) < _AGREE * len(share):
-            return None
-        return 1 / middle
+        # Strong colors would be mistaken for another light, and another light changes all colors. So try both orders.
+        planes = self._saturation.undone(frame)
+        evened = self._evened(planes)
+        return self._saturation.undone(evened) if planes is frame and evened is not frame else evened
 
     def _evened(self, frame: Planes) -> Planes:
         """Return a frame with the gain and the offset of the reference in each plane."""
         seen = self._sampled(frame)
-        alike = most(distance(seen, self._sample)) < _ALIKE
-        # In a frame that is too bright, white still looks alike. Other pixels tell.
-        if all(np.count_nonzero(alike[part]) > 0.5 * alike[part].size for part in (slice(None), self._dark)):
+        # In a frame that is too bright, white still looks alike. Darker pixels tell.
+        seen_dark = frame.reshape(3, -1).take(self._dark, 1)
+        pairs = ((seen, self._sample), (seen_dark, self._known_dark))
+        if all(np.count_nonzero(most(distance(a, b)) < _ALIKE) > 0.5 * a.shape[1] for a, b in pairs):
             return frame
         planes, levels = frame, np.arange(256, dtype=np.float32)
         for channel, (gain, offset) in enumerate(zip(*self._light(seen.astype(np.float32)), strict=True)):

@@ -24,6 +24,8 @@ S = TypeVar("S")
 _SMALLEST, _LARGEST = 0.5, 1.8
 # Share of its area from which on its color elsewhere is a second agent, or a ghost that stays behind.
 _STRAY = 0.35
+# Two images of the agent in a blend of two frames lie within so many times its reach.
+_APART = 2.5
 # Largest number of unexplained squares of 4x4 pixels beside the agent.
 _MAX_UNEXPLAINED = 2
 
@@ -76,24 +78,24 @@ def agent_reader(
     lens, envelope = Lens(start), Envelope(empty, *others)
     reach = radius + slack
 
-    def look(frame: Planes) -> tuple[Blob, int] | None:
+    def look(frame: Planes) -> tuple[Planes, Mask]:
         planes = lens.planes(frame)
-        unexplained = envelope.unexplained(planes)
-        if lost(unexplained):
-            return None
-        blob = Blob(planes, unexplained, empty, color, reach)
-        return blob, patches(_beyond(unexplained, blob, reach + 1))
+        return planes, envelope.unexplained(planes)
 
-    at_start = look(start)
-    assert at_start is not None, "the drawing of the start must explain itself"
-    drawn = at_start[0]
+    drawn = Blob(*look(start), empty, color, reach)
     nominal = drawn.mass
 
     def read(frame: Planes) -> Reading[tuple[float, float]]:
-        seen = look(frame)
-        if seen is None:
+        planes, unexplained = look(frame)
+        if lost(unexplained):
             return Reading(None, False, "scene_lost")
-        blob, unexplained = seen
+        blob = Blob(planes, unexplained, empty, color, reach)
+        found = judged(blob, patches(_beyond(unexplained, blob, reach + 1)))
+        if not found.scene_intact and Blob(planes, unexplained, empty, color, _APART * reach).is_blend(drawn):
+            return Reading(None, True, "agent_lost")
+        return found
+
+    def judged(blob: Blob, unexplained: int) -> Reading[tuple[float, float]]:
         if blob.mass < _SMALLEST * nominal:
             return Reading(None, unexplained <= _MAX_UNEXPLAINED and blob.mass < 0.2 * nominal, "agent_lost")
         if blob.stray > _STRAY * nominal or blob.mass > _LARGEST * nominal:
