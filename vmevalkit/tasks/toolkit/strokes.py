@@ -238,7 +238,7 @@ class StrokesTask(Task[P, Lines]):
 
     def interrupted(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Fault | None:
         """Return where much more ink appears from one frame to the next than in the other frames."""
-        inks = (self._ink(puzzle, reading.state) for reading in readings)
+        inks = (None if reading.state is None else reading.state.seen for reading in readings)
         return jumped([[None if ink is None else (ink, 0.0) for ink in inks]], _SCALE)
 
     def _ink(self, puzzle: P, state: Lines | None) -> float | None:
