@@ -105,10 +105,10 @@ def time_map(frames: Views, places: Places) -> TimeMap:
         width / height,
         len(frames),
     )
-    return seen.where(_typical(seen)) if drifts else seen
+    return seen.where(typical(seen)) if drifts else seen
 
 
-def _typical(seen: TimeMap) -> Mask:
+def typical(seen: TimeMap) -> Mask:
     """Return a mask of the pixels that change when most of their place does: not much earlier or later."""
     typical = np.zeros(len(seen.time), bool)
     for place in np.unique(seen.place):
