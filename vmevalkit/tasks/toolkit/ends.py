@@ -1,4 +1,4 @@
-"""Ends: the frames at both ends of a video that show nothing of the puzzle: fades, and a cut to another scene.
+"""Ends: the frames of a video that show nothing of the puzzle: fades and a cut at its ends, and flashes of light.
 
 Dropping frames may only remove information, never a mistake. A frame is dropped if it is a picture of the puzzle that
 has lost contrast and shows nothing else, or if it has nothing in common with the puzzle: no line of it is in its place.
@@ -26,6 +26,10 @@ _FLAT = 0.1
 _VISIBLE = 0.3
 # Of the pixels at the edges of the scene, at most this share may be edges of another scene, more than chance makes.
 _COMMON = 0.25
+# A flash raises the mean of luma by at least this in its first frame, and has at most so many frames.
+_BRIGHTER, _LONGEST_FLASH = 2.0, 3
+# Last frames that lose contrast little by little: at most this share of the video, and to this share of contrast.
+_WASH, _WASHED = 1 / 7, 0.6
 # From this correlation on, a frame shows the same scene in another place.
 _ALIKE = 0.7
 # Change of luma within two pixels that makes an edge.
@@ -53,7 +57,7 @@ def without_ends(frames: Views, fps: float, start: Callable[[], Planes], cuts: b
         frames: the video, uint8 (count, 3, height, width).
         fps: its frame rate.
         start: returns the first drawing of the puzzle. It is called only if the video may begin with a fade.
-        cuts: whether a cut to another scene may be dropped.
+        cuts: whether a cut to another scene may be dropped, and flashes replaced by the frame before.
     """
     # At least four frames are left: two that show the start, and two that hold the answer.
     longest = min(round(fps * _LONGEST), len(frames) - 4)
@@ -64,10 +68,53 @@ def without_ends(frames: Views, fps: float, start: Callable[[], Planes], cuts: b
         dropped.append(Tolerance(code="fade", first=0, last=first - 1))
     if end < len(frames):
         dropped.append(Tolerance(code=code, first=end, last=len(frames) - 1))
+    whole = without_flashes(frames[first:end]) if cuts else frames[first:end]
     if first and _blend(frames[first - 1], scene := start())[0] > _VISIBLE:
         # The start may be seen in the fade only, and the first step begin with the first whole frame.
-        return Ends(np.concatenate([scene[None], frames[first:end]]), first - 1, tuple(dropped))
-    return Ends(frames[first:end], first, tuple(dropped))
+        return Ends(np.concatenate([scene[None], whole]), first - 1, tuple(dropped))
+    return Ends(whole, first, tuple(dropped))
+
+
+def without_flashes(frames: Views) -> Views:
+    """Replace the frames of short flashes of light, and washed-out frames at the end, by the frame before.
+
+    A flash is a picture of the frame before that has lost contrast and is brighter. What may have changed meanwhile is
+    seen after it.
+    """
+    views, luma = _without_wash(frames), frames[:, 0, ::8, ::8].mean((1, 2))
+    i = 1
+    while i < len(frames):
+        flash = _flash(frames, i) if luma[i] > luma[i - 1] + _BRIGHTER else 0
+        if flash:
+            views = views.copy() if views is frames else views
+            views[i : i + flash] = frames[i - 1]
+        i += flash + 1
+    return views
+
+
+def _without_wash(frames: Views) -> Views:
+    """Replace the last frames by the frame before, if they lose contrast little by little and show nothing else."""
+    longest = min(max(_LONGEST_FLASH, round(_WASH * len(frames))), len(frames) - 4)
+    if longest < 1 or _contrast(frames[-1]) > _FADED * _contrast(frames[-longest - 1]):
+        return frames
+    for last in range(len(frames) - longest - 1, len(frames) - 1):
+        scene = frames[last]
+        if all(_shows_faded(frame, scene, _WASHED, 1.0) for frame in frames[last + 1 :]):
+            views = frames.copy()
+            views[last + 1 :] = scene
+            return views
+    return frames
+
+
+def _flash(frames: Views, at: int) -> int:
+    """Return how many frames from a frame on are a flash; 0 if they are none, or too many."""
+    scene = frames[at - 1]
+    count = 0
+    for frame in frames[at : at + _LONGEST_FLASH + 1]:
+        if not _is_faded(frame, scene):
+            return count
+        count += 1
+    return 0
 
 
 def _first_whole(frames: Views, longest: int, start: Callable[[], Planes]) -> int:
@@ -111,8 +158,13 @@ def _is_faded(frame: Planes, scene: Planes) -> bool:
     """Whether a frame is a blend of a scene with one color, or that color alone."""
     if _contrast(frame) >= _FADED * _contrast(scene):
         return False
+    return _shows_faded(frame, scene, 0.0, _FADED)
+
+
+def _shows_faded(frame: Planes, scene: Planes, least: float, most_of_it: float) -> bool:
+    """Whether a frame is a blend of a scene with one color, with a share of the scene between two bounds."""
     share, color = _blend(frame, scene)
-    if not 0.0 <= share < _FADED:
+    if not least <= share < most_of_it:
         return False
     blend = scene * np.float32(share) + color[:, None, None]
     return shows(frame, np.clip(blend + 0.5, 0, 255).astype(np.uint8))

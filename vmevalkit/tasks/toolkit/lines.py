@@ -65,12 +65,15 @@ class Lines(NamedTuple):
         reach: like `drawn`, up to where there is any ink; empty if that is nowhere far beyond the tips. A line that
             grows fast is half-transparent at its tip in a blend of two frames.
         ahead: whether there is ink that is not connected to an end of its line.
+        seen: the drawn share of what can be seen of all lines; None in states that are not read from a frame. Where
+            something lies above a line, `drawn` jumps and `seen` does not.
     """
 
     drawn: tuple[tuple[float, float], ...]
     elsewhere: tuple[Point, ...] = ()
     reach: tuple[tuple[float, float], ...] = ()
     ahead: bool = False
+    seen: float | None = None
 
 
 def drawn_up_to(count: int, complete: int, share: float = 0.0) -> Lines:
@@ -166,9 +169,9 @@ class LinesReader:
             # What does not belong to the scene may be over the lines.
             return Reading(None, False, wrong)
         reach = tuple(ink.reach for ink in inks) if far else ()
-        return Reading(
-            Lines(tuple(ink.drawn for ink in inks), reach=reach, ahead=ahead), not wrong, wrong or "unreadable"
-        )
+        seen = sum(ink.points for ink in inks) / max(1, sum(stroke.visible for stroke in self._strokes))
+        lines = Lines(tuple(ink.drawn for ink in inks), reach=reach, ahead=ahead, seen=seen)
+        return Reading(lines, not wrong, wrong or "unreadable")
 
 
 class _Ink(NamedTuple):
@@ -179,10 +182,12 @@ class _Ink(NamedTuple):
         reach: the same, with the partly inked tips.
         far: whether a tip is partly inked over a longer stretch than growth explains.
         ahead: whether there is ink beyond the tips.
+        points: number of the visible points that are drawn.
     """
 
     drawn: tuple[float, float]
     reach: tuple[float, float]
+    points: int
     far: bool = False
     ahead: bool = False
 
@@ -214,8 +219,9 @@ class _StrokeReader:
             visible &= ~near.any(1)
         self._at, self._shares = at[visible], shares[visible]
         self._bare, self._change = bare[:, visible], (inked - bare)[:, visible] / power[visible]
+        self.visible = int(np.count_nonzero(visible))
         samples = sum(len(_samples(other, downscale)[1]) for other in strokes)
-        self._soft = max(_SOFT * np.count_nonzero(visible), _SOFT_OF_ALL * samples, 4)
+        self._soft = max(_SOFT * self.visible, _SOFT_OF_ALL * samples, 4)
 
     def _mean(self, planes: Planes, at: npt.NDArray[np.intp]) -> Floats:
         mean: Floats = planes.reshape(3, -1).take(at, 1).mean(2, dtype=np.float32)
@@ -227,7 +233,7 @@ class _StrokeReader:
         inked, bare = opacity > _INKED, opacity < _BARE
         count = len(opacity)
         if inked.all():
-            return _Ink((1.0, 0.0), (1.0, 0.0))
+            return _Ink((1.0, 0.0), (1.0, 0.0), count)
         first = int(np.argmin(inked))
         last = int(np.argmin(inked[::-1]))
         # Beyond each tip there may be a partly inked stretch, and then no more ink.
@@ -237,6 +243,7 @@ class _StrokeReader:
         return _Ink(
             self._ends(first, last),
             self._ends(first + soft[0], last + soft[1]),
+            first + last,
             far=sum(soft) > self._soft,
             ahead=int(np.count_nonzero(~clear)) > SPECKS,
         )

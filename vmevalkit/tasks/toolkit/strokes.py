@@ -29,7 +29,7 @@ from vmevalkit.tasks.toolkit.lines import (
     evenly_spaced,
 )
 from vmevalkit.tasks.toolkit.motion import Scale, jumped
-from vmevalkit.tasks.toolkit.transition import Places, find_transition
+from vmevalkit.tasks.toolkit.transition import CROSSED, Places, find_transition
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.types import Record, Size, Verdict
 
@@ -46,6 +46,9 @@ _LEAP = 0.2
 _REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Two readings of a line that differ by this share or less are equal.
 _JITTER = 0.06
+
+# Numbers by which neighbors along a line differ at most. They are two pens apart.
+_NEIGHBORS = 3
 
 # In shares of the length of all lines, for `motion`: growth is rest, and growth is never a jump.
 _SCALE = Scale(still=_REST, jump=0.1)
@@ -174,14 +177,15 @@ class StrokesTask(Task[P, Lines]):
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Lines]], canvas: Size) -> Fault | None:
         """Return a fault if the lines are not drawn along their paths, but uncovered by a transition."""
         downscale, pen = downscale_of(canvas), self.pen(puzzle, canvas)
-        # Squares along the lines, as wide as the pen. Those of other lines are left out as far as possible.
+        # Squares along the lines, as wide as the pen.
         points, lines = [], []
         for number, stroke in enumerate(self.strokes(puzzle, canvas)):
             count = math.ceil(stroke.length / (2 * pen))
             points += evenly_spaced(stroke.points, count).tolist()
             lines += [number] * count
-        reach = pen / 2
+        reach, alone = pen / 2, _stand_alone(np.array(points), np.array(lines), 1.5 * pen)
         squares = [scaled((x - reach, y - reach, x + reach, y + reach), 1 / downscale) for x, y in points]
+        lines = np.where(alone, lines, CROSSED).tolist()
         return find_transition(frames, Places(squares, lines, margin=pen / downscale))
 
     def _popped(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> int | None:
@@ -234,7 +238,7 @@ class StrokesTask(Task[P, Lines]):
 
     def interrupted(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Fault | None:
         """Return where much more ink appears from one frame to the next than in the other frames."""
-        inks = (self._ink(puzzle, reading.state) for reading in readings)
+        inks = (None if reading.state is None else reading.state.seen for reading in readings)
         return jumped([[None if ink is None else (ink, 0.0) for ink in inks]], _SCALE)
 
     def _ink(self, puzzle: P, state: Lines | None) -> float | None:
@@ -256,6 +260,20 @@ class StrokesTask(Task[P, Lines]):
         """Return whether the lines of two states are equally long within the accuracy of reading."""
         return not a.ahead and not b.ahead and all(abs(x[0] - y[0]) <= _JITTER and abs(x[1] - y[1]) <= _JITTER
                    for x, y in zip(a.drawn, b.drawn, strict=True))  # fmt: skip
+
+
+def _stand_alone(
+    points: npt.NDArray[np.float64], lines: npt.NDArray[np.intp], reach: float
+) -> npt.NDArray[np.bool_]:
+    """Return which points have no point of another line, or of another part of their line, within `reach`.
+
+    Where lines cross, ink appears twice. If this leaves few points, all are returned.
+    """
+    order = np.arange(len(points))
+    elsewhere = (lines[:, None] != lines) | (np.abs(order[:, None] - order) > _NEIGHBORS)
+    crossed = (np.hypot(*(points[:, None] - points).T) < reach) & elsewhere
+    alone: npt.NDArray[np.bool_] = ~crossed.any(1)
+    return alone if 2 * np.count_nonzero(alone) > len(alone) else np.ones_like(alone)
 
 
 def _vanishes(a: Lines, b: Lines) -> bool:

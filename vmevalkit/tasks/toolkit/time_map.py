@@ -17,10 +17,15 @@ Integers = npt.NDArray[np.intp]
 
 # A pixel changes if it differs by this much, in 255ths, between the first and the last frame.
 _CLEAR = 40
+# The ink of a line changes a pixel by at least this share of the largest change nearby. The edge of a line changes less,
+# and again whenever the line moves by a part of a pixel.
+_INK = 0.6
 # The camera drifts if so large a share of the pixels around the places changes.
 _DRIFT = 0.005
 # At most this many pixels are looked at, shared out among the places, but at least _FEW of each.
 _MOST, _FEW = 120, 5
+# Instead of the number of a line, for pieces of lines where lines cross.
+CROSSED = -1
 # Where the camera drifts, a pixel is left out if it changes earlier or later than the median of its place by more than
 # this many median differences. In a place that changes steadily, none differs by more than 2.
 _ODD = 4.5
@@ -31,7 +36,8 @@ class Places(NamedTuple):
 
     Attributes:
         boxes: of the places, in pixels of the view.
-        lines: if the places are pieces of lines, in their order, the number of the line of each.
+        lines: if the places are pieces of lines, in their order, the number of the line of each; CROSSED for a piece
+            where lines cross. Such a piece is not looked at, because it is drawn on twice.
         margin: how far around the boxes the answer may change the frame, in pixels of the view.
     """
 
@@ -71,7 +77,8 @@ def time_map(frames: Views, places: Places) -> TimeMap:
     if drifts:
         lens = Lens(frames[0])
         frames = np.stack([lens.planes(frame) for frame in frames])
-    differs = np.abs(frames[-1].astype(np.int16) - frames[0]).max(0) > _CLEAR
+    change = np.abs(frames[-1].astype(np.int16) - frames[0]).max(0)
+    differs = change > _CLEAR
     if drifts:
         # The lens corrects whole pixels. At edges, the rest changes pixels, too, at times of its own.
         inside = differs.copy()
@@ -80,8 +87,12 @@ def time_map(frames: Views, places: Places) -> TimeMap:
     most = max(_FEW, _MOST // max(1, len(places.boxes)))
     found = []
     for number, (left, top, right, bottom) in enumerate(places.boxes):
+        if places.lines and places.lines[number] == CROSSED:
+            continue
         x, y = max(0, int(left)), max(0, int(top))
-        rows, columns = np.nonzero(differs[y : int(np.ceil(bottom)) + 1, x : int(np.ceil(right)) + 1])
+        box = slice(y, int(np.ceil(bottom)) + 1), slice(x, int(np.ceil(right)) + 1)
+        inked = change[box] > _INK * change[box].max(initial=0) if places.lines else True
+        rows, columns = np.nonzero(differs[box] & inked)
         # Multiples of the golden ratio are spread evenly, and fall into step with no row or column.
         pick = (np.arange(min(len(rows), most)) * 0.618034 % 1 * len(rows)).astype(np.intp)
         found.append(np.stack([rows[pick] + y, columns[pick] + x, np.full(len(pick), number)]))
@@ -94,10 +105,10 @@ def time_map(frames: Views, places: Places) -> TimeMap:
         width / height,
         len(frames),
     )
-    return seen.where(_typical(seen)) if drifts else seen
+    return seen.where(typical(seen)) if drifts else seen
 
 
-def _typical(seen: TimeMap) -> Mask:
+def typical(seen: TimeMap) -> Mask:
     """Return a mask of the pixels that change when most of their place does: not much earlier or later."""
     typical = np.zeros(len(seen.time), bool)
     for place in np.unique(seen.place):

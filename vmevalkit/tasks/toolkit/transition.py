@@ -19,9 +19,9 @@ from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault
 from vmevalkit.tasks.toolkit.compare import Floats, Mask
 from vmevalkit.tasks.toolkit.edges import EDGES, SPIRAL, errors_of, explains
-from vmevalkit.tasks.toolkit.time_map import Places, TimeMap, time_map
+from vmevalkit.tasks.toolkit.time_map import CROSSED, Places, TimeMap, time_map, typical
 
-__all__ = ["Places", "find_transition"]
+__all__ = ["CROSSED", "Places", "find_transition"]
 
 # Whole frames alone cause an error of 0.29 frames (1 / sqrt 12). An edge explains the times if it errs by at most
 # _ERROR frames and this share of their standard deviation. Measured on 292 transitions: 0.01 to 0.33 frames with a
@@ -87,6 +87,9 @@ def _too_quick(seen: TimeMap) -> bool:
 
 def _together(seen: TimeMap) -> bool:
     """Whether the places do not change one after another."""
+    duration = np.ptp(np.percentile(seen.time, (1, 99)))
+    # A trembling camera changes single pixels at other times.
+    seen = seen.where(typical(seen))
     counts = np.bincount(seen.place)
     here = counts > 0
     # The standard deviation of a steady change is its duration / sqrt 12; whole frames add 1 / 12 to its square.
@@ -94,13 +97,13 @@ def _together(seen: TimeMap) -> bool:
     durations = np.sqrt(np.maximum(12 * spread - 1, 0))
     # The longest are left out, because lines cross: where they do, a place is drawn on twice.
     sequence = np.sort(durations)[: len(durations) - len(durations) // 10].sum()
-    return bool(sequence > _TOGETHER * np.ptp(np.percentile(seen.time, (1, 99))))
+    return bool(sequence > _TOGETHER * duration)
 
 
 def _along_lines(seen: TimeMap, lines: Sequence[int]) -> list[Floats]:
     """Return when the pieces of each line change, in their order along it. Lines that do not change are left out."""
     found = []
-    for line in sorted(set(lines)):
+    for line in sorted({*lines} - {CROSSED}):
         here = (seen.time[seen.place == place] for place, number in enumerate(lines) if number == line)
         time = np.array([np.median(times) for times in here if len(times)], np.float32)
         if len(time) > 2:
