@@ -51,7 +51,8 @@ def _wrong_ways(scene: Scene) -> dict[str, Sequence[Any]]:
     cheats = scene.task.cheats(scene.puzzle)
     found: dict[str, Sequence[Any]] = {}
     for name, states in cheats.items():
-        if name in _SUBTLE:
+        # A puzzle of one step has ways without any.
+        if name in _SUBTLE or len(states) < 2:
             continue
         what = "_nearly_right" if name.startswith("nearly") else "_several_steps" if name in _AT_ONCE else "_wrong_step"
         found.setdefault(what, states)
