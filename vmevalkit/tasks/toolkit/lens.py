@@ -43,9 +43,10 @@ class Lens:
     Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to its
     colors, wherever they are. Dark corners (a vignette) are brightened.
 
-    A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness of rows and columns proposes the drift. This also works for thin lines, which do not overlap themselves after two
-    pixels. The drift is undone only if the pixels at edges then fit better: a large object that moves in an empty
-    scene changes the means like a drift, but not these pixels.
+    A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness of rows and columns
+    proposes the drift. This also works for thin lines, which do not overlap themselves after two pixels. The drift is
+    undone only if the pixels at edges then fit better: a large object that moves in an empty scene changes the means
+    like a drift, but not these pixels.
 
     Args:
         reference: the drawing, uint8 (3, height, width).
@@ -161,7 +162,7 @@ class Lens:
             return frame
         lit = np.stack([luma + shade * darkened, *((seen[1:] - 128) * (1 + shade * far) + 128)])
         gains, offsets = (side[:, None] for side in self._light(seen))
-        # The median, because what moved counts the same for both. But washed out frames also differ in few, dark pixels.
+        # The median, because what moved counts the same for both. Washed out frames also differ in few, dark pixels.
         left, other = (float(np.median(most(np.abs(x - self._lights)))) for x in (lit, seen * gains + offsets))
         if left > _EXPLAINED * other or self._left(lit, *_SAME) > self._left(seen, gains, offsets):
             return frame
