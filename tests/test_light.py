@@ -79,3 +79,9 @@ def test_a_blend_of_two_frames_hides_no_agent() -> None:
     for name in ("maze", "ball_bounce"):
         (trial,) = contract.try_habits(TASKS[name], 5, 0, ["interpolated"])
         assert trial.as_expected, str(trial)
+
+
+def test_dark_corners_move_no_piece() -> None:
+    for name in ("sorting", "sliding_puzzle"):
+        (trial,) = contract.try_habits(TASKS[name], 3, 0, ["vignette"])
+        assert trial.as_expected, str(trial)

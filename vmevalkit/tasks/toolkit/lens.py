@@ -21,10 +21,16 @@ _ALIKE = 5
 _NEAR, _FITS = 16, 0.7
 # Pixels tell the light only if their 5th and 95th percentile of luma differ by more than this.
 _VARIED = 40
+# Chroma nearer than this to gray is neutral.
+_NEUTRAL = 14
 # Luma below which a light that is too bright does not clip everything; so many such pixels tell the light.
 _PALE, _SOME = 236, 40
 # So many dark pixels tell the light if all their neighbors are alike, so that blur does not change them.
 _PLAIN = 200
+# Range of the darkening of the corners that is undone. It must leave only so much of the error that another light does.
+_SHADED, _EXPLAINED = (0.03, 0.25), 0.6
+# Gain and offset that change nothing.
+_SAME = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
 # Luma from which on it may be clipped.
 _WHITE = 254
 # Number of pixels at edges that is enough to find a drift.
@@ -35,10 +41,12 @@ class Lens:
     """Brings frames to the light and the position of a reference drawing.
 
     Gain and offset of each plane are fitted to the pixels that agree with the reference, and the saturation to its
-    colors, wherever they are. A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness
-    of rows and columns proposes the drift. This also works for thin lines, which do not overlap themselves after two
-    pixels. The drift is undone only if the pixels at edges then fit better: a large object that moves in an empty
-    scene changes the means like a drift, but not these pixels.
+    colors, wherever they are. Dark corners (a vignette) are brightened.
+
+    A drift of up to 1.3 percent of the width is undone in whole pixels. The mean brightness of rows and columns
+    proposes the drift. This also works for thin lines, which do not overlap themselves after two pixels. The drift is
+    undone only if the pixels at edges then fit better: a large object that moves in an empty scene changes the means
+    like a drift, but not these pixels.
 
     Args:
         reference: the drawing, uint8 (3, height, width).
@@ -49,7 +57,7 @@ class Lens:
         everything = reference[:, ::6, ::6].reshape(3, -1)
         # The light is fitted to pixels that stay, if possible to gray ones, because colored objects may move. Only a
         # part of the image that is large and varied enough is used.
-        neutral = most(np.abs(everything[1:].astype(np.int16) - 128)) < 14
+        neutral = most(np.abs(everything[1:].astype(np.int16) - 128)) < _NEUTRAL
         whole = np.ones(len(neutral), bool)
         stays = whole if still is None else still[::6, ::6].ravel()
         telling = (pick for pick in (neutral & stays, stays, neutral) if np.count_nonzero(pick) > 0.2 * len(pick)
@@ -61,6 +69,10 @@ class Lens:
         self._known_dark = reference.reshape(3, -1).take(self._dark, 1)
         self._lights = self._sample.astype(np.float32)
         self._saturation = Saturation(reference)
+        height, width = reference.shape[1:]
+        rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
+        # Squared distance from the middle, 1 in the corners.
+        self._far = ((rows[:, None] ** 2 + columns**2) / 2).astype(np.float32)
         self._most = far = max(1, round(0.013 * reference.shape[2]))
         luma = reference[:1]
         steep = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] > 20
@@ -79,6 +91,8 @@ class Lens:
         """Return the numbers of dark pixels that tell the light: those that blur does not change, if there are some."""
         luma = reference[:1]
         plain = (extreme(luma, 1, np.maximum) - extreme(luma, 1, np.minimum))[0] < _ALIKE
+        # Colors may have another saturation.
+        plain &= most(np.abs(reference[1:].astype(np.int16) - 128)) < _NEUTRAL
         for limit in (_PALE, _WHITE - _ALIKE):
             dark = np.flatnonzero(plain & (luma[0] < limit))
             if len(dark) >= _PLAIN:
@@ -115,6 +129,8 @@ class Lens:
         pairs = ((seen, self._sample), (seen_dark, self._known_dark))
         if all(np.count_nonzero(most(distance(a, b)) < _ALIKE) > 0.5 * a.shape[1] for a, b in pairs):
             return frame
+        frame = self._without_vignette(frame, seen.astype(np.float32))
+        seen = self._sampled(frame)
         planes, levels = frame, np.arange(256, dtype=np.float32)
         for channel, (gain, offset) in enumerate(zip(*self._light(seen.astype(np.float32)), strict=True)):
             if abs(gain - 1) > 0.01 or abs(offset) > 1:
@@ -124,6 +140,35 @@ class Lens:
                     table[_WHITE:] = max(table[_WHITE], np.uint8(np.median(self._sample[0, clipped])))
                 planes = frame.copy() if planes is frame else planes
                 planes[channel] = table.take(planes[channel])
+        return planes
+
+    def _without_vignette(self, frame: Planes, seen: Floats) -> Planes:
+        """Return a frame without the darkening of its corners, if that explains most of its difference.
+
+        Args:
+            frame: the frame.
+            seen: its pixels that tell the light.
+        """
+        far = self._far.ravel().take(self._pick)
+        luma, known = seen[0], self._lights[0]
+        darkened = luma * far
+        # The median resists what moved. The fit is more exact, and leaves out what moved.
+        outer = darkened > 0.3 * darkened.max()
+        shade = float(np.median((known - luma)[outer] / darkened[outer])) if outer.any() else 0.0
+        agree = np.abs(luma + shade * darkened - known) < _NEAR
+        x = darkened[agree]
+        shade = float(x @ (known - luma)[agree] / max(1.0, float(x @ x)))
+        if not _SHADED[0] < shade < _SHADED[1] or np.count_nonzero(agree) < 0.5 * len(agree):
+            return frame
+        lit = np.stack([luma + shade * darkened, *((seen[1:] - 128) * (1 + shade * far) + 128)])
+        gains, offsets = (side[:, None] for side in self._light(seen))
+        # The median, because what moved counts the same for both. Washed out frames also differ in few, dark pixels.
+        left, other = (float(np.median(most(np.abs(x - self._lights)))) for x in (lit, seen * gains + offsets))
+        if left > _EXPLAINED * other or self._left(lit, *_SAME) > self._left(seen, gains, offsets):
+            return frame
+        gain = 1 + np.float32(shade) * self._far
+        middle = np.array([0, 128, 128], np.float32)[:, None, None]
+        planes: Planes = np.clip((frame - middle) * gain + middle + 0.5, 0, 255).astype(np.uint8)
         return planes
 
     def _downhill(self, planes: Planes, dx: int, dy: int) -> tuple[int, tuple[int, int]]:
@@ -150,12 +195,11 @@ class Lens:
 
     def _light(self, seen: Floats) -> tuple[Floats, Floats]:
         """Return gain and offset of each plane, shape (3,)."""
-        same: tuple[Floats, Floats] = np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)
         # The median resists moved objects best, but sees no contrast. Clipped white may spoil a fit. Without it, there
         # may be too few pixels. So try all.
         offset = np.median(self._lights - seen, axis=1, keepdims=True)
-        shifted = same[0], np.clip(offset, -_OFFSET, _OFFSET).astype(np.float32)
-        fits = [same, shifted, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
+        shifted = _SAME[0], np.clip(offset, -_OFFSET, _OFFSET).astype(np.float32)
+        fits = [_SAME, shifted, self._fitted(seen, np.ones(seen.shape[1], bool)), self._fitted(seen, seen[0] < _WHITE)]
         gain, offset = min((fit for fit in fits if fit is not None), key=lambda fit: self._left(seen, *fit))
         return gain[:, 0], offset[:, 0]
 

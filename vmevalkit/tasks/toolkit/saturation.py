@@ -129,12 +129,14 @@ def _table(tones: Tones, number: int) -> npt.NDArray[np.int16]:
     luma, blue, red = (side.ravel() for side in np.meshgrid(steps, steps - 128, steps - 128, indexing="ij"))
     chroma = blue + 1j * red
     change, light = chroma * (1 / _FACTORS[number] - 1), np.zeros_like(luma)
-    least = _MIXED * np.abs(chroma)
+    least = np.full(chroma.shape, np.inf)
     for known, seen in zip(tones, _saturated(tones)[number].tolist(), strict=True):
         before, after = (complex(cb - 128, cr - 128) for _, cb, cr in (known, seen))
         opacity = np.abs(chroma) / abs(after)
-        off = np.abs(chroma - opacity * after) + 0.15 * np.abs(luma - seen[0]) * np.minimum(opacity, 1)
-        near = off < least
+        # A pale color is rather itself than a mixture of a strong color and gray.
+        off = np.abs(chroma - opacity * after) + 0.6 * abs(after) * np.abs(1 - opacity)
+        off += 0.15 * np.abs(luma - seen[0]) * np.minimum(opacity, 1)
+        near = (off < least) & (np.abs(chroma - opacity * after) < _MIXED * np.abs(chroma))
         least = np.where(near, off, least)
         change = np.where(near, chroma * (before / after - 1), change)
         light = np.where(near, (known[0] - seen[0]) * np.minimum(opacity, 1), light)
