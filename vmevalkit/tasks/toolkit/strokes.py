@@ -262,9 +262,7 @@ class StrokesTask(Task[P, Lines]):
                    for x, y in zip(a.drawn, b.drawn, strict=True))  # fmt: skip
 
 
-def _stand_alone(
-    points: npt.NDArray[np.float64], lines: npt.NDArray[np.intp], reach: float
-) -> npt.NDArray[np.bool_]:
+def _stand_alone(points: npt.NDArray[np.float64], lines: npt.NDArray[np.intp], reach: float) -> npt.NDArray[np.bool_]:
     """Return which points have no point of another line, or of another part of their line, within `reach`.
 
     Where lines cross, ink appears twice. If this leaves few points, all are returned.
