@@ -100,7 +100,7 @@ def _without_wash(frames: Views) -> Views:
     for last in range(len(frames) - longest - 1, len(frames) - 1):
         scene = frames[last]
         if all(_shows_faded(frame, scene, _WASHED, 1.0) for frame in frames[last + 1 :]):
-            views = frames.copy()
+            views: Views = frames.copy()
             views[last + 1 :] = scene
             return views
     return frames

@@ -24,6 +24,8 @@ _BARE, _INKED = 0.3, 0.65
 # Share of its line, or of all lines, that may be partly inked at the tips, because lines grow fast and frames may be
 # blended.
 _SOFT, _SOFT_OF_ALL = 0.12, 0.05
+# Ink may have this share of its luma.
+_DARK = 0.75
 # Number of points away from the tips that may have ink.
 SPECKS = 2
 
@@ -149,13 +151,18 @@ class LinesReader:
         strokes: the lines of the answer.
         start: planes of the first frame.
         full: planes of the answer.
+        bold: planes of the answer with thick lines.
         pen: width of the lines in pixels of the canvas.
         downscale: how many times smaller the view is than the canvas.
     """
 
-    def __init__(self, strokes: Sequence[Stroke], start: Planes, full: Planes, pen: float, downscale: float) -> None:
+    def __init__(
+        self, strokes: Sequence[Stroke], start: Planes, full: Planes, bold: Planes, pen: float, downscale: float
+    ) -> None:
         # The scene is compared where there is never any ink, nor its soft edge.
-        self._scene = Scene(start, [full], differing(start, full))
+        dark = np.where(differing(start, full, 1), full * np.float32(_DARK), full).astype(np.uint8)
+        dark[1:] = full[1:]
+        self._scene = Scene(start, [full, bold, dark], differing(start, bold))
         self._strokes = [_StrokeReader(stroke, strokes, pen, start, full, downscale) for stroke in strokes]
 
     def __call__(self, frame: Planes) -> Reading[Lines]:

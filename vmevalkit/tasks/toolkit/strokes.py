@@ -47,6 +47,8 @@ _REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Two readings of a line that differ by this share or less are equal.
 _JITTER = 0.06
 
+# Models draw lines up to this many times as wide as they should be.
+_BOLD = 1.3
 # Numbers by which neighbors along a line differ at most. They are two pens apart.
 _NEIGHBORS = 3
 
@@ -153,7 +155,8 @@ class StrokesTask(Task[P, Lines]):
         downscale, strokes = downscale_of(canvas), self.strokes(puzzle, canvas)
         paint = self.painter(puzzle, canvas, downscale)
         start, full = (to_planes(paint(drawn_up_to(len(strokes), n))) for n in (0, len(strokes)))
-        return LinesReader(strokes, start, full, self.pen(puzzle, canvas), downscale)
+        bold = to_planes(self.painter(puzzle, canvas, downscale, _BOLD)(drawn_up_to(len(strokes), len(strokes))))
+        return LinesReader(strokes, start, full, bold, self.pen(puzzle, canvas), downscale)
 
     def drawn(self, puzzle: P, state: Lines) -> Sequence[Lines]:
         """Return the lines as read, and a little shorter and longer, as accurately as they are read."""

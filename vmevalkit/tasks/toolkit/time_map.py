@@ -17,8 +17,8 @@ Integers = npt.NDArray[np.intp]
 
 # A pixel changes if it differs by this much, in 255ths, between the first and the last frame.
 _CLEAR = 40
-# The ink of a line changes a pixel by at least this share of the largest change nearby. The edge of a line changes less,
-# and again whenever the line moves by a part of a pixel.
+# The ink of a line changes a pixel by at least this share of the largest change nearby. The edge of a line changes
+# less, and again whenever the line moves by a part of a pixel.
 _INK = 0.6
 # The camera drifts if so large a share of the pixels around the places changes.
 _DRIFT = 0.005
