@@ -20,6 +20,7 @@ from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
 from vmevalkit.tasks.toolkit.draw import Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.lines import (
+    DARK,
     SPECKS,
     Lines,
     LinesPainter,
@@ -159,11 +160,12 @@ class StrokesTask(Task[P, Lines]):
         return LinesReader(strokes, start, full, bold, self.pen(puzzle, canvas), downscale)
 
     def drawn(self, puzzle: P, state: Lines) -> Sequence[Lines]:
-        """Return the lines as read, and a little shorter and longer, as accurately as they are read."""
+        """Return the lines as read, a little shorter and longer, as accurately as they are read, and with dark ink."""
         incomplete = [0 < sum(ends) < 1 for ends in state.drawn]
+        dark = state._replace(shade=DARK)
         if not any(incomplete):
-            return (state,)
-        return state, *(
+            return state, dark
+        return state, dark, *(
             Lines(tuple(
                 (min(1.0, max(0.0, a + more * (a > 0))), min(1.0, max(0.0, b + more * (b > 0)))) if grows else (a, b)
                 for grows, (a, b) in zip(incomplete, state.drawn, strict=True)
