@@ -48,6 +48,8 @@ _REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Two readings of a line that differ by this share or less are equal.
 _JITTER = 0.06
 
+# A line may begin when this share of the one before is drawn.
+_NEARLY = 0.65
 # Models draw lines up to this many times as wide as they should be.
 _BOLD = 1.3
 # Numbers by which neighbors along a line differ at most. They are two pens apart.
@@ -234,12 +236,13 @@ class StrokesTask(Task[P, Lines]):
             if growth > _JITTER:
                 grown.append(i)
         # The end of one line and the beginning of the next may fall into the same frame.
-        consecutive = any(sum(b.drawn[i]) >= _COMPLETE and sum(a.drawn[j]) <= _JITTER
+        consecutive = any((sum(b.drawn[i]) >= _COMPLETE and sum(a.drawn[j]) <= _JITTER) or _follows(b, i, j)
                           for i, j in itertools.permutations(grown, 2))  # fmt: skip
         if len(grown) > 2 or (len(grown) == 2 and not consecutive):
             return "several_at_once"
         begun = [i for i, ends in enumerate(b.drawn) if _JITTER < sum(ends) < _COMPLETE]
-        return "several_at_once" if len(begun) > 1 else None
+        overlap = len(begun) == 2 and any(_follows(b, i, j) for i, j in itertools.permutations(begun, 2))
+        return "several_at_once" if len(begun) > 1 and not overlap else None
 
     def interrupted(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Fault | None:
         """Return where much more ink appears from one frame to the next than in the other frames."""
@@ -277,6 +280,12 @@ def _stand_alone(points: npt.NDArray[np.float64], lines: npt.NDArray[np.intp], r
     crossed = (np.hypot(*(points[:, None] - points).T) < reach) & elsewhere
     alone: npt.NDArray[np.bool_] = ~crossed.any(1)
     return alone if 2 * np.count_nonzero(alone) > len(alone) else np.ones_like(alone)
+
+
+def _follows(lines: Lines, i: int, j: int) -> bool:
+    """Whether a line begins when another one, `i`, is nearly complete."""
+    first, second = sum(lines.drawn[i]), sum(lines.drawn[j])
+    return first >= _NEARLY and second <= first - _NEARLY / 2
 
 
 def _vanishes(a: Lines, b: Lines) -> bool:
