@@ -42,7 +42,7 @@ _TOGETHER = 1.5
 # take, from which on they do not grow. Ground truth: 1.0, or 1.3 with many crossings. Spirals: mostly more than 2.
 _UP_AND_DOWN = 1.4
 # Single pixels are left out if at least this share of the pixels remains.
-_SINGLE = 0.95
+_SINGLE = 0.85
 # All places together take longer than this, in frames, or nobody sees that they change one after another.
 _QUICK = 4.0
 # A place changes in parts if nothing changes there for so many frames and so large a share of the video.
