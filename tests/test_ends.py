@@ -98,3 +98,17 @@ def test_in_mode_hold_only_fades_are_dropped() -> None:
     assert verdict("maze", faded(still, BLACK, [0.6, 0.3], at_end=True), "hold").passed
     cut = np.concatenate([still, card()[None]])
     assert not verdict("maze", cut, "hold").passed
+
+
+@pytest.mark.parametrize("task", ["dot_to_dot", "sudoku"])
+def test_a_flash_and_a_washed_out_end_are_light(task: str) -> None:
+    flash = faded(truth(task), WHITE, [0.75, 0.4, 0.75, 1.0, 1.0], at_end=True)
+    assert verdict(task, flash).passed
+    shares = [1 - 0.055 * k for k in range(1, 7)]
+    assert verdict(task, faded(truth(task), np.full(3, 225, np.uint8), shares, at_end=True)).passed
+
+
+def test_a_flash_hides_no_steps() -> None:
+    frames = truth("sudoku")
+    hidden = np.concatenate([frames[:10], faded(frames[:3], WHITE, [0.75, 0.4, 0.75]), frames[30:]])
+    assert not verdict("sudoku", hidden).passed

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Reading
+from vmevalkit.tasks.toolkit.compare import patches
 from vmevalkit.tasks.toolkit.draw import Box, Sketch
 from vmevalkit.tasks.toolkit.vision import Floats, Mask, Painted, Scene
 
@@ -21,6 +22,8 @@ _POINTS = 20
 # A look is recognized if at most this share of any other look shows through, and if its error is at most this share of
 # its contrast with the nearest other look.
 _GHOST, _ERROR = 0.25, 0.3
+# Margin of a place, as a share of its width, that may be lit with it.
+_AROUND = 0.15
 
 
 class Board(NamedTuple):
@@ -35,6 +38,7 @@ class Board(NamedTuple):
 
     looks: Looks
     coming: tuple[tuple[int, int, float], ...] = ()
+    stressed: int = -1
 
     def changing(self) -> set[int]:
         """Return the places that are between two looks."""
@@ -111,6 +115,7 @@ class BoardReader:
         points = np.array([_grid_points(box, first.shape[2]) for box in boxes])
         self._scene = Scene(first, drawings, moving)
         self._classifier = _LookClassifier(points, drawings, possible)
+        self._boxes = [_widened(box) for box in boxes]
 
     def __call__(self, frame: Planes) -> Reading[Board]:
         """Read a frame's planes, uint8 of shape (3, height, width)."""
@@ -118,9 +123,33 @@ class BoardReader:
         if wrong == "scene_lost":
             return Reading(None, False, wrong)
         looks = self._classifier.classify(planes)
-        unclear = np.flatnonzero(looks < 0)
-        board = Board(tuple(np.maximum(looks, 0).tolist()), tuple((int(place), 0, 0.0) for place in unclear))
+        stressed = self._stressed(planes) if wrong else -1
+        unclear = {*np.flatnonzero(looks < 0).tolist()} | ({stressed} - {-1})
+        coming = tuple((place, 0, 0.0) for place in sorted(unclear))
+        board = Board(tuple(np.maximum(looks, 0).tolist()), coming, stressed)
         return Reading(board, not wrong, wrong or "unreadable")
+
+    def _stressed(self, planes: Planes) -> int:
+        """Return the place that has all that is unexplained in its box, or around it; -1 if there is none."""
+        off = self._scene.unexplained(planes)
+        rows, columns = np.nonzero(off)
+        if not len(rows):
+            return -1
+        y, x = int(np.median(rows)), int(np.median(columns))
+        for place, (left, top, right, bottom) in enumerate(self._boxes):
+            if left <= x < right and top <= y < bottom:
+                rest = off.copy()
+                rest[top:bottom, left:right] = False
+                if not patches(rest):
+                    return place
+        return -1
+
+
+def _widened(box: Box) -> tuple[int, int, int, int]:
+    """Return a box with a margin for what surrounds a place: a lit square, or a look that is too large."""
+    left, top, right, bottom = box
+    margin = _AROUND * (right - left) + 1
+    return max(0, int(left - margin)), max(0, int(top - margin)), int(right + margin) + 1, int(bottom + margin) + 1
 
 
 def _grid_points(box: Box, width: int) -> npt.NDArray[np.intp]:

@@ -109,10 +109,8 @@ def _without_wash(frames: Views) -> Views:
 def _flash(frames: Views, at: int) -> int:
     """Return how many frames from a frame on are a flash; 0 if they are none, or too many."""
     scene = frames[at - 1]
-    for count, frame in enumerate(frames[at : at + _LONGEST_FLASH + 1]):
-        if not _is_faded(frame, scene):
-            return count
-    return 0
+    shown = frames[at : at + _LONGEST_FLASH + 1]
+    return next((count for count, frame in enumerate(shown) if not _is_faded(frame, scene)), 0)
 
 
 def _first_whole(frames: Views, longest: int, start: Callable[[], Planes]) -> int:

@@ -24,6 +24,8 @@ _BARE, _INKED = 0.3, 0.65
 # Share of its line, or of all lines, that may be partly inked at the tips, because lines grow fast and frames may be
 # blended.
 _SOFT, _SOFT_OF_ALL = 0.12, 0.05
+# Ink may have this share of its luma.
+DARK = 0.75
 # Number of points away from the tips that may have ink.
 SPECKS = 2
 
@@ -67,6 +69,7 @@ class Lines(NamedTuple):
         ahead: whether there is ink that is not connected to an end of its line.
         seen: the drawn share of what can be seen of all lines; None in states that are not read from a frame. Where
             something lies above a line, `drawn` jumps and `seen` does not.
+        shade: factor of the color of the ink, for drawings of dark lines.
     """
 
     drawn: tuple[tuple[float, float], ...]
@@ -74,6 +77,7 @@ class Lines(NamedTuple):
     reach: tuple[tuple[float, float], ...] = ()
     ahead: bool = False
     seen: float | None = None
+    shade: float = 1.0
 
 
 def drawn_up_to(count: int, complete: int, share: float = 0.0) -> Lines:
@@ -119,7 +123,8 @@ class LinesPainter:
         for stroke, (first, last) in zip(self._strokes, lines.drawn, strict=True):
             for start, end in ((0.0, first), (1.0 - last, 1.0)):
                 if end > start:
-                    parts.append((stroke.part(start, end), stroke.color))
+                    red, green, blue = (round(part * lines.shade) for part in stroke.color)
+                    parts.append((stroke.part(start, end), (red, green, blue)))
         if lines.elsewhere:
             width, height = self._canvas
             parts.append(([(x * width, y * height) for x, y in lines.elsewhere], self._strokes[0].color))
@@ -137,7 +142,7 @@ class LinesPainter:
                 for p, q in zip(points, points[1:] or points, strict=False):
                     boxes.append((min(p[0], q[0]) - pen, min(p[1], q[1]) - pen,
                                   max(p[0], q[0]) + pen, max(p[1], q[1]) + pen))  # fmt: skip
-        if self._last.elsewhere != lines.elsewhere:
+        if (self._last.elsewhere, self._last.shade) != (lines.elsewhere, lines.shade):
             boxes.append((0.0, 0.0, float(self._canvas[0]), float(self._canvas[1])))
         return boxes
 
@@ -149,13 +154,18 @@ class LinesReader:
         strokes: the lines of the answer.
         start: planes of the first frame.
         full: planes of the answer.
+        bold: planes of the answer with thick lines.
         pen: width of the lines in pixels of the canvas.
         downscale: how many times smaller the view is than the canvas.
     """
 
-    def __init__(self, strokes: Sequence[Stroke], start: Planes, full: Planes, pen: float, downscale: float) -> None:
+    def __init__(
+        self, strokes: Sequence[Stroke], start: Planes, full: Planes, bold: Planes, pen: float, downscale: float
+    ) -> None:
         # The scene is compared where there is never any ink, nor its soft edge.
-        self._scene = Scene(start, [full], differing(start, full))
+        dark = np.where(differing(start, full, 1), full * np.float32(DARK), full).astype(np.uint8)
+        dark[1:] = full[1:]
+        self._scene = Scene(start, [full, bold, dark], differing(start, bold))
         self._strokes = [_StrokeReader(stroke, strokes, pen, start, full, downscale) for stroke in strokes]
 
     def __call__(self, frame: Planes) -> Reading[Lines]:

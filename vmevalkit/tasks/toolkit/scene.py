@@ -105,6 +105,10 @@ class Scene:
         self.lens, self._envelope = Lens(start, still), Envelope(start, *others)
         self._blocks, self._lines = Blocks(start, still), Linework(start, still)
 
+    def unexplained(self, planes: Planes) -> Mask:
+        """Return a mask (height, width) of the pixels of corrected planes that no drawing explains."""
+        return self._envelope.unexplained(planes)
+
     def look(self, frame: Planes) -> tuple[Planes, str]:
         """Return the corrected planes of a frame, and the reason code if the scene is not intact ("" if it is)."""
         planes = self.lens.planes(frame)

@@ -20,6 +20,7 @@ from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
 from vmevalkit.tasks.toolkit.draw import Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.lines import (
+    DARK,
     SPECKS,
     Lines,
     LinesPainter,
@@ -47,6 +48,10 @@ _REST, _POP, _SUDDEN = 0.004, 0.06, 0.3
 # Two readings of a line that differ by this share or less are equal.
 _JITTER = 0.06
 
+# A line may begin when this share of the one before is drawn.
+_NEARLY = 0.65
+# Models draw lines up to this many times as wide as they should be.
+_BOLD = 1.3
 # Numbers by which neighbors along a line differ at most. They are two pens apart.
 _NEIGHBORS = 3
 
@@ -153,14 +158,16 @@ class StrokesTask(Task[P, Lines]):
         downscale, strokes = downscale_of(canvas), self.strokes(puzzle, canvas)
         paint = self.painter(puzzle, canvas, downscale)
         start, full = (to_planes(paint(drawn_up_to(len(strokes), n))) for n in (0, len(strokes)))
-        return LinesReader(strokes, start, full, self.pen(puzzle, canvas), downscale)
+        bold = to_planes(self.painter(puzzle, canvas, downscale, _BOLD)(drawn_up_to(len(strokes), len(strokes))))
+        return LinesReader(strokes, start, full, bold, self.pen(puzzle, canvas), downscale)
 
     def drawn(self, puzzle: P, state: Lines) -> Sequence[Lines]:
-        """Return the lines as read, and a little shorter and longer, as accurately as they are read."""
+        """Return the lines as read, a little shorter and longer, as accurately as they are read, and with dark ink."""
         incomplete = [0 < sum(ends) < 1 for ends in state.drawn]
+        dark = state._replace(shade=DARK)
         if not any(incomplete):
-            return (state,)
-        return state, *(
+            return state, dark
+        return state, dark, *(
             Lines(tuple(
                 (min(1.0, max(0.0, a + more * (a > 0))), min(1.0, max(0.0, b + more * (b > 0)))) if grows else (a, b)
                 for grows, (a, b) in zip(incomplete, state.drawn, strict=True)
@@ -229,12 +236,13 @@ class StrokesTask(Task[P, Lines]):
             if growth > _JITTER:
                 grown.append(i)
         # The end of one line and the beginning of the next may fall into the same frame.
-        consecutive = any(sum(b.drawn[i]) >= _COMPLETE and sum(a.drawn[j]) <= _JITTER
+        consecutive = any((sum(b.drawn[i]) >= _COMPLETE and sum(a.drawn[j]) <= _JITTER) or _follows(b, i, j)
                           for i, j in itertools.permutations(grown, 2))  # fmt: skip
         if len(grown) > 2 or (len(grown) == 2 and not consecutive):
             return "several_at_once"
         begun = [i for i, ends in enumerate(b.drawn) if _JITTER < sum(ends) < _COMPLETE]
-        return "several_at_once" if len(begun) > 1 else None
+        overlap = len(begun) == 2 and any(_follows(b, i, j) for i, j in itertools.permutations(begun, 2))
+        return "several_at_once" if len(begun) > 1 and not overlap else None
 
     def interrupted(self, puzzle: P, readings: Sequence[Reading[Lines]]) -> Fault | None:
         """Return where much more ink appears from one frame to the next than in the other frames."""
@@ -272,6 +280,12 @@ def _stand_alone(points: npt.NDArray[np.float64], lines: npt.NDArray[np.intp], r
     crossed = (np.hypot(*(points[:, None] - points).T) < reach) & elsewhere
     alone: npt.NDArray[np.bool_] = ~crossed.any(1)
     return alone if 2 * np.count_nonzero(alone) > len(alone) else np.ones_like(alone)
+
+
+def _follows(lines: Lines, i: int, j: int) -> bool:
+    """Whether a line begins when another one, `i`, is nearly complete."""
+    first, second = sum(lines.drawn[i]), sum(lines.drawn[j])
+    return first >= _NEARLY and second <= first - _NEARLY / 2
 
 
 def _vanishes(a: Lines, b: Lines) -> bool:

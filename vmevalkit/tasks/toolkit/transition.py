@@ -41,6 +41,8 @@ _TOGETHER = 1.5
 # Sum of the differences in time between the pieces of lines and the next ones, as a share of the time that all lines
 # take, from which on they do not grow. Ground truth: 1.0, or 1.3 with many crossings. Spirals: mostly more than 2.
 _UP_AND_DOWN = 1.4
+# Single pixels are left out if at least this share of the pixels remains.
+_SINGLE = 0.85
 # All places together take longer than this, in frames, or nobody sees that they change one after another.
 _QUICK = 4.0
 # A place changes in parts if nothing changes there for so many frames and so large a share of the video.
@@ -89,7 +91,8 @@ def _together(seen: TimeMap) -> bool:
     """Whether the places do not change one after another."""
     duration = np.ptp(np.percentile(seen.time, (1, 99)))
     # A trembling camera changes single pixels at other times.
-    seen = seen.where(typical(seen))
+    most = typical(seen)
+    seen = seen.where(most) if most.mean() > _SINGLE else seen
     counts = np.bincount(seen.place)
     here = counts > 0
     # The standard deviation of a steady change is its duration / sqrt 12; whole frames add 1 / 12 to its square.
