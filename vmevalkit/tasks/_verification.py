@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 # The start must be readable within the first sixth of the video.
 START_WITHIN = 1 / 6
 # So many moments of the solution are drawn, to tell what belongs to the puzzle.
-_DRAWN = 40
+_DRAWN = 24
+# Reasons for which a video may fail because of something that has nothing to do with the puzzle.
+_DISTURBED = frozenset({
+    "extra_object", "altered", "scene_lost", "wrong_start", "unreadable", "vanished_on_the_way", "teleport",
+    "several_at_once", "erased", "agent_lost", "two_agents", "piece_changed", "hidden",
+})  # fmt: skip
 # Outcome of a video whose last frame shows the answer.
 _REACHED = 0.98
 # A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
@@ -60,7 +65,7 @@ class Verification:
         verdict = self._scored(ends.views)
         if not verdict.passed:
             steady, verdict = self._scored_steady(ends.views, verdict)
-            if not verdict.passed and self._mode != "hold":
+            if verdict.reason in _DISTURBED and self._mode != "hold":
                 verdict = self._scored_repaired(steady, verdict)
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
         later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
@@ -75,7 +80,7 @@ class Verification:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
             verdict = self._scored(frames)
         # Visitors leave before the end, so a video that does not end with the answer is not looked at again.
-        if not verdict.passed and verdict.outcome > _REACHED:
+        if verdict.reason in _DISTURBED and verdict.outcome > _REACHED:
             lens = Lens(drawings[0])
             frames = np.stack([lens.planes(frame) for frame in frames])
             comparison = Comparison(self._task, self._puzzle, self._canvas, self._readings(frames))

@@ -8,7 +8,7 @@ other: what changes under a visitor must be a legal step, and what it hid must c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +23,17 @@ from vmevalkit.types import Tolerance
 _MOST = 0.12
 # Difference from the paper, in luma and chroma, from which on a pixel of the margin is marked. Compression reaches 15.
 _MARKED = np.array((22, 14, 14))[:, None, None]
-# If more of the margin differs, the light has changed.
-_TINTED = 0.4
+# The color of the paper is told by one in so many pixels. If more of the margin differs, the light has changed.
+_SPARSE, _TINTED = 16, 0.4
 # Distance of the margin from the puzzle, and width of the soft edge of a mark, in pixels of the view.
 _APART, _SOFT = 6, 2
 # Pixels by which what is unexplained is widened, to have the parts of a visitor in it that the puzzle explains.
 _WIDE = 5
-# Number of unexplained pixels that are seen as something.
-_SEEN = 8
+# Number of unexplained pixels that are seen as something: in the margin, and elsewhere.
+_FEW, _SEEN = 4, 8
 # Among several visitors at once, each must be as small as a star: at most this share of the canvas, when widened.
-_TINY = 0.006
+# All together may take the second share if they do not travel.
+_TINY, _FEW_STARS = 0.006, 0.03
 # A visitor is absent in the first frames, and in the last ones (or a share of the video).
 _ABSENT, _ABSENT_SHARE = 2, 0.04
 # A visitor moves by this share of the width. What rests is only overlooked if it is soft: a tint, without lines.
@@ -40,8 +41,8 @@ _TRAVEL = 0.04
 _LINES = 30
 # While a visitor is there, things may change only this near to it, as a share of the width.
 _NEAR = 0.08
-# A visitor may have acted in so many frames before, and in the next one.
-_BEFORE, _AFTER = 4, 1
+# A visitor may have acted in so many frames before.
+_BEFORE = 4
 # Difference in luma or chroma by which a pixel has changed between two frames.
 _CHANGED = 40
 # Something is a part of the puzzle, in a wrong place, if this share of it has the colors of what acts in the puzzle.
@@ -69,19 +70,24 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         frames: the video, uint8 (count, 3, height, width).
         drawings: drawings of the puzzle, from the start to the answer.
     """
-    margin, acting = _margin(drawings), acting_colors(drawings)
+    margin = _margin(drawings)
     if margin is None:
         return None
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
+    acting: Planes | None = None
+    at, largest = np.flatnonzero(margin), min(_TINTED * np.count_nonzero(margin), _MOST * margin.size)
     for i, frame in enumerate(frames):
-        paper = np.median(frame[:, margin], axis=1).astype(np.uint8)[:, None, None]
-        marks = most(distance(frame, np.broadcast_to(paper, frame.shape)) > _MARKED) & margin
-        count = int(np.count_nonzero(marks))
-        if count < 4 or count > min(_TINTED * np.count_nonzero(margin), _MOST * marks.size):
+        beside = frame.reshape(3, -1).take(at, 1)
+        paper = np.median(beside[:, ::_SPARSE], axis=1).astype(np.uint8)[:, None]
+        off = most(distance(beside, np.broadcast_to(paper, beside.shape)) > _MARKED[:, :, 0])
+        if not _FEW <= np.count_nonzero(off) <= largest:
             continue
+        marks = np.zeros(margin.shape, bool)
+        marks.ravel()[at[off]] = True
+        acting = acting_colors(drawings) if acting is None else acting
         if _acts(frame, marks, acting):
             return None
-        views[i] = np.where(_widened(marks, _SOFT) & margin, paper, frame)
+        views[i] = np.where(_widened(marks, _SOFT) & margin, paper[:, :, None], frame)
         marked |= marks
         seen.append(i)
     if not seen:
@@ -97,25 +103,37 @@ def without_visitors(frames: Views, explained: Callable[[int], Envelope], acting
         explained: returns what the puzzle explains in a frame.
         acting: colors of what moves or appears in the puzzle; see `acting_colors`.
     """
-    masks = list(_unexplained(frames, explained))
-    present = [i for i, mask in enumerate(masks) if mask is not None]
     tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
-    if not present or present[0] < _ABSENT or present[-1] >= len(frames) - tail:
+    ends = (*range(_ABSENT), *range(len(frames) - tail, len(frames)))
+    if any(_unexplained(frames[i], explained(i)) is not None for i in ends):
         return None
-    views, soft, tiny = _filled(frames, masks), True, True
-    for i in present:
-        mask = masks[i]
-        assert mask is not None
-        if not _is_small(mask) or not _acts_nearby(views, masks, i) or _acts(frames[i], mask, acting):
+    views: Views = frames.copy()
+    stays = most(distance(frames[0], frames[-1])) < _CHANGED
+    masks: list[Mask | None] = []
+    known = 0
+    for i, frame in enumerate(frames):
+        if i == 0 or not looks_like(frame, frames[known]):
+            known, mask = i, _unexplained(frame, explained(i))
+        masks.append(mask)
+        if mask is None:
+            continue
+        # What lies under the mask is as it was last seen, or as it is at the start and at the end.
+        views[i] = np.where(mask, np.where(stays, frames[0], views[i - 1]), frame)
+        if not _is_small(mask) or _acts(frame, mask, acting) or not _acts_nearby(views, masks):
             return None
-        soft = soft and _is_soft(frames[i], views[i], mask)
-        tiny = tiny and int(np.count_nonzero(mask)) < 2 * _TINY * mask.size and not _is_gone(frames[i], views[i], mask)
-    if not soft and not tiny and not _travels([mask for mask in masks if mask is not None]):
+    shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
+    if 2 * sum(_is_gone(frames[i], views[i], mask) for i, mask in shown.items()) > len(shown):
         return None
-    everything = np.logical_or.reduce([mask for mask in masks if mask is not None])
-    code = "emphasis" if soft else "visitor"
-    note = Tolerance(code=code, first=present[0], last=present[-1], box=_box(everything))
-    return Repaired(views, frozenset(present), note)
+    soft = all(_is_soft(frames[i], views[i], mask) for i, mask in shown.items())
+    if not shown or not (soft or _travels(list(shown.values())) or _is_tiny(list(shown.values()))):
+        return None
+    note = Tolerance(
+        code="emphasis" if soft else "visitor",
+        first=min(shown),
+        last=max(shown),
+        box=_box(np.logical_or.reduce(list(shown.values()))),
+    )
+    return Repaired(views, frozenset(shown), note)
 
 
 def _margin(drawings: Sequence[Planes]) -> Mask | None:
@@ -133,33 +151,18 @@ def _margin(drawings: Sequence[Planes]) -> Mask | None:
     return margin if np.count_nonzero(margin) > 0.04 * margin.size else None
 
 
-def _unexplained(frames: Views, explained: Callable[[int], Envelope]) -> Iterator[Mask | None]:
-    """Yield for each frame a mask of what the puzzle does not explain, widened; None where it explains everything."""
+def _unexplained(frame: Planes, explained: Envelope) -> Mask | None:
+    """Return a mask of what the puzzle does not explain in a frame, widened; None if it explains everything."""
     from scipy.ndimage import binary_fill_holes, label
 
-    last: tuple[Planes, Mask | None] | None = None
-    for i, frame in enumerate(frames):
-        if last is None or not looks_like(frame, last[0]):
-            off = explained(i).unexplained(frame)
-            mask: Mask | None = None
-            if np.count_nonzero(off) >= _SEEN:
-                wide = binary_fill_holes(_widened(off, _WIDE))
-                parts, _ = label(wide)
-                kept = np.flatnonzero(np.bincount(parts[off], minlength=1) >= _SEEN)
-                mask = np.isin(parts, kept[kept > 0]) if len(kept[kept > 0]) else None
-            last = frame, mask
-        yield last[1]
-
-
-def _filled(frames: Views, masks: Sequence[Mask | None]) -> Views:
-    """Return the frames with what lies under the masks as it was last seen, or as it is at the start and at the end."""
-    views: Views = frames.copy()
-    stays = most(distance(frames[0], frames[-1])) < _CHANGED
-    for i, mask in enumerate(masks):
-        if mask is not None:
-            before = np.where(stays, frames[0], views[i - 1])
-            views[i] = np.where(mask, before, frames[i])
-    return views
+    off = explained.unexplained(frame)
+    if np.count_nonzero(off) < _SEEN:
+        return None
+    parts, _ = label(binary_fill_holes(_widened(off, _WIDE)))
+    kept = np.flatnonzero(np.bincount(parts[off]) >= _SEEN)
+    kept = kept[kept > 0]
+    mask: Mask = np.isin(parts, kept)
+    return mask if len(kept) else None
 
 
 def _is_small(mask: Mask) -> bool:
@@ -173,12 +176,13 @@ def _is_small(mask: Mask) -> bool:
     return count == 1 or bool(np.all(np.sort(sizes)[:-1] <= _TINY * mask.size))
 
 
-def _acts_nearby(views: Views, masks: Sequence[Mask | None], i: int) -> bool:
-    """Whether what changes in a frame lies near to where the visitor is or was."""
+def _acts_nearby(views: Views, masks: Sequence[Mask | None]) -> bool:
+    """Whether what changes in the last frame that has a mask lies near to where the visitor is or just was."""
+    i = len(masks) - 1
     changed = most(distance(views[i], views[i - 1])) > _CHANGED
     if not patches(changed):
         return True
-    near = np.logical_or.reduce([mask for mask in masks[max(0, i - _BEFORE) : i + _AFTER + 1] if mask is not None])
+    near = np.logical_or.reduce([mask for mask in masks[-1 - _BEFORE :] if mask is not None])
     rows, columns = np.nonzero(near)
     reach = _NEAR * changed.shape[1]
     box = np.zeros(changed.shape, bool)
@@ -187,17 +191,28 @@ def _acts_nearby(views: Views, masks: Sequence[Mask | None], i: int) -> bool:
     return not patches(changed & ~box)
 
 
+def _is_tiny(shown: Sequence[Mask]) -> bool:
+    """Whether a visitor is as small as a few stars."""
+    return all(int(np.count_nonzero(mask)) < _FEW_STARS * mask.size for mask in shown)
+
+
 def acting_colors(drawings: Sequence[Planes]) -> Planes:
     """Return the tones (5 bits a plane, shape (3, count)) of what moves or appears in the drawings."""
-    first = drawings[0]
-    found = [drawing[:, most(distance(drawing, first)) > _CHANGED] >> 3 for drawing in drawings[1:]]
-    tones, counts = np.unique(np.concatenate([*found, np.zeros((3, 0), np.uint8)], axis=1), axis=1, return_counts=True)
-    wide, sizes = np.unique(first.reshape(3, -1) >> 3, axis=1, return_counts=True)
+    first, counts = drawings[0], np.zeros(1 << 15, np.intp)
+    for drawing in drawings[1:]:
+        differs = most(distance(drawing, first)) > _CHANGED
+        counts += np.bincount(_tones(drawing[:, differs]), minlength=len(counts))
     # Neither the soft edges of things nor the background.
-    background = wide[:, sizes > 0.05 * first[0].size]
-    is_background = (tones[:, :, None] == background[:, None]).all(0).any(1)
-    acting: Planes = tones[:, (counts > 0.02 * counts.sum()) & ~is_background]
-    return acting
+    background = np.bincount(_tones(first.reshape(3, -1)), minlength=len(counts)) > 0.05 * first[0].size
+    found = np.flatnonzero((counts > 0.02 * counts.sum()) & ~background)
+    return np.stack([found >> 10, (found >> 5) & 31, found & 31]).astype(np.uint8)
+
+
+def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:
+    """Return the tone of each pixel as one number: 5 bits a plane."""
+    y, cb, cr = pixels.astype(np.uint16) >> 3
+    tones: npt.NDArray[np.uint16] = (y << 10) | (cb << 5) | cr
+    return tones
 
 
 def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
