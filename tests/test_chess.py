@@ -215,8 +215,9 @@ def cheating(puzzle: Puzzle, truth: Frames) -> Iterator[tuple[str, Frames | list
     yield "mirrored", truth[:, :, ::-1]
     yield "upside down", truth[:, ::-1]
     disc = truth.copy()
-    disc[10:, 20:36, 20:36] = (200, 40, 0)
-    yield "a spot in the margin", disc
+    height, width = truth.shape[1:3]
+    disc[10:, height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8] = (200, 40, 0)
+    yield "a spot on the board", disc
     yield "a copy stays", played(puzzle, lambda s: s._replace(board=put(s.board, origin, board[origin])))
     free = [i for i in range(64) if board[i] == "." and i != target and abs(i // 8 - origin // 8) > 1]
     if free:

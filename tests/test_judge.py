@@ -475,7 +475,7 @@ def test_nothing_is_paid_for_twice(one: Path, server: Server) -> None:
 def test_a_score_is_made_anew_when_the_judge_changes(one: Path, server: Server) -> None:
     versions = {judge(one, server, **change)[0].scorer_version for change in ({}, {"seed": 2}, {"timeout": 4})}
     assert len(versions) == 2, "the order of the images counts, the patience does not"
-    assert all(version.startswith("2 see-1 ") for version in versions)
+    assert all(version.startswith("3 see-1 ") for version in versions)
 
 
 # ------------------------------------------------------------------------------------------------------------- limits

@@ -75,7 +75,7 @@ def test_two_discs_ghosts_and_extras_fail() -> None:
     both = np.minimum(video, last)  # a second disc waits at the goal all the time
     ghost = ((video.astype(np.uint16) + first) // 2).astype(np.uint8)  # half a disc stays at the start
     extra = video.copy()
-    extra[20:, 30:70, 40:80] = (0, 148, 104)
+    extra[20:, 57:87, 177:207] = (0, 148, 104)
     gone = video.copy()
     gone[25:] = np.where(np.abs(gone[25:].astype(int) - (0, 98, 190)).sum(-1, keepdims=True) < 60, 255, gone[25:])
     for name, frames in {"both": both, "ghost": ghost, "extra": extra, "gone": gone}.items():

@@ -302,7 +302,7 @@ def pairs(difficulty: int) -> Frames:
 def disc(difficulty: int) -> Frames:
     frames = truth_of(difficulty).copy()
     for i, frame in enumerate(frames[10:]):
-        frame[np.hypot(XS - 20 - i / 2, YS - 200) < 8] = draw.ORANGE
+        frame[np.hypot(XS - 160 - i / 2, YS - 120) < 8] = draw.ORANGE
     return frames
 
 
@@ -321,7 +321,7 @@ CHEATS: dict[str, tuple[Callable[[int], Frames], tuple[str, ...]]] = {
         lambda d: pasted(truth_of(d), fitted(puzzle_of(1), 3)[0], 100, 10, COUNT - 1), ("extra_object",)),
     "a disc passes by": (disc, ("extra_object",)),
     "a box border vanishes": (without_lines, ("extra_object", "given_changed")),
-    "the gray lines vanish": (without_gray, ("scene_lost",)),
+    "the gray lines vanish": (without_gray, ("wrong_start",)),
     "the right digits in each other's cells": (other_puzzle_on_same_start, ("wrong_digit",)),
     "two at a time": (pairs, ("several_at_once",)),
     "mirrored": (lambda d: np.ascontiguousarray(truth_of(d)[:, :, ::-1]), ()),

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from vmevalkit.media import Frame, Planes, Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, register_task
 from vmevalkit.tasks.toolkit.cells import swept
-from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Color, Sketch, digit, downscaled, square_board
+from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, HUES, INK, WHITE, Color, Sketch, digit, downscaled, square_board
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
@@ -93,6 +93,7 @@ class Board(NamedTuple):
 
     digits: tuple[int, ...]
     writing: tuple[tuple[int, int, float], ...] = ()
+    ink: Color = BLUE
 
     def fresh(self) -> set[int]:
         """Return the cells that are being filled."""
@@ -180,7 +181,7 @@ class Sudoku(Task[Puzzle, Board]):
             frame: Frame = base.copy()
             for at, value in enumerate(board.digits):
                 if value != start[at]:
-                    put(frame, at, _glyph(value, BLUE, cell, object_scale))
+                    put(frame, at, _glyph(value, board.ink, cell, object_scale))
             for at, value, size in board.writing:
                 put(frame, at, _glyph(value, INK if value == start[at] else BLUE, cell, size * object_scale))
             return downscaled(frame, downscale)
@@ -258,6 +259,10 @@ class Sudoku(Task[Puzzle, Board]):
             return Reading(board)
 
         return read
+
+    def drawn(self, puzzle: Puzzle, state: Board) -> list[Board]:
+        # Digits may be written in any color.
+        return [state, *(state._replace(ink=color) for color in HUES.values())]
 
     def possible(self, puzzle: Puzzle) -> list[Board]:
         start = puzzle.start()

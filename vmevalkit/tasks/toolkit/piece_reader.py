@@ -50,9 +50,9 @@ class _Seen(NamedTuple):
     twice: bool
 
 
-def _is_itself(found: Found) -> bool:
-    """Whether a piece is opaque and of its own color."""
-    return found.opacity > _OPAQUE and found.error < _OFF_COLOR
+def _is_itself(found: Found, whole: Found) -> bool:
+    """Whether a piece is opaque and of its own color, as in the drawing: thin lines in small frames are pale there, too."""
+    return found.opacity > _OPAQUE * whole.opacity and found.error < _OFF_COLOR + whole.error
 
 
 class _Expectations:
@@ -117,7 +117,7 @@ class PieceReader:
             shares.append(found.area / max(whole.area, 1.0))
             # The color of a piece may be spread unevenly over it, so measure from where it is in the drawing.
             place = (home[0] + (found.y - whole.y) / self._unit, home[1] + (found.x - whole.x) / self._unit)
-            places.append(place if found.area >= _MOVING * whole.area and _is_itself(found) else None)
+            places.append(place if found.area >= _MOVING * whole.area and _is_itself(found, whole) else None)
         firm = [share >= _WHOLE for share in shares]
         rests = [place and self._layout.rest_of(piece, place) for piece, place in enumerate(places)]
         near = [rest if place and rest and math.dist(rest, place) <= REST and enough else None
