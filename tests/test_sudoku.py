@@ -319,7 +319,7 @@ CHEATS: dict[str, tuple[Callable[[int], Frames], tuple[str, ...]]] = {
         lambda d: pasted(truth_of(d), fitted(puzzle_of(1), 3)[0], 100, 10), ("extra_object",)),
     "digit outside at the very end": (
         lambda d: pasted(truth_of(d), fitted(puzzle_of(1), 3)[0], 100, 10, COUNT - 1), ("extra_object",)),
-    "a disc passes by": (disc, ("extra_object",)),
+    "a disc passes by": (disc, ("extra_object", "given_changed")),
     "a box border vanishes": (without_lines, ("extra_object", "given_changed")),
     "the gray lines vanish": (without_gray, ("wrong_start",)),
     "the right digits in each other's cells": (other_puzzle_on_same_start, ("wrong_digit",)),

@@ -164,9 +164,11 @@ def _with_object(truth: Frames) -> Frames:
     spots = [(y, x) for y in range(8, height - side - 8, side // 2) for x in range(8, width - side - 8, side // 2)]
     used = (seen != seen[0, 4, 4]).any((0, 3))
     rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
-    between = [(y, x) for y, x in spots if rows[0] < y < rows[-1] - side and columns[0] < x < columns[-1] - side]
+    half = side // 2
+    within = [(y, x) for y, x in spots if rows[0] <= y + half <= rows[-1] and columns[0] <= x + half <= columns[-1]]
+    between = [(y, x) for y, x in within if rows[0] < y < rows[-1] - side and columns[0] < x < columns[-1] - side]
     middle = (height / 2, width / 2)
-    y, x = min(between or spots, key=lambda at: (int(busy[at[0] : at[0] + side, at[1] : at[1] + side].sum()),
+    y, x = min(between or within, key=lambda at: (int(busy[at[0] : at[0] + side, at[1] : at[1] + side].sum()),
                                       abs(at[0] - middle[0]) + abs(at[1] - middle[1])))  # fmt: skip
     frames: Frames = truth.copy()
     ground = truth[-1, y : y + side, x : x + side].mean((0, 1))

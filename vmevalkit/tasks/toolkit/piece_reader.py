@@ -51,7 +51,7 @@ class _Seen(NamedTuple):
 
 
 def _is_itself(found: Found, whole: Found) -> bool:
-    """Whether a piece is opaque and of its own color, as in the drawing: thin lines in small frames are pale there, too."""
+    """Whether a piece is as opaque and of its own color as in the drawing, where thin lines may be pale, too."""
     return found.opacity > _OPAQUE * whole.opacity and found.error < _OFF_COLOR + whole.error
 
 
