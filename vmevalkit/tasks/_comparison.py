@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmevalkit.tasks.base import Task
 
 # So many frames of a video are compared, with objects as drawn, a little smaller, and a little larger.
-_COMPARED = 10
+_COMPARED = 8
 _SCALES = (1.0, 0.92, 1.08)
 # Number of blocks that may differ: the last trace of something that vanishes.
 _FEW = 1
@@ -37,7 +37,8 @@ class Comparison:
     def __init__(self, task: Task[Any, Any], puzzle: Any, canvas: Size, readings: Sequence[Reading[Any]]) -> None:
         self._task, self._puzzle, self._readings = task, puzzle, readings
         self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
-        self._paints = [Painted(task.painter(puzzle, canvas, downscale_of(canvas), scale)) for scale in _SCALES]
+        self._canvas = canvas
+        self._paints: dict[float, Painted] = {}
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -63,12 +64,12 @@ class Comparison:
     def _drawings(self, i: int) -> Iterator[Planes]:
         """Yield drawings that explain a frame together, the likeliest first."""
         here = self._readings[i].state
-        for paint in self._paints:
-            yield from map(paint, self._task.drawn(self._puzzle, here))
+        for scale in _SCALES:
+            yield from map(self._paint(scale), self._task.drawn(self._puzzle, here))
         if i in (0, len(self._readings) - 1):
             return
         # Between the ends of the video, a frame may be a blend of its neighbors.
-        paint = self._paints[0]
+        paint = self._paint(1.0)
         for beside in (self._drawable(i - 1), self._drawable(i + 1)):
             if beside is not None:
                 yield paint(beside)
@@ -79,6 +80,13 @@ class Comparison:
             if a is not None and b is not None:
                 yield from (paint(self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
                 yield paint(a if b is here else b)
+
+    def _paint(self, scale: float) -> Painted:
+        """Return a painter of objects of some size. Most videos need only one."""
+        if scale not in self._paints:
+            painter = self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), scale)
+            self._paints[scale] = Painted(painter)
+        return self._paints[scale]
 
     def _drawable(self, i: int) -> Any:
         """Return the state of a frame if it says all that the frame shows, else None."""
