@@ -22,6 +22,8 @@ _SAME = _FACTORS.index(1.0)
 _COLORED = 14
 # A color must cover so many of every fourth pixel. The most frequent ones count.
 _SOME, _MOST = 6, 16
+# Views lower than this tell no saturation: videos store chroma at half of their size, so that small things are pale.
+_LEAST = 160
 # A pixel that differs by this in one plane does not have a color; nearer ones count in part.
 _NEAR = 14
 # This share of the colors must be found again: at the end of a maze, the disc covers most of the goal. It must be so
@@ -54,7 +56,7 @@ class Saturation:
         some = reference[:, ::2, ::2].reshape(3, -1)
         tones, counts = np.unique(some[:, _chroma(some) > _COLORED], axis=1, return_counts=True)
         order = np.argsort(-counts, kind="stable")[:_MOST]
-        order = order[counts[order] >= _SOME]
+        order = order[counts[order] >= (_SOME if reference.shape[1] >= _LEAST else np.inf)]
         self._tones: Tones = tuple((y, cb, cr) for y, cb, cr in tones[:, order].T.tolist())
         # Large areas tell more than small ones, and strong colors more than pale ones.
         weights = np.sqrt(counts[order]) * _chroma(tones[:, order])
