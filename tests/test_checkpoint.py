@@ -86,7 +86,7 @@ def test_every_kind_of_component_is_understood(tmp_path: Path) -> None:
 
 def test_null_components_and_plain_values_need_no_folder(tmp_path: Path) -> None:
     layout = {**LAYOUT, "transformer_2": [None, None], "image_encoder": [None, None]}
-    checkpoint.check(CARD, write_layout(tmp_path / "a", layout))
+    assert checkpoint.check(CARD, write_layout(tmp_path / "a", layout)).folder == tmp_path / "a"
 
 
 @pytest.mark.parametrize("name", [name for name, entry in LAYOUT.items() if isinstance(entry, list) and entry[0]])
