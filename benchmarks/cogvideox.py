@@ -221,16 +221,14 @@ def exactness(model: str, layers: int) -> None:
     import torch
 
     from vmevalkit.models.diffusers import devices
-    from vmevalkit.models.diffusers.cogvideox import acceleration
+    from vmevalkit.models.diffusers.cogvideox import acceleration, shapes
     from vmevalkit.models.diffusers.cogvideox.blocks import Blocks
+    from vmevalkit.models.diffusers.config import random_models
 
-    spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
-    script: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(script)  # type: ignore[union-attr]
-    like = next(like for like, name in script.MODELS.items() if name == model)
+    like, weights = next((like, weights) for like, (_, weights) in random_models().items() if weights.real == model)
     device = devices.pick_device("auto")
     size, dtype = ("full", torch.bfloat16) if device == "cuda" else ("tiny", torch.float32)
-    width, height, frames = script.FULL_FRAME[like] if size == "full" else script.TINY_FRAME[like]
+    width, height, frames = (shapes.FULL_FRAME if size == "full" else shapes.TINY_FRAME)[like]
     latents = (frames - 1) // 4 + 1
     latents += latents % 2 if like == "1.5" else 0
 
@@ -238,7 +236,7 @@ def exactness(model: str, layers: int) -> None:
         torch.manual_seed(0)
         torch.set_default_dtype(dtype)
         with torch.device(device):
-            transformer = script.components(like, size, 1000)["transformer"]()
+            transformer = weights.components(size, 1000)["transformer"]()
         torch.set_default_dtype(torch.float32)
         transformer = transformer.to(dtype).requires_grad_(False)
         transformer.transformer_blocks = transformer.transformer_blocks[:layers]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import shutil
@@ -11,7 +10,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,21 +34,15 @@ from vmevalkit.models.diffusers import checkpoint as _weights
 from vmevalkit.models.diffusers import devices
 from vmevalkit.models.diffusers import memory as memory_plans
 from vmevalkit.models.diffusers.cogvideox import acceleration
+from vmevalkit.models.diffusers.config import random_models
+from vmevalkit.models.diffusers.random_weights import make_checkpoint
 from vmevalkit.types import Provenance
 
 ROOT = Path(__file__).parents[1]
 FULL = ("cogvideox-5b-i2v", "cogvideox1.5-5b-i2v")
 TINY = ("cogvideox-tiny-random", "cogvideox1.5-tiny-random")
+RANDOM = dict(random_models().values())
 PROMPT = "Lead the blue disc to the orange square."
-
-
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_checkpoint", ROOT / "setup" / "make_checkpoint.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +52,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("diffusers")
     # Two threads on cores that other test processes use wait for each other most of the time.
     torch.set_num_threads(1)
-    script, folder = _script(), tmp_path_factory.mktemp("weights")
-    for like in script.MODELS:
-        script.make(like, "tiny", folder / script.TINY[like])
-        script.make(like, "thin", folder / script.MODELS[like])
+    folder = tmp_path_factory.mktemp("weights")
+    for tiny, full in zip(TINY, FULL, strict=True):
+        make_checkpoint(RANDOM[tiny], "tiny", folder / tiny)
+        make_checkpoint(RANDOM[tiny], "thin", folder / full)
     return folder
 
 
@@ -1038,7 +1030,7 @@ def test_the_script_keeps_a_finished_folder(weights: Path) -> None:
 
 
 def test_the_script_makes_the_same_bytes_again(weights: Path, tmp_path: Path) -> None:
-    _script().make("1.5", "tiny", tmp_path / "again")
+    make_checkpoint(RANDOM[TINY[1]], "tiny", tmp_path / "again")
     assert _weights.fingerprint(tmp_path / "again") == _weights.fingerprint(weights / TINY[1])
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 

@@ -21,12 +21,13 @@ from vmevalkit.models.base import ModelCard
 from vmevalkit.models.diffusers import checkpoint as checkpoints
 from vmevalkit.models.diffusers import limits
 from vmevalkit.models.diffusers.checkpoint import Checkpoint
-from vmevalkit.models.diffusers.cogvideox import acceleration
+from vmevalkit.models.diffusers.cogvideox import acceleration, shapes
 from vmevalkit.models.diffusers.cogvideox.acceleration import Attention, Speed
 from vmevalkit.models.diffusers.config import DiffusersConfig
 from vmevalkit.models.diffusers.devices import Stopwatch, next_gpu
 from vmevalkit.models.diffusers.hub import how_to_get
 from vmevalkit.models.diffusers.memory import Memory, place
+from vmevalkit.models.diffusers.random_weights import RandomWeights
 from vmevalkit.models.diffusers.service import PACKAGES, Call, DiffusersService
 from vmevalkit.models.diffusers.service import Loaded as PlainLoaded
 from vmevalkit.models.wrapper import ModelWrapper
@@ -368,7 +369,13 @@ CogVideoXConfig.register(
         ),
         limits=_limits((96, 96), (64, 64), (49,)),
         defaults={"num_inference_steps": 4},
-        get="python setup/make_checkpoint.py --like 5b",
+        random=RandomWeights(
+            like="5b",
+            pipeline="CogVideoXImageToVideoPipeline",
+            components=shapes.components_5b,
+            tokens=226,
+            real="cogvideox-5b-i2v",
+        ),
     ),
     Variant(
         card=_card(
@@ -389,6 +396,12 @@ CogVideoXConfig.register(
         defaults={"num_inference_steps": 4},
         needs=_NEEDS_15,
         patch_size_t=2,
-        get="python setup/make_checkpoint.py --like 1.5",
+        random=RandomWeights(
+            like="1.5",
+            pipeline="CogVideoXImageToVideoPipeline",
+            components=shapes.components_15,
+            tokens=226,
+            real="cogvideox1.5-5b-i2v",
+        ),
     ),
 )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vmevalkit.models.base import Capabilities, ModelCard
 from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
 
@@ -60,8 +61,45 @@ class LTXWrapper(ModelWrapper):
     packages = PACKAGES
 
 
+# Networks with random weights: every kind of layer, and a VAE that compresses space and time as the published one. The
+# defaults of Diffusers are the published shapes.
+_TINY_TRANSFORMER: dict[str, Any] = {
+    "in_channels": 8, "out_channels": 8, "num_attention_heads": 4, "attention_head_dim": 8, "cross_attention_dim": 32,
+    "num_layers": 1, "caption_channels": 32,
+}  # fmt: skip
+_TINY_VAE: dict[str, Any] = {
+    "latent_channels": 8, "block_out_channels": (8, 8, 8, 8), "decoder_block_out_channels": (8, 8, 8, 8),
+    "layers_per_block": (1, 1, 1, 1, 1), "decoder_layers_per_block": (1, 1, 1, 1, 1),
+}  # fmt: skip
+_FULL_T5 = {
+    "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "feed_forward_proj": "gated-gelu",
+}  # fmt: skip
+
+
+def _components(scale: Scale, vocabulary: int) -> Builders:
+    """Return how to build the components of an LTX-Video."""
+    import diffusers
+    import transformers
+
+    tiny = scale != "full"
+    t5 = {**TINY_T5, "vocab_size": vocabulary} if tiny else _FULL_T5
+    return {
+        "scheduler": lambda: diffusers.FlowMatchEulerDiscreteScheduler(),
+        "vae": lambda: diffusers.AutoencoderKLLTXVideo(**(_TINY_VAE if tiny else {})),
+        "transformer": lambda: diffusers.LTXVideoTransformer3DModel(**(_TINY_TRANSFORMER if tiny else {})),
+        "text_encoder": lambda: transformers.T5EncoderModel(transformers.T5Config(**t5)),
+    }
+
+
 def _variant(
-    size: Size, frames: int, sides: Size, family: str, *, steps: int = 50, get: str | None = None, **card: Any
+    size: Size,
+    frames: int,
+    sides: Size,
+    family: str,
+    *,
+    steps: int = 50,
+    random: RandomWeights | None = None,
+    **card: Any,
 ) -> Variant:
     return Variant(
         card=ModelCard(
@@ -83,7 +121,7 @@ def _variant(
         ),
         defaults={"num_inference_steps": steps},
         needs={"diffusers": (0, 32)},
-        get=get,
+        random=random,
     )  # fmt: skip
 
 
@@ -101,7 +139,10 @@ LTXConfig.register(
         when="speed: the smallest real model here",
     ),
     _variant(
-        (96, 64), 17, (64, 128), "LTX-Video small", steps=2, get="python setup/make_checkpoint.py --like ltx",
+        (96, 64), 17, (64, 128), "LTX-Video small", steps=2,
+        random=RandomWeights(
+            like="ltx", pipeline="LTXImageToVideoPipeline", components=_components, tokens=128, real="ltx-video"
+        ),
         name="ltx-tiny-random",
         model="ltx-tiny-random",
         about="LTX-Video's architecture, very small, with random weights: its videos show nothing.",

@@ -6,12 +6,14 @@ is part of each checkpoint.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from vmevalkit.models.base import Capabilities, ModelCard
 from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale, image_processor
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
 
@@ -71,9 +73,72 @@ class WanWrapper(ModelWrapper):
     packages = (*PACKAGES, "ftfy")
 
 
+# Networks with random weights. The tiny ones have every kind of layer, and their VAEs compress space and time as the
+# published ones do. The full ones have the published shapes (transformer/config.json and vae/config.json there).
+_TRANSFORMER = {"cross_attn_norm": True, "qk_norm": "rms_norm_across_heads"}
+_FULL_TRANSFORMER: dict[str, dict[str, Any]] = {
+    "wan2.1": {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120},
+    "wan2.2-a14b": {"in_channels": 36},
+    "wan2.2-ti2v": {
+        "in_channels": 48, "out_channels": 48, "num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30,
+    },
+}  # fmt: skip
+_TINY_TRANSFORMER: dict[str, Any] = {
+    "num_attention_heads": 2, "attention_head_dim": 12, "text_dim": 32, "ffn_dim": 32, "num_layers": 2,
+    "rope_max_seq_len": 32,
+}  # fmt: skip
+_TINY_CHANNELS: dict[str, dict[str, Any]] = {
+    "wan2.1": {"in_channels": 36, "image_dim": 4},
+    "wan2.2-a14b": {"in_channels": 36},
+    "wan2.2-ti2v": {"in_channels": 48, "out_channels": 48},
+}
+_TINY_VAE: dict[str, Any] = {"base_dim": 3, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}
+# The VAE of Wan2.2-TI2V compresses 16 times in space.
+_VAE_22: dict[str, Any] = {
+    "z_dim": 48, "in_channels": 12, "out_channels": 12, "is_residual": True, "patch_size": 2,
+    "latents_mean": [0.0] * 48, "latents_std": [1.0] * 48, "scale_factor_spatial": 16, "scale_factor_temporal": 4,
+}  # fmt: skip
+_FULL_VAE_22: dict[str, Any] = {"base_dim": 160, "decoder_base_dim": 256}
+_FULL_T5 = {"d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 256384}
+_TINY_CLIP: dict[str, Any] = {
+    "hidden_size": 4, "projection_dim": 4, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32,
+    "intermediate_size": 16, "patch_size": 8,
+}  # fmt: skip
+_FULL_CLIP: dict[str, Any] = {
+    "hidden_size": 1280, "projection_dim": 1024, "num_hidden_layers": 32, "num_attention_heads": 16, "image_size": 224,
+    "intermediate_size": 5120, "patch_size": 14,
+}  # fmt: skip
+
+
+def _components(like: str, scale: Scale, vocabulary: int) -> Builders:
+    """Return how to build the components of a Wan."""
+    import diffusers
+    import transformers
+
+    tiny = scale != "full"
+    is_ti2v, has_encoder = like == "wan2.2-ti2v", like == "wan2.1"
+    transformer = {**_TRANSFORMER, **(_TINY_TRANSFORMER | _TINY_CHANNELS[like] if tiny else _FULL_TRANSFORMER[like])}
+    vae = {**(_TINY_VAE if tiny else {}), **(_VAE_22 | ({} if tiny else _FULL_VAE_22) if is_ti2v else {})}
+    t5 = {**TINY_T5, "vocab_size": vocabulary} if tiny else _FULL_T5
+    clip = _TINY_CLIP if tiny else _FULL_CLIP
+    scheduler: dict[str, Any] = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+    found: Builders = {
+        "scheduler": lambda: diffusers.UniPCMultistepScheduler(**scheduler, flow_shift=5.0 if is_ti2v else 3.0),
+        "vae": lambda: diffusers.AutoencoderKLWan(**vae),
+        "transformer": lambda: diffusers.WanTransformer3DModel(**transformer),
+        "text_encoder": lambda: transformers.UMT5EncoderModel(transformers.UMT5Config(**t5)),
+    }
+    if like == "wan2.2-a14b":
+        found["transformer_2"] = found["transformer"]
+    if has_encoder:
+        found["image_encoder"] = lambda: transformers.CLIPVisionModel(transformers.CLIPVisionConfig(**clip))
+        found["image_processor"] = lambda: image_processor(crop_size=clip["image_size"], size=clip["image_size"])
+    return found
+
+
 def _variant(
     size: Size, frames: int, fps: int, guidance: float, *, tiny: bool = False, multiple: int = 16,
-    two_experts: bool = False, steps: int = 50, get: str | None = None, **card: Any,
+    two_experts: bool = False, steps: int = 50, random: RandomWeights | None = None, **card: Any,
 ) -> WanVariant:  # fmt: skip
     sides = (2 * multiple, max(size)) if not tiny else (multiple, max(size))
     return WanVariant(
@@ -99,14 +164,20 @@ def _variant(
         # Two experts and `expand_timesteps` came with 0.35.
         needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33)},
         two_experts=two_experts,
-        get=get,
+        random=random,
     )  # fmt: skip
 
 
-def _tiny(name: str, like: str, size: Size, **more: Any) -> WanVariant:
-    get = f"python setup/make_checkpoint.py --like {like}"
+def _tiny(
+    name: str, like: str, size: Size, real: str | None = None, values: dict[str, Any] | None = None, **more: Any
+) -> WanVariant:
+    # The published index of Wan2.2-TI2V names WanPipeline, although the model takes an image.
+    pipeline = "WanPipeline" if like == "wan2.2-ti2v" else "WanImageToVideoPipeline"
+    random = RandomWeights(
+        like=like, pipeline=pipeline, components=partial(_components, like), values=values or {}, tokens=512, real=real
+    )
     return _variant(
-        size, 9, 16, 5.0, tiny=True, steps=2, name=name, model=name, get=get,
+        size, 9, 16, 5.0, tiny=True, steps=2, name=name, model=name, random=random,
         about=f"The architecture of {like}, very small, with random weights: its videos show nothing.",
         when="to try the real pipeline without a GPU or a download", memory_gib={"resident": 1.0}, **more,
     )  # fmt: skip
@@ -137,7 +208,10 @@ WanConfig.register(
         download_gb=34.2, memory_gib={"resident": 32.0, "model": 22.0, "group": 12.0, "tiled": 9.0, "sequential": 8.0},
         when="720p on one GPU of 24 GB",
     ),
-    _tiny("wan2.1-tiny-random", "wan2.1", (64, 48)),
-    _tiny("wan2.2-a14b-tiny-random", "wan2.2-a14b", (64, 48), two_experts=True),
-    _tiny("wan2.2-ti2v-tiny-random", "wan2.2-ti2v", (96, 64), multiple=32),
+    _tiny("wan2.1-tiny-random", "wan2.1", (64, 48), "wan2.1-i2v-14b-480p"),
+    _tiny("wan2.2-a14b-tiny-random", "wan2.2-a14b", (64, 48), values={"boundary_ratio": 0.9}, two_experts=True),
+    _tiny(
+        "wan2.2-ti2v-tiny-random", "wan2.2-ti2v", (96, 64), "wan2.2-ti2v-5b",
+        values={"expand_timesteps": True}, multiple=32,
+    ),
 )  # fmt: skip

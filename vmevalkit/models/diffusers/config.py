@@ -10,9 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
 from vmevalkit.errors import ConfigError
-from vmevalkit.models.base import ModelCard, register_model
+from vmevalkit.models.base import MODELS, ModelCard, register_model, service_of
 from vmevalkit.models.diffusers.limits import Variant
 from vmevalkit.models.diffusers.memory import Memory
+from vmevalkit.models.diffusers.random_weights import RandomWeights
 from vmevalkit.types import Fit, Record, Size
 
 
@@ -153,3 +154,15 @@ class DiffusersConfig(Record):
         if duration is None or "num_frames" in options:
             return config
         return config.model_copy(update={"num_frames": self.variant.limits.nearest_frames(duration, config.fps)})
+
+
+def random_models() -> dict[str, tuple[str, RandomWeights]]:
+    """Return the models with random weights: catalog name and how to make the weights, by architecture."""
+    found: dict[str, tuple[str, RandomWeights]] = {}
+    for name in MODELS:
+        config = service_of(MODELS[name]).config_type
+        if config is not None and issubclass(config, DiffusersConfig):
+            weights = config.variants[MODELS[name].model].random
+            if weights is not None:
+                found[weights.like] = name, weights
+    return found

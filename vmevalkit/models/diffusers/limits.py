@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import model_validator
+
 from vmevalkit.models.base import ModelCard
+from vmevalkit.models.diffusers.random_weights import RandomWeights
 from vmevalkit.types import Record, Size
 
 
@@ -76,6 +79,7 @@ class Variant(Record):
         fixed: settings that must not be changed, so that results of this entry can be compared.
         needs: the oldest release of each package that can run the model.
         get: the command that makes the weights, if they are not on the hub.
+        random: how to make the weights, for a model that has random ones.
     """
 
     card: ModelCard
@@ -84,3 +88,11 @@ class Variant(Record):
     fixed: dict[str, Any] = {}
     needs: dict[str, tuple[int, int]] = {}
     get: str | None = None
+    random: RandomWeights | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _random_weights_have_a_command(cls, data: dict[str, Any]) -> dict[str, Any]:
+        if data.get("random") is not None:
+            return {"get": f"python setup/make_checkpoint.py --like {data['random'].like}", **data}
+        return data
