@@ -221,7 +221,8 @@ def exactness(model: str, layers: int) -> None:
     import torch
 
     from vmevalkit.models.diffusers import devices
-    from vmevalkit.models.diffusers.cogvideox import acceleration, shapes
+    from vmevalkit.models.diffusers.attention import pick_attention
+    from vmevalkit.models.diffusers.cogvideox import shapes
     from vmevalkit.models.diffusers.cogvideox.blocks import Blocks
     from vmevalkit.models.diffusers.config import random_models
 
@@ -268,7 +269,7 @@ def exactness(model: str, layers: int) -> None:
         exactly = forward(build().float())
         transformer = build()
         heads, channels = transformer.config.num_attention_heads, transformer.config.attention_head_dim
-        attention = acceleration.pick_attention("auto", latents * height * width // 256, heads, channels, device)
+        attention = pick_attention("auto", latents * height * width // 256, heads, channels, device)
         transformer.transformer_blocks = torch.nn.ModuleList(
             [Blocks(transformer.transformer_blocks, device, attention, streamed=False)]
         )
@@ -292,7 +293,7 @@ def ceilings(model: str) -> dict[str, Any]:
     """What the GPU can do: its fastest matrix product and attention, and the step that follows from these alone."""
     import torch
 
-    from vmevalkit.models.diffusers.cogvideox import kernels
+    from vmevalkit.models.diffusers.attention_kernels import ATTENTION, time_attention
 
     config = CogVideoXConfig.model_validate({"model": MODELS[model].model})
     tokens, layers, heads, width = config.tokens, 42, 48, 64
@@ -313,10 +314,10 @@ def ceilings(model: str) -> dict[str, Any]:
 
     a, b = torch.randn(2, 8192, 8192, device="cuda", dtype=torch.bfloat16)
     matmul = rate(lambda: a @ b, 2 * 8192**3)
-    times = kernels.time_attention(tokens, heads, width, "cuda", torch.bfloat16)
+    times = time_attention(tokens, heads, width, "cuda", torch.bfloat16)
     kernel = min(times, key=times.__getitem__)
     q, k, v = torch.randn(2, tokens, 3, heads, width, device="cuda", dtype=torch.bfloat16).unbind(2)
-    attend = rate(lambda: kernels.ATTENTION[kernel](q, k, v), attention / layers)
+    attend = rate(lambda: ATTENTION[kernel](q, k, v), attention / layers)
     packages = ("torch", "diffusers", "transformers", "triton", "fa3-fwd")
     versions = {p: importlib.metadata.version(p) for p in packages if importlib.util.find_spec(p.replace("-", "_"))}
     return {"flop": linear + attention, "matmul": matmul, "attention": attend, "kernel": kernel,

@@ -150,6 +150,24 @@ def test_settings_are_checked_before_anything_is_loaded(
         make_wrapper(name, tmp_path, **settings)
 
 
+@pytest.mark.parametrize("name", [name for name in TINY if name.startswith("wan")])
+def test_fused_blocks_of_wan_compute_the_same(
+    name: str, weights: Path, wrappers: dict[str, ModelWrapper], image: Path, tmp_path: Path
+) -> None:
+    """Speed `exact` differs from the stock pipeline by rounding only; `fast` differs by more."""
+    videos = {}
+    for speed in ("exact", "fast"):
+        service: Any = make_wrapper(name, tmp_path / speed, weights=weights, speed=speed).service
+        made = service.generate(wrappers[name].request(image, PROMPT, None, 3))
+        videos[speed] = np.stack(list(made.frames)).astype(int)
+        assert made.settings["speed"] == speed
+        assert any("float8" in note for note in made.notes) == (speed == "fast")
+    service = wrappers[name].service
+    stock = np.stack(list(service.generate(wrappers[name].request(image, PROMPT, None, 3)).frames)).astype(int)
+    assert np.abs(videos["exact"] - stock).max() <= 1
+    assert 0 < np.abs(videos["fast"] - videos["exact"]).mean() < 8
+
+
 def test_the_second_expert_has_its_own_guidance(weights: Path, image: Path, tmp_path: Path) -> None:
     name = "wan2.2-a14b-tiny-random"
     answers = [

@@ -33,6 +33,7 @@ from vmevalkit.models.cogvideox_inference import (
 from vmevalkit.models.diffusers import checkpoint as _weights
 from vmevalkit.models.diffusers import devices
 from vmevalkit.models.diffusers import memory as memory_plans
+from vmevalkit.models.diffusers import speed as speeds
 from vmevalkit.models.diffusers.cogvideox import acceleration
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
@@ -841,15 +842,15 @@ def test_a_gpu_that_is_too_old_is_said_to_be(
 ) -> None:
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    monkeypatch.setattr(acceleration, "library_version", lambda package: (9, 9))
-    assert acceleration.pick_speed("auto", "auto", "cuda") == auto
-    assert acceleration.pick_speed("auto", "sequential", "cuda") == "reference"
+    monkeypatch.setattr(speeds, "library_version", lambda package: (9, 9))
+    assert speeds.pick_speed("auto", "auto", "cuda") == auto
+    assert speeds.pick_speed("auto", "sequential", "cuda") == "reference"
     for speed in ("exact", "fast"):
         if speed in refused:
             with pytest.raises(ConfigError, match="too old"):
-                acceleration.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
+                speeds.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
         else:
-            assert acceleration.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
+            assert speeds.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
 
 
 def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -884,7 +885,7 @@ def test_the_fastest_plan_that_fits(
     needs = MODELS[FULL[0]].memory_gib
 
     def pick(speed: Any) -> str:
-        return memory_plans.pick_plan("auto", acceleration.plans(speed, "cuda"), needs, free)
+        return memory_plans.pick_plan("auto", speeds.plans_at(speed, "cuda"), needs, free)
 
     monkeypatch.setattr(memory_plans, "has_group_offloading", lambda: True)
     assert (pick("exact"), pick("fast"), pick("reference")) == (exact, exact, stock)
@@ -894,13 +895,13 @@ def test_the_fastest_plan_that_fits(
 
 def test_plans_that_are_wanted() -> None:
     needs = MODELS[FULL[0]].memory_gib
-    on_gpu, on_cpu = acceleration.plans("reference", "cuda"), acceleration.plans("exact", "cpu")
+    on_gpu, on_cpu = speeds.plans_at("reference", "cuda"), speeds.plans_at("exact", "cpu")
     assert memory_plans.pick_plan("sequential", on_gpu, needs, 140) == "sequential"
     assert memory_plans.pick_plan("auto", on_cpu, needs, 0) == "resident"
     with pytest.raises(ConfigError, match="memory = 'model': not possible here; available: auto, resident"):
         memory_plans.pick_plan("model", on_cpu, needs, 0)
     with pytest.raises(ConfigError, match="memory = 'sequential'"):
-        memory_plans.pick_plan("sequential", acceleration.plans("exact", "cuda"), needs, 140)
+        memory_plans.pick_plan("sequential", speeds.plans_at("exact", "cuda"), needs, 140)
 
 
 def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
@@ -913,7 +914,7 @@ def test_when_memory_runs_out_the_next_plan_is_tried_once() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return "a video"
 
-    exact, none = acceleration.plans("exact", "cuda"), acceleration.plans("exact", "cpu")
+    exact, none = speeds.plans_at("exact", "cuda"), speeds.plans_at("exact", "cpu")
     assert memory_plans.within_memory(lambda plan: attempt(plan, "group"), "model", exact) == ("a video", "group")
     assert tried == ["model", "group"]
     with pytest.raises(torch.OutOfMemoryError):
@@ -979,7 +980,7 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
             found.append(x)
         return found
 
-    for stock, ours in zip(denoised(lambda _: None), denoised(acceleration.index_on_host), strict=True):
+    for stock, ours in zip(denoised(lambda _: None), denoised(speeds.index_on_host), strict=True):
         assert torch.equal(stock, ours)
 
 

@@ -20,9 +20,9 @@ from vmevalkit.media import Frame
 from vmevalkit.models.base import ModelCard
 from vmevalkit.models.diffusers import checkpoint as checkpoints
 from vmevalkit.models.diffusers import limits
+from vmevalkit.models.diffusers.attention import Attention, pick_attention
 from vmevalkit.models.diffusers.checkpoint import Checkpoint
 from vmevalkit.models.diffusers.cogvideox import acceleration, shapes
-from vmevalkit.models.diffusers.cogvideox.acceleration import Attention, Speed
 from vmevalkit.models.diffusers.config import DiffusersConfig
 from vmevalkit.models.diffusers.devices import Stopwatch, next_gpu
 from vmevalkit.models.diffusers.hub import how_to_get
@@ -30,6 +30,7 @@ from vmevalkit.models.diffusers.memory import Memory, place
 from vmevalkit.models.diffusers.random_weights import RandomWeights
 from vmevalkit.models.diffusers.service import PACKAGES, Call, DiffusersService
 from vmevalkit.models.diffusers.service import Loaded as PlainLoaded
+from vmevalkit.models.diffusers.speed import Speed, pick_speed, plans_at
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import GenerationResult, Size
 
@@ -146,7 +147,7 @@ class CogVideoXService(DiffusersService):
 
     def plans(self, config: CogVideoXConfig, device: str) -> Sequence[Memory]:
         """Return the memory plans that the speed allows; on two GPUs, only those without offloading."""
-        possible = acceleration.plans(acceleration.pick_speed(config.speed, config.memory, device), device)
+        possible = plans_at(pick_speed(config.speed, config.memory, device), device)
         if config.latency:
             next_gpu(device)
             return tuple(plan for plan in possible if plan in ("resident", "model"))
@@ -154,7 +155,7 @@ class CogVideoXService(DiffusersService):
 
     def load(self, checkpoint: Checkpoint, config: CogVideoXConfig, device: str, plan: Memory) -> Loaded:
         """Load the transformer, on two GPUs twice, with fused blocks unless the speed is `reference`."""
-        speed = acceleration.pick_speed(config.speed, config.memory, device)
+        speed = pick_speed(config.speed, config.memory, device)
         attention = self._attention(speed, checkpoint, device)
         devices = [device, next_gpu(device)] if config.latency else [device]
         caches = acceleration.caches(config.cache, len(devices))
@@ -188,7 +189,7 @@ class CogVideoXService(DiffusersService):
         if speed != "reference":
             shape = checkpoints.component_config(checkpoint, "transformer")
             heads, width = shape["num_attention_heads"], shape["attention_head_dim"]
-            return acceleration.pick_attention(requested, self.config.tokens, heads, width, device)
+            return pick_attention(requested, self.config.tokens, heads, width, device)
         if requested not in ("auto", "sdpa"):
             raise ConfigError(f"attention = '{requested}': speed 'reference' has only 'sdpa'")
         return "sdpa"

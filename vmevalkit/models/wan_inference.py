@@ -6,6 +6,8 @@ is part of each checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -13,7 +15,12 @@ from pydantic import Field, model_validator
 
 from vmevalkit.models.base import Capabilities, ModelCard
 from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers.attention import Attention, pick_attention
+from vmevalkit.models.diffusers.checkpoint import Checkpoint, component_config
+from vmevalkit.models.diffusers.memory import TILED, Memory
 from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale, image_processor
+from vmevalkit.models.diffusers.service import Loaded as PlainLoaded
+from vmevalkit.models.diffusers.speed import Speed, pick_speed, plans_at
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
 
@@ -29,10 +36,16 @@ class WanConfig(DiffusersConfig):
 
     Attributes:
         guidance_scale_2: guidance of the second expert of Wan2.2-A14B; by default that of the first.
+        speed: `reference` runs the modules of Diffusers, `exact` the same mathematics in fewer passes over memory,
+            `fast` also linear layers in float8, which shows in the video; `auto` is `exact` on a GPU that can run it.
+        attention: the attention kernel; `auto` measures those that are available and uses the fastest.
     """
 
     variants: ClassVar[dict[str, Variant]] = {}
+    of_the_model: ClassVar[tuple[str, ...]] = (*DiffusersConfig.of_the_model, "speed", "attention")
 
+    speed: Speed = "auto"
+    attention: Attention = "auto"
     guidance_scale_2: Annotated[float, Field(ge=1, le=30)] | None = None
 
     @model_validator(mode="after")
@@ -40,6 +53,21 @@ class WanConfig(DiffusersConfig):
         if self.guidance_scale_2 is not None and not getattr(self.variant, "two_experts", False):
             raise ValueError(f"guidance_scale_2 = {self.guidance_scale_2:g}: {self.card.name} has one transformer")
         return self
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of the transformer: patches of 2x2 latents."""
+        # Of both VAEs: four frames to a latent; a patch is as wide as the least divisor of a size.
+        side = self.variant.limits.multiple
+        return ((self.num_frames - 1) // 4 + 1) * (self.height // side) * (self.width // side)
+
+
+@dataclass(frozen=True)
+class Loaded(PlainLoaded):
+    """A pipeline in memory, without its text encoder, and how it was loaded."""
+
+    speed: Speed
+    attention: str
 
 
 class WanService(DiffusersService):
@@ -65,6 +93,37 @@ class WanService(DiffusersService):
             **({"guidance_scale_2": second} if second is not None else {}),
         }
 
+    def plans(self, config: WanConfig, device: str) -> Sequence[Memory]:
+        """Return the memory plans that the speed allows."""
+        return plans_at(pick_speed(config.speed, config.memory, device), device)
+
+    def load(self, checkpoint: Checkpoint, config: WanConfig, device: str, plan: Memory) -> Loaded:
+        """Load the pipeline without its text encoder, with fused transformers unless the speed is `reference`."""
+        speed = pick_speed(config.speed, config.memory, device)
+        if speed == "reference":
+            plain = super().load(checkpoint, config, device, plan)
+            return Loaded(plain.pipe, plain.plan, plain.weights, speed, "sdpa")
+        from vmevalkit.models.diffusers.wan.blocks import fuse
+
+        shape = component_config(checkpoint, "transformer")
+        heads, width = shape["num_attention_heads"], shape["attention_head_dim"]
+        attention = pick_attention(config.attention, config.tokens, heads, width, device)
+        pipe = self.load_pipeline(checkpoint, device, without=["text_encoder"])
+        fuse(pipe, plan, device, attention, speed == "fast")
+        if plan in TILED:
+            pipe.vae.enable_tiling()
+        return Loaded(pipe, plan, checkpoint.describe(), speed, attention)
+
+    def settings(self, config: WanConfig, loaded: Loaded) -> dict[str, Any]:
+        """Return speed and attention kernel."""
+        return {"speed": loaded.speed, "attention": loaded.attention}
+
+    def notes(self, config: WanConfig, loaded: Loaded) -> list[str]:
+        """Return what less precision changes."""
+        if loaded.speed == "fast":
+            return ["speed 'fast': linear layers in float8; the video differs from an exact one"]
+        return []
+
 
 class WanWrapper(ModelWrapper):
     """The boundary around `WanService`."""
@@ -88,7 +147,7 @@ _TINY_TRANSFORMER: dict[str, Any] = {
     "rope_max_seq_len": 32,
 }  # fmt: skip
 _TINY_CHANNELS: dict[str, dict[str, Any]] = {
-    "wan2.1": {"in_channels": 36, "image_dim": 4},
+    "wan2.1": {"in_channels": 36, "image_dim": 4, "added_kv_proj_dim": 24},
     "wan2.2-a14b": {"in_channels": 36},
     "wan2.2-ti2v": {"in_channels": 48, "out_channels": 48},
 }

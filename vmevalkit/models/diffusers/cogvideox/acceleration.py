@@ -1,72 +1,17 @@
-"""What CogVideoX runs with: speeds, attention kernels, fused blocks, adapters, and two GPUs for one video."""
+"""What CogVideoX runs with: fused blocks, adapters, and a cache."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from vmevalkit.errors import ConfigError
 from vmevalkit.media import Frame
 from vmevalkit.models.diffusers import checkpoint as checkpoints
-from vmevalkit.models.diffusers.devices import capability, library_version, on_device, require
-from vmevalkit.models.diffusers.memory import PLANS, TILED, Memory, stock_plans
+from vmevalkit.models.diffusers.devices import on_device, require
+from vmevalkit.models.diffusers.memory import TILED, Memory
 from vmevalkit.models.diffusers.service import not_finite
-
-log = logging.getLogger(__name__)
-
-Speed = Literal["auto", "reference", "exact", "fast"]
-"""`reference`: the modules of Diffusers. `exact`: the same mathematics, rounded less often, in fewer passes.
-`fast`: also float8 in the linear layers and in the first product of attention, which shows in the video."""
-
-Attention = Literal["auto", "hopper", "fa3", "cudnn", "flash", "sdpa"]
-"""Attention kernels; `hopper` is the kit's own."""
-
-
-def plans(speed: Speed, device: str) -> tuple[Memory, ...]:
-    """Return the memory plans that are possible with a speed, from the fastest to the smallest."""
-    if device == "cpu" or speed == "reference":
-        return stock_plans(device)
-    return PLANS[:-1]  # with fused blocks, `tiled` is both faster and smaller than `sequential`
-
-
-def pick_speed(speed: Speed, memory: Memory, device: str) -> Speed:
-    """Resolve `auto`: `exact` where its kernels run on a GPU, else `reference`.
-
-    Raises:
-        ConfigError: the requested speed is not possible here.
-    """
-    oldest = {"torch": (2, 6), "diffusers": (0, 33), **({"triton": (3, 0)} if device != "cpu" else {})}
-    possible = all(library_version(package) >= least for package, least in oldest.items())
-    if speed in ("exact", "fast") and not possible:
-        raise ConfigError(f"speed = '{speed}': it needs torch 2.6, diffusers 0.33 and triton; use 'reference'")
-    # What Triton needs of a GPU for bfloat16 and for float8. The CPU computes both, slowly.
-    found = capability(device)
-    if (speed == "exact" and found < (8, 0)) or (speed == "fast" and found < (8, 9)):
-        raise ConfigError(f"speed = '{speed}': this GPU is too old for it; use 'auto'")
-    if speed != "auto":
-        return speed
-    return "exact" if possible and found >= (8, 0) and device != "cpu" and memory != "sequential" else "reference"
-
-
-@lru_cache
-def pick_attention(attention: Attention, tokens: int, heads: int, width: int, device: str) -> str:
-    """Return the requested attention kernel, or for `auto` the fastest for the shape of a video.
-
-    Raises:
-        ConfigError: the requested kernel does not run here.
-    """
-    import torch
-
-    from vmevalkit.models.diffusers.cogvideox import kernels
-
-    times = {"sdpa": 0.0} if device == "cpu" else kernels.time_attention(tokens, heads, width, device, torch.bfloat16)
-    if attention != "auto" and attention not in times:
-        raise ConfigError(f"attention = '{attention}': it does not run here; available: {', '.join(times)}")
-    log.info("attention of %d tokens, ms: %s", tokens, times)
-    return min(times, key=times.__getitem__) if attention == "auto" else attention
+from vmevalkit.models.diffusers.speed import index_on_host
 
 
 def caches(threshold: float, count: int) -> Sequence[Any]:
@@ -110,29 +55,6 @@ def tile(pipe: Any, plan: Memory) -> None:
         # Half of 480x720 in each direction, whatever size the checkpoint names: that bounds memory.
         pipe.vae.enable_tiling(tile_sample_min_height=240, tile_sample_min_width=360)
         pipe.vae.enable_slicing()
-
-
-def index_on_host(scheduler: Any) -> None:
-    """Let a scheduler look up its tables by numbers in host memory.
-
-    A pipeline counts in timesteps that are on the GPU. To look one up, the host waits for the GPU in every step and
-    holds Python's lock, so that nothing else can run, such as writing the previous video.
-    """
-    import torch
-
-    stock, steps, numbers = scheduler.step, None, []
-
-    # Pipelines look at the signature of `step` to find out what a scheduler takes.
-    @wraps(stock)
-    def step(*arguments: Any, **named: Any) -> Any:
-        nonlocal steps, numbers
-        if scheduler.timesteps is not steps:
-            steps, numbers = scheduler.timesteps, scheduler.timesteps.tolist()
-        # The only numbers that a pipeline passes as tensors are elements of this one.
-        on_host = [numbers[a.storage_offset()] if torch.is_tensor(a) and a.ndim == 0 else a for a in arguments]
-        return stock(*on_host, **named)
-
-    scheduler.step = step
 
 
 def decoded_frames(decoded: Any) -> list[Frame]:

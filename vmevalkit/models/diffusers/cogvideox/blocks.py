@@ -1,7 +1,7 @@
 """CogVideoX's transformer blocks, all of them as one module that computes the same with less traffic.
 
 It stands in for `transformer.transformer_blocks`. Text and video stay one sequence; what lies between two matrix
-products is one kernel (_kernels.py); queries, keys and values come from one product; GELU is part of the product before
+products is one kernel (kernels.py); queries, keys and values come from one product; GELU is part of the product before
 it. A block's weights are one piece of memory: on the GPU, or in pinned host memory and copied one block ahead.
 """
 
@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from vmevalkit.models.diffusers.attention_kernels import ATTENTION
 from vmevalkit.models.diffusers.cache import FirstBlockCache
 from vmevalkit.models.diffusers.cogvideox import kernels
+from vmevalkit.models.diffusers.linear import linear, linear_gelu, rounded
 from vmevalkit.models.diffusers.prefetch import Layout, Stream
 
 _LINEAR = ("qkv", "out", "up", "down")
@@ -38,9 +40,7 @@ def _parts(block: Any, device: str, fp8: bool) -> dict[str, Tensor]:
     for name, layer in layers.items():
         parts[f"{name}.weight"], parts[f"{name}.bias"] = layer.weight.to(device), layer.bias.to(device)
     if fp8:
-        for name in _LINEAR:
-            rounded, scales = kernels.round_rows(parts[f"{name}.weight"].contiguous())
-            parts |= {f"{name}.weight": rounded, f"{name}.scale": scales.T.contiguous()}
+        parts = rounded(parts, _LINEAR)
     return {name: part.detach() for name, part in parts.items()}
 
 
@@ -50,7 +50,7 @@ class Blocks(torch.nn.Module):
     Args:
         blocks: of a stock transformer. They lose their weights on the way, so that these are never there twice.
         device: where to compute.
-        attention: a name in `_kernels.ATTENTION`.
+        attention: a name in `attention_kernels.ATTENTION`.
         streamed: keep the weights in pinned host memory; else on the device.
         fp8: round linear layers to float8, and what `hopper` attention multiplies queries by keys. Not exact.
         cache: passes over all blocks but the first where it can. Not exact.
@@ -124,18 +124,18 @@ class Blocks(torch.nn.Module):
             modulation = nn.linear(time, weights["norm1.linear.weight"], weights["norm1.linear.bias"])
             normed, scales = self._norm("norm1", weights, x, update, gates, modulation, text)
             update, gates = None, modulation
-            qkv = self._linear("qkv", weights, normed, scales).unflatten(-1, (3, self.heads, -1))
+            qkv = linear(weights, "qkv", normed, scales).unflatten(-1, (3, self.heads, -1))
             del normed, scales
             attended = self._attend(weights, qkv, rotation, text)
             del qkv
-            update = self._linear("out", weights, attended.flatten(2))
+            update = linear(weights, "out", attended.flatten(2))
             del attended
             modulation = nn.linear(time, weights["norm2.linear.weight"], weights["norm2.linear.bias"])
             normed, scales = self._norm("norm2", weights, x, update, gates, modulation, text)
             update, gates = None, modulation
-            hidden, scales = self._up(weights, normed, scales)
+            hidden, scales = linear_gelu(weights, "up", normed, scales)
             del normed
-            update = self._linear("down", weights, hidden, scales)
+            update = linear(weights, "down", hidden, scales)
             del hidden, scales
         assert update is not None
         assert gates is not None
@@ -160,32 +160,4 @@ class Blocks(torch.nn.Module):
             qkv, weights["norm_q.weight"], weights["norm_q.bias"], weights["norm_k.weight"], weights["norm_k.bias"],
             self.head_eps, rotation, text, self.fp8 and self.attention == "hopper",
         )  # fmt: skip
-        return kernels.ATTENTION[self.attention](q, k, v)
-
-    def _up(self, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The wider layer and GELU (tanh)."""
-        if self.fp8:
-            hidden, scales = kernels.round_rows(self._linear("up", weights, x, scales).flatten(0, 1), gelu=True)
-            return hidden.view(*x.shape[:2], -1), scales
-        weight, bias = weights["up.weight"], weights["up.bias"]
-        if x.is_cuda:
-            # The product's own epilogue: cuBLAS adds the bias and applies GELU before it rounds.
-            hidden = torch._addmm_activation(bias, x.flatten(0, 1), weight.T, use_gelu=True).view(*x.shape[:2], -1)
-        else:
-            hidden = nn.gelu(nn.linear(x, weight, bias), approximate="tanh")
-        return hidden, None
-
-    def _linear(self, name: str, weights: dict[str, Tensor], x: Tensor, scales: Tensor | None = None) -> Tensor:
-        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-        if not self.fp8:
-            return nn.linear(x, weight, bias)
-        rows = x.flatten(0, -2)
-        if scales is None:
-            rows, scales = kernels.round_rows(rows)
-        if not x.is_cuda:
-            out = (rows.float() * scales) @ (weight.float() * weights[f"{name}.scale"].T).T + bias
-        else:
-            out = torch._scaled_mm(
-                rows, weight.T, scales, weights[f"{name}.scale"], bias, out_dtype=bias.dtype, use_fast_accum=True
-            )
-        return out.view(*x.shape[:-1], -1)
+        return ATTENTION[self.attention](q, k, v)

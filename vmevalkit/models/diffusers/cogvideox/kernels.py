@@ -9,22 +9,15 @@ Shapes: batch B (guidance branches), tokens S (T of text, then those of the vide
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 try:
     from vmevalkit.models.diffusers.cogvideox import triton_kernels
 except ImportError:  # PyTorch for the CPU comes without
     triton_kernels = None  # type: ignore[assignment]
-try:
-    from vmevalkit.models.diffusers.cogvideox import attention
-except ImportError:  # nor do all versions have Gluon
-    attention = None  # type: ignore[assignment]
 
 # Largest finite number of float8 e4m3.
 E4M3_MAX = 448.0
@@ -177,62 +170,3 @@ def spatial_norm(
 def _round_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     scales = (x.abs().amax(-1, keepdim=True) / E4M3_MAX).clamp(min=1e-12)
     return (x / scales).to(torch.float8_e4m3fn), scales.reshape(-1, 1)
-
-
-# ---------------------------------------------------------------------------------------------------------- attention
-
-
-def _sdpa(backend: SDPBackend | None) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-        if backend is None:
-            return nn.scaled_dot_product_attention(q, k, v, scale=math.log(2)).transpose(1, 2)
-        with sdpa_kernel(backend):
-            return nn.scaled_dot_product_attention(q, k, v, scale=math.log(2)).transpose(1, 2)
-
-    return attend
-
-
-def _fa3(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    from fa3_fwd_interface import flash_attn_func
-
-    out = flash_attn_func(q, k, v, softmax_scale=math.log(2))
-    return out[0] if isinstance(out, tuple) else out
-
-
-def _hopper(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    if attention is None:
-        raise ImportError("Gluon is not installed")
-    return attention.attend(q, k, v)
-
-
-# Kernels by name, from what `rotate_heads` returns to (B, S, H, 64). All are exact up to rounding, and give the same
-# bits again. `hopper` also takes queries and keys in float8.
-ATTENTION: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "hopper": _hopper,
-    "fa3": _fa3,
-    "cudnn": _sdpa(SDPBackend.CUDNN_ATTENTION),
-    "flash": _sdpa(SDPBackend.FLASH_ATTENTION),
-    "sdpa": _sdpa(None),
-}
-
-
-def time_attention(tokens: int, heads: int, width: int, device: str, dtype: Any) -> dict[str, float]:
-    """Milliseconds of each kernel that runs here, on one guidance branch of the real shape, best of three."""
-    q, k, v = torch.randn(1, tokens, 3, heads, width, device=device, dtype=dtype).unbind(2)
-    times = {}
-    for name, attend in ATTENTION.items():
-        try:
-            attend(q, k, v)
-            spans = []
-            for _ in range(3):
-                start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-                start.record()
-                attend(q, k, v)
-                end.record()
-                end.synchronize()
-                spans.append(start.elapsed_time(end))
-            times[name] = min(spans)
-        except (ImportError, RuntimeError):  # not installed, or not for this GPU
-            continue
-    return times

@@ -1,0 +1,1 @@
+"""Acceleration of Wan: fused transformer blocks."""
