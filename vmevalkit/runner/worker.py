@@ -40,11 +40,15 @@ PROTOCOL = 1
 
 
 class LoadRequest(Record):
-    """Which model to load, with which settings on top of its catalog entry."""
+    """Which model to load, with which settings on top of its catalog entry.
+
+    `function` is `path/to/file.py:name`, if the model is a user's function.
+    """
 
     name: str
     output_dir: str = "data/outputs"
     args: dict[str, Any] = Field(default_factory=dict)
+    function: str | None = None
 
 
 class AnnounceRequest(Record):
@@ -92,6 +96,11 @@ class Handler:
     def _load(self, request: LoadRequest) -> PendingAnswer:
         from vmevalkit.models.base import MODELS
 
+        if request.function is not None:
+            from vmevalkit.models.function import FunctionWrapper
+
+            self._wrapper = FunctionWrapper(request.name, request.output_dir, function=request.function, **request.args)
+            return PendingAnswer({"loaded": request.name})
         card = MODELS[request.name]
         module, name = card.wrapper.split(":")
         wrapper = getattr(importlib.import_module(module), name)

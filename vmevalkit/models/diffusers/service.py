@@ -168,6 +168,10 @@ class DiffusersService(Service):
         if self.text_encoder is not None:
             self.prompts.announce(prompts)
 
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Check the settings of one video."""
+        self.config.override(duration, options)
+
     def generate(self, request: Request, **options: Any) -> Video:
         """Make one video. The same request gives the same video as a plain call of the stock pipeline.
 
