@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from vmevalkit.serve.worker import Workers
 MODEL = """
 import os, time
 from pathlib import Path
+from vmevalkit.models import progress
 
 def model(image, prompt, seed):
     Path(__file__).with_name("pid").write_text(str(os.getpid()))
@@ -46,6 +47,7 @@ def model(image, prompt, seed):
     if word == "die":
         os.kill(os.getpid(), 9)
     if word == "wait":
+        progress.report(0.25)
         while not Path(value).exists():
             time.sleep(0.01)
     return [image] * 4
@@ -290,7 +292,7 @@ class Server:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", timeout=20)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().startswith("serving model, still at http://"), self.end(signal.SIGKILL)
-        self._wait_for(lambda: self._answers())
+        self.wait_for(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -307,16 +309,17 @@ class Server:
         return str(self.http.get(f"/videos/{video}").json()["status"])
 
     def wait(self, video: str, *statuses: str) -> dict[str, Any]:
-        self._wait_for(lambda: self.status(video) in (statuses or ("completed", "failed")))
+        self.wait_for(lambda: self.status(video) in (statuses or ("completed", "failed")))
         return dict(self.http.get(f"/videos/{video}").json())
 
     def worker(self) -> int:
         """Return the process of the model that runs."""
-        self._wait_for((self.folder / "pid").exists)
+        self.wait_for((self.folder / "pid").exists)
         return int((self.folder / "pid").read_text())
 
     @staticmethod
-    def _wait_for(condition: Any) -> None:
+    def wait_for(condition: Callable[[], bool]) -> None:
+        """Wait until something is so."""
         deadline = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < deadline
@@ -337,7 +340,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert running.process.returncode == 130
 
 
-def test_jobs_wait_for_each_other_and_can_be_canceled(server: Server, tmp_path: Path) -> None:
+def test_jobswait_for_each_other_and_can_be_canceled(server: Server, tmp_path: Path) -> None:
     first, second, third = (server.create(f"wait {tmp_path / name}") for name in ("first", "second", "third"))
     server.wait(first, "in_progress")
     assert [server.status(video) for video in (second, third)] == ["queued", "queued"]
@@ -346,6 +349,7 @@ def test_jobs_wait_for_each_other_and_can_be_canceled(server: Server, tmp_path: 
         assert server.http.delete(f"/videos/{video}").json()["deleted"]
         assert not (server.folder / "jobs" / video).exists()
     server.wait(third, "in_progress")
+    server.wait_for(lambda: server.http.get(f"/videos/{third}").json()["progress"] == 25)
     (tmp_path / "third").touch()
     made = server.wait(third)
     assert (made["status"], made["progress"], made["num_frames"], made["size"]) == ("completed", 100, 4, "64x48")

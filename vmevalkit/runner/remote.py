@@ -76,6 +76,12 @@ class RemoteModel:
         self._lock = threading.Lock()
         self._process: _Process | None = self._start()
 
+    @property
+    def progress(self) -> float:
+        """How much of the video that is being made is done, from 0 to 1, if the model reports it."""
+        process = self._process
+        return 0.0 if process is None else process.progress
+
     def announce(self, prompts: Sequence[str]) -> None:
         """Say which prompts will be asked for, as `ModelWrapper.announce` does."""
         self._prompts += prompts
@@ -276,6 +282,7 @@ class _Process:
         self._answers = cast(Any, self._popen.stdout)
         self._messages = cast(Any, self._popen.stderr)
         self._sent = self._read = 0
+        self.progress = 0.0
         # Answers that were read and not yet fetched, by the number of the request.
         self._unclaimed: dict[int, dict[str, Any]] = {}
         self._reading = threading.Lock()
@@ -314,6 +321,10 @@ class _Process:
                 if not isinstance(answer, dict):
                     self.end(_PATIENCE_SECONDS)
                     raise _Died(self._name, self._popen.returncode, list(self._lines))
+                if "progress" in answer:
+                    self.progress = float(answer["progress"])
+                    continue
+                self.progress = 0.0
                 # Answers are in the order of the requests.
                 self._unclaimed[self._read] = answer
                 self._read += 1

@@ -70,14 +70,15 @@ class Worker:
 
     def cancel(self, job_id: str | None) -> None:
         """Stop a job, or any if `job_id` is None, if it is running here."""
+        # With the lock, so that the next job is not stopped instead.
         with self._lock:
-            model = self._model if job_id is None or job_id == self._job_id else None
-        if model is not None:
-            model.abandon()
+            if self._model is not None and (job_id is None or job_id == self._job_id):
+                self._model.abandon()
 
     def progress(self, job_id: str) -> float:
         """Return how much of a job is done; 0 if it is not running here."""
-        return 0.0
+        with self._lock:
+            return self._model.progress if self._model is not None and job_id == self._job_id else 0.0
 
     def _run(self) -> None:
         while (job := self._queue.take()) is not None:

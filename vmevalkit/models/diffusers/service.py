@@ -48,6 +48,7 @@ from vmevalkit.models.diffusers.memory import (
     within_memory,
 )
 from vmevalkit.models.diffusers.prompts import Embedding, PromptCache
+from vmevalkit.models.progress import ReportedBar
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
 
@@ -339,7 +340,7 @@ def _denoiser(pipe: Any) -> Any:
 
 @contextmanager
 def _running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
-    """End the stage `encode` at the first call of the denoiser, and restore the memory plan at the end."""
+    """End the stage `encode` at the first call of the denoiser, report the steps, and restore the memory plan."""
     called = False
 
     def before(*_: Any) -> None:
@@ -349,9 +350,11 @@ def _running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
             watch.lap("encode")
 
     hook = _denoiser(pipe).register_forward_pre_hook(before)
+    pipe.progress_bar = ReportedBar
     try:
         yield
     finally:
+        del pipe.progress_bar
         hook.remove()
         pipe.maybe_free_model_hooks()
 
