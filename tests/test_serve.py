@@ -23,12 +23,14 @@ from PIL import Image
 
 from vmevalkit import media, serve, store
 from vmevalkit.errors import ConfigError, UsageError
+from vmevalkit.models.base import Request, Service, Video
 from vmevalkit.runner.model_run import ModelRun
 from vmevalkit.serve import submissions
 from vmevalkit.serve.app import create_app
 from vmevalkit.serve.jobs import JobQueue, VideoJob
 from vmevalkit.serve.models import ServedModels
 from vmevalkit.serve.worker import Workers
+from vmevalkit.types import Record
 
 # What it does, the prompt says.
 MODEL = """
@@ -156,6 +158,17 @@ def test_a_full_queue_says_when_to_come_again(idle: TestClient) -> None:
     assert idle.post("/v1/videos", **form(model="still")).status_code == 200
 
 
+def test_a_repeated_request_makes_no_second_job(idle: TestClient) -> None:
+    ids = {
+        idle.post("/v1/videos", headers={"Idempotency-Key": key}, **form(model="still")).json()["id"]
+        for key in ("one", "one", "two", "one")
+    }
+    assert len(ids) == len(idle.get("/v1/videos").json()["data"]) == 2
+    other = idle.post("/v1/videos", headers={"Idempotency-Key": "one"}, **form("go", model="still"))
+    assert "sent with another request" in error_of(other, 422)
+    error_of(idle.post("/v1/videos", headers={"Idempotency-Key": "k" * 301}, **form(model="still")), 400)
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
@@ -256,6 +269,21 @@ def test_a_token_is_needed(tmp_path: Path) -> None:
         assert served.get("/v1/videos", headers={"Authorization": "Bearer right"}).status_code == 200
 
 
+def test_a_service_without_a_check_knows_the_names_of_its_settings() -> None:
+    class Config(Record):
+        steps: int = 1
+
+    class Plugin(Service):
+        config_type = Config
+
+        def generate(self, request: Request, **options: Any) -> Video:
+            raise NotImplementedError
+
+    Plugin().check(None, {"steps": 3})
+    with pytest.raises(ConfigError, match="did you mean steps"):
+        Plugin().check(None, {"step": 3})
+
+
 def test_other_sites_cannot_use_it(idle: TestClient) -> None:
     error_of(idle.get("/v1/videos", headers={"Host": "evil.example"}), 400)
     error_of(idle.post("/v1/videos", headers={"Origin": "http://evil.example"}, **form(model="still")), 403)
@@ -340,7 +368,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert running.process.returncode == 130
 
 
-def test_jobswait_for_each_other_and_can_be_canceled(server: Server, tmp_path: Path) -> None:
+def test_jobs_wait_for_each_other_and_can_be_canceled(server: Server, tmp_path: Path) -> None:
     first, second, third = (server.create(f"wait {tmp_path / name}") for name in ("first", "second", "third"))
     server.wait(first, "in_progress")
     assert [server.status(video) for video in (second, third)] == ["queued", "queued"]

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from vmevalkit.serve.errors import ApiError, add_handlers
-from vmevalkit.serve.jobs import JobQueue, QueueFull, VideoJob
+from vmevalkit.serve.jobs import MAX_KEY, JobQueue, KeyReused, QueueFull, VideoJob
 from vmevalkit.serve.models import ServedModels
 from vmevalkit.serve.submissions import read_submission
 from vmevalkit.serve.worker import Workers
@@ -95,11 +95,14 @@ async def create(request: Request, server: ServerParameter) -> dict[str, Any]:
     fields = submission.request
     model = server.models.get(fields.model)
     options, size = model.plan(submission)
+    key = request.headers.get("idempotency-key") or None
+    if key is not None and len(key) > MAX_KEY:
+        raise ApiError(400, f"the Idempotency-Key has {len(key)} characters; {MAX_KEY} are allowed")
 
     def make(job_id: str, number: int) -> VideoJob:
         return VideoJob(
             id=job_id, number=number, model=model.name, prompt=fields.prompt, seed=fields.seed, seconds=fields.seconds,
-            options=options, size=size, created_at=time.time(),
+            options=options, size=size, key=key, request_sha256=submission.digest(model.name), created_at=time.time(),
         )  # fmt: skip
 
     try:
@@ -107,6 +110,9 @@ async def create(request: Request, server: ServerParameter) -> dict[str, Any]:
     except QueueFull:
         message = f"{server.queue.limit} videos are waiting, and no more may wait"
         raise ApiError(429, message, code="queue_full", retry_after=_RETRY_SECONDS) from None
+    except KeyReused:
+        message = "the Idempotency-Key was sent with another request; send a new one"
+        raise ApiError(422, message, code="idempotency_key_reused") from None
     return server.describe(job)
 
 

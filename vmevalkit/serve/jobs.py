@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 2
 """How often a video is tried whose worker or server is killed."""
 
+MAX_KEY = 300
+"""Length of an idempotency key."""
+
 JobStatus = Literal["queued", "in_progress", "completed", "failed"]
 JobId = Annotated[str, Field(pattern=r"^video_[0-9a-f]{32}$")]
 
@@ -46,6 +49,8 @@ class VideoJob(Record):
         seconds: the requested length; None for the model's own.
         options: settings of this video, as the model names them.
         size: of the video, as far as it is known before.
+        key: the Idempotency-Key of the request; a request with the same key does not make another job.
+        request_sha256: digest of everything that was asked for.
         attempts: how often a worker has started it.
         result: of the model; None until it has one.
     """
@@ -58,6 +63,8 @@ class VideoJob(Record):
     seconds: float | None = None
     options: dict[str, Any] = {}
     size: Size
+    key: Annotated[str, Field(max_length=MAX_KEY)] | None = None
+    request_sha256: str
     status: JobStatus = "queued"
     created_at: float
     started_at: float | None = None
@@ -74,6 +81,10 @@ class VideoJob(Record):
 
 class QueueFull(Exception):
     """As many jobs are waiting as may wait."""
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another request."""
 
 
 class JobQueue:
@@ -115,7 +126,7 @@ class JobQueue:
     # What the routes do.
 
     def add(self, make: Callable[[str, int], VideoJob], image: bytes) -> VideoJob:
-        """Add a job.
+        """Add a job, or return the earlier one of the same idempotency key.
 
         Args:
             make: returns the job with an id and a number.
@@ -123,13 +134,19 @@ class JobQueue:
 
         Raises:
             QueueFull: too many jobs are waiting.
+            KeyReused: the earlier job of this key was another request.
             StorageError: the job cannot be written.
         """
         with self._changed:
-            if sum(job.status == "queued" for job in self._jobs.values()) >= self.limit:
-                raise QueueFull
             number = max((job.number for job in self._jobs.values()), default=0) + 1
             job = make(f"video_{secrets.token_hex(16)}", number)
+            earlier = next((e for e in self._jobs.values() if job.key is not None and e.key == job.key), None)
+            if earlier is not None:
+                if earlier.request_sha256 != job.request_sha256:
+                    raise KeyReused
+                return earlier
+            if sum(job.status == "queued" for job in self._jobs.values()) >= self.limit:
+                raise QueueFull
             try:
                 store.write_bytes(self.first_frame(job.id), image)
                 store.write_record(self._record(job.id), job)

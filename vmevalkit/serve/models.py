@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vmevalkit import media
-from vmevalkit.errors import ConfigError, UnknownName, UsageError
+from vmevalkit.errors import UnknownName, UsageError, VMEvalError
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.model_run import ModelRun
 from vmevalkit.serve.errors import ApiError
@@ -50,7 +50,7 @@ class ServedModel:
         options, size = self._options(request, media.even(submission.image_size))
         try:
             self._wrapper.check(request.seconds, options)
-        except ConfigError as error:
+        except VMEvalError as error:
             raise ApiError(400, str(error), code="invalid_value") from None
         return options, size
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 import json
 import re
 import threading
@@ -95,6 +96,11 @@ class Submission(Record):
     request: VideoRequest
     image: bytes
     image_size: Size
+
+    def digest(self, model: str) -> str:
+        """Return the digest of everything that is asked of a model."""
+        fields = self.request.model_copy(update={"model": model}).model_dump_json(exclude={"user"})
+        return hashlib.sha256(fields.encode() + self.image).hexdigest()
 
 
 async def read_submission(request: Request, folder: Path) -> Submission:
