@@ -149,6 +149,19 @@ def test_videos_are_listed_in_pages(idle: TestClient) -> None:
     assert [model["id"] for model in idle.get("/v1/models").json()["data"]] == ["still", "wan2.1-tiny-random"]
 
 
+def test_jobs_of_models_that_are_not_served_wait(idle: TestClient, tmp_path: Path) -> None:
+    first, second = (idle.post("/v1/videos", **form(model=m)).json()["id"] for m in ("wan2.1-tiny-random", "still"))
+    queue = JobQueue(tmp_path / "jobs", 3)
+    taken = queue.take(["still"])
+    assert taken is not None
+    assert taken.id == second
+    taken = queue.take(["still", "wan2.1-tiny-random"])
+    assert taken is not None
+    assert taken.id == first
+    queue.close()
+    assert queue.take(["still"]) is None
+
+
 def test_a_full_queue_says_when_to_come_again(idle: TestClient) -> None:
     ids = [idle.post("/v1/videos", **form(model="still")).json()["id"] for _ in range(3)]
     full = idle.post("/v1/videos", **form(model="still"))
@@ -229,7 +242,13 @@ def test_a_request_without_an_image_or_with_an_address_is_refused(idle: TestClie
     assert "no file ids" in error_of(idle.post("/v1/videos", json={**body, "input_reference": {"file_id": "f"}}), 400)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"[" * 100_000, b"\xff", b'{"prompt": 3}', b'{"a": {"b": 1}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"[1]", b"[" * 100_000, b"\xff", b'{"prompt": 3}', b'{"a": {"b": 1}}', b'{"\\ud800": 1}',
+        b'{"prompt": "\\ud800"}', b'{"prompt": "a", "seed": 1e999}', b'{"prompt": "a", "input_reference": [[]]}',
+    ],
+)  # fmt: skip
 def test_broken_json_is_a_wrong_request(idle: TestClient, body: bytes) -> None:
     error_of(idle.post("/v1/videos", content=body, headers={"Content-Type": "application/json"}), 400)
 

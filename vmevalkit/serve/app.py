@@ -154,9 +154,11 @@ def download(video_id: str, server: ServerParameter, variant: str = "video") -> 
         raise ApiError(400, f"variant '{variant[:100]}': only video is available", param="variant")
     if job.status == "failed" and job.error is not None:
         raise ApiError(404, f"the video failed: {job.error.message}", code=job.error.code)
-    path = server.queue.video(job.id)
-    if job.status != "completed" or not path.is_file():
+    if job.status != "completed":
         raise ApiError(404, f"the video is not ready: its status is {job.status}", code="not_ready")
+    path = server.queue.video(job.id)
+    if not path.is_file():
+        raise ApiError(404, "the file of the video was removed from the folder of the jobs", code="not_found")
     return FileResponse(path, media_type="video/mp4", filename=f"{job.id}.mp4")
 
 

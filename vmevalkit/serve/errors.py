@@ -42,7 +42,9 @@ class ApiError(Exception):
     def response(self) -> JSONResponse:
         """Return the response."""
         kind = "server_error" if self.status >= 500 else "invalid_request_error"
-        error = {"message": clean(self.message), "type": kind, "param": self.param, "code": self.code}
+        # Names of fields come from the client, and may be no valid Unicode.
+        param = None if self.param is None else clean(self.param, 100)
+        error = {"message": clean(self.message), "type": kind, "param": param, "code": self.code}
         return JSONResponse({"error": error}, self.status, self.headers)
 
 

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -193,11 +193,14 @@ class JobQueue:
 
     # What the workers do.
 
-    def take(self) -> VideoJob | None:
-        """Wait for the next job, and mark it as started. Return None when the queue is closed."""
+    def take(self, models: Container[str]) -> VideoJob | None:
+        """Wait for the next job of some models, and mark it as started. Return None when the queue is closed.
+
+        Jobs of other models wait for a server that has them.
+        """
         with self._changed:
             while not self._closed:
-                waiting = next((job for job in self._jobs.values() if job.status == "queued"), None)
+                waiting = next((j for j in self._jobs.values() if j.status == "queued" and j.model in models), None)
                 if waiting is not None:
                     return self._update(
                         waiting, status="in_progress", started_at=time.time(), attempts=waiting.attempts + 1

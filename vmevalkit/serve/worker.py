@@ -81,7 +81,7 @@ class Worker:
             return self._model.progress if self._model is not None and job_id == self._job_id else 0.0
 
     def _run(self) -> None:
-        while (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._models)) is not None:
             try:
                 self._make(job)
             except VMEvalError as error:
