@@ -21,6 +21,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from tests.test_worker import alive
 from vmevalkit import media, serve, store
 from vmevalkit.errors import ConfigError, UsageError
 from vmevalkit.models.base import Request, Service, Video
@@ -40,6 +41,7 @@ from vmevalkit.models import progress
 
 def model(image, prompt, seed):
     Path(__file__).with_name("pid").write_text(str(os.getpid()))
+    Path(__file__).with_name("gpu" + os.environ.get("CUDA_VISIBLE_DEVICES", "")).touch()
     word, _, value = prompt.partition(" ")
     if word == "raise":
         raise ValueError("no idea")
@@ -322,6 +324,37 @@ def test_what_cannot_be_served_is_said_before_anything_is_touched(tmp_path: Path
     assert not (tmp_path / "jobs").exists()
 
 
+def test_each_gpu_has_a_worker_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert serve._places(None) == [None]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    assert serve._places(3) == ["3", "7", "3"]
+    (tmp_path / "my_file.py").write_text(MODEL)
+    models, queue = (
+        ServedModels([f"{tmp_path / 'my_file.py'}:model"], tmp_path / "jobs"),
+        JobQueue(tmp_path / "jobs", 3),
+    )
+    workers = Workers(queue, models.runs, serve._places(None))
+    with TestClient(create_app(models, queue, workers, None), base_url="http://127.0.0.1") as served:
+        for _ in range(2):
+            served.post("/v1/videos", **form(f"wait {tmp_path / 'go'}"))
+        workers.start()
+        try:
+            wait_for(lambda: {path.name for path in tmp_path.glob("gpu*")} == {"gpu3", "gpu7"})
+            (tmp_path / "go").touch()
+            wait_for(lambda: {job.status for job in queue.jobs()} == {"completed"})
+        finally:
+            workers.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 40
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 class Server:
     """`vmevalkit serve` in a process of its own, with a function as its model."""
 
@@ -339,7 +372,7 @@ class Server:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", timeout=20)
         assert self.process.stdout is not None
         assert self.process.stdout.readline().startswith("serving model, still at http://"), self.end(signal.SIGKILL)
-        self.wait_for(self._answers)
+        wait_for(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -356,21 +389,14 @@ class Server:
         return str(self.http.get(f"/videos/{video}").json()["status"])
 
     def wait(self, video: str, *statuses: str) -> dict[str, Any]:
-        self.wait_for(lambda: self.status(video) in (statuses or ("completed", "failed")))
+        wait_for(lambda: self.status(video) in (statuses or ("completed", "failed")))
         return dict(self.http.get(f"/videos/{video}").json())
 
     def worker(self) -> int:
         """Return the process of the model that runs."""
-        self.wait_for((self.folder / "pid").exists)
-        return int((self.folder / "pid").read_text())
-
-    @staticmethod
-    def wait_for(condition: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        path = self.folder / "pid"
+        wait_for(lambda: path.exists() and path.read_text() != "")
+        return int(path.read_text())
 
     def end(self, how: signal.Signals) -> str:
         """End the process, and return its messages."""
@@ -396,7 +422,7 @@ def test_jobs_wait_for_each_other_and_can_be_canceled(server: Server, tmp_path: 
         assert server.http.delete(f"/videos/{video}").json()["deleted"]
         assert not (server.folder / "jobs" / video).exists()
     server.wait(third, "in_progress")
-    server.wait_for(lambda: server.http.get(f"/videos/{third}").json()["progress"] == 25)
+    wait_for(lambda: server.http.get(f"/videos/{third}").json()["progress"] == 25)
     (tmp_path / "third").touch()
     made = server.wait(third)
     assert (made["status"], made["progress"], made["num_frames"], made["size"]) == ("completed", 100, 4, "64x48")
@@ -475,8 +501,7 @@ def test_a_killed_server_continues_with_its_jobs(tmp_path: Path) -> None:
     assert [server.wait(video)["status"] for video in (running, waiting)] == ["completed", "completed"]
     assert len(server.http.get("/videos").json()["data"]) == 3
     server.end(signal.SIGTERM)
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)
+    wait_for(lambda: not alive(worker))
     assert not [path for path in (tmp_path / "jobs").rglob(".*") if path.name != ".lock"]
 
 
