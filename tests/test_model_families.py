@@ -11,6 +11,7 @@ from PIL import Image
 
 from vmevalkit import media
 from vmevalkit.errors import ConfigError
+from vmevalkit.models import progress
 from vmevalkit.models.base import MODELS
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
@@ -65,9 +66,14 @@ def provenance_of(answer: dict[str, Any]) -> Provenance:
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_video_is_what_the_card_says(name: str, wrappers: dict[str, ModelWrapper], image: Path) -> None:
+def test_a_video_is_what_the_card_says(
+    name: str, wrappers: dict[str, ModelWrapper], image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    monkeypatch.setattr(progress, "_listener", shares.append)
     card = MODELS[name]
     answer = wrappers[name].generate(image, PROMPT, output_filename="a.mp4")
+    assert shares == [0.5, 1.0], "progress after each of two steps"
     made, info = provenance_of(answer), media.probe(answer["video_path"])
     assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
     assert made.weights["random"] is True

@@ -248,6 +248,26 @@ def view(
     run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
 
 
+@app.command()
+def serve(
+    model: Models,
+    jobs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the jobs and their videos.")] = defaults.JOBS,
+    host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    limit: Annotated[int, typer.Option(min=1, help="Number of videos that may wait.")] = 100,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a GPU.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder with the weights.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Serve models through the protocol /v1/videos of OpenAI."""
+    from vmevalkit.serve import serve as run
+
+    given = {**({"weights": str(weights)} if weights else {}), **_settings(settings or [])}
+    run(model, jobs=jobs, host=host, port=port, limit=limit, workers=workers, settings=given)
+
+
 @app.command("list")
 def list_(
     shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers", help="What to list.")],

@@ -17,7 +17,7 @@ from PIL import Image
 from pydantic import model_validator
 
 from vmevalkit import media
-from vmevalkit.errors import VMEvalError
+from vmevalkit.errors import ConfigError, UnknownName, VMEvalError
 from vmevalkit.registry import Registry
 from vmevalkit.types import Geometry, Name, Record, Size
 
@@ -189,6 +189,17 @@ class Service(ABC):
 
     def announce(self, prompts: Sequence[str]) -> None:  # noqa: B027 - most models need nothing
         """Be told which prompts will be asked for, so that what they have in common can be done once."""
+
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Check what `generate` would be given, without loading the model. By default, only names are checked.
+
+        Raises:
+            ConfigError, ValidationError: an option that does not exist or is not possible.
+        """
+        known = () if self.config_type is None else self.config_type.model_fields
+        for name in options:
+            if name not in known:
+                raise ConfigError(str(UnknownName("setting", name, known)))
 
     def close(self) -> None:  # noqa: B027 - most models hold nothing that must be released
         """Release what the model holds."""

@@ -38,6 +38,10 @@ class BaselineService(Service):
         BaselineConfig(**args)
         self._render = _BASELINES[model]
 
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Refuse options."""
+        BaselineConfig(**options)
+
     def generate(self, request: Request, **options: Any) -> Video:
         """Make one video.
 

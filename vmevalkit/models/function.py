@@ -60,6 +60,11 @@ class FunctionService(Service):
         self._function = load_function(function) if isinstance(function, str) else function
         self._source = source_of(self._function)
 
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Refuse a duration and options."""
+        if options or duration is not None:
+            raise ConfigError("a function takes image, prompt and seed; set anything else inside it")
+
     def generate(self, request: Request, **options: Any) -> Video:
         """Call the function.
 
@@ -67,8 +72,7 @@ class FunctionService(Service):
             ConfigError: a duration or an option is given.
             GenerationError: the function returned something else, or too many frames.
         """
-        if options or request.duration is not None:
-            raise ConfigError("a function takes image, prompt and seed; set anything else inside it")
+        self.check(request.duration, options)
         output = self._function(request.image, request.prompt, request.seed)
         fps = FPS
         if isinstance(output, (str, Path)):

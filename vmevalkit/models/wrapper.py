@@ -76,6 +76,18 @@ class ModelWrapper:
         """Return why the model cannot run on this machine, such as missing weights, without loading it."""
         return self.service.obstacle()
 
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Check duration and options of a video, except for `seed`, without loading the model.
+
+        Raises:
+            ConfigError: an option that does not exist or is not possible.
+        """
+        try:
+            self.service.check(duration, options)
+        except ValidationError as error:
+            known = self.service_class.config_type.model_fields if self.service_class.config_type is not None else ()
+            raise ConfigError(f"{self.name}: {explain_validation(error, known)}") from None
+
     def announce(self, prompts: Sequence[str]) -> None:
         """Say which prompts will be asked for, so that what they have in common can be done once."""
         self.service.announce(prompts)

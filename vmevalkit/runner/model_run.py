@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from vmevalkit.types import Question
 
 ModelSpec = str | Callable[..., Any]
 """A name in the catalog, `my_file.py:my_function`, or a function `(image, prompt, seed) -> frames or path`."""
+
+
+_HERE = Path(sys.executable)
 
 
 def load_model_wrapper(name: str) -> type[ModelWrapper]:
@@ -88,6 +92,23 @@ class ModelRun:
             model = RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
         model.announce(prompts)
         return model
+
+    def load_apart(self, environment: Mapping[str, str] | None = None) -> RemoteModel:
+        """Return the model in a process of its own, whatever its packages.
+
+        Args:
+            environment: environment variables of the process, on top of those of this one.
+
+        Raises:
+            ConfigError: a setting that the model does not have or cannot take.
+            EnvironmentMissing: the model's environment is missing or broken.
+        """
+        if self.card is None:
+            if not isinstance(self._model, str):
+                raise UsageError(f"{self.name} is a function of this process", "name it as path/to/file.py:function")
+            return RemoteModel(self.name, _HERE, self.outputs, self.settings, self._model, environment)
+        python = require_python(self.card) if needs_environment(self.card) else _HERE
+        return RemoteModel(self.name, python, self.outputs, self.settings, environment=environment)
 
     def configured(self) -> ModelWrapper:
         """Return the wrapper with its settings checked. Nothing heavy is loaded yet.

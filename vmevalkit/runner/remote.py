@@ -6,19 +6,20 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import signal
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from vmevalkit.errors import ConfigError, EnvironmentMissing
+from vmevalkit.errors import ConfigError, EnvironmentMissing, UsageError
 from vmevalkit.models.base import MODELS
 from vmevalkit.models.wrapper import Pending
 from vmevalkit.redaction import clean
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 # Lines of a worker's messages: in the metadata of a failed result, and in its error.
 LINES_KEPT = 20
 LINES_SHOWN = 3
+WORKER_DIED = "WorkerDied"
+"""`error_type` in the metadata of a result that failed because the process ended."""
 _PATIENCE_SECONDS = 5.0
 
 
@@ -44,6 +47,8 @@ class RemoteModel:
         python: interpreter of the model's environment.
         output_dir: videos are written below it.
         args: settings on top of the catalog entry.
+        function: `path/to/file.py:name`, for a user's function, which is not in the catalog.
+        environment: environment variables of the process, on top of those of this one.
 
     Raises:
         ConfigError: a setting that the model does not have or cannot take.
@@ -51,17 +56,31 @@ class RemoteModel:
     """
 
     def __init__(
-        self, name: str, python: Path, output_dir: str | Path = "data/outputs", args: dict[str, Any] | None = None
+        self,
+        name: str,
+        python: Path,
+        output_dir: str | Path = "data/outputs",
+        args: dict[str, Any] | None = None,
+        function: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.python = Path(python)
         self.output_dir = Path(output_dir)
         self.args = dict(args or {})
+        self.function = function
+        self.environment = dict(environment or {})
         self._prompts: list[str] = []
         self._pending: list[_Request] = []
         # Videos are requested in one thread, and waited for in another.
         self._lock = threading.Lock()
         self._process: _Process | None = self._start()
+
+    @property
+    def progress(self) -> float:
+        """How much of the video that is being made is done, from 0 to 1, if the model reports it."""
+        process = self._process
+        return 0.0 if process is None else process.progress
 
     def announce(self, prompts: Sequence[str]) -> None:
         """Say which prompts will be asked for, as `ModelWrapper.announce` does."""
@@ -128,7 +147,7 @@ class RemoteModel:
         try:
             answer = self._answer(request)
         except _Died as error:
-            answer, metadata = {"error": str(error)}, {"worker_messages": error.lines}
+            answer, metadata = {"error": str(error)}, {"worker_messages": error.lines, "error_type": WORKER_DIED}
         except (ConfigError, EnvironmentMissing) as error:
             answer = {"error": str(error)}
         self._pending.remove(request)
@@ -186,12 +205,14 @@ class RemoteModel:
 
     def _start(self) -> _Process:
         try:
-            process = _Process(self.name, self.python)
+            process = _Process(self.name, self.python, self.environment)
         except OSError as error:
             raise self._broken(f"{self.python} does not start: {error.strerror}") from None
         try:
             log.debug("%s: worker ready: %s", self.name, process.read(0).get("ready"))
-            load = {"name": self.name, "output_dir": str(self.output_dir), "args": self.args}
+            load = {
+                "name": self.name, "output_dir": str(self.output_dir), "args": self.args, "function": self.function
+            }  # fmt: skip
             answer = process.ask({"load": load})
         except _Died as error:
             raise self._broken(str(error)) from None
@@ -200,7 +221,8 @@ class RemoteModel:
             raise
         if "loaded" not in answer:
             process.end(_PATIENCE_SECONDS)
-            raise ConfigError(answer["error"]) if answer["kind"] == "ConfigError" else self._broken(answer["error"])
+            wrong = answer["kind"] in (ConfigError.__name__, UsageError.__name__)
+            raise ConfigError(answer["error"]) if wrong else self._broken(answer["error"])
         return process
 
     def _stop(self, patience: float) -> None:
@@ -242,12 +264,13 @@ class _Died(Exception):
 class _Process:
     """A running worker. Its messages are forwarded to the log."""
 
-    def __init__(self, name: str, python: Path) -> None:
+    def __init__(self, name: str, python: Path, environment: Mapping[str, str]) -> None:
         self._name = name
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         # -I, so that neither PYTHONPATH nor the current folder puts other packages before the pinned ones.
         self._popen = subprocess.Popen(
             [str(python), "-I", "-m", "vmevalkit.runner.worker"],
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -259,6 +282,7 @@ class _Process:
         self._answers = cast(Any, self._popen.stdout)
         self._messages = cast(Any, self._popen.stderr)
         self._sent = self._read = 0
+        self.progress = 0.0
         # Answers that were read and not yet fetched, by the number of the request.
         self._unclaimed: dict[int, dict[str, Any]] = {}
         self._reading = threading.Lock()
@@ -297,6 +321,10 @@ class _Process:
                 if not isinstance(answer, dict):
                     self.end(_PATIENCE_SECONDS)
                     raise _Died(self._name, self._popen.returncode, list(self._lines))
+                if "progress" in answer:
+                    self.progress = float(answer["progress"])
+                    continue
+                self.progress = 0.0
                 # Answers are in the order of the requests.
                 self._unclaimed[self._read] = answer
                 self._read += 1

@@ -10,12 +10,13 @@ It runs inside the environment of the model, whose pins may contradict those of 
     kit      {"announce": {"prompts": ["...", "..."]}}
     worker   {"announced": 2}
     kit      {"generate": {"image_path": "...", "text_prompt": "...", "duration": null, "options": {"seed": 42}}}
+    worker   {"progress": 0.25}
     worker   {"result": {the eight fields of GenerationResult}}
     worker   {"error": "what is wrong with the request", "kind": "ConfigError"}
 
 A request that is not valid is answered with an error, and the next one is read. Answers are in the order of the
-requests. A request that is sent before the last answer is handled while the last video is written. The process ends
-with its input.
+requests. A request that is sent before the last answer is handled while the last video is written. Progress of the
+video that is being made may come between answers. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import IO, Any
 
 from pydantic import Field, ValidationError
@@ -40,11 +42,15 @@ PROTOCOL = 1
 
 
 class LoadRequest(Record):
-    """Which model to load, with which settings on top of its catalog entry."""
+    """Which model to load, with which settings on top of its catalog entry.
+
+    `function` is `path/to/file.py:name`, if the model is a user's function.
+    """
 
     name: str
     output_dir: str = "data/outputs"
     args: dict[str, Any] = Field(default_factory=dict)
+    function: str | None = None
 
 
 class AnnounceRequest(Record):
@@ -92,6 +98,11 @@ class Handler:
     def _load(self, request: LoadRequest) -> PendingAnswer:
         from vmevalkit.models.base import MODELS
 
+        if request.function is not None:
+            from vmevalkit.models.function import FunctionWrapper
+
+            self._wrapper = FunctionWrapper(request.name, request.output_dir, function=request.function, **request.args)
+            return PendingAnswer({"loaded": request.name})
         card = MODELS[request.name]
         module, name = card.wrapper.split(":")
         wrapper = getattr(importlib.import_module(module), name)
@@ -135,11 +146,20 @@ class _Answers:
 
     def __init__(self, output: IO[str]) -> None:
         self._output = output
+        # Progress is written by the thread that makes a video, while another one answers.
+        self._lock = threading.Lock()
 
     def send(self, answer: dict[str, Any]) -> None:
         """Write an answer as one line of ASCII."""
-        self._output.write(json.dumps(answer, default=str) + "\n")
-        self._output.flush()
+        with self._lock:
+            self._output.write(json.dumps(answer, default=str) + "\n")
+            self._output.flush()
+
+    def report(self, share: float) -> None:
+        """Write the progress of a video."""
+        # If nobody reads, the next answer notices it.
+        with suppress(OSError, ValueError):
+            self.send({"progress": round(share, 3)})
 
     def finish(self, pending: PendingAnswer) -> None:
         """Finish an answer, and write it."""
@@ -211,7 +231,10 @@ def _serve() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
+    from vmevalkit.models import progress
     from vmevalkit.models.wrapper import library_versions
+
+    progress.listen(answers.report)
 
     packages = ("torch", "diffusers", "transformers", "accelerate", "pydantic")
     answers.send({"ready": {"protocol": PROTOCOL, "kit": __version__, "versions": library_versions(packages)}})

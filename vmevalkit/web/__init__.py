@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
-import sys
 import threading
 import time
 from pathlib import Path
@@ -47,13 +43,13 @@ def view(
 
         from vmevalkit.store.ratings import Ratings
         from vmevalkit.web.app import create_app
-        from vmevalkit.web.guard import LOOPBACK
+        from vmevalkit.web.guard import listen, required_token
         from vmevalkit.web.index import Index
     except ModuleNotFoundError as error:
         raise UsageError(f"the viewer needs {error.name}", "install it: pip install 'vmevalkit[view]'") from None
     store.iter_questions(Path(questions))
-    listener = _listen(host, port)
-    token = None if host in LOOPBACK else os.environ.get("VMEVALKIT_TOKEN") or secrets.token_urlsafe(16)
+    listener = listen(host, port)
+    token = required_token(host)
     index = Index(Path(questions), Path(outputs), Path(scores))
     print(f"{index.refresh()} samples read", flush=True)
     threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
@@ -61,27 +57,6 @@ def view(
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address, before anything is announced.
-
-    Raises:
-        UsageError: the address cannot be used.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        if sys.platform != "win32":
-            # The port of a viewer that has just ended may be used at once.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}", "choose another --host or --port"
-        ) from None
-    return listener
 
 
 def _keep_fresh(index: Index) -> None:

@@ -1,13 +1,19 @@
-"""Access to the viewer: from this machine only, or with a token; and no forms from other sites."""
+"""Access to a server: from this machine only, or with a token; and no forms from other sites."""
 
 from __future__ import annotations
 
 import hmac
+import os
+import secrets
+import socket
+import sys
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+
+from vmevalkit.errors import UsageError
 
 COOKIE = "vmevalkit_token"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -21,6 +27,36 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address, before anything is announced.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        if sys.platform != "win32":
+            # The port of a server that has just ended may be used at once.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}", "choose another --host or --port"
+        ) from None
+    return listener
+
+
+def required_token(host: str) -> str | None:
+    """Return the token that requests to an address must contain; None if only this machine can reach it."""
+    return None if host in LOOPBACK else os.environ.get("VMEVALKIT_TOKEN") or secrets.token_urlsafe(16)
+
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -48,9 +84,7 @@ class Guard:
     def _check_access(self, request: Request) -> Response | None:
         """Return the response to a request that may not continue; None otherwise."""
         if self._token is None:
-            # Another site may let its own host name point to this machine.
-            host = urlsplit("//" + request.headers.get("host", "")).hostname or ""
-            if host not in LOOPBACK:
+            if names_other_host(request):
                 return PlainTextResponse("This viewer answers on 127.0.0.1 only.", status_code=400)
             return None
         shown = request.query_params.get("token")
@@ -69,11 +103,22 @@ class Guard:
 
 def _check_origin(request: Request) -> Response | None:
     """Reject forms that another site sends."""
+    if comes_from_other_site(request):
+        return PlainTextResponse("Requests from other sites are rejected.", status_code=403)
+    return None
+
+
+def names_other_host(request: Request) -> bool:
+    """Whether a request names a host that is not this machine, as when a site lets its own name point to it."""
+    return (urlsplit("//" + request.headers.get("host", "")).hostname or "") not in LOOPBACK
+
+
+def comes_from_other_site(request: Request) -> bool:
+    """Whether a page of another site sends something."""
     if request.method in ("GET", "HEAD"):
-        return None
+        return False
     # Browsers send these headers. Other clients need not.
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host")):
-        return PlainTextResponse("Requests from other sites are rejected.", status_code=403)
-    return None
+    other = bool(origin) and urlsplit(origin).netloc != request.headers.get("host")
+    return site not in ("same-origin", "none") or other

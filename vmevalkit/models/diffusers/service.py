@@ -48,6 +48,7 @@ from vmevalkit.models.diffusers.memory import (
     within_memory,
 )
 from vmevalkit.models.diffusers.prompts import Embedding, PromptCache
+from vmevalkit.models.progress import ReportedBar
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
 
@@ -167,6 +168,10 @@ class DiffusersService(Service):
         """Encode these prompts together with the first video's, so that the text encoder can leave the GPU."""
         if self.text_encoder is not None:
             self.prompts.announce(prompts)
+
+    def check(self, duration: float | None, options: dict[str, Any]) -> None:
+        """Check the settings of one video."""
+        self.config.override(duration, options)
 
     def generate(self, request: Request, **options: Any) -> Video:
         """Make one video. The same request gives the same video as a plain call of the stock pipeline.
@@ -335,7 +340,7 @@ def _denoiser(pipe: Any) -> Any:
 
 @contextmanager
 def _running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
-    """End the stage `encode` at the first call of the denoiser, and restore the memory plan at the end."""
+    """End the stage `encode` at the first call of the denoiser, report the steps, and restore the memory plan."""
     called = False
 
     def before(*_: Any) -> None:
@@ -345,9 +350,11 @@ def _running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
             watch.lap("encode")
 
     hook = _denoiser(pipe).register_forward_pre_hook(before)
+    pipe.progress_bar = ReportedBar
     try:
         yield
     finally:
+        del pipe.progress_bar
         hook.remove()
         pipe.maybe_free_model_hooks()
 
