@@ -82,7 +82,10 @@ def _common(
 @app.command()
 def make(
     task: Tasks = None,
-    count: Annotated[int, typer.Option("--count", "-n", help="Number of questions for each task and mode.")] = (
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Make a frozen question set; see `vmevalkit list suites`.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of puzzles for each task.")] = (
         defaults.DEFAULT_COUNT
     ),
     seed: Annotated[int, typer.Option(help="Seed of the puzzles; the same seed gives the same bytes.")] = (
@@ -97,6 +100,9 @@ def make(
             "each asks about the same puzzles.",
         ),
     ] = None,
+    phrasings: Annotated[
+        int | None, typer.Option(min=1, metavar="K", help="Ask about each puzzle in so many wordings.")
+    ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Width and height of the canvas.")] = (
         "{}x{}".format(*defaults.DEFAULT_CANVAS)
     ),
@@ -108,8 +114,9 @@ def make(
     from vmevalkit.runner.make import make as run
 
     folders = run(
-        task, count=count, seed=seed, difficulty=difficulty, mode=mode or "solve",  # type: ignore[arg-type]
-        size=_size(size), questions=questions, videos=videos, workers=workers or _cores(),
+        task, suite=suite, count=count, seed=seed, difficulty=difficulty,
+        mode=mode or "solve",  # type: ignore[arg-type]
+        phrasings=phrasings, size=_size(size), questions=questions, videos=videos, workers=workers or _cores(),
     )  # fmt: skip
     typer.echo(f"{len(folders)} questions in {questions}")
 
@@ -270,11 +277,11 @@ def serve(
 
 @app.command("list")
 def list_(
-    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers", help="What to list.")],
+    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers|suites", help="What to list.")],
     name: Annotated[str | None, typer.Argument(help="Show all about one, such as its settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List models, tasks or scorers, or show all about one of them."""
+    """List models, tasks, scorers or suites, or show all about one of them."""
     from vmevalkit.listing import catalog
 
     found = catalog(shelf, name)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The catalog: models, tasks and scorers, and what can be set."""
+"""The catalog: models, tasks, scorers and suites, and what can be set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from vmevalkit.errors import UnknownName
 
-Shelf = Literal["models", "tasks", "scorers"]
+Shelf = Literal["models", "tasks", "scorers", "suites"]
 
 # Limits of pydantic fields in words.
 _LIMITS = {
@@ -24,10 +24,10 @@ _LIMITS = {
 
 
 def catalog(shelf: Shelf, name: str | None = None) -> Any:
-    """Return every model, task or scorer with a description, or all that is known about one.
+    """Return every model, task, scorer or suite with a description, or all that is known about one.
 
     Args:
-        shelf: `models`, `tasks` or `scorers`.
+        shelf: `models`, `tasks`, `scorers` or `suites`.
         name: of one of them.
 
     Raises:
@@ -39,6 +39,8 @@ def catalog(shelf: Shelf, name: str | None = None) -> Any:
         return _task(name) if name else _tasks()
     if shelf == "scorers":
         return _scorer(name) if name else _scorers()
+    if shelf == "suites":
+        return _suite(name) if name else _suites()
     raise UnknownName("shelf", shelf, get_args(Shelf))
 
 
@@ -66,6 +68,23 @@ def _scorers() -> list[dict[str, Any]]:
     from vmevalkit.scorers.base import SCORERS
 
     return [{"name": name, "description": SCORERS[name].about} for name in SCORERS]
+
+
+def _suites() -> list[dict[str, Any]]:
+    from vmevalkit.suites import load_suite, suite_names
+
+    suites = [load_suite(name) for name in suite_names()]
+    return [
+        {"name": s.name, "questions": s.questions, "description": f"{s.about} {s.questions} questions."} for s in suites
+    ]
+
+
+def _suite(name: str) -> dict[str, Any]:
+    from vmevalkit.suites import load_suite
+
+    suite = load_suite(name)
+    facts = suite.model_dump(mode="json", exclude={"about", "phrasings"})
+    return {"description": suite.about, "questions": suite.questions, "phrasings": suite.phrasings or 1, **facts}
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -8,7 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from vmevalkit.redaction import clean
 
@@ -76,7 +84,10 @@ class Geometry(Record):
 
 
 class QuestionMetadata(Record):
-    """The content of question_metadata.json, for a question that the kit made."""
+    """The content of question_metadata.json, for a question that the kit made.
+
+    `phrasing` is the number of the prompt among those of the task, for a question that asks in one of several wordings.
+    """
 
     task: Name
     id: Name
@@ -87,7 +98,13 @@ class QuestionMetadata(Record):
     plan_length: Count
     puzzle: dict[str, Any]
     canvas: Size
+    phrasing: Count | None = None
     sha256: dict[str, str]
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Questions whose phrasing was chosen at random are written as before there were several.
+        return {name: value for name, value in serialize(self).items() if (name, value) != ("phrasing", None)}
 
 
 class Question(Record):

@@ -16,6 +16,7 @@ from vmevalkit.reporting.plots import figures, to_bytes
 from vmevalkit.reporting.summary import summarize
 from vmevalkit.reporting.tables import rows_of, to_csv, to_parquet
 from vmevalkit.store.experiment import read_experiment
+from vmevalkit.suites import identify
 
 __all__ = ["report"]
 
@@ -48,8 +49,9 @@ def report(
     paths = ExperimentPaths(Path(questions), Path(outputs), Path(scores), Path(report))
     data = read_experiment(paths.questions, paths.outputs, paths.scores, known_models())
     notes = notes_about(paths, data)
-    summary = summarize(paths, data, notes)
-    rows = rows_of(paths.outputs, data)
+    suite = identify(paths.questions, data.questions)
+    summary = summarize(paths, data, notes, suite)
+    rows = rows_of(paths.outputs, data, suite)
     store.write_text(paths.report / "scores.csv", to_csv(rows))
     store.write_bytes(paths.report / "scores.parquet", to_parquet(rows))
     store.write_record(paths.report / "summary.json", summary)

@@ -40,6 +40,12 @@ def to_tex(summary: Summary) -> str:
     return "\n".join([head, *itertools.chain.from_iterable(tables)]) + "\n"
 
 
+def _questions(summary: Summary) -> str:
+    if summary.suite is None:
+        return f"question set {tex(summary.question_set)}"
+    return f"suite {tex(summary.suite.name)} ({summary.suite.digest[:12]})"
+
+
 def _rates(summary: Summary) -> list[str]:
     """Return models by tasks: pass rate in per cent with its 95 % Wilson interval."""
     tasks = sorted({cell.task for cell in summary.cells if cell.task is not None})
@@ -50,7 +56,8 @@ def _rates(summary: Summary) -> list[str]:
         r"\centering",
         r"\caption{Pass rate (\%) with 95\,\% Wilson interval over all questions. A video that is missing, broken, "
         r"failed or cannot be scored counts as not passed. "
-        rf"Experiment {tex(summary.experiment)}, scorer {tex(summary.scorer)}, vmevalkit {tex(summary.kit_version)}.}}",
+        rf"Experiment {tex(summary.experiment)}, {_questions(summary)}, scorer {tex(summary.scorer)}, "
+        rf"vmevalkit {tex(summary.kit_version)}.}}",
         rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
         r"\toprule",
         " & ".join(["model", "asked", "all tasks", *map(tex, tasks)]) + r" \\",

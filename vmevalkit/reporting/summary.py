@@ -13,6 +13,7 @@ from vmevalkit.reporting.notes import Note
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.stats import Floor, Tally, floor, tally
 from vmevalkit.store.experiment import SCORER, ExperimentData, SampleRecord
+from vmevalkit.suites import SuiteId
 from vmevalkit.types import MODES, Mode, Record
 
 MODES_AND_NONE: tuple[Mode | None, ...] = (*MODES, None)
@@ -48,6 +49,7 @@ class Summary(Record):
     experiment: str
     question_set: str
     question_set_sha256: str
+    suite: SuiteId | None
     questions: int
     samples: int
     scorer: str
@@ -59,7 +61,9 @@ class Summary(Record):
     notes: tuple[str, ...]
 
 
-def summarize(paths: ExperimentPaths, data: ExperimentData, notes: Sequence[Note]) -> Summary:
+def summarize(
+    paths: ExperimentPaths, data: ExperimentData, notes: Sequence[Note], suite: SuiteId | None = None
+) -> Summary:
     """Summarize an experiment. Cells are sorted by mode, then by model, then all tasks before each task."""
     cells = _cells(data)
     seeds: dict[str, set[int]] = {model: set() for model in data.models}
@@ -70,6 +74,7 @@ def summarize(paths: ExperimentPaths, data: ExperimentData, notes: Sequence[Note
         experiment=clean(paths.outputs.absolute().name),
         question_set=clean(paths.questions.absolute().name),
         question_set_sha256=data.question_set_sha256,
+        suite=suite,
         questions=len(data.questions),
         samples=len(data.samples),
         scorer=SCORER,

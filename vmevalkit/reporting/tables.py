@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vmevalkit.reporting.paths import relative
 from vmevalkit.store.experiment import ExperimentData
+from vmevalkit.suites import SuiteId
 
 COLUMNS: dict[str, Literal["string", "bool", "int64", "float64"]] = {
     "model": "string",
@@ -20,6 +21,9 @@ COLUMNS: dict[str, Literal["string", "bool", "int64", "float64"]] = {
     "mode": "string",
     "difficulty": "int64",
     "plan_length": "int64",
+    "phrasing": "int64",
+    "suite": "string",
+    "suite_digest": "string",
     "scorer": "string",
     "scorer_version": "string",
     "status": "string",
@@ -37,14 +41,16 @@ COLUMNS: dict[str, Literal["string", "bool", "int64", "float64"]] = {
 }
 
 
-def rows_of(outputs: Path, data: ExperimentData) -> list[dict[str, Any]]:
+def rows_of(outputs: Path, data: ExperimentData, suite: SuiteId | None = None) -> list[dict[str, Any]]:
     """Return the samples as flat rows with the fields `COLUMNS`. `video` is relative to the folder of outputs."""
-    question_fields = {"baseline", "kind", "mode", "difficulty", "plan_length"}
+    question_fields = {"baseline", "kind", "mode", "difficulty", "plan_length", "phrasing"}
     return [
         {
             **sample.score.model_dump(exclude={"tolerated"}),
             "notes": " ".join(sample.score.notes),
             **sample.model_dump(include=question_fields),
+            "suite": suite.name if suite else None,
+            "suite_digest": suite.digest if suite else None,
             "prompt": data.prompts[sample.score.task, sample.score.question_id],
             "video": relative(sample.video, outputs) if sample.video else None,
         }

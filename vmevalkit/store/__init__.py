@@ -20,12 +20,14 @@ from vmevalkit.files import (
 from vmevalkit.store.paths import MANIFEST, RATINGS, VIDEO_SUFFIXES, is_name, question_folder, seed_suffix
 from vmevalkit.store.questions import (
     PROMPT_LIMIT,
+    Manifest,
     check_links,
     is_inside_set,
     iter_metadata_files,
     iter_questions,
     prompt_digest,
     question_digest,
+    read_manifest,
     read_prompt,
     read_question,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "PROMPT_LIMIT",
     "RATINGS",
     "VIDEO_SUFFIXES",
+    "Manifest",
     "Sample",
     "check_links",
     "copy_question",
@@ -74,6 +77,7 @@ __all__ = [
     "prompt_digest",
     "question_digest",
     "question_folder",
+    "read_manifest",
     "read_prompt",
     "read_provenance",
     "read_question",

@@ -7,6 +7,7 @@ does not know the model catalog; callers pass in what it must know about models 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from vmevalkit.store.paths import SCORE_FILE, VIDEO_SUFFIXES
 from vmevalkit.store.questions import iter_questions, read_prompt
 from vmevalkit.store.records import read_record
 from vmevalkit.store.samples import Sample, files_of, find_video, iter_models, read_result
-from vmevalkit.types import Difficulty, Mode, Question, Record, Score
+from vmevalkit.types import Difficulty, Mode, Question, QuestionMetadata, Record, Score
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ class SampleRecord(Record):
     Attributes:
         baseline: the model answers without reasoning.
         kind, mode, difficulty, plan_length: from the question's metadata; None for a question without metadata.
+        phrasing: number of the prompt, for a question that asks in one of several wordings.
+        puzzle: digest of the puzzle and mode, for such a question: those that ask the same have the same.
         answerable: the question has the files that the model needs. Otherwise another run cannot make a video.
         video: path of the video; None if there is none.
         score: the score by the rule scorer, or a placeholder with the reason `not_scored`.
@@ -74,6 +77,8 @@ class SampleRecord(Record):
     mode: Mode | None
     difficulty: Difficulty | None
     plan_length: int | None
+    phrasing: int | None = None
+    puzzle: str | None = None
     answerable: bool
     video: Path | None
     score: Score
@@ -214,11 +219,20 @@ def read_sample(found: SampleFiles, known: KnownModels) -> SampleRecord:
         mode=metadata.mode if metadata else None,
         difficulty=metadata.difficulty if metadata else None,
         plan_length=metadata.plan_length if metadata else None,
+        phrasing=metadata.phrasing if metadata else None,
+        puzzle=_puzzle_digest(metadata) if metadata else None,
         answerable=known.can_answer(sample.model, found.question),
         video=video,
         score=rule or _placeholder(sample, video),
         others=tuple(scores[name] for name in sorted(scores)),
     )
+
+
+def _puzzle_digest(metadata: QuestionMetadata) -> str | None:
+    if metadata.phrasing is None:
+        return None
+    asked = json.dumps([metadata.task, metadata.mode, metadata.puzzle], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def prompt_of(question: Question) -> str | None:

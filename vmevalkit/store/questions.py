@@ -7,16 +7,42 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.files import glob, sha256_or_none
-from vmevalkit.store.paths import is_name, question_folder
+from vmevalkit.store.paths import MANIFEST, is_name, question_folder
 from vmevalkit.store.records import read_record
-from vmevalkit.types import Question, QuestionMetadata
+from vmevalkit.types import Question, QuestionMetadata, Record
 
 log = logging.getLogger(__name__)
 
 PROMPT_LIMIT = 20_000
+
+
+class Manifest(Record):
+    """The content of manifest.json.
+
+    Attributes:
+        suite, suite_digest: name and digest of the suite that the set was made as, if any.
+        questions: folder, task, mode and other facts of each question that the kit made.
+    """
+
+    suite: str | None = None
+    suite_digest: str | None = None
+    questions: tuple[dict[str, Any], ...] = ()
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read the manifest of a question set. One that is missing or damaged is as good as empty."""
+    path = root / MANIFEST
+    if not os.path.isfile(path):
+        return Manifest()
+    try:
+        return read_record(path, Manifest)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return Manifest()
 
 
 def read_prompt(question: Question) -> str:

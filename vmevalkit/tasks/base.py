@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import numpy as np
 
 from vmevalkit.defaults import DEFAULT_CANVAS
+from vmevalkit.errors import UsageError
 from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reading import Fault as Fault
@@ -249,14 +250,23 @@ class Task(ABC, Generic[P, S]):
 
     # The same for every task.
 
-    def prompt(self, puzzle: P, mode: Mode, rng: random.Random) -> str:
-        """Return the prompt of a question. `rng` chooses the phrasing."""
-        phrasing = rng.choice(list(self.phrasings(puzzle)))
-        if mode == "guided":
-            return f"{phrasing} The steps: {self.plan_text(puzzle)}."
+    def prompt(self, puzzle: P, mode: Mode, rng: random.Random, phrasing: int | None = None) -> str:
+        """Return the prompt of a question. If no phrasing is given by its number, `rng` chooses one.
+
+        Raises:
+            UsageError: the task has no such phrasing.
+        """
+        phrasings = _HOLD if mode == "hold" else self.phrasings(puzzle)
+        if phrasing is not None and phrasing >= len(phrasings):
+            raise UsageError(
+                f"{self.name} has {len(phrasings)} phrasings in mode {mode}; {phrasing + 1} were requested"
+            )
+        # Drawn in every mode, so that the prompts of questions that exist do not change.
+        drawn = rng.choice(list(self.phrasings(puzzle)))
         if mode == "hold":
-            return rng.choice(_HOLD)
-        return phrasing
+            return rng.choice(_HOLD) if phrasing is None else _HOLD[phrasing]
+        text = drawn if phrasing is None else phrasings[phrasing]
+        return f"{text} The steps: {self.plan_text(puzzle)}." if mode == "guided" else text
 
     def plan_text(self, puzzle: P) -> str:
         """Return the whole plan as one phrase, for mode guided."""

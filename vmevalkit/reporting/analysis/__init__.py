@@ -24,8 +24,10 @@ from vmevalkit.reporting.analysis.records import (
     ScorerAgreement,
     Standing,
     Steering,
+    Wording,
 )
 from vmevalkit.reporting.analysis.steering import steering_of
+from vmevalkit.reporting.analysis.wording import wording_of
 from vmevalkit.store.experiment import SampleRecord
 from vmevalkit.types import MODES
 
@@ -46,6 +48,7 @@ __all__ = [
     "ScorerAgreement",
     "Standing",
     "Steering",
+    "Wording",
     "analyze",
     "pass_rates",
     "scorer_agreement",
@@ -71,6 +74,7 @@ def analyze(samples: Sequence[SampleRecord]) -> Analysis:
         standings=tuple(standings),
         pairs=tuple(pairs),
         steering=tuple(steering_of(samples)),
+        wording=tuple(wording_of(samples)),
         power=tuple(power),
         agreement=tuple(scorer_agreement({sample.key: sample.decisions for sample in samples})),
         disagreements=tuple(disagreements(samples)),

@@ -125,6 +125,24 @@ class Steering(Record):
     reading: str
 
 
+class Wording(Record):
+    """How much the wording of prompts matters to a model: the same puzzles, asked in several ways.
+
+    Attributes:
+        tallies: for each phrasing, by its number.
+        spread: the highest pass rate minus the lowest.
+        puzzles: number of puzzles that were asked in every phrasing.
+        changed: how many of these pass in one phrasing and fail in another.
+    """
+
+    model: str
+    mode: Mode
+    tallies: tuple[Tally, ...]
+    spread: Unit
+    puzzles: Count
+    changed: Count
+
+
 class Needed(Record):
     """Number of questions that both models must answer to find a difference with probability 0.8."""
 
@@ -186,6 +204,7 @@ class Analysis(Record):
     standings: tuple[Standing, ...]
     pairs: tuple[Pair, ...]
     steering: tuple[Steering, ...]
+    wording: tuple[Wording, ...]
     power: tuple[Power, ...]
     agreement: tuple[ScorerAgreement, ...]
     disagreements: tuple[Disagreement, ...]
