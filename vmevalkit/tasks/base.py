@@ -27,7 +27,7 @@ from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks._verification import START_WITHIN, Verification
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.types import INTRUSIONS, Mode, Record, Size, Verdict
+from vmevalkit.types import INTRUSIONS, Mode, Record, Size, Tolerance, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -313,6 +313,10 @@ class Task(ABC, Generic[P, S]):
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[S]], canvas: Size) -> Fault | None:
         """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
         return None
+
+    def tolerated(self, puzzle: P, readings: Sequence[Reading[S]], canvas: Size) -> Sequence[Tolerance]:
+        """Return what `judge` does not count in a sequence of readings, although it is no step. By default nothing."""
+        return ()
 
     def possible(self, puzzle: P) -> Sequence[S]:
         """Return states that show together what may appear in the puzzle, also where it should not. By default none."""
