@@ -53,8 +53,8 @@ class Task(ABC, Generic[P, S]):
 
     Class attributes:
         name: of the task, and of its module.
-        version: raised when puzzles or verdicts change. It helps to choose the puzzles of a question set, so a new wording
-            of the prompts does not raise it: the digest of a question tells the wordings apart.
+        version: raised when puzzles or verdicts change. It helps to choose the puzzles of a question set, so a new
+            wording of the prompts does not raise it: the digest of a question tells the wordings apart.
         strict: whether every prompt says that nothing else happens, so that a visitor, a caption or an overlay is a
             mistake. Either all phrasings of a task say so, or none does.
         puzzle_type: the record that describes one puzzle.
