@@ -10,7 +10,7 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.contract import Scene
-from vmevalkit.contract.edits import Cut, Editor, Edits, Patch
+from vmevalkit.contract.edits import Cover, Cut, Editor, Edits, Patch
 from vmevalkit.contract.transitions import Transition
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Views
@@ -100,3 +100,32 @@ def test_a_cut_moves_what_follows_and_holds_the_end() -> None:
     assert plain is not None
     assert cut is not None
     np.testing.assert_array_equal(cut, plain[[0, 1, 2, 3, *range(8, COUNT), *[COUNT - 1] * 4]])
+
+
+# Edits that the search found, by task and difficulty. Each passed.
+FOUND = [
+    # A hand covers a place in the frame in which the edge passes over it, so that the edge does not explain its time.
+    (
+        "sudoku",
+        1,
+        Edits(
+            way=Transition(shape="box", center=(0.754, 0.165), softness=0.02, backwards=True, pace="faster",
+                           start=0.08067577293735606, end=0.5454012622207054),
+            covers=(Cover(look="hand", origin=(0.3296890258844867, 0.660887002145157),
+                          target=(0.9757859486257318, 0.6962481827996395), size=0.1, color=0, start=0.314,
+                          end=0.347),),
+        ),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "difficulty", "edits"), FOUND)
+def test_what_the_search_found_is_worth_nothing(name: str, difficulty: int, edits: Edits) -> None:
+    task = TASKS[name]
+    puzzle, other = contract.puzzle_of(task, difficulty, 0), contract.other_puzzle_of(task, difficulty, 0)
+    scene = Scene(task, puzzle, other, "solve", contract.SMALL)
+    frames = Editor(scene).draw(edits)
+    assert frames is not None
+    verdict = task.verify(puzzle, contract.views(frames), "solve", contract.SMALL)
+    assert not verdict.passed
+    assert verdict.value <= 0.02
