@@ -2,7 +2,7 @@
 # make check     lint, types, shell scripts
 # make test      every test
 # make demo      questions, CogVideoX on them, verdicts, and a page to look at
-.PHONY: install check test demo docs audit lock
+.PHONY: install check test demo docs audit attack lock
 
 VENV := .venv/bin
 
@@ -27,6 +27,9 @@ docs: install
 
 audit: install
 	$(VENV)/python docs/audit.py
+
+attack: install
+	$(VENV)/python docs/attack.py
 
 lock:
 	bash setup/lock.sh

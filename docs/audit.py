@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vmevalkit import contract
@@ -27,8 +27,11 @@ TITLES = (
     "Must fail in mode hold",
     "Must pass in mode hold",
     "Habits of real models: must pass",
-    "Evil twins of the habits, and cheats of attackers: must fail",
+    "Evil twins of the habits: must fail",
+    "Cheats of attackers: must fail",
 )
+# Number of the table of each group that does not depend on how the video was shown.
+TABLE_OF = {"habit": 4, "twin": 5, "hole": 6}
 
 Job = tuple[str, int, int]
 
@@ -53,7 +56,7 @@ def row_of(trial: Trial) -> tuple[int, str]:
     """Return the number of the table in which a trial is counted (see `TITLES`), and the name of its row."""
     name = trial.video
     if trial.group != "basic":
-        return (4 if trial.passes else 5), name
+        return TABLE_OF[trial.group], name
     if trial.mode == "hold":
         return (3 if trial.passes else 2), f"hold: {name}"
     if not trial.how.startswith("drawn"):
@@ -65,27 +68,52 @@ def row_of(trial: Trial) -> tuple[int, str]:
 
 
 def tables(trials: Sequence[Trial], names: Sequence[str]) -> list[str]:
-    """Return the lines of the tables. A cell says how many of the videos passed; it is bold if one is unexpected."""
+    """Return the lines of the tables: first the sums of all tasks, then a cell for each video and task."""
     counts: dict[tuple[int, str], dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
     for trial in trials:
         counts[row_of(trial)][trial.task].append(trial)
     lines = []
     for group, title in enumerate(TITLES):
-        lines.append(f"\n## {title}\n")
+        rows = {row: by_task for (table, row), by_task in counts.items() if table == group}
+        lines += [f"\n## {title}\n", "| video | all tasks | as intended |", "| --- | --- | --- |"]
+        for row, by_task in {**rows, "all": _joined(rows.values())}.items():
+            found = [trial for trials in by_task.values() for trial in trials]
+            lines.append(f"| {row} | {_cell(found)} | {_share(found)} |")
         for start in range(0, len(names), COLUMNS):
-            columns = names[start : start + COLUMNS]
-            lines += ["", "| video | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
-            for (table, row), by_task in counts.items():
-                if table == group:
-                    lines.append(f"| {row} | " + " | ".join(_cell(by_task[name]) for name in columns) + " |")
+            lines += _part(rows, names[start : start + COLUMNS])
     return lines
 
 
+def _part(rows: Mapping[str, Mapping[str, Sequence[Trial]]], columns: Sequence[str]) -> list[str]:
+    """Return the lines of a table of some tasks. Videos that make sense for none of them are left out."""
+    lines = ["", "| video | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+    for row, by_task in {**rows, "all": _joined(rows.values())}.items():
+        cells = [_cell(by_task.get(name, [])) for name in columns]
+        if any(cells):
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _joined(rows: Iterable[Mapping[str, Sequence[Trial]]]) -> dict[str, list[Trial]]:
+    """Return the trials of all rows, by task."""
+    found: dict[str, list[Trial]] = defaultdict(list)
+    for by_task in rows:
+        for name, trials in by_task.items():
+            found[name] += trials
+    return found
+
+
 def _cell(trials: Sequence[Trial]) -> str:
+    """Return how many of some videos passed; bold if a verdict is unexpected."""
     if not trials:
         return ""
     text = f"{sum(trial.verdict.passed for trial in trials)}/{len(trials)}"
     return text if all(trial.as_expected for trial in trials) else f"**{text}**"
+
+
+def _share(trials: Sequence[Trial]) -> str:
+    """Return the share of verdicts that are as intended, rounded down, so that 100 % means all."""
+    return f"{100 * sum(trial.as_expected for trial in trials) // len(trials)} %" if trials else ""
 
 
 def page_of(trials: Sequence[Trial], names: Sequence[str], seeds: int) -> str:
@@ -99,7 +127,8 @@ def page_of(trials: Sequence[Trial], names: Sequence[str], seeds: int) -> str:
         "<!-- Made by `make audit`; do not edit. -->\n",
         f"{len(names)} tasks, 5 difficulties, {seeds} question(s) of each. A cell says how many videos passed.",
         "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. The videos are",
-        "defined in `vmevalkit/contract/`; illegal and nearly right ways are the `cheats` of each task.\n",
+        "defined in `vmevalkit/contract/`; illegal and nearly right ways are the `cheats` of each task. `make attack`",
+        "searches for more cheats.\n",
         f"- of {len(must_fail)} videos that must fail, {sum(t.verdict.passed for t in must_fail)} passed",
         f"- of {len(must_pass)} videos that must pass, {sum(not t.verdict.passed for t in must_pass)} failed",
         f"- of all, {len(broken)} break the contract (bold below; a still, black, white or noisy video and a",

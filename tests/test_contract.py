@@ -163,6 +163,20 @@ def test_prompts_fit_and_vary(name: str) -> None:
     assert all(len(task.phrasings(puzzle)) >= 3 for puzzle in puzzles)
 
 
+# What a prompt says if nothing else may happen in the frame, not only to the parts of the puzzle.
+NOTHING_ELSE = re.compile(
+    r"nothing (else|new|moves|changes|comes|appears)|everything else|only (the|this) (disc|piece|hands) moves?",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_phrasings_of_a_task_are_equally_strict(name: str) -> None:
+    task = TASKS[name]
+    for phrasing in task.phrasings(contract.puzzle_of(task, 3, 0)):
+        assert bool(NOTHING_ELSE.search(phrasing)) == task.strict, phrasing
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_other_canvases_are_judged_too(name: str) -> None:
     task = TASKS[name]

@@ -7,7 +7,7 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.base import FRAMES, TASKS, as_frames
 from vmevalkit.types import Verdict
 
 CANVAS = contract.SMALL
@@ -102,10 +102,21 @@ def test_in_mode_hold_only_fades_are_dropped() -> None:
 
 @pytest.mark.parametrize("task", ["dot_to_dot", "sudoku"])
 def test_a_flash_and_a_washed_out_end_are_light(task: str) -> None:
-    flash = faded(truth(task), WHITE, [0.75, 0.4, 0.75, 1.0, 1.0], at_end=True)
-    assert verdict(task, flash).passed
+    found = verdict(task, faded(truth(task), WHITE, [0.75, 0.4, 0.75, 1.0, 1.0], at_end=True))
+    assert found.passed
+    assert [(t.code, t.first, t.last) for t in found.tolerated] == [("flash", 44, 46)]
     shares = [1 - 0.055 * k for k in range(1, 7)]
-    assert verdict(task, faded(truth(task), np.full(3, 225, np.uint8), shares, at_end=True)).passed
+    found = verdict(task, faded(truth(task), np.full(3, 225, np.uint8), shares, at_end=True))
+    assert found.passed
+    assert [t.code for t in found.tolerated] == ["light"]
+    assert found.tolerated[0].last == FRAMES - 1
+
+
+def test_after_a_fade_the_frames_of_a_flash_count_in_the_whole_video() -> None:
+    fade = faded(truth("maze"), BLACK, [0.0, 0.33, 0.66])
+    found = verdict("maze", faded(fade, WHITE, [0.75, 0.4, 0.75, 1.0, 1.0], at_end=True))
+    assert found.passed
+    assert [(t.code, t.first, t.last) for t in found.tolerated] == [("fade", 0, 2), ("flash", 44, 46)]
 
 
 def test_a_flash_hides_no_steps() -> None:

@@ -87,3 +87,13 @@ def test_what_is_not_yet_demanded_breaks_nothing() -> None:
     assert trial.group == "habit"
     assert trial.settled == ("vignette" in contract.SETTLED)
     assert not list(contract.try_habits(TASKS["maze"], DIFFICULTY, 0, []))
+
+
+def test_a_highlight_at_a_place_that_is_being_filled_is_noted() -> None:
+    trial = next(contract.try_habits(TASKS["nonogram"], DIFFICULTY, 0, {"cell_highlighted"}))
+    assert trial.verdict.passed
+    notes = trial.verdict.tolerated
+    assert {note.code for note in notes} == {"emphasis"}
+    # Each place is noted by itself, with its box.
+    assert len({note.box for note in notes}) == len(notes) > 1
+    assert all(note.box is not None and 0 < note.box[0] < note.box[2] < 1 for note in notes)

@@ -17,7 +17,7 @@ from tests.conftest import Experiment
 from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, UnknownName, UsageError
 from vmevalkit.scorers.base import SCORERS, Scorer, register_scorer
-from vmevalkit.tasks.base import Task
+from vmevalkit.tasks.base import TASKS, Task, criteria_of
 from vmevalkit.types import Question, Record, Score, Tolerance, Verdict
 
 
@@ -347,6 +347,19 @@ def test_a_visitor_is_noted_and_fails_a_strict_verdict(
     found = vmevalkit.score("rule", settings={"rule.strict": True}, **where)
     assert all(not s.passed and (s.reason, s.evidence_frame) == ("visitor", 7) for s in found)
     assert all(s.passed for s in vmevalkit.score("rule", **where)), "another setting makes the scores again"
+
+
+def test_a_visitor_fails_where_the_prompts_exclude_it(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, verify = (Tolerance(code="visitor", first=7, last=9),), Task.verify
+    monkeypatch.setattr(
+        Task, "verify", lambda *args, **more: verify(*args, **more).model_copy(update={"tolerated": seen})
+    )
+    monkeypatch.setattr(Task, "strict", True)
+    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    assert {(s.passed, s.reason) for s in vmevalkit.score("rule", **where)} == {(False, "visitor")}
+    assert "a cursor" not in criteria_of(TASKS["maze"], "solve")["preservation"]
 
 
 def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ class Tolerance(Record):
     """A habit of real videos that a verdict does not count as a mistake.
 
     Attributes:
-        code: what it is: `end_cut`, `fade`, `zoom`, `visitor`, `caption`, `overlay` or `emphasis`.
+        code: what it is: `end_cut`, `fade`, `flash`, `light` (the last frames are washed out), `zoom`, `visitor`,
+            `caption`, `overlay` or `emphasis`.
         first, last: the first and the last frame that show it.
         box: (left, top, right, bottom) as shares of the canvas; None if it concerns the whole frame.
     """

@@ -25,12 +25,13 @@ from vmevalkit.contract.check import (
 )
 from vmevalkit.contract.habits import habit_videos
 from vmevalkit.contract.holes import hole_videos
+from vmevalkit.contract.search import Found, search
 from vmevalkit.contract.variations import TRANSFORMS, Transform, through_file, variations
 from vmevalkit.contract.videos import ContractVideo, Scene
 
 __all__ = [
-    "SETTLED", "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Scene", "Transform", "Trial",
+    "SETTLED", "SMALL", "TRANSFORMS", "WORTHLESS", "Batch", "ContractVideo", "Found", "Scene", "Transform", "Trial",
     "attacks", "batches", "crossfade", "extra_videos", "habit_videos", "hole_videos", "other_puzzle_of", "png_of",
-    "puzzle_of", "run_batch", "strip", "through_file", "try_habits", "try_transform", "try_videos", "variations",
-    "videos", "views",
+    "puzzle_of", "run_batch", "search", "strip", "through_file", "try_habits", "try_transform", "try_videos",
+    "variations", "videos", "views",
 ]  # fmt: skip

@@ -25,7 +25,8 @@ class RuleConfig(Record):
     """Settings of the rule scorer.
 
     Attributes:
-        strict: whether a visitor, a caption or an overlay is a mistake. Otherwise, it is only noted in the score.
+        strict: whether a visitor, a caption or an overlay is a mistake in every question. Otherwise, it is one in mode
+            hold and in tasks whose prompts exclude it (`Task.strict`), and only noted in the score of others.
     """
 
     strict: bool = False
@@ -72,7 +73,8 @@ class Rule(Scorer):
         puzzle, read = puzzle_of(metadata)
         video = video_of(question, metadata, sample)
         verdict = task.verify(puzzle, video.views, metadata.mode, metadata.canvas, read, video.fps)
-        return strictly(verdict) if self.settings.strict or metadata.mode == "hold" else verdict
+        is_strict = self.settings.strict or task.strict or metadata.mode == "hold"
+        return strictly(verdict) if is_strict else verdict
 
 
 def puzzle_of(metadata: QuestionMetadata) -> tuple[Any, Reader[Any]]:

@@ -1,6 +1,6 @@
 """The way from the frames of a video to a verdict.
 
-1. Fades, and a cut to another scene at the end, are dropped (`toolkit.ends`).
+1. Fades, and a cut to another scene at the end, are dropped; flashes of light are replaced (`toolkit.ends`).
 2. A state is read from each frame, and the task scores the sequence.
 3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
    drawn.
@@ -70,11 +70,11 @@ class Verification:
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
         later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
                  for t in verdict.tolerated]  # fmt: skip
-        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.dropped, *later)})
+        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.tolerated, *later)})
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions and visitors, if there are any."""
-        drawings, verdict, tolerated = self._drawings(), failed, failed.tolerated
+        drawings, verdict, tolerated = self._drawings(), failed, _of_camera(failed)
         cleaned = without_captions(frames, drawings)
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
@@ -90,7 +90,7 @@ class Verification:
             if left is not None:
                 tolerated = (*tolerated, left.tolerated)
                 verdict = self._scored(left.views, left.hidden)
-        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
+        return verdict.model_copy(update={"tolerated": (*tolerated, *verdict.tolerated)}) if verdict.passed else failed
 
     def _drawings(self) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""
@@ -120,7 +120,8 @@ class Verification:
         if not steady.moved:
             return frames, failed
         zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
-        return steady.views, self._scored(steady.views).model_copy(update={"tolerated": (zoom,)})
+        verdict = self._scored(steady.views)
+        return steady.views, verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
 
     def _scored(self, frames: Views, hidden: Container[int] = ()) -> Verdict:
         """Score frames as they are. In those that are `hidden`, a damaged scene says nothing."""
@@ -129,6 +130,9 @@ class Verification:
         if self._mode == "hold":
             return self._task.judge_hold(self._puzzle, readings)
         verdict = self._task.judge(self._puzzle, readings)
+        tolerated = self._task.tolerated(self._puzzle, readings, self._canvas)
+        if tolerated:
+            verdict = verdict.model_copy(update={"tolerated": tuple(tolerated)})
         fault = self._fault(frames, readings, verdict) if verdict.value > _NEGLIGIBLE else None
         if fault is None:
             return verdict
@@ -180,3 +184,8 @@ class Verification:
         if readings[-1].state is not None and readings[-1].scene_intact:
             return not self._at_start(readings[-1])
         return len(readings) > max(2, count * START_WITHIN)
+
+
+def _of_camera(verdict: Verdict) -> tuple[Tolerance, ...]:
+    """Return what was undone before a video is repaired. The rest is seen again in the repaired video."""
+    return tuple(tolerance for tolerance in verdict.tolerated if tolerance.code == "zoom")

@@ -217,7 +217,7 @@ class Arc(CellsTask[Puzzle]):
             "the large empty grid: coloured squares appear one at a time until it is complete. The examples and the "
             "given grid stay as they are. Static camera.",
             "Which rule leads from the left to the right grid of every example? Fill the big empty grid by this rule, "
-            "cell by cell, in the right colours. Nothing else in the picture changes and the camera does not move.",
+            "cell by cell, in the right colours. The examples stay as they are and the camera does not move.",
         )
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:

@@ -174,7 +174,7 @@ class BallBounce(Task[Puzzle, Ball]):
             "share of height as the first one, until it hits the sticky wall and stays there. The camera is fixed.",
             "The dotted trail shows a bouncing ball up to now. Continue its flight as physics demands: parabolas, each "
             "bounce lower than the one before by the same factor, until the ball sticks to one of the fields of the "
-            "wall on the right. Nothing else moves, the trail stays, and the camera does not move.",
+            "wall on the right. The trail stays, and the camera does not move.",
             "Let the blue ball bounce on to the right. Gravity pulls it down, every bounce keeps the same part of its "
             "height as the trail shows, and it comes to rest on the wall where this path ends. Static side view.",
         )

@@ -28,7 +28,7 @@ from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks._verification import START_WITHIN, Verification
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.types import INTRUSIONS, Mode, Record, Size, Verdict
+from vmevalkit.types import INTRUSIONS, Mode, Record, Size, Tolerance, Verdict
 
 P = TypeVar("P", bound=Record)
 S = TypeVar("S")
@@ -54,7 +54,10 @@ class Task(ABC, Generic[P, S]):
 
     Class attributes:
         name: of the task, and of its module.
-        version: raised when questions or verdicts change.
+        version: raised when puzzles or verdicts change. It helps to choose the puzzles of a question set, so a new
+            wording of the prompts does not raise it: the digest of a question tells the wordings apart.
+        strict: whether every prompt says that nothing else happens, so that a visitor, a caption or an overlay is a
+            mistake. Either all phrasings of a task say so, or none does.
         puzzle_type: the record that describes one puzzle.
         tags: what the task tests.
         reasons: sentences for the task's own reason codes.
@@ -64,6 +67,7 @@ class Task(ABC, Generic[P, S]):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    strict: ClassVar[bool] = False
     puzzle_type: type[P]
     tags: ClassVar[tuple[Tag, ...]] = ()
     reasons: ClassVar[dict[str, str]] = {}
@@ -324,6 +328,10 @@ class Task(ABC, Generic[P, S]):
         """Return what is wrong with the video as a whole; see `verify` for the arguments. By default nothing is."""
         return None
 
+    def tolerated(self, puzzle: P, readings: Sequence[Reading[S]], canvas: Size) -> Sequence[Tolerance]:
+        """Return what `judge` does not count in a sequence of readings, although it is no step. By default nothing."""
+        return ()
+
     def possible(self, puzzle: P) -> Sequence[S]:
         """Return states that show together what may appear in the puzzle, also where it should not. By default none."""
         return ()
@@ -371,11 +379,15 @@ _HOLD = (
 
 
 # The policy of docs/how-verdicts-work.md in short, for people and judges.
-TOLERATED = (
+_ALWAYS_TOLERATED = (
     "These habits of video models are no mistakes: changes of the light; a drift or zoom of the camera that one hardly "
-    "notices; a short fade at either end, or a cut to a card in the last moment, after the answer was held; text or "
-    "marks beside the puzzle; a cursor, a hand or a glow that comes, does one step at a time, and is gone at the end."
+    "notices; a short fade at either end, or a cut to a card in the last moment, after the answer was held; "
 )
+TOLERATED = (
+    f"{_ALWAYS_TOLERATED}text or marks beside the puzzle; a cursor, a hand or a glow that comes, does one step at a "
+    "time, and is gone at the end."
+)
+TOLERATED_IF_STRICT = f"{_ALWAYS_TOLERATED}a glow that comes and is gone at the end."
 
 
 def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignore[type-arg]
@@ -391,11 +403,12 @@ def criteria_of(task: Task | None, mode: Mode) -> dict[str, str]:  # type: ignor
             "process": "Nothing moves, appears or disappears at any time.",
             "preservation": "The whole scene is the same in every frame, and the camera does not move.",
         }
+    tolerated = TOLERATED_IF_STRICT if task is not None and task.strict else TOLERATED
     general = {
         "outcome": "What the prompt asks for is reached, and is held at the end of the video.",
         "process": "The change happens by visible steps that the prompt allows.",
         "preservation": "Everything that does not need to change stays: nothing else appears, disappears or changes, "
-        f"and the camera is fixed. {TOLERATED}",
+        f"and the camera is fixed. {tolerated}",
     }
     if task is None:
         return general

@@ -135,10 +135,10 @@ class Clock(Task[Puzzle, Hands]):
             "clock. Then both hands stop. The face stays as it is. The camera is fixed.",
             f"Set this clock forward to {_time(puzzle, puzzle.forward)}. The hands turn smoothly and only clockwise, "
             "the orange hour hand twelve times slower than the blue minute hand, and come to rest at that time, "
-            f"{duration} later. Nothing else moves. Static camera.",
+            f"{duration} later. The face stays as it is. Static camera.",
             f"Time passes on this clock: show {duration} going by in a time lapse. Both hands move clockwise together, "
-            "blue for minutes and orange for hours, without jumps, and stop. Only the hands move, and the camera does "
-            "not move.",
+            "blue for minutes and orange for hours, without jumps, and stop. The face does not change, and the camera "
+            "does not move.",
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Hands]:

@@ -152,8 +152,8 @@ class Counting(CellsTask[Puzzle]):
             f"when all of them have a ring, their number appears as a large dark digit in the box. No other figure "
             "gets a ring. Figures and rings stay where they are. The camera is fixed.",
             f"Count the {kinds}: put a dark ring around each of them, one at a time, then write how many there are in "
-            "the box in the middle, as one big dark digit. The total comes last, nothing else is marked, and nothing "
-            "moves or disappears. Static camera.",
+            "the box in the middle, as one big dark digit. The total comes last, no other figure is marked, and "
+            "none moves or disappears. Static camera.",
             f"How many {kinds} are there? Mark every one with a dark ring, one by one, leave all other figures "
             "alone, and at the end show the total as a digit in the empty box. The rings stay. The camera does not "
             "move.",

@@ -87,7 +87,7 @@ class DotToDot(StrokesTask[Puzzle]):
             f"{last}, then back to dot 1. The line is drawn continuously and stays. Dots and numbers do not move. "
             "The camera is fixed.",
             f"A dot-to-dot picture. Draw one blue line through the dots in the order of their numbers, 1 to {last}, "
-            "with straight pieces, and close it at dot 1. Nothing else is drawn and nothing moves. Static camera.",
+            "with straight pieces, and close it at dot 1. Dots and numbers stay where they are. Static camera.",
             f"Watch a blue pen line join the numbered dots one after another, from 1 to 2 to 3 until {last}, and "
             "return to 1. Straight lines only, no line is erased, and the camera does not move.",
         )

@@ -121,7 +121,7 @@ class FlowConnect(StrokesTask[Puzzle]):
         return (
             "A grid with pairs of coloured, numbered discs. Join the two discs of each pair with a thick line of their "
             "colour that runs through the centres of cells, across and down only. Lines never cross or share a cell, "
-            "and in the end every cell is filled. One line after another is drawn; nothing else changes. The camera "
+            "and in the end every cell is filled. One line after another is drawn; the discs stay. The camera "
             "is fixed.",
             "Connect equal numbers: from a disc, a line in its colour grows from cell to neighbouring cell until it "
             "reaches the other disc of that number, then the next pair follows. All cells of the grid must be used, "

@@ -137,7 +137,7 @@ class LightSequence(CellsTask[Puzzle]):
             "until the lamp with the star glows. Lamps that glow stay lit, all others stay dark. The camera is fixed.",
             "Starting at the lamp that is lit, follow the arrows: each arrow leads to the nearest lamp in its "
             "direction. Light these lamps yellow one after another, in this order, and end at the star. A lit lamp is "
-            "never switched off, no lamp beside the way is lit, and nothing moves. Static camera.",
+            "never switched off, no lamp beside the way is lit, and the lamps stay where they are. Static camera.",
             "A chain of lights: the glowing lamp's arrow shows which lamp lights up next, that lamp's arrow shows the "
             "one after it, and so on up to the star. One lamp at a time turns yellow and keeps glowing. The other "
             "lamps, the arrows and the camera do not change.",

@@ -137,7 +137,7 @@ class Maze(Task[Puzzle, Place]):
             "and stops on it. It moves step by step, never crosses or touches a wall and never jumps. "
             "The walls and the square stay as they are. The camera is fixed.",
             "Find the way through this maze: the blue disc travels smoothly through the white passages until it rests "
-            "on the orange square. It may not pass through walls. Nothing else moves, and the camera does not move.",
+            "on the orange square. It may not pass through walls. The walls stay, and the camera does not move.",
             "Show the blue disc walking the only open path from where it is to the orange square, at a steady pace, "
             "staying inside the corridors all the way. The maze does not change. Fixed top-down camera.",
         )

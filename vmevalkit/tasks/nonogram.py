@@ -125,8 +125,8 @@ class Nonogram(CellsTask[Puzzle]):
         return (
             "A nonogram: an empty grid with numbers beside its rows and above its columns. Each number is the length "
             "of a run of filled cells in that row or column, in this order, with at least one empty cell between runs; "
-            "0 means none. Fill the right cells dark blue, one cell at a time, until all numbers hold. Nothing else "
-            "changes. The camera is fixed.",
+            "0 means none. Fill the right cells dark blue, one cell at a time, until all numbers hold. The numbers "
+            "do not change. The camera is fixed.",
             "Solve the picture puzzle. The numbers say how many neighbouring cells are filled in each line, from left "
             "to right and from top to bottom, with gaps between the groups; 0 is an empty line. Cells turn dark blue "
             "one after another until every number is right, and no other cell is ever filled. Static camera.",

@@ -180,12 +180,12 @@ class ObjectSubtraction(CellsTask[Puzzle]):
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         every = " and ".join(f"every {name.words()}" for name in puzzle.names)
         return (
-            f"Coloured figures on grey tiles. Remove {every}: these figures shrink and vanish one after another until "
-            "none of them is left. All other figures stay exactly as they are, and nothing comes back. The camera is "
+            f"Colored figures on gray tiles. Remove {every}: these figures shrink and vanish one after another until "
+            "none of them is left. All other figures stay exactly as they are, and none comes back. The camera is "
             "fixed.",
             f"Take away {every}, one figure at a time. They disappear and leave their tiles empty. Do not touch the "
-            "other figures; nothing moves and nothing new appears. Static camera.",
-            f"One by one, {every} disappears from the picture. The other figures keep their place, size and colour. "
+            "other figures; no figure moves and no new one appears. Static camera.",
+            f"One by one, {every} disappears from the picture. The other figures keep their place, size and color. "
             "At the end only those are left that were not named. The camera does not move.",
         )
 

@@ -157,7 +157,7 @@ class Raven(PiecesTask[Puzzle]):
             "belongs there into the empty place at the lower right of the grid. Only this card moves, smoothly and in "
             "one piece. Static camera.",
             f"Complete the three by three matrix. Of the {count} cards with coloured frames, only one fits the pattern "
-            "of the rows. Show it gliding into the gap, unchanged, while nothing else moves. The camera does not move.",
+            "of the rows. Show it gliding into the gap, unchanged, while the others rest. The camera does not move.",
         )
 
     def colors(self, puzzle: Puzzle) -> Sequence[Color]:

@@ -156,10 +156,10 @@ class RayReflection(StrokesTask[Puzzle]):
             "there. The whole ray stays. Lamp, mirrors and pads do not change. The camera is fixed.",
             "Switch on the lamp and show how its light travels: a thick red line leaves the lamp in the direction it "
             "points, is reflected in the middle of every blue mirror in its way, on either side of the mirror, and "
-            "stops at the green disc that it reaches. The line is never erased and nothing else moves. Static camera.",
+            "stops at the green disc that it reaches. The line is never erased, the mirrors stay. Static camera.",
             "Which green pad does the ray hit? Draw the ray as one red line that grows from the lamp, straight from "
             "mirror to mirror, reflected at each by the law of reflection, until it arrives at a pad. No shortcuts, "
-            "nothing else is drawn, and the camera does not move.",
+            "and the camera does not move.",
         )
 
     def strokes(self, puzzle: Puzzle, canvas: Size) -> list[Stroke]:

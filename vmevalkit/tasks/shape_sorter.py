@@ -142,8 +142,8 @@ class ShapeSorter(PiecesTask[Puzzle]):
             "has exactly its outline and its size. Do not put a shape into a wrong hole, and keep clear of the other "
             "shapes. Holes without a shape stay empty. Static camera.",
             "The coloured shapes in the tray glide up one by one, each into the matching cut-out of the board, until "
-            "all are in. A shape enters only the hole that it fills, without touching any other shape; nothing else "
-            "moves or changes, and the camera stays still.",
+            "all are in. A shape enters only the hole that it fills, without touching any other shape; the board "
+            "does not change, and the camera stays still.",
         )
 
     def colors(self, puzzle: Puzzle) -> Sequence[Color]:

@@ -129,7 +129,7 @@ class Sorting(PiecesTask[Puzzle]):
             "rest meanwhile. Static camera.",
             f"The coloured discs put themselves in order from the smallest on the {small} to the largest on the "
             f"{large}. Again and again two of them leave the row, one upwards and one downwards, and settle in each "
-            "other's place, without touching any disc. Nothing else changes, and the camera does not move.",
+            "other's place, without touching any disc. The wedge stays, and the camera does not move.",
         )
 
     def colors(self, puzzle: Puzzle) -> Sequence[Color]:

@@ -155,8 +155,8 @@ class Sudoku(Task[Puzzle, Board]):
             "row, every column and every box with dark borders holds each digit exactly once. "
             "The dark digits and the lines never change. The camera is fixed.",
             f"Solve this {n}x{n} sudoku: write the missing digits in blue, one cell after another. Each row, column "
-            f"and thick-bordered box must contain the digits 1 to {n} once each. The given dark digits stay, nothing "
-            "else moves, and the camera does not move.",
+            f"and thick-bordered box must contain the digits 1 to {n} once each. The given dark digits stay, and "
+            "the camera does not move.",
             f"One after another, blue digits appear in the empty cells of this {n}x{n} number grid. Only 1 to {n} are "
             "allowed, and no digit repeats in a row, a column or a dark-edged box. "
             "The dark digits keep their places. Static camera.",

@@ -130,7 +130,7 @@ class Symmetry(CellsTask[Puzzle]):
             "coloured squares until it is the exact mirror image of the other half. Same colours, one cell at a time. "
             "The given half, the grid and the line never change. The camera is fixed.",
             f"Complete the symmetrical picture: coloured squares appear one by one {side} the dark line, each at the "
-            "mirrored position of a square on the other side and in its colour. Nothing else changes. Static camera.",
+            "mirrored position of a square on the other side and in its colour. The given half stays. Static camera.",
             f"Mirror the pattern across the dark line. The cells {side} it fill in one at a time, in matching colours, "
             "until both halves are reflections of each other. The finished half stays as it is and the camera does "
             "not move.",

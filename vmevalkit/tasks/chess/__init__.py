@@ -115,8 +115,8 @@ class Chess(Task[Puzzle, State]):
             "checkmates Black. The white piece slides slowly from its square to its new square and stays there. A "
             "captured piece disappears under it. No other piece moves. The camera is fixed.",
             "Mate in one for White. One white piece glides visibly across the chessboard to the square where it gives "
-            "checkmate, and stops. If a black piece stands there, it is captured and vanishes. Everything else stays "
-            "exactly in place, and the camera does not move.",
+            "checkmate, and stops. If a black piece stands there, it is captured and vanishes. The other pieces "
+            "stay exactly in place, and the camera does not move.",
             "White to move and checkmate the black king in a single move. Play only this move: the piece travels "
             "smoothly over the board, taking what stands on its last square, and then rests. All other pieces remain "
             "still. Fixed top-down camera.",

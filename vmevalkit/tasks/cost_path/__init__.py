@@ -85,14 +85,14 @@ class CostPath(Walk[Puzzle]):
         return (
             "A board of brown cells with one to six dots each; darker cells have more dots. The blue disc moves from "
             "cell to cell, up, down, left or right, to the orange square and stops there. Of all ways it takes one on "
-            "which the cells it enters have the fewest dots in total. It never moves diagonally or jumps. Nothing else "
-            "changes. The camera is fixed.",
+            "which the cells it enters have the fewest dots in total. It never moves diagonally or jumps. The cells "
+            "do not change. The camera is fixed.",
             "The dots of a cell are the cost of entering it. Show the blue disc travelling along the cheapest path to "
             "the orange square, even if that path is longer. It goes straight from a cell to the next one beside it, "
             "never across corners, and rests on the square. The cells stay as they are. Static camera.",
             "Find the cheapest way over this board: each cell costs as many points as it shows dots. The blue disc "
             "glides step by step through neighbouring cells, not diagonally, to the orange square, so that the sum of "
-            "the dots on its way is as small as possible. Only the disc moves, and the camera does not.",
+            "the dots on its way is as small as possible. The cells and the camera do not move.",
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:

@@ -115,7 +115,7 @@ class KeyDoor(Task[Puzzle, Moment]):
                 f"A maze seen from above with a {color} key and a {color} door. The blue disc first goes to the "
                 "key, which vanishes as soon as the disc reaches it, then to the door, which vanishes when the disc "
                 "stands before it, and then on to the orange square, where it stops. It never crosses a wall or a "
-                "closed door. Nothing else changes. The camera is fixed.",
+                "closed door. The walls stay. The camera is fixed.",
                 f"The blue disc must reach the orange square, but a {color} door blocks the way. It walks through "
                 f"the white corridors to the {color} key and takes it, so the key is gone; arrived at the door, the "
                 "door disappears, and the disc goes on to the square. No walls are crossed. Static camera.",

@@ -88,12 +88,12 @@ class Rotation(Task[Puzzle, Pose]):
         return (
             f"Turn the {color} shape by {angle} {way} ({share}) about the dark ring. It turns smoothly like a hand of "
             "a clock fixed at the ring, keeps its form and its distance, passes through all positions in between, and "
-            "stops. Nothing else moves. The camera is fixed.",
+            "stops. The ring stays. The camera is fixed.",
             f"The {color} shape swings around the dark ring, {way}, through exactly {angle}, that is {share}, and "
-            "then rests. It is a rigid flat piece: no mirroring, no bending, no sliding away. The ring and everything "
-            "else stay. Static camera.",
+            "then rests. It is a rigid flat piece: no mirroring, no bending, no sliding away. The ring stays. Static "
+            "camera.",
             f"Show a rotation in the plane: the {color} piece rotates {way} by {angle} with the dark ring as its "
-            f"centre ({share}). Size and form do not change, only this piece moves, and the camera does not move.",
+            f"centre ({share}). Size and form do not change, the ring stays, and the camera does not move.",
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Pose]:

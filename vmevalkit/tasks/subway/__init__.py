@@ -97,7 +97,7 @@ class Subway(Walk[Puzzle]):
             "or jumps. The map does not change. The camera is fixed.",
             "Show the black train travelling on this metro network to the orange square by the way with the fewest "
             "stations. It glides along the thick lines from station to station. Changing lines is allowed at the large "
-            "grey ring stations only; a crossing without a station is a bridge. Nothing else moves. Static camera.",
+            "grey ring stations only; a crossing without a station is a bridge. The map does not move. Static camera.",
             "Find the best connection: the black disc follows the metro lines, station by station, until it rests on "
             "the orange square, with as few stations on the way as possible. It may switch lines only at stations that "
             "two lines share, marked by large grey rings. The lines stay as they are and the camera does not move.",

@@ -11,7 +11,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
-from vmevalkit.types import Record, Size, Verdict
+from vmevalkit.types import Record, Size, Tolerance, Verdict
 
 __all__ = [
     "CELL_REASONS",
@@ -196,6 +196,15 @@ class CellsTask(Task[P, Board]):
         """Score a sequence of readings; see `Task.judge`."""
         return super().judge(puzzle, list(_with_last_looks(_without_stress(readings), self.start(puzzle))))
 
+    def tolerated(self, puzzle: P, readings: Sequence[Reading[Board]], canvas: Size) -> list[Tolerance]:
+        """Return what is seen at places for a moment while they get another look."""
+        found = list(_stresses(readings))
+        boxes = self.sheet(puzzle, canvas)[1] if found else []
+        return [
+            Tolerance(code="emphasis", first=first, last=last, box=_share_of(boxes[place], canvas))
+            for place, first, last in found
+        ]
+
     def inspect(self, puzzle: P, frames: Views, readings: Sequence[Reading[Board]], canvas: Size) -> Fault | None:
         """Return a fault if a place changes back, or if the places change in a transition."""
         downscale = downscale_of(canvas)
@@ -241,27 +250,42 @@ CELL_REASONS = {
 }
 
 
+class _Stress(NamedTuple):
+    """What is seen at a place for a moment: in the frames `first` to `last`."""
+
+    place: int
+    first: int
+    last: int
+
+
 def _without_stress(readings: Sequence[Reading[Board]]) -> list[Reading[Board]]:
-    """Excuse what is seen at a place for a moment, and nowhere else, while the place gets another look.
+    """Excuse what is seen at a place for a moment; see `_stresses`."""
+    found = list(readings)
+    for _, first, last in _stresses(readings):
+        found[first : last + 1] = [Reading(r.state, True, r.note) for r in readings[first : last + 1]]
+    return found
+
+
+def _stresses(readings: Sequence[Reading[Board]]) -> Iterator[_Stress]:
+    """Yield what is seen at a place for a moment, and nowhere else, while the place gets another look.
 
     Models light a place before they fill it, or draw its look a little too large before it settles.
     """
-    found, longest = list(readings), max(_STRESS, round(_STRESS_SHARE * len(readings)))
+    longest = max(_STRESS, round(_STRESS_SHARE * len(readings)))
     near = 2 * longest
     start = 0
-    while start < len(found):
-        place, end = _stress(found[start]), start
-        while end < len(found) and place >= 0 and _stress(found[end]) == place:
+    while start < len(readings):
+        place, end = _stress(readings[start]), start
+        while end < len(readings) and place >= 0 and _stress(readings[end]) == place:
             end += 1
         if end == start:
             start += 1
             continue
-        before = _looks_near(found, range(max(0, start - near), start), place)
-        after = _looks_near(found, range(end, min(len(found), end + near)), place)
+        before = _looks_near(readings, range(max(0, start - near), start), place)
+        after = _looks_near(readings, range(end, min(len(readings), end + near)), place)
         if end - start <= longest and before and after - before:
-            found[start:end] = [Reading(reading.state, True, reading.note) for reading in found[start:end]]
+            yield _Stress(place, start, end - 1)
         start = end
-    return found
 
 
 def _stress(reading: Reading[Board]) -> int:
@@ -284,6 +308,11 @@ def _with_last_looks(readings: Sequence[Reading[Board]], start: Looks) -> Iterat
             continue
         known = changed(state.looks, {place: known[place] for place in state.changing()})
         yield Reading(Board(known, state.coming), reading.scene_intact, reading.note)
+
+
+def _share_of(box: Box, canvas: Size) -> Box:
+    """Return a box in pixels of the canvas as shares of it."""
+    return box[0] / canvas[0], box[1] / canvas[1], box[2] / canvas[0], box[3] / canvas[1]
 
 
 def _grown(t: float) -> float:

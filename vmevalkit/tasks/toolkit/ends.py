@@ -42,12 +42,12 @@ class Ends(NamedTuple):
     Attributes:
         views: the frames that are judged.
         first: number of the first of them in the video.
-        dropped: what the other frames are.
+        tolerated: what the dropped and the replaced frames are.
     """
 
     views: Views
     first: int
-    dropped: tuple[Tolerance, ...]
+    tolerated: tuple[Tolerance, ...]
 
 
 def without_ends(frames: Views, fps: float, start: Callable[[], Planes], cuts: bool = True) -> Ends:
@@ -63,47 +63,53 @@ def without_ends(frames: Views, fps: float, start: Callable[[], Planes], cuts: b
     longest = min(round(fps * _LONGEST), len(frames) - 4)
     first = _first_whole(frames, min(max(_AT_START, longest), len(frames) - 4), start)
     end, code = _end(frames, first, max(_AT_END, longest), cuts)
-    dropped = []
+    tolerated = []
     if first:
-        dropped.append(Tolerance(code="fade", first=0, last=first - 1))
+        tolerated.append(Tolerance(code="fade", first=0, last=first - 1))
+    whole = frames[first:end]
+    veiled = _veiled(whole) if cuts else []
+    if veiled:
+        whole = whole.copy()
+    for veil in veiled:
+        # What may have changed meanwhile is seen after it.
+        whole[veil.first : veil.last + 1] = frames[first + veil.first - 1]
+        tolerated.append(veil.model_copy(update={"first": first + veil.first, "last": first + veil.last}))
     if end < len(frames):
-        dropped.append(Tolerance(code=code, first=end, last=len(frames) - 1))
-    whole = without_flashes(frames[first:end]) if cuts else frames[first:end]
+        tolerated.append(Tolerance(code=code, first=end, last=len(frames) - 1))
     if first and _blend(frames[first - 1], scene := start())[0] > _VISIBLE:
         # The start may be seen in the fade only, and the first step begin with the first whole frame.
-        return Ends(np.concatenate([scene[None], whole]), first - 1, tuple(dropped))
-    return Ends(whole, first, tuple(dropped))
+        return Ends(np.concatenate([scene[None], whole]), first - 1, tuple(tolerated))
+    return Ends(whole, first, tuple(tolerated))
 
 
-def without_flashes(frames: Views) -> Views:
-    """Replace the frames of short flashes of light, and washed-out frames at the end, by the frame before.
+def _veiled(frames: Views) -> list[Tolerance]:
+    """Return the short flashes of light, and the washed-out frames at the end.
 
-    A flash is a picture of the frame before that has lost contrast and is brighter. What may have changed meanwhile is
-    seen after it.
+    A flash is a picture of the frame before that has lost contrast and is brighter.
     """
-    views, luma = _without_wash(frames), frames[:, 0, ::8, ::8].mean((1, 2))
+    found, luma = [], frames[:, 0, ::8, ::8].mean((1, 2))
+    wash = _wash(frames)
     i = 1
-    while i < len(frames):
+    while i < len(frames) - wash:
         flash = _flash(frames, i) if luma[i] > luma[i - 1] + _BRIGHTER else 0
         if flash:
-            views = views.copy() if views is frames else views
-            views[i : i + flash] = frames[i - 1]
+            found.append(Tolerance(code="flash", first=i, last=i + flash - 1))
         i += flash + 1
-    return views
+    if wash:
+        found.append(Tolerance(code="light", first=len(frames) - wash, last=len(frames) - 1))
+    return found
 
 
-def _without_wash(frames: Views) -> Views:
-    """Replace the last frames by the frame before, if they lose contrast little by little and show nothing else."""
+def _wash(frames: Views) -> int:
+    """Return the number of last frames that lose contrast little by little and show nothing else; 0 if none do."""
     longest = min(max(_LONGEST_FLASH, round(_WASH * len(frames))), len(frames) - 4)
     if longest < 1 or _contrast(frames[-1]) > _FADED * _contrast(frames[-longest - 1]):
-        return frames
-    for last in range(len(frames) - longest - 1, len(frames) - 1):
-        scene = frames[last]
-        if all(_shows_faded(frame, scene, _WASHED, 1.0) for frame in frames[last + 1 :]):
-            views: Views = frames.copy()
-            views[last + 1 :] = scene
-            return views
-    return frames
+        return 0
+    for count in range(longest, 0, -1):
+        scene = frames[-count - 1]
+        if all(_shows_faded(frame, scene, _WASHED, 1.0) for frame in frames[-count:]):
+            return count
+    return 0
 
 
 def _flash(frames: Views, at: int) -> int:

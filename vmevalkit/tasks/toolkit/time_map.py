@@ -26,6 +26,12 @@ _DRIFT = 0.005
 _MOST, _FEW = 120, 5
 # Instead of the number of a line, for pieces of lines where lines cross.
 CROSSED = -1
+# A pixel is covered by something else if it differs by this much, in 255ths, from all blends of its first and its last
+# value (coding reaches 15), or if it has gone the first share of the way and is later back at the second.
+_COVERED = 24
+_AFTER, _BEFORE = 0.75, 0.25
+# If fewer of the places are seen than this share, it is the light that differs, and all pixels are looked at.
+_SEEN_PLACES = 0.5
 # Where the camera drifts, a pixel is left out if it changes earlier or later than the median of its place by more than
 # this many median differences. In a place that changes steadily, none differs by more than 2.
 _ODD = 4.5
@@ -97,15 +103,36 @@ def time_map(frames: Views, places: Places) -> TimeMap:
         pick = (np.arange(min(len(rows), most)) * 0.618034 % 1 * len(rows)).astype(np.intp)
         found.append(np.stack([rows[pick] + y, columns[pick] + x, np.full(len(pick), number)]))
     ys, xs, place = np.concatenate(found, axis=1)
+    values = frames[:, :, ys, xs].astype(np.float32)
     seen = TimeMap(
         ((xs + 0.5) / width).astype(np.float32),
         ((ys + 0.5) / height).astype(np.float32),
         place,
-        _half_way(frames[:, :, ys, xs].astype(np.float32)),
+        _half_way(values),
         width / height,
         len(frames),
     )
+    seen = seen.where(_uncovered(values, place))
     return seen.where(typical(seen)) if drifts else seen
+
+
+def _uncovered(values: Floats, place: Integers) -> Mask:
+    """Return a mask of the pixels that nothing covers at any time: what covers a pixel hides when it changes.
+
+    Args:
+        values: shape (frames, planes, pixels).
+        place: number of the place of each pixel.
+    """
+    change = values[-1] - values[0]
+    gone = values - values[0]
+    share = np.clip((gone * change).sum(1) / np.maximum((change * change).sum(0), 1.0), 0, 1)
+    is_blend = np.abs(gone - share[:, None] * change).max((0, 1)) < _COVERED
+    goes_back = (np.maximum.accumulate(share > _AFTER) & (share < _BEFORE)).any(0)
+    clear: Mask = is_blend & ~goes_back
+    counts = np.bincount(place), np.bincount(place, clear)
+    seen = counts[1] >= np.minimum(np.maximum(counts[0], 1), _FEW)
+    is_enough = np.count_nonzero(seen) >= _SEEN_PLACES * np.count_nonzero(counts[0])
+    return clear if is_enough else np.ones(len(clear), bool)
 
 
 def typical(seen: TimeMap) -> Mask:
