@@ -234,7 +234,7 @@ class Service(ABC):
 
     Class attributes:
         config_type: record of the model's settings; None if it has none.
-        remote: the model runs on a server. Its videos are made in threads of one process, and its jobs are stored.
+        remote: the model runs on a server, and its jobs are stored (`Request.job_file`).
         run_settings: settings that cannot change a video, such as a time limit. A rerun may use other values.
     """
 
@@ -257,8 +257,8 @@ class Service(ABC):
 
     @property
     def threads(self) -> int:
-        """Number of videos that a remote model makes at a time."""
-        return 1
+        """Number of videos that are made at a time, in threads of one process; 0 for a process each."""
+        return 0
 
     def price(self, duration: float | None) -> float | None:
         """Return the list price of one video in dollars; None if it is unknown."""

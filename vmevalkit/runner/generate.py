@@ -161,10 +161,11 @@ def generate(
 
 
 def _executor(run: ModelRun, workers: int | None) -> Executor:
-    """Return what distributes the jobs of a model: threads if it runs on a server, else processes."""
-    if not run.remote:
+    """Return what distributes the jobs of a model: threads if it asks for them, else processes."""
+    threads = run.configured().service.threads
+    if not threads:
         return LocalExecutor(workers or 1)
-    return ThreadExecutor(workers or run.configured().service.threads)
+    return ThreadExecutor(workers if workers and run.remote else threads)
 
 
 def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitStack) -> list[Job]:
