@@ -94,6 +94,9 @@ class ModelRun:
                 require_python(self.card)
             except EnvironmentMissing as error:
                 return error
+        missing = [key for key in self.card.keys if not os.environ.get(key)]
+        if missing:
+            return EnvironmentMissing(f"{self.name} needs the key {missing[0]}", f"export {missing[0]}=...")
         return self.configured().obstacle()
 
     def can_answer(self, question: Question) -> bool:

@@ -53,55 +53,29 @@ class RequestFailed(Exception):
         self.status, self.detail, self.again, self.received, self.after = status, detail, again, received, after
 
 
-class Client:
-    """Sends requests to one server.
+class Retries:
+    """Sends a request until it has an answer.
 
     Args:
-        url: beginning of every address; None for a client that downloads from anywhere.
-        headers: of every request, such as the one with the key.
         config: the settings.
         pace: shared by everything that asks the same server.
         stop: ends all waiting.
     """
 
-    def __init__(
-        self, url: str, headers: Mapping[str, str], config: RemoteConfig, pace: Pace, stop: threading.Event
-    ) -> None:
-        import httpx
-
+    def __init__(self, config: RemoteConfig, pace: Pace, stop: threading.Event) -> None:
         self._config, self._pace, self._stop = config, pace, stop
-        # A redirect to another host, where files are stored, does not get the key: httpx drops it.
-        self._httpx = httpx.Client(
-            base_url=url, headers=dict(headers), timeout=min(60.0, config.timeout), follow_redirects=True
-        )
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._httpx.close()
-
-    def json(self, method: str, path: str, *, repeat: bool = True, **content: Any) -> Answer:
-        """Send a request and return the JSON object that it is answered with.
+    def run(self, send: Callable[[], T], repeat: bool = True) -> T:
+        """Call `send` until it returns.
 
         Args:
-            method, path: of the request.
+            send: sends the request once; raises `RequestFailed`.
             repeat: whether to send it again if the server may have acted on it.
-            content: arguments of `httpx.Client.stream`.
 
         Raises:
-            RequestFailed: there is no such answer after all attempts.
+            RequestFailed: there is no answer after all attempts.
             Unfinished: the run was stopped, or the server asks for a long pause.
         """
-        return self._repeatedly(lambda: self._json(method, path, content), repeat)
-
-    def download(self, address: str, target: Path) -> None:
-        """Write a file from a server to a path.
-
-        Raises:
-            RequestFailed, Unfinished: as for `json`.
-        """
-        self._repeatedly(lambda: self._download(address, target), repeat=True)
-
-    def _repeatedly(self, send: Callable[[], T], repeat: bool) -> T:
         attempt = 0
         while True:
             self._pace.wait()
@@ -125,6 +99,56 @@ class Client:
             raise Unfinished(f"the server asks to wait {after:.0f} seconds", "rerun the same command later")
         else:
             self._pace.pause(after)
+
+
+class Client:
+    """Sends requests to one server.
+
+    Args:
+        url: beginning of every address; None for a client that downloads from anywhere.
+        headers: of every request, such as the one with the key.
+        config: the settings.
+        pace: shared by everything that asks the same server.
+        stop: ends all waiting.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], config: RemoteConfig, pace: Pace, stop: threading.Event
+    ) -> None:
+        import httpx
+
+        self._config = config
+        self._retries = Retries(config, pace, stop)
+        # A redirect to another host, where files are stored, does not get the key: httpx drops it.
+        self._httpx = httpx.Client(
+            base_url=url, headers=dict(headers), timeout=min(60.0, config.timeout), follow_redirects=True
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._httpx.close()
+
+    def json(self, method: str, path: str, *, repeat: bool = True, **content: Any) -> Answer:
+        """Send a request and return the JSON object that it is answered with.
+
+        Args:
+            method, path: of the request.
+            repeat: whether to send it again if the server may have acted on it.
+            content: arguments of `httpx.Client.stream`.
+
+        Raises:
+            RequestFailed: there is no such answer after all attempts.
+            Unfinished: the run was stopped, or the server asks for a long pause.
+        """
+        return self._retries.run(lambda: self._json(method, path, content), repeat)
+
+    def download(self, address: str, target: Path) -> None:
+        """Write a file from a server to a path.
+
+        Raises:
+            RequestFailed, Unfinished: as for `json`.
+        """
+        self._retries.run(lambda: self._download(address, target))
 
     def _json(self, method: str, path: str, content: dict[str, Any]) -> Answer:
         with self._open(method, path, self._config.timeout, content) as (response, deadline):

@@ -28,7 +28,8 @@ class RemoteConfig(Record):
         timeout: seconds that a request may take; a download may take ten times as long.
         poll_seconds: seconds between two questions about a job.
         wait_seconds: seconds to wait for a job in this run. Later runs find it again.
-        price: dollars for a second of video, instead of the list price.
+        list_price: dollars for a second of video, from the catalog.
+        price: the same, instead of the list price.
         limit_cost: dollars that this run may spend on new jobs.
         resubmit: submit again what may have been submitted when the connection broke, and may be billed twice.
     """
@@ -44,6 +45,7 @@ class RemoteConfig(Record):
     timeout: Positive = 120.0
     poll_seconds: Positive = 5.0
     wait_seconds: Positive = 3600.0
+    list_price: Annotated[float, Field(ge=0, le=1e6)] | None = None
     price: Annotated[float, Field(ge=0, le=1e6)] | None = None
     limit_cost: Annotated[float, Field(ge=0)] | None = None
     resubmit: bool = False
@@ -69,6 +71,7 @@ class RemoteConfig(Record):
 
 RUN_SETTINGS = frozenset({
     "concurrency", "requests_per_minute", "attempts", "backoff", "timeout", "poll_seconds", "wait_seconds", "price",
+    "list_price",
     "limit_cost", "resubmit",
 })  # fmt: skip
 """Settings that cannot change a video."""

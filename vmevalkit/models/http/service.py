@@ -84,6 +84,7 @@ class RemoteService(Service):
         self._budget = Budget(self.config.limit_cost)
         # Why no further job is submitted. Jobs that are under way are still fetched.
         self._halted: str | None = None
+        self.possible(self.config)
         if self.config.limit_cost is not None and self.price(None) is None:
             raise ConfigError(
                 f"limit_cost = {self.config.limit_cost:g}: the price of {model} is unknown",
@@ -136,11 +137,20 @@ class RemoteService(Service):
     def price_of(self, config: Any) -> float | None:
         """Return the list price of one video in dollars; None if it is unknown."""
         seconds = self.seconds_of(config)
-        return None if config.price is None or seconds is None else config.price * seconds
+        price = config.list_price if config.price is None else config.price
+        return None if price is None or seconds is None else round(price * seconds, 6)
 
     def price(self, duration: float | None) -> float | None:
         """Return the list price of one video in dollars; None if it is unknown."""
-        return self.price_of(self.config.override(duration, {}))
+        return self.price_of(self.possible(self.config.override(duration, {})))
+
+    def possible(self, config: Any) -> Any:
+        """Return the nearest configuration that the model can do.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        return config
 
     def generate(self, request: Request, **options: Any) -> Video:
         """Make one video, or fetch the one that an earlier run has submitted.
@@ -150,7 +160,7 @@ class RemoteService(Service):
             GenerationError: the video cannot be used; its job is kept.
             Unfinished: the run ended before the video.
         """
-        config = self.config.override(request.duration, options)
+        config = self.possible(self.config.override(request.duration, options))
         size = config.resolution or media.even(request.image.size)
         shown, geometry = media.place(request.image, size, config.fit)
         png = io.BytesIO()
@@ -281,8 +291,7 @@ class RemoteService(Service):
         raise GenerationError(f"the server's file is not usable: {problem}", again)
 
     def _describe(self, record: JobRecord, state: JobState) -> RemoteJob:
-        source = "list price" if self.config.price is None else "setting"
-        source = f"list price of {PRICES_DATE}" if source == "list price" else source
+        source = f"list price of {PRICES_DATE}" if self.config.price is None else "setting"
         cost = record.price_usd
         if state.cost_usd is not None:
             self._budget.settle(cost, state.cost_usd)
