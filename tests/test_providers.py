@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import vmevalkit
@@ -16,6 +19,7 @@ from tests.video_server import Handler, VideoServer, encode, running
 from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, EnvironmentMissing
 from vmevalkit.models.base import MODELS, find_card
+from vmevalkit.models.http import Order, RequestFailed
 from vmevalkit.models.http.library import failure
 from vmevalkit.models.litellm_inference import LiteLLMService
 from vmevalkit.models.runway_inference import LIMITS, RunwayService
@@ -216,3 +220,31 @@ def test_litellm_reports_a_failed_job(server: VideoServer, mazes: Path, tmp_path
     settings = {"url": f"{server.url}/v1", "seconds": 2, "price": 0.1}
     done = generate(mazes, tmp_path, "litellm:hosted_vllm/m", settings)
     assert "the server refused the content: blocked (moderation_blocked)" in done.failed[0][1], done
+
+
+@needs_litellm
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].family == "LiteLLM"])
+def test_litellm_sends_the_first_frame_to_every_provider(
+    server: VideoServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = []
+
+    def refuse(handler: Any) -> None:
+        bodies.append(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
+        handler.say(400, {"error": {"message": "no"}})
+
+    monkeypatch.setattr(Handler, "do_POST", refuse)
+    card = MODELS[name]
+    for key in card.keys:
+        monkeypatch.setenv(key, "secret-1234567890")
+    service = LiteLLMService(card.model, **card.args, url=server.url)
+    image = media.png(np.zeros((720, 1280, 3), np.uint8))
+    with pytest.raises(RequestFailed) as caught:
+        service.submit(Order("Move.", image, 43, service.config), "key", repeat=True)
+    assert (caught.value.status, caught.value.received, len(bodies)) == (400, False, 1)
+    assert base64.b64encode(image).decode() in bodies[0]
+    assert "Move." in bodies[0]
+    assert "16:9" in bodies[0]
+    assert ('"seed":43' in bodies[0].replace(" ", "")) == service.takes_seed
+    assert card.args["seconds"] == int(re.findall(r'"duration(?:Seconds)?": ?"?([0-9]+)', bodies[0])[0])

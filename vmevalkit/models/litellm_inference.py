@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ from vmevalkit.types import Size
 
 # Providers that put the image into JSON as it is given, so that it must be a data URI.
 _DATA_URI = ("runwayml/", "fal_ai/")
-# Providers that have a seed. Others refuse it or ignore it.
-_SEEDED = ("gemini/", "vertex_ai/", "runwayml/", "volcengine/", "dashscope/", "hosted_vllm/", "fal_ai/")
+# Providers to which the library sends a seed. It has no way to send one to Veo.
+_SEEDED = ("runwayml/", "volcengine/", "dashscope/", "hosted_vllm/", "fal_ai/")
 
 
 class LiteLLMConfig(RemoteConfig):
@@ -46,6 +47,11 @@ class LiteLLMService(RemoteService):
         self.server = self.config.url or model.partition("/")[0]
         self._retries = Retries(self.config, self.pace, self.stopped)
 
+    @property
+    def takes_seed(self) -> bool:
+        """Whether a seed is sent."""
+        return self.model.startswith(_SEEDED)
+
     def submit(self, order: Order, key: str, repeat: bool) -> JobState:
         """Submit a job."""
         config = order.config
@@ -56,7 +62,7 @@ class LiteLLMService(RemoteService):
             "input_reference": image,
             "seconds": None if config.seconds is None else str(round(config.seconds)),
             "size": None if config.resolution is None else "{}x{}".format(*config.resolution),
-            "seed": order.seed % 2**31 if self.model.startswith(_SEEDED) else None,
+            "seed": order.seed % 2**31 if self.takes_seed else None,
             **config.extra,
         }
         given = {name: value for name, value in fields.items() if value is not None}
@@ -81,8 +87,11 @@ class LiteLLMService(RemoteService):
 
     def _ask(self, function: str, repeat: bool = True, **arguments: Any) -> Any:
         """Call a function of the library, which makes no retries of its own: they could pay twice."""
+        # Otherwise, the import downloads a table of prices.
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
 
+        litellm.suppress_debug_info = True
         call = getattr(litellm, function)
         common = {"timeout": self.config.timeout, "num_retries": 0, "max_retries": 0}
         where = {"api_base": self.config.url} if self.config.url else {}
@@ -135,7 +144,9 @@ _ENTRIES = {
     "wan2.7-i2v-api": _Entry(
         "dashscope/wan2.7-i2v", 0.086012, (1280, 720), 5, "DASHSCOPE_API_KEY", "Alibaba Wan 2.7 image-to-video."
     ),
-    "minimax-h3": _Entry("minimax/MiniMax-H3", 0.08, (1366, 768), 6, "MINIMAX_API_KEY", "MiniMax H3."),
+    "minimax-h3": _Entry(
+        "minimax/MiniMax-H3", 0.08, (1280, 720), 6, "MINIMAX_API_KEY", "MiniMax H3, which makes 768p of any size."
+    ),
 }
 
 

@@ -78,6 +78,11 @@ class RunwayService(RemoteService):
             raise ConfigError(f"resolution = {config.resolution[0]}x{config.resolution[1]}: {self.model} makes {sizes}")
         return config.model_copy(update={"seconds": float(min(limits.seconds, key=lambda s: abs(s - config.seconds)))})
 
+    @property
+    def takes_seed(self) -> bool:
+        """Whether a seed is sent."""
+        return self.model not in LIMITS or LIMITS[self.model].seed
+
     def library(self) -> Any:
         """Return the client of the library, which makes no retries of its own: they could pay twice."""
         with self._lock:
@@ -93,7 +98,6 @@ class RunwayService(RemoteService):
         if len(order.prompt.encode("utf-16-le")) // 2 > _LONGEST_PROMPT:
             raise RequestFailed(f"the prompt has more than {_LONGEST_PROMPT} characters", status=400)
         config = order.config
-        limits = LIMITS.get(self.model)
         fields = {
             "model": self.model,
             "prompt_image": f"data:image/png;base64,{base64.b64encode(order.image).decode()}",
@@ -101,7 +105,7 @@ class RunwayService(RemoteService):
             "ratio": "{}:{}".format(*config.resolution),
             "duration": round(config.seconds),
             # Seeds of Runway are 32 bits wide.
-            **({"seed": order.seed % 2**32} if limits is None or limits.seed else {}),
+            **({"seed": order.seed % 2**32} if self.takes_seed else {}),
         }
         create = self.library().image_to_video.with_raw_response.create
         response = self._retries.run(lambda: asked(lambda: create(**fields, extra_body=config.extra or None)), repeat)

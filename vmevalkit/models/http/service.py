@@ -125,6 +125,11 @@ class RemoteService(Service):
         """Number of videos at a time."""
         return int(self.config.concurrency)
 
+    @property
+    def takes_seed(self) -> bool:
+        """Whether a seed is sent."""
+        return True
+
     def stop(self) -> None:
         """End all waiting."""
         self.stopped.set()
@@ -176,6 +181,8 @@ class RemoteService(Service):
         file = _place_for(request)
         info = self._fetch(state, file)
         notes = _notes(info, config)
+        if not self.takes_seed:
+            notes.append("no seed was sent, because the model or its library takes none")
         if info.size != shown.size:
             notes.append(f"the server made {info.size[0]}x{info.size[1]}, not {size[0]}x{size[1]}")
             geometry = media.register(media.first_frame(file), request.image)
