@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -38,6 +39,9 @@ if how == "hang":
     print("waiting", flush=True)
     if os.fork() == 0:
         Path("child").write_text(str(os.getpid()))
+    time.sleep(60)
+if how == "wait":
+    Path("pid").write_text(str(os.getpid()))
     time.sleep(60)
 if how == "loud":
     for _ in range(100):
@@ -160,16 +164,35 @@ def test_a_program_that_hangs_is_ended_with_its_children(stand: Stand) -> None:
     ((_, why),) = stand("hang", "timeout = 1.5").failed
     assert "ended after 1.5 seconds; its last messages: waiting (raise timeout)" in why
     assert time.monotonic() - started < 15
-    child = int((stand.root / "repository" / "child").read_text())
-    for _ in range(100):
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
+    assert is_ended(int((stand.root / "repository" / "child").read_text()))
+
+
+def test_a_program_ends_with_a_run_that_is_killed(stand: Stand) -> None:
+    command = [sys.executable, "-m", "vmevalkit", "generate", "-m", f"command:{stand.write('wait')}", "--no-baselines",
+               "--questions", str(stand.questions), "--outputs", str(stand.root / "o")]  # fmt: skip
+    run = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT)
+    pid = stand.root / "repository" / "pid"
+    for _ in range(1000):
+        if pid.is_file() and pid.read_text():
             break
         time.sleep(0.02)
-    else:
-        os.kill(child, signal.SIGKILL)
-        pytest.fail("a child of the program is left")
+    run.kill()
+    run.wait()
+    assert is_ended(int(pid.read_text()))
+
+
+def is_ended(pid: int) -> bool:
+    """Whether a process ends soon."""
+    for _ in range(250):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+                return True
+            os.kill(pid, 0)
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    return False
 
 
 def test_a_program_may_print_100_mb(stand: Stand) -> None:

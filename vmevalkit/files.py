@@ -21,7 +21,7 @@ from vmevalkit.errors import StorageError, UsageError
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 # Names that `temporary_name` gives.
-_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4)")
+_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4|mp4\.original)")
 
 
 def temporary_name(name: str, suffix: str = ".tmp") -> str:

@@ -13,6 +13,7 @@ import os
 import threading
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field, field_validator
 
@@ -95,7 +96,7 @@ class OpenVideoService(RemoteService):
     def poll(self, job_id: str) -> JobState:
         """Ask about a job. An error status with an `error` in the body is a failed job."""
         try:
-            return _state(self.client().json("GET", f"/v1/videos/{job_id}"), job_id)
+            return _state(self.client().json("GET", f"/v1/videos/{quote(job_id, safe='')}"), job_id)
         except RequestFailed as error:
             if error.status in (404, 410):
                 return JobState(id=job_id, status="lost")
@@ -105,7 +106,7 @@ class OpenVideoService(RemoteService):
 
     def download(self, state: JobState, target: Path) -> None:
         """Write the video of a job to a file."""
-        self.client().download(f"/v1/videos/{state.id}/content", target)
+        self.client().download(f"/v1/videos/{quote(state.id, safe='')}/content", target)
 
     def close(self) -> None:
         """Close all connections."""

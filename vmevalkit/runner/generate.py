@@ -76,7 +76,7 @@ class Summary(Record):
     """What a run did. `failed` and `unfinished` have a folder and a reason for each video.
 
     `unfinished` are videos that the run did not reach, for example because of `--limit-cost`. The same command resumes.
-    `cost` is in dollars, as far as it is known.
+    `cost` is what the finished videos cost in dollars, as far as it is known, also if an earlier run submitted them.
     """
 
     made: int = 0
@@ -205,6 +205,8 @@ def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[P
         runs += [ModelRun(name, checked.outputs, implied=True) for name in others]
     questions = store.iter_questions(checked.questions, checked.task, checked.task_id)
     for run in runs:
+        if run.remote and checked.limit_cost is not None:
+            run.settings = {**run.settings, "limit_cost": checked.limit_cost}
         run.configured()
     return [_plan(run, questions, checked) for run in runs], runs
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vmevalkit.errors import EnvironmentMissing, GenerationError, Unfinished
@@ -19,6 +21,7 @@ _LINES_KEPT = 50
 _LONGEST_LINE = 2000
 _PATIENCE_SECONDS = 5.0
 _CHECK_SECONDS = 0.05
+_PR_SET_PDEATHSIG = 1
 
 
 class Program:
@@ -55,6 +58,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent(),
             )
         except OSError as error:
             raise EnvironmentMissing(f"{self._command[0]} does not start in {self._folder}: {error.strerror}") from None
@@ -90,6 +94,15 @@ class Program:
         texts = [clean(line.decode("utf-8", "replace").split("\r")[-1].strip(), 300) for line in list(self._lines)]
         shown = [text for text in texts if text][-_LINES_SHOWN:]
         return f"; its last messages: {' | '.join(shown)}" if shown else ""
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Return what makes a new process end with this one, however this one ends; None where the system cannot."""
+    if sys.platform != "linux":
+        return None
+    # Loaded before the fork, after which little is safe.
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

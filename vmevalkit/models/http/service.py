@@ -252,6 +252,8 @@ class RemoteService(Service):
 
     def _reject(self, error: RequestFailed) -> NoReturn:
         """Raise what it means that no job was accepted."""
+        if error.status is not None and error.status < 500 and _is_refusal(str(error)):
+            raise _failure(str(error), {})
         if error.status in (401, 402, 403, 404):
             self._halted = f"the server rejected the request: {error}; check the model, URL, API key and account"
             raise Unfinished(self._halted)
@@ -328,8 +330,12 @@ def _settings(config: Any) -> dict[str, Any]:
     return {name: value for name, value in settings if name not in RUN_SETTINGS and name != "url"}
 
 
+def _is_refusal(reason: str) -> bool:
+    return any(word in reason.lower() for word in _REFUSALS)
+
+
 def _failure(reason: str, facts: dict[str, Any]) -> JobFailed:
-    refused = any(word in reason.lower() for word in _REFUSALS)
+    refused = _is_refusal(reason)
     what = "the server refused the content" if refused else "the job failed"
     return JobFailed(f"{what}: {reason}", {**facts, "refused": refused})
 
