@@ -20,6 +20,7 @@ from vmevalkit.errors import ConfigError, EnvironmentMissing, UnknownName, Usage
 from vmevalkit.models.base import MODELS, find_card
 from vmevalkit.models.command import read_file, ready_files
 from vmevalkit.models.command.file import fill
+from vmevalkit.runner.check import check_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -235,6 +236,16 @@ def test_ready_files_are_in_the_catalog_and_their_install_scripts_exist(name: st
     assert card.size is not None
     assert (ROOT / str(read_file(ready_files()[name]).install).split()[1]).is_file()
     assert {"dynamicrafter-256", "dynamicrafter-512", "dynamicrafter-1024", "videocrafter2"} <= set(ready_files())
+
+
+def test_a_file_cannot_have_the_name_of_another_model(tmp_path: Path) -> None:
+    (tmp_path / "replay.toml").write_text("command = ['a', '{image}']")
+    with pytest.raises(UsageError, match="would share the folder of the model 'replay'"):
+        find_card(f"command:{tmp_path / 'replay.toml'}")
+
+
+def test_a_program_keeps_the_contract_of_models(stand: Stand) -> None:
+    assert check_model(f"command:{stand.write()}") == []
 
 
 def test_values_may_contain_braces() -> None:

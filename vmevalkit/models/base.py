@@ -165,11 +165,18 @@ def find_card(name: str) -> ModelCard:
     if name not in MODELS:
         for form in _FORMS.values():
             if re.fullmatch(form.pattern, name, re.DOTALL):
-                return form.card(name)
+                return _distinct(name, form.card(name))
         if ":" in name or name.endswith(".py"):
             others = ", ".join(form for form in sorted(_FORMS) if ".py" not in form)
             raise UsageError(f"--model {name} names no function", f"write it as path/to/file.py:function, or {others}")
     return MODELS[name]
+
+
+def _distinct(name: str, card: ModelCard) -> ModelCard:
+    """Return a card, after checking that its folder is not that of another model."""
+    if card.name in MODELS and MODELS[card.name] != card:
+        raise UsageError(f"--model {name} would share the folder of the model '{card.name}'", "rename it")
+    return card
 
 
 def folder_name(text: str) -> str:
