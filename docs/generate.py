@@ -40,7 +40,8 @@ def models_page() -> str:
         rate = f"{card.frames} frames at {card.fps:g} fps" if card.frames and card.fps else ""
         length = f"{card.video_seconds:.4g} s" if card.video_seconds else ""
         weights = f"{card.download_gb:g} GB" if card.download_gb else "none"
-        parts.append(f"| `{name}` | {size}, {rate} | {length} | {weights} | {card.license} | {card.when} |")
+        video = ", ".join(filter(None, (size, rate)))
+        parts.append(f"| `{name}` | {video} | {length} | {weights} | {card.license} | {card.when} |")
     for name in MODELS:
         if not MODELS[name].baseline:
             parts.append(_model_section(MODELS[name]))

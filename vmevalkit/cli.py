@@ -55,7 +55,8 @@ def _show_version(shown: bool) -> None:
 
 
 Models = Annotated[
-    list[str], typer.Option("--model", "-m", metavar="NAME", help="Model of the catalog, or my_file.py:my_function.")
+    list[str],
+    typer.Option("--model", "-m", metavar="NAME", help="Model of the catalog, my_file.py:my_function, openvideo:NAME."),
 ]
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", metavar="NAME", help="Use only these tasks.")]
 Questions = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the question set.")]
@@ -134,7 +135,10 @@ def generate(
     seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes, each with a copy of the model.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also retry what failed before.")] = False,
     remake: Annotated[bool, typer.Option("--remake", help="Replace videos of a function that has changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, with time and disk.")] = False,
@@ -147,17 +151,21 @@ def generate(
         str | None,
         typer.Option(metavar="SPEED", help="exact, reference, or fast (float8), if the model can choose."),
     ] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openvideo:NAME.")] = None,
+    limit_cost: Annotated[
+        float | None, typer.Option(metavar="USD", help="Dollars that the run may spend on billed models.")
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Generate videos for the questions. Rerun the command to resume."""
     from vmevalkit.runner.inference import generate as run
     from vmevalkit.runner.inference import plan
 
-    named = {"weights": weights, "lora": lora, "speed": speed}
+    named = {"weights": weights, "lora": lora, "speed": speed, "url": url}
     options: dict[str, Any] = {
         "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
         "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
-        "duration": duration,
+        "duration": duration, "limit_cost": limit_cost,
         "settings": {
             **_settings(settings or []),
             **{name: str(value) for name, value in named.items() if value},
@@ -169,8 +177,13 @@ def generate(
         return
     done = run(model, workers=workers, **options)
     typer.echo(f"{done.made} videos made, {done.complete_before} existed, {len(done.failed)} failed, in {outputs}")
+    if done.cost:
+        typer.echo(f"cost: {done.cost:.2f} dollars by list prices and the answers of servers")
+    if done.unfinished:
+        presentation.show_unfinished(done.unfinished)
     if done.failed:
         presentation.show_failures(done.failed, "--retry-failed")
+    if not done.ok:
         raise typer.Exit(1)
 
 

@@ -17,3 +17,6 @@ ENVIRONMENTS = Path("envs")
 DEFAULT_COUNT = 10
 DEFAULT_SEED = 42
 DEFAULT_CANVAS = (720, 480)
+
+# When the list prices in the cards of remote models were looked up.
+PRICES_DATE = "2026-11-28"

@@ -9,6 +9,8 @@ VMEvalError                 one line: what is wrong, the value, and how to fix i
 ├── WeightsError            weights are missing or incomplete
 ├── EnvironmentMissing      the Python environment of a model is missing or broken
 ├── GenerationError         a model ran and did not produce a video
+│   └── JobFailed           a server ended a job without a video, for example because it refuses the content
+├── Unfinished              the run ended before the video, not because of the model; a rerun resumes
 ├── WorkerKilled            a worker process was killed, probably because memory ran out
 └── StorageError            a folder cannot be written, or the disk is full
 """
@@ -18,7 +20,7 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmevalkit.redaction import clean
 
@@ -38,6 +40,8 @@ class VMEvalError(Exception):
         super().__init__(what, fix)
         self.what = what
         self.fix = fix
+        # Stored in the result of a failed video.
+        self.facts: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return f"{self.what} ({self.fix})" if self.fix else self.what
@@ -92,6 +96,18 @@ class EnvironmentMissing(VMEvalError):
 
 class GenerationError(VMEvalError):
     """A model ran and did not produce a video."""
+
+
+class JobFailed(GenerationError):
+    """A server ended a job without a video. The job is over; only `--retry-failed` submits a new one."""
+
+    def __init__(self, what: str, facts: dict[str, Any] | None = None) -> None:
+        super().__init__(what)
+        self.facts = facts or {}
+
+
+class Unfinished(VMEvalError):
+    """The run ended before the video, not because of the model. Nothing is stored, and a rerun resumes."""
 
 
 class WorkerKilled(VMEvalError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from vmevalkit.errors import StorageError, UsageError
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 # Names that `temporary_name` gives.
-_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4)")
+_TEMPORARY = re.compile(r"\.+[^/]+\.[0-9a-f]{12}\.(tmp|mp4|mp4\.original)")
 
 
 def temporary_name(name: str, suffix: str = ".tmp") -> str:
@@ -204,13 +205,19 @@ def sha256_or_none(path: Path) -> str | None:
         return None
 
 
+def has_toml() -> bool:
+    """Whether `read_toml` works: Python 3.10 needs the package tomli for it."""
+    return sys.version_info >= (3, 11) or importlib.util.find_spec("tomli") is not None
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     Raises:
         UsageError: it cannot be read, or is not valid.
     """
-    # A part of Python since 3.11.
+    if not has_toml():
+        raise UsageError(f"{path}: Python 3.10 needs tomli to read it", "pip install tomli")
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         found: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8"))

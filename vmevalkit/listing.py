@@ -88,9 +88,9 @@ def _suite(name: str) -> dict[str, Any]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    from vmevalkit.models.base import MODELS, service_of
+    from vmevalkit.models.base import find_card, service_of
 
-    card = MODELS[name]
+    card = find_card(name)
     service = service_of(card)
     config = service.config_type
     facts = {

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from vmevalkit import defaults
+
 _FAILURES_SHOWN = 20
 
 
 def show_plans(plans: Sequence[Any]) -> None:
     """Print what `generate` would do, one line for each model."""
-    typer.echo(f"{'model':<28}{'to make':>8}{'done':>7}{'failed':>8}{'cannot':>8}{'time':>11}{'disk':>10}")
+    typer.echo(f"{'model':<28}{'to make':>8}{'done':>7}{'failed':>8}{'cannot':>8}{'time':>11}{'cost':>10}{'disk':>10}")
     for plan in plans:
         time = "unknown" if plan.seconds is None else _duration(plan.seconds)
+        cost = "unknown" if plan.cost is None else f"{plan.cost:.2f} $" if plan.cost else "-"
         typer.echo(
             f"{plan.model:<28}{len(plan.todo):>8}{plan.complete:>7}{len(plan.failed_before):>8}"
-            f"{plan.unanswerable:>8}{time:>11}{plan.bytes / 1e6:>7.1f} MB"
+            f"{plan.unanswerable:>8}{time:>11}{cost:>10}{plan.bytes / 1e6:>7.1f} MB"
         )
     for plan in plans:
         if plan.obstacle:
             typer.echo(f"{plan.model} cannot run yet: {plan.obstacle}")
     typer.echo("Times were measured on one H200 (baselines: two CPU cores). Disk is an upper bound.")
+    if any(plan.cost for plan in plans):
+        typer.echo(f"Costs are list prices of {defaults.PRICES_DATE}, or those of --set price.")
 
 
 def _duration(seconds: float) -> str:
@@ -43,6 +49,13 @@ def show_scores(scores: Sequence[Any], folder: Path) -> None:
         counts = ", ".join(f"{sum(score.status == status for score in own)} {status}" for status in statuses)
         typer.echo(f"{model:<{width}}  passed {sum(bool(score.passed) for score in own)} of {len(own)}  ({counts})")
     typer.echo(f"scores in {folder}")
+
+
+def show_unfinished(unfinished: Sequence[tuple[str, str]]) -> None:
+    """Print how many videos the run did not reach, and why, on stderr."""
+    for reason, count in Counter(why for _, why in unfinished).most_common(_FAILURES_SHOWN):
+        print(f"{count} not made: {reason}", file=sys.stderr)
+    print("to resume, rerun the same command", file=sys.stderr)
 
 
 def show_failures(failed: Sequence[tuple[str, str]], flag: str = "") -> None:

@@ -233,6 +233,34 @@ class Score(Record):
         return self
 
 
+class RemoteJob(Record):
+    """What a server said about the job that made a video. What it did not say is None.
+
+    Attributes:
+        server: address without keys, or name of the provider.
+        id: of the job.
+        request_id: of the response that accepted the job, for questions to the provider.
+        version: the model as the server names it.
+        cost_usd: dollars, as the server billed them, or by the list price.
+        cost_source: `server`, `list price` (with its date) or `setting`.
+        revised_prompt: the prompt that the model was given instead.
+        file_sha256: digest of the file as it came.
+        converted: why the video is not that file; None if it is, byte for byte.
+        answered: what the server echoed, such as the seed.
+    """
+
+    server: str
+    id: str
+    request_id: str | None = None
+    version: str | None = None
+    cost_usd: Annotated[float, Field(ge=0)] | None = None
+    cost_source: str | None = None
+    revised_prompt: str | None = None
+    file_sha256: str | None = None
+    converted: str | None = None
+    answered: dict[str, Any] = Field(default_factory=dict)
+
+
 class Provenance(Record):
     """Everything that produced a video, as far as it applies to the model.
 
@@ -260,6 +288,7 @@ class Provenance(Record):
     libraries: dict[str, str] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
+    job: RemoteJob | None = None
 
 
 class GenerationResult(Record):

@@ -13,6 +13,7 @@ from vmevalkit.media.read import (
     probe,
     read_canvas,
     read_frames,
+    why_unplayable,
 )
 from vmevalkit.media.register import agreement, is_cropped, register
 from vmevalkit.media.write import DRAWN, USUAL, write_video
@@ -46,5 +47,6 @@ __all__ = [
     "read_frames",
     "register",
     "to_planes",
+    "why_unplayable",
     "write_video",
 ]

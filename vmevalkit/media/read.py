@@ -60,6 +60,35 @@ class VideoInfo(Record):
         """Length of the video."""
         return self.frames / self.fps
 
+    @property
+    def plays(self) -> bool:
+        """Whether browsers can decode the video."""
+        return self.pixel_format in _PLAYABLE.get(self.codec, ())
+
+
+# Codecs and pixel formats that browsers decode.
+_PLAYABLE = {
+    "h264": ("yuv420p", "yuvj420p"),
+    "vp8": ("yuv420p",),
+    "vp9": ("yuv420p", "yuv420p10le"),
+    "av1": ("yuv420p", "yuv420p10le"),
+}
+
+
+def why_unplayable(path: Path | str) -> str | None:
+    """Return why browsers cannot play a file as an MP4; None if they can.
+
+    Raises:
+        VideoError: the file is not a video that can be read.
+    """
+    with _open(path) as (container, stream):
+        if "mp4" not in container.format.name:
+            return f"it is {container.format.name}, not MP4"
+        context = stream.codec_context
+        if context.pix_fmt in _PLAYABLE.get(context.name, ()):
+            return None
+        return f"browsers do not decode {context.name} {context.pix_fmt}"
+
 
 def probe(path: Path | str) -> VideoInfo:
     """Decode a whole video and return its properties.

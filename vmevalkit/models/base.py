@@ -7,8 +7,9 @@ service class and a wrapper class that names it. Heavy imports happen inside the
 from __future__ import annotations
 
 import importlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +18,9 @@ from PIL import Image
 from pydantic import model_validator
 
 from vmevalkit import media
-from vmevalkit.errors import ConfigError, UnknownName, VMEvalError
+from vmevalkit.errors import ConfigError, UnknownName, UsageError, VMEvalError
 from vmevalkit.registry import Registry
-from vmevalkit.types import Geometry, Name, Record, Size
+from vmevalkit.types import Geometry, Name, Record, RemoteJob, Size
 
 
 class Capabilities(Record):
@@ -55,6 +56,7 @@ class ModelCard(Record):
         environment: name of the model's own Python environment, installed by `setup/install_model.sh`.
         requirements: file of exact pins of that environment, for a model of an installed package; None for a model of
             the kit, whose pins are in `setup/models/<environment>/`.
+        keys: environment variables with the API keys that the model needs.
         needs: files of a question without which the model has no answer.
         baseline: answers without reasoning; runs beside every other model.
         capabilities: what the model can do.
@@ -77,6 +79,7 @@ class ModelCard(Record):
     packages: tuple[str, ...] = ()
     environment: Name | None = None
     requirements: Path | None = None
+    keys: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     baseline: bool = False
     capabilities: Capabilities = Capabilities()
@@ -129,6 +132,58 @@ def register_model(card: ModelCard) -> ModelCard:
     return MODELS.add(card.name, card)
 
 
+@dataclass(frozen=True)
+class ModelForm:
+    """A way to name models that are not in the catalog, such as `openvideo:NAME`.
+
+    Attributes:
+        form: the form, for messages.
+        pattern: regular expression that the whole name matches.
+        card: returns the card of a name. Its `name` is that of the folder of outputs, and differs from the catalog's.
+    """
+
+    form: str
+    pattern: str
+    card: Callable[[str], ModelCard]
+
+
+_FORMS: dict[str, ModelForm] = {}
+
+
+def register_form(form: str, pattern: str, card: Callable[[str], ModelCard]) -> None:
+    """Add a way to name models; see `ModelForm`."""
+    _FORMS[form] = ModelForm(form, pattern, card)
+
+
+def find_card(name: str) -> ModelCard:
+    """Return the card of a model: an entry of the catalog, or a name in one of the forms.
+
+    Raises:
+        UnknownName: there is no such entry.
+        UsageError: the name has a form that does not exist, or cannot be resolved.
+    """
+    if name not in MODELS:
+        for form in _FORMS.values():
+            if re.fullmatch(form.pattern, name, re.DOTALL):
+                return _distinct(name, form.card(name))
+        if ":" in name or name.endswith(".py"):
+            others = ", ".join(form for form in sorted(_FORMS) if ".py" not in form)
+            raise UsageError(f"--model {name} names no function", f"write it as path/to/file.py:function, or {others}")
+    return MODELS[name]
+
+
+def _distinct(name: str, card: ModelCard) -> ModelCard:
+    """Return a card, after checking that its folder is not that of another model."""
+    if card.name in MODELS and MODELS[card.name] != card:
+        raise UsageError(f"--model {name} would share the folder of the model '{card.name}'", "rename it")
+    return card
+
+
+def folder_name(text: str) -> str:
+    """Return a name that a folder can have, made from any name of a model."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip("._-")[:100]
+
+
 def service_of(card: ModelCard) -> type[Service]:
     """Return the service class of a model."""
     module = importlib.import_module(card.wrapper.split(":")[0])
@@ -146,6 +201,8 @@ class Request:
         prompt: what shall happen.
         seed: of everything random.
         duration: seconds; None for the model's own length.
+        output: path of the video; temporary files may be written beside it.
+        job_file: where a remote model stores the job that makes the video; None to store it nowhere.
     """
 
     image: Image.Image
@@ -153,6 +210,8 @@ class Request:
     prompt: str
     seed: int
     duration: float | None
+    output: Path | None = None
+    job_file: Path | None = None
 
 
 @dataclass
@@ -160,6 +219,7 @@ class Video:
     """What a service returns.
 
     `frames` may be a generator. It is consumed while the video is written, so it may still add notes and timings.
+    If `file` is given, it is the video, and `frames` are its frames, which are used only if browsers cannot play it.
     """
 
     frames: Iterable[media.Frame]
@@ -172,6 +232,8 @@ class Video:
     memory_plan: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
+    file: Path | None = None
+    job: RemoteJob | None = None
 
 
 class Service(ABC):
@@ -179,9 +241,13 @@ class Service(ABC):
 
     Class attributes:
         config_type: record of the model's settings; None if it has none.
+        remote: the model runs on a server, and its jobs are stored (`Request.job_file`).
+        run_settings: settings that cannot change a video, such as a time limit. A rerun may use other values.
     """
 
     config_type: ClassVar[type[Record] | None] = None
+    remote: ClassVar[bool] = False
+    run_settings: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def generate(self, request: Request, **options: Any) -> Video:
@@ -203,6 +269,18 @@ class Service(ABC):
 
     def close(self) -> None:  # noqa: B027 - most models hold nothing that must be released
         """Release what the model holds."""
+
+    def stop(self) -> None:  # noqa: B027 - most models do not wait for anything
+        """End all waiting, because the run was interrupted. May be called in another thread than `generate`."""
+
+    @property
+    def threads(self) -> int:
+        """Number of videos that are made at a time, in threads of one process; 0 for a process each."""
+        return 0
+
+    def price(self, duration: float | None) -> float | None:
+        """Return the list price of one video in dollars; None if it is unknown."""
+        return 0.0
 
     def obstacle(self) -> VMEvalError | None:
         """Return why the model cannot run on this machine, such as missing weights, without loading it."""

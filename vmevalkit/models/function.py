@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
 from vmevalkit import media
 from vmevalkit.errors import ConfigError, GenerationError, UsageError
 from vmevalkit.files import sha256
-from vmevalkit.models.base import Request, Service, Video
+from vmevalkit.models.base import MODELS, ModelCard, Request, Service, Video, register_form
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.registry import import_file
-from vmevalkit.types import Geometry
+from vmevalkit.types import Geometry, Name
 
 FPS = 8.0
 MIN_FPS, MAX_FPS = 0.1, 1000
@@ -172,3 +173,35 @@ class FunctionWrapper(ModelWrapper):
     """The boundary around a user's function."""
 
     service_class = FunctionService
+
+
+def function_card(model: str | VideoFunction) -> ModelCard:
+    """Return the card of a function, given itself or `path/to/file.py:name`.
+
+    Raises:
+        UsageError: the function cannot be imported, or has a name that cannot be a model's.
+    """
+    function = load_function(model) if isinstance(model, str) else model
+    if not hasattr(function, "__name__"):
+        raise UsageError(f"{type(function).__name__} is an object without a name", "pass a function that calls it")
+    name = function.__name__
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise UsageError(f"a function named '{name}' cannot be a model here", "rename the function") from None
+    if name in MODELS:
+        raise UsageError(f"a function named '{name}' cannot be a model here", "rename the function")
+    # Absolute, because a function may change the working folder.
+    target = str(Path(model).absolute()) if isinstance(model, str) else model
+    return ModelCard(
+        name=name,
+        family="function",
+        wrapper=f"{__name__}:{FunctionWrapper.__name__}",
+        service=FunctionService.__name__,
+        model=name,
+        args={"function": target},
+        about="A function of your own.",
+    )
+
+
+register_form("my_file.py:my_function", r".*\.py:.*", function_card)

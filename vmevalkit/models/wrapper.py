@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import logging
@@ -18,7 +19,7 @@ from vmevalkit import media
 from vmevalkit._version import __version__
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation, first_line
-from vmevalkit.files import sha256
+from vmevalkit.files import move, sha256
 from vmevalkit.models.base import Request, Service, Video
 from vmevalkit.redaction import clean
 from vmevalkit.types import GenerationResult, Provenance
@@ -98,6 +99,7 @@ class ModelWrapper:
 
     def abandon(self) -> bool:
         """Stop at once, because the run was interrupted. Return whether pending videos can still be written."""
+        self.service.stop()
         return True
 
     def generate(
@@ -115,7 +117,7 @@ class ModelWrapper:
             text_prompt: what shall happen.
             duration: seconds; None for the model's own length.
             output_filename: path of the mp4 below `output_dir`.
-            options: `seed`, and settings that may change from video to video.
+            options: `seed`, `job_file` (of a remote model), and settings that may change from video to video.
 
         Returns:
             The eight fields of `GenerationResult`.
@@ -144,10 +146,11 @@ class ModelWrapper:
     ) -> Pending:
         seed = options.pop("seed", None)
         seed = DEFAULT_SEED if seed is None else seed
+        job_file = options.pop("job_file", None)
         identity = hashlib.sha256(repr((self.name, str(image_path), prompt, duration, seed, options)).encode())
         generation_id = identity.hexdigest()[:16]
         path = self.output_dir / (filename or f"{generation_id}.mp4")
-        attempt = _Attempt(self, Path(image_path), path, generation_id)
+        attempt = _Attempt(self, Path(image_path), path, generation_id, Path(job_file) if job_file else None)
         attempt.make(prompt, duration, seed, options)
         if attempt.video is not None and not isinstance(attempt.video.frames, list):
             # Frames that are yet to be made are part of making the video.
@@ -191,14 +194,18 @@ class ModelWrapper:
             libraries=library_versions(self.packages),
             seconds=video.seconds,
             peak_memory_bytes={**video.peak_memory_bytes, "host": peak_host_memory()},
+            job=video.job,
         )
 
 
 class _Attempt:
     """One call of `generate`: makes the video, then writes it. Exceptions of either become a failed result."""
 
-    def __init__(self, wrapper: ModelWrapper, image_path: Path, path: Path, generation_id: str) -> None:
+    def __init__(
+        self, wrapper: ModelWrapper, image_path: Path, path: Path, generation_id: str, job_file: Path | None
+    ) -> None:
         self._wrapper, self._image_path, self._path, self._id = wrapper, image_path, path, generation_id
+        self._job_file = job_file
         self._started = time.monotonic()
         self._request: Request | None = None
         self._failure: dict[str, Any] | None = None
@@ -207,7 +214,8 @@ class _Attempt:
     def make(self, prompt: str, duration: float | None, seed: Any, options: dict[str, Any]) -> None:
         """Check the request and let the service make the video."""
         try:
-            self._request = self._wrapper.request(self._image_path, prompt, duration, seed)
+            checked = self._wrapper.request(self._image_path, prompt, duration, seed)
+            self._request = dataclasses.replace(checked, output=self._path, job_file=self._job_file)
             self.video = self._wrapper.service.generate(self._request, **options)
         except KeyboardInterrupt:
             raise
@@ -229,7 +237,10 @@ class _Attempt:
         request, video = cast(Request, self._request), cast(Video, self.video)
         before = sum(video.seconds.values())
         started = time.monotonic()
-        media.write_video(self._path, video.frames, video.fps)
+        if video.file is None:
+            media.write_video(self._path, video.frames, video.fps)
+        else:
+            self._keep(video, video.file)
         # The frames may be made while they are written; the time that the service noted meanwhile is not writing.
         making = sum(video.seconds.values()) - before
         video.seconds["write"] = round(time.monotonic() - started - making, 3)
@@ -245,6 +256,18 @@ class _Attempt:
             metadata=provenance.model_dump(mode="json"),
         )
         return result.model_dump(mode="json")
+
+    def _keep(self, video: Video, file: Path) -> None:
+        """Keep a finished file as it is. If browsers cannot play it, write a video that they can, and keep both."""
+        digest, converted = sha256(file), media.why_unplayable(file)
+        if converted is None:
+            move(file, self._path)
+        else:
+            media.write_video(self._path, video.frames, video.fps)
+            move(file, original_of(self._path))
+            video.notes.append(f"converted for playing, because {converted}")
+        if video.job is not None:
+            video.job = video.job.model_copy(update={"file_sha256": digest, "converted": converted})
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
         trace = None
@@ -264,9 +287,18 @@ class _Attempt:
             model=self._wrapper.name,
             generation_id=self._id,
             duration_seconds=time.monotonic() - self._started,
-            metadata={"traceback": trace} if trace else {"error_type": type(error).__name__},
+            metadata={"traceback": trace} if trace else {"error_type": type(error).__name__, **_facts(error)},
         )
         return result.model_dump(mode="json")
+
+
+def original_of(path: Path) -> Path:
+    """Return where the file that a video was converted from is kept."""
+    return path.with_name(f"{path.name}.original")
+
+
+def _facts(error: BaseException) -> dict[str, Any]:
+    return error.facts if isinstance(error, VMEvalError) else {}
 
 
 def library_versions(packages: Iterable[str]) -> dict[str, str]:

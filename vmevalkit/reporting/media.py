@@ -29,13 +29,6 @@ STRIP = 8
 TILE = 240
 POSTER = 480
 
-_PLAYABLE = {
-    "h264": ("yuv420p", "yuvj420p"),
-    "vp8": ("yuv420p",),
-    "vp9": ("yuv420p", "yuv420p10le"),
-    "av1": ("yuv420p", "yuv420p10le"),
-}
-
 J = TypeVar("J")
 R = TypeVar("R", bound=Record)
 
@@ -76,7 +69,7 @@ class ReportVideo(Record):
     @property
     def plays(self) -> bool:
         """Whether browsers can decode the video."""
-        return self.info is not None and self.info.pixel_format in _PLAYABLE.get(self.info.codec, ())
+        return self.info is not None and self.info.plays
 
 
 @dataclass(frozen=True)

@@ -167,8 +167,9 @@ def _reach(url: str) -> str | None:
 
 def _keys() -> Finding:
     """List names of keys only, never values."""
-    present = [name for name in KEYS if os.environ.get(name)]
-    absent = [name for name in KEYS if name not in present]
+    known = dict.fromkeys([*KEYS, *(key for name in MODELS for key in MODELS[name].keys)])
+    present = [name for name in known if os.environ.get(name)]
+    absent = [name for name in known if name not in present]
     what = f"set: {', '.join(present) or 'none'}; not set: {', '.join(absent) or 'none'}"
     return Finding(topic="keys", ok=None, what=what)
 
@@ -211,6 +212,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
             needed += ENVIRONMENT_GB
             fix = install_command(card.environment) if card.environment else f"pip install {' '.join(card.packages)}"
             reasons.append((f"its environment is {state}", fix))
+    reasons += [(f"the key {key} is not set", f"export {key}=...") for key in card.keys if not os.environ.get(key)]
     notes = []
     if weights is not None and not weights.ok:
         needed += card.download_gb or 0

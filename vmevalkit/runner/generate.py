@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
@@ -18,7 +18,8 @@ from vmevalkit.models.wrapper import Pending
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
 from vmevalkit.runner.executors.local import LocalExecutor
-from vmevalkit.runner.jobs import Job, Outcome, failed_outcome, publish
+from vmevalkit.runner.executors.threads import ThreadExecutor
+from vmevalkit.runner.jobs import Job, Outcome, cost_of, failed_outcome, is_unfinished, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
 from vmevalkit.types import SEEDS, GenerationResult, Question, Record
 
@@ -42,6 +43,7 @@ class GenerateOptions(Record):
     remake: bool = False
     baselines: bool = True
     duration: float | None = None
+    limit_cost: Annotated[float, Field(gt=0)] | None = None
     settings: dict[str, Any] = {}
 
 
@@ -54,6 +56,7 @@ class Plan(Record):
         failed_before: samples that failed in an earlier run and are not retried.
         unanswerable: number of questions that lack what the model needs.
         seconds: estimated time; None if unknown.
+        cost: dollars by list prices; None if unknown. Jobs that are under way are paid already.
         bytes: upper bound of the disk space.
         obstacle: why the model cannot run on this machine.
     """
@@ -64,21 +67,28 @@ class Plan(Record):
     failed_before: tuple[store.Sample, ...]
     unanswerable: int
     seconds: float | None
+    cost: float | None
     bytes: int
     obstacle: str | None = None
 
 
 class Summary(Record):
-    """What a run did. `failed` has a folder and a reason for each failure."""
+    """What a run did. `failed` and `unfinished` have a folder and a reason for each video.
+
+    `unfinished` are videos that the run did not reach, for example because of `--limit-cost`. The same command resumes.
+    `cost` is what the finished videos cost in dollars, as far as it is known, also if an earlier run submitted them.
+    """
 
     made: int = 0
     complete_before: int = 0
     failed: tuple[tuple[str, str], ...] = ()
+    unfinished: tuple[tuple[str, str], ...] = ()
+    cost: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failed
+        """Whether nothing failed and nothing is left."""
+        return not self.failed and not self.unfinished
 
 
 def generate(
@@ -90,26 +100,30 @@ def generate(
     seed: int = DEFAULT_SEED,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
-    workers: int = 1,
+    workers: int | None = None,
     retry_failed: bool = False,
     remake: bool = False,
     baselines: bool = True,
     duration: float | None = None,
+    limit_cost: float | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Summary:
     """Generate videos for the questions. Call it again to resume.
 
     Args:
-        model: names in the catalog, `my_file.py:my_function`, or functions `(image, prompt, seed) -> frames or path`.
+        model: names in the catalog, `my_file.py:my_function`, `openvideo:NAME` and other forms, or functions
+            `(image, prompt, seed) -> frames or path`.
         task, task_id: only these tasks and questions; all if empty.
         samples: number of videos for each question, with seeds `seed`, `seed + 1`, ...
         seed: of the first video.
         questions, outputs: folders of the question set and of the experiment's videos.
-        workers: number of processes, each with its own copy of the model.
+        workers: number of processes, each with its own copy of the model, one by default. For a model on a server,
+            the number of videos at a time, by default its setting `concurrency`.
         retry_failed: also retry what failed before.
         remake: replace videos that were made by an earlier version of a function's source file.
         baselines: also run replay, still, noise, crossfade and jumpcut.
         duration: seconds of video, for models that can choose.
+        limit_cost: dollars that this run may spend on new jobs of billed models, by list prices.
         settings: of the named models (not of the baselines), for example `{"num_inference_steps": 20}`.
 
     Raises:
@@ -118,25 +132,40 @@ def generate(
     options: dict[str, Any] = {
         "task": task, "task_id": task_id, "samples": samples, "seed": seed, "questions": questions, "outputs": outputs,
         "retry_failed": retry_failed, "remake": remake, "baselines": baselines, "duration": duration,
-        "settings": settings,
+        "settings": settings, "limit_cost": limit_cost,
     }  # fmt: skip
     plans, runs = plan(model, **options)
     for p, run in zip(plans, runs, strict=True):
         if p.todo and p.obstacle:
             raise run.obstacle() or UsageError(p.obstacle)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
-    made, complete = 0, sum(p.complete for p in plans)
-    executor = LocalExecutor(workers)
+    unfinished: list[tuple[str, str]] = []
+    made, complete, cost = 0, sum(p.complete for p in plans), 0.0
     with ExitStack() as locks:
         todo = [(run, _claim(run, p, _checked(options), locks)) for p, run in zip(plans, runs, strict=True)]
         complete += sum(len(p.todo) for p in plans) - sum(len(jobs) for _, jobs in todo)
         for run, jobs in todo:
-            for job, result in track(_results(executor, run, jobs), len(jobs), run.name):
+            if run.remote and limit_cost is not None:
+                run.settings = {**run.settings, "limit_cost": max(0.0, limit_cost - cost)}
+            for job, result in track(_results(_executor(run, workers), run, jobs), len(jobs), run.name):
                 made += result.success
-                if not result.success:
+                cost += cost_of(result)
+                if is_unfinished(result):
+                    unfinished.append((str(job.sample.folder), result.error or "no reason given"))
+                elif not result.success:
                     log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
                     failed.append((str(job.sample.folder), result.error or "no reason given"))
-    return Summary(made=made, complete_before=complete, failed=tuple(failed))
+    return Summary(
+        made=made, complete_before=complete, failed=tuple(failed), unfinished=tuple(unfinished), cost=round(cost, 6)
+    )
+
+
+def _executor(run: ModelRun, workers: int | None) -> Executor:
+    """Return what distributes the jobs of a model: threads if it asks for them, else processes."""
+    threads = run.configured().service.threads
+    if not threads:
+        return LocalExecutor(workers or 1)
+    return ThreadExecutor(workers if workers and run.remote else threads)
 
 
 def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitStack) -> list[Job]:
@@ -176,6 +205,8 @@ def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[P
         runs += [ModelRun(name, checked.outputs, implied=True) for name in others]
     questions = store.iter_questions(checked.questions, checked.task, checked.task_id)
     for run in runs:
+        if run.remote and checked.limit_cost is not None:
+            run.settings = {**run.settings, "limit_cost": checked.limit_cost}
         run.configured()
     return [_plan(run, questions, checked) for run in runs], runs
 
@@ -229,8 +260,10 @@ def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions
             len(jobs["supplied"]),
             run.name,
         )
-    each = run.card.seconds_a_video if run.card is not None else None
+    each = run.card.seconds_a_video
     todo = jobs["todo"]
+    price = run.configured().service.price(run.duration)
+    new = [job for job in todo if not (run.remote and job.sample.job.is_file())]
     return Plan(
         model=run.name,
         todo=tuple(todo),
@@ -238,6 +271,7 @@ def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions
         failed_before=tuple(job.sample for job in jobs["failed"]),
         unanswerable=len(questions) - len(answerable),
         seconds=each * len(todo) if each is not None else None,
+        cost=price * len(new) if price is not None else None,
         bytes=len(todo) * _video_bytes(run.card),
         obstacle=str(obstacle) if (obstacle := run.obstacle()) else None,
     )
@@ -271,10 +305,10 @@ def _staging(sample: store.Sample) -> str:
     return str(video.with_name(store.temporary_name(video.stem, ".mp4")))
 
 
-def _video_bytes(card: ModelCard | None) -> int:
+def _video_bytes(card: ModelCard) -> int:
     """Return the disk space that a video takes at most."""
-    width, height = (card.size if card is not None else None) or DEFAULT_CANVAS
-    frames = (card.frames if card is not None else None) or 49
+    width, height = card.size or DEFAULT_CANVAS
+    frames = card.frames or 49
     return round(_BYTES_A_PIXEL * width * height * frames)
 
 
@@ -335,7 +369,7 @@ class GenerateFactory(WorkerFactory[Job, Outcome]):
 
     def create(self) -> GenerateWorker:
         """Load the model."""
-        return GenerateWorker(self._run.load(self._prompts))
+        return GenerateWorker(self._run.load(self._prompts), self._run.remote)
 
     def lost(self, job: Job) -> Outcome:
         """Return a failure."""
@@ -345,8 +379,8 @@ class GenerateFactory(WorkerFactory[Job, Outcome]):
 class GenerateWorker(Worker[Job, Outcome]):
     """Holds a model and makes one video at a time."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, remote: bool = False) -> None:
+        self._model, self._remote = model, remote
 
     def start(self, job: Job) -> PendingResult[Outcome]:
         """Let the model make a video; finishing writes it into the staging file."""
@@ -355,7 +389,8 @@ class GenerateWorker(Worker[Job, Outcome]):
         except VMEvalError as error:
             return _Finished(failed_outcome(job, str(error)))
         image = job.question.first_frame
-        pending = self._model.start(image, prompt, job.duration, job.staging, seed=job.sample.seed)
+        options = {"job_file": str(job.sample.job)} if self._remote else {}
+        pending = self._model.start(image, prompt, job.duration, job.staging, seed=job.sample.seed, **options)
         return _PendingVideo(job, pending)
 
     def close(self) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vmevalkit import store
-from vmevalkit.errors import StorageError
+from vmevalkit.errors import JobFailed, StorageError, Unfinished
+from vmevalkit.models.wrapper import original_of
 from vmevalkit.types import GenerationResult, Question, Record
+
+# Failures that say nothing about the model.
+_NOT_STORED = frozenset({StorageError.__name__, Unfinished.__name__})
 
 
 class Job(Record):
@@ -34,12 +38,24 @@ def failed_outcome(job: Job, error: str) -> Outcome:
     return Outcome(job=job, result=GenerationResult.failure(error, model=sample.model, generation_id=identity))
 
 
+def is_unfinished(result: GenerationResult) -> bool:
+    """Whether the run ended before the video, so that the same command resumes."""
+    return result.metadata.get("error_type") == Unfinished.__name__
+
+
+def cost_of(result: GenerationResult) -> float:
+    """Return the dollars that a video cost, as far as known, also if it failed."""
+    job = result.metadata.get("job")
+    cost = job.get("cost_usd") if isinstance(job, dict) else None
+    return float(cost) if isinstance(cost, (int, float)) else 0.0
+
+
 def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     """Move a video to its place: question copy first, then the result, and the video last.
 
     A result without its video is made again after a kill; a video without its result would count as user-supplied.
-    A failure to replace a complete video keeps the video and its result. A failure to write is not stored, so that the
-    same command tries again when there is space.
+    A failure to replace a complete video keeps the video and its result. A failure to write and an unfinished video are
+    not stored, so that the same command tries again. The record of a remote job is removed last, when the job is over.
 
     Returns:
         The result as it was stored; a failure if it could not be stored.
@@ -53,7 +69,7 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     earlier = store.read_result(sample) if store.is_complete(sample) else None
     if not result.success:
         _discard(staged)
-        if earlier is not None or result.metadata.get("error_type") == StorageError.__name__:
+        if earlier is not None or result.metadata.get("error_type") in _NOT_STORED:
             return result
     try:
         if result.success:
@@ -64,7 +80,12 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
             result = result.model_copy(update={"video_path": video_path, "metadata": metadata})
         store.write_record(sample.result, result)
         if result.success:
+            if original_of(staged).is_file():
+                store.move(original_of(staged), sample.original)
             store.move(staged, sample.video)
+        if result.success or result.metadata.get("error_type") == JobFailed.__name__:
+            with suppress(OSError):
+                sample.job.unlink(missing_ok=True)
     except StorageError as error:
         result = failed_outcome(job, str(error)).result
         _discard(staged)

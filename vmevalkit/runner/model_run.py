@@ -9,17 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vmevalkit import store
 from vmevalkit.errors import EnvironmentMissing, UsageError, VMEvalError
-from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.models.function import FunctionWrapper, load_function, source_of
+from vmevalkit.models.base import MODELS, find_card, service_of
+from vmevalkit.models.function import function_card, load_function, source_of
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.environment import needs_environment, require_python
 from vmevalkit.runner.remote import RemoteModel
 from vmevalkit.types import Question
 
 ModelSpec = str | Callable[..., Any]
-"""A name in the catalog, `my_file.py:my_function`, or a function `(image, prompt, seed) -> frames or path`."""
+"""A name in the catalog or in a form of `ModelForm`, or a function `(image, prompt, seed) -> frames or path`."""
 
 
 _HERE = Path(sys.executable)
@@ -46,7 +45,7 @@ class ModelRun:
         implied: the model was not named, but runs beside the named ones.
 
     Raises:
-        UsageError: a function that cannot be imported, has a name that cannot be a model's, or is given a duration.
+        UnknownName, UsageError: there is no such model, or a function is given a duration.
     """
 
     def __init__(
@@ -61,25 +60,14 @@ class ModelRun:
         self.implied = implied
         self.settings = settings or {}
         self.duration = duration
-        self.card: ModelCard | None = None
+        self.card = find_card(model) if isinstance(model, str) else function_card(model)
+        self.name = self.card.name
+        function = self.card.args.get("function")
         self.source: dict[str, Any] = {}
-        if isinstance(model, str) and ".py:" not in model:
-            if model.endswith(".py") or (":" in model and model not in MODELS):
-                raise UsageError(f"--model {model} names no function", "write it as path/to/file.py:function")
-            self.card = MODELS[model]
-            self.name = model
-            return
-        # Absolute, because a function may change the working folder.
-        self._model = str(Path(model).absolute()) if isinstance(model, str) else model
-        function = load_function(model) if isinstance(model, str) else model
-        if not hasattr(function, "__name__"):
-            raise UsageError(f"{type(function).__name__} is an object without a name", "pass a function that calls it")
-        self.name = function.__name__
-        self.source = source_of(function)
-        if not store.is_name(self.name) or self.name in MODELS:
-            raise UsageError(f"a function named '{self.name}' cannot be a model here", "rename the function")
-        if duration is not None:
-            raise UsageError(f"duration = {duration:g}: a function chooses its own length", "leave --duration out")
+        if function is not None:
+            self.source = source_of(load_function(function) if isinstance(function, str) else function)
+            if duration is not None:
+                raise UsageError(f"duration = {duration:g}: a function chooses its own length", "leave --duration out")
 
     def load(self, prompts: Sequence[str] = ()) -> ModelWrapper | RemoteModel:
         """Return the wrapper, or a stand-in that runs it inside the model's own environment.
@@ -88,7 +76,7 @@ class ModelRun:
             prompts: that will be asked for.
         """
         model: ModelWrapper | RemoteModel = self.configured()
-        if self.card is not None and needs_environment(self.card):
+        if needs_environment(self.card):
             model = RemoteModel(self.name, require_python(self.card), self.outputs, self.settings)
         model.announce(prompts)
         return model
@@ -116,28 +104,38 @@ class ModelRun:
         Raises:
             ConfigError: a setting that the model does not have or cannot take.
         """
-        if self.card is None:
-            return FunctionWrapper(self.name, self.outputs, function=self._model, **self.settings)
-        wrapper = load_model_wrapper(self.name)
+        module, name = self.card.wrapper.split(":")
+        wrapper: type[ModelWrapper] = getattr(importlib.import_module(module), name)
         return wrapper(self.card.model, self.outputs, name=self.name, **{**self.card.args, **self.settings})
 
     def obstacle(self) -> VMEvalError | None:
         """Return why the model cannot run on this machine, without loading it."""
-        if self.card is None:
-            return None
         if needs_environment(self.card):
             try:
                 require_python(self.card)
             except EnvironmentMissing as error:
                 return error
+        missing = [key for key in self.card.keys if not os.environ.get(key)]
+        if missing:
+            return EnvironmentMissing(f"{self.name} needs the key {missing[0]}", f"export {missing[0]}=...")
         return self.configured().obstacle()
 
     def can_answer(self, question: Question) -> bool:
         """Whether the question has the files that the model needs, beside first frame and prompt."""
-        return self.card is None or all(os.path.isfile(question.folder / name) for name in self.card.needs)
+        return all(os.path.isfile(question.folder / name) for name in self.card.needs)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the model runs on a server."""
+        return service_of(self.card).remote
 
     @property
     def requested(self) -> dict[str, Any]:
         """What was asked for beyond the model's defaults, as it is stored in results."""
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in self.settings.items()}
+        ignored = service_of(self.card).run_settings
+        settings = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in self.settings.items()
+            if name not in ignored
+        }
         return {**settings, "duration": self.duration} if self.duration is not None else settings

@@ -51,6 +51,16 @@ class Sample(Record):
         return self.folder / f"result{seed_suffix(self.seed)}.json"
 
     @property
+    def job(self) -> Path:
+        """The job of a remote model that is under way, or whose video is yet to be published."""
+        return self.folder / f"job{seed_suffix(self.seed)}.json"
+
+    @property
+    def original(self) -> Path:
+        """The file that the video was converted from, if browsers could not play it."""
+        return self.folder / "video" / f"original{seed_suffix(self.seed)}.bin"
+
+    @property
     def question(self) -> Path:
         """Folder with a copy of the question."""
         return self.folder / "question"

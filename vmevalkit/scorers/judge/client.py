@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vmevalkit.errors import UsageError, explain_validation
+from vmevalkit.pacing import LONGEST_WAIT, Pace, retry_after
 from vmevalkit.scorers.base import STOPPED, Unscorable
 from vmevalkit.scorers.judge.config import OPENAI, Answer, Call, JudgeConfig, Vote, key_for
-from vmevalkit.scorers.judge.limits import Budget, Pace
+from vmevalkit.scorers.judge.limits import Budget
 from vmevalkit.scorers.judge.transport import ResponseError, post, within
 
 log = logging.getLogger(__name__)
-
-LONGEST_WAIT = 600.0
-"""Seconds that a server may ask to wait before the run ends instead."""
 
 BODY_LIMIT = 100_000
 """Characters of a response that are stored."""
@@ -93,18 +90,6 @@ def _read(body: str) -> tuple[Answer | None, str, _Trouble]:
     except ValidationError as error:
         cut = " (cut off: raise max_tokens)" if choice.finish_reason == "length" else ""
         return None, f"the answer does not match the schema{cut}: {explain_validation(error)[:300]}", again
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the server asks to wait, from Retry-After as seconds or as a date; None without it."""
-    value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, moment - time.time())
 
 
 class Client:
@@ -234,7 +219,7 @@ class Client:
             self.halt(f"The server rejected the request: {problem}. Check the model, URL, API key and account.")
             return problem, _Trouble(STOPPED)
         if status in (408, 409, 429) or status >= 500:
-            return problem, _Trouble("call_failed", again=True, after=_retry_after(error.response.headers))
+            return problem, _Trouble("call_failed", again=True, after=retry_after(error.response.headers))
         return problem, _Trouble("call_rejected")
 
     def _cost(self, usage: _Usage) -> float | None:

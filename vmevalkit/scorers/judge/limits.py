@@ -1,40 +1,12 @@
-"""Limits of a run: pace of the calls, and dollars."""
+"""The limit of a run in dollars."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vmevalkit.scorers.judge.config import Call
-
-
-class Pace:
-    """Lets a number of calls start in a minute, and none while the server asks for a pause."""
-
-    def __init__(self, per_minute: float | None, stop: threading.Event) -> None:
-        self._gap = 60.0 / per_minute if per_minute else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-        self._stop = stop
-
-    def wait(self) -> None:
-        """Wait until the next call may start, or the run stops."""
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                begin = self._next
-                if begin <= now:
-                    self._next = max(now, begin) + self._gap
-                    return
-            if self._stop.wait(begin - now):
-                return
-
-    def pause(self, seconds: float) -> None:
-        """Let no call start for some seconds."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
 
 
 class Budget:
