@@ -42,6 +42,8 @@ class Comparison:
         self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
         self._canvas = canvas
         self._paints: dict[float, Painted] = {}
+        # The likeliest drawing of each frame that was compared.
+        self._likeliest: dict[int, Planes] = {}
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -65,7 +67,9 @@ class Comparison:
     def _drawing(self, i: int) -> Planes | None:
         """Return a drawing of what was read from a frame, also where something moves; None if nothing was read."""
         state = self._readings[i].state
-        return None if state is None else self._paint(1.0)(state)
+        if state is not None and i not in self._likeliest:
+            self._likeliest[i] = self._paint(1.0)(state)
+        return self._likeliest.get(i)
 
     def explained(self, everything: Envelope, i: int) -> Envelope:
         """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
@@ -75,6 +79,7 @@ class Comparison:
         """Whether drawings of what was read from a frame, together, explain it."""
         drawings: list[Planes] = []
         for drawing in self._drawings(i):
+            self._likeliest.setdefault(i, drawing)
             drawings.append(drawing)
             if self._fidelity.differs(frame, drawings) <= _FEW:
                 return True

@@ -41,7 +41,9 @@ def shown_ahead(frames: Views, drawn: Callable[[int], Planes | None]) -> int | N
     answer = most(np.abs(last.astype(np.int16) - first)) > _TELLING
     change = frames[-1].astype(np.float32) - frames[0]
     found: list[int] = []
-    for i in possible:
+    for number, i in enumerate(possible):
+        if len(found) + len(possible) - number < fewest:
+            return None
         drawing = drawn(i)
         if drawing is None:
             continue
