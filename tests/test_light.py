@@ -85,3 +85,10 @@ def test_dark_corners_move_no_piece() -> None:
     for name in ("sorting", "sliding_puzzle"):
         (trial,) = contract.try_habits(TASKS[name], 3, 0, ["vignette"])
         assert trial.as_expected, str(trial)
+
+
+def test_a_darker_board_is_not_taken_for_one_of_stronger_colors() -> None:
+    """Cells of pale brown look like stronger brown in less light."""
+    (darker,) = (transform for transform in contract.TRANSFORMS if transform.name == "brightness -10 %")
+    (trial,) = contract.try_transform(TASKS["cost_path"], 5, "solve", 0, darker, ["ground_truth"])
+    assert trial.verdict.passed, str(trial)

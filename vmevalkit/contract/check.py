@@ -41,6 +41,7 @@ SETTLED = frozenset({
     "lit_squares_stay", "trail_stays", "vanishes_and_reappears", "copy_stays", "copy_passes", "recolored",
     "turns_too_far", "dashes_ahead", "lines_together", "cursor_nearly_right", "cursor_several_steps",
     "hand_nearly_right", "hand_several_steps", "cursor_elsewhere", "hand_between", "confetti_between",
+    "answer_shines_at_25", "answer_shines_at_28", "middle_quarter_cut_out", "bystander_gone", "sparkles_stay",
     "answer_flashes_in_dashes", "detail_fades_away", "last_place_half_drawn", "empty_place_half_drawn",
     "background_recolored", "faint_line_added", "texture_flickers", "gray_card_moves", "mover_hops", "mover_blinks",
 })  # fmt: skip

@@ -24,15 +24,16 @@ _TINT: Color = (60, 120, 230)
 _INK: Color = (38, 44, 56)
 # Range of the area of a bystander, as a share of the frame.
 _SMALLEST, _LARGEST = 0.0012, 0.05
-# Bystanders are searched for in a frame made smaller by this factor.
-_COARSE = 3
+# Bystanders are searched for in a frame made smaller by this factor. There, they are so wide and high at least, because
+# nobody misses the soft rim of a wall, which has a color of its own.
+_COARSE, _THICK = 3, 3
 # Sides of the square in which a detail fades, as shares of the width, and the least number of pixels that must change,
 # as a share of the square.
 _DETAILS = {"detail_fades_away": 0.08, "small_detail_fades_away": 0.045}
 _LEAST = 0.12
 # Share of a step after which a look has about half of its size.
 _HALF = 0.25
-# A quarter of the steps must be at least one step.
+# Part of the steps that is cut out.
 _QUARTER = 4
 
 
@@ -47,7 +48,9 @@ def _shining(scene: Scene) -> Iterator[tuple[str, partial[Frames]]]:
     yield "answer_shines_at_28", partial(_with_answer, scene, share=0.28)
     if scene.motion(FRAMES).kind == "grows":
         yield "answer_flashes_in_dashes", partial(_with_flashing_dashes, scene)
-    if scene.motion(FRAMES).count_of_steps >= _QUARTER:
+    # A place or a piece of a line may pop in, so that only two together are missed.
+    fewest = 1 if scene.motion(FRAMES).kind in ("travels", "turns") else 2
+    if scene.motion(FRAMES).count_of_steps >= fewest * _QUARTER:
         yield "middle_quarter_cut_out", partial(_without_middle, scene)
 
 
@@ -70,10 +73,14 @@ def _with_flashing_dashes(scene: Scene, count: int) -> Frames:
 
 
 def _without_middle(scene: Scene, count: int) -> Frames:
-    """Leave out the middle quarter of the steps, and hold the end longer."""
+    """Leave out a quarter of the steps in the middle, from rest to rest, and hold the end longer."""
     motion = scene.motion(count)
-    start, end = motion.during(0).start, motion.ended
-    cut = range(start + round(3 / 8 * (end - start)), start + round(5 / 8 * (end - start)))
+    number = round(motion.count_of_steps / _QUARTER)
+    # The nearest to the middle that begins with what most steps do: a door may open at once.
+    middle = (motion.count_of_steps - number) / 2
+    starts = sorted(range(motion.count_of_steps - number + 1), key=lambda k: abs(k - middle))
+    first = next(k for k in starts if motion.step(k).kind == motion.kind)
+    cut = range(motion.during(first).start, motion.during(first + number - 1).stop)
     kept = [i for i in range(count) if i not in cut]
     return motion.frames[[*kept, *[count - 1] * len(cut)]]
 
@@ -261,7 +268,8 @@ def _areas(frame: Frame) -> Iterator[Mask]:
                 if 0 <= v < height and 0 <= u < width and new[v, u] and colors[v][u] == color:
                     new[v, u] = False
                     area.append((v, u))
-        if _SMALLEST < len(area) / (height * width) < _LARGEST:
+        thick = min(np.ptp(axis) for axis in np.transpose(area)) >= _THICK - 1
+        if thick and _SMALLEST < len(area) / (height * width) < _LARGEST:
             mask = np.zeros_like(new)
             mask[tuple(np.transpose(area))] = True
             yield mask

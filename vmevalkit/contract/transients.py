@@ -132,10 +132,12 @@ def _sparkling(scene: Scene, count: int, stay: bool) -> Frames:
     frames = scene.held(count, count // 6)
     start, spot, width = scene.motion(count - count // 6).ended, scene.motion(FRAMES).target, scene.canvas[0]
     end = count if stay else count - max(3, count // 16)
+    # Stars that stay are larger, so that one over a thing of the same color is seen beside it.
+    size = 0.05 * width if stay else 0.025 * width
 
     def change(frame: Frame, i: int) -> Frame:
         number = min(i, start + 2) if stay else i
-        return brushes.with_sparkles(frame, spot, 0.06 * width, 0.025 * width, number) if start < i < end else frame
+        return brushes.with_sparkles(frame, spot, 0.06 * width, size, number) if start < i < end else frame
 
     return each(frames, change)
 

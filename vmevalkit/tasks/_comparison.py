@@ -9,9 +9,10 @@ import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._reading import Reading
+from vmevalkit.tasks.toolkit.ahead import shown_ahead
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.fidelity import Fidelity
-from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
+from vmevalkit.tasks.toolkit.vision import Painted, differing, downscale_of
 from vmevalkit.types import Size
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ _COMPARED = 8
 _SCALES = (1.0, 0.92, 1.08)
 # Number of blocks that may differ: the last trace of something that vanishes.
 _FEW = 1
+# What moves or appears may be larger than it is drawn by so many pixels of the view.
+_AROUND = 6
 # Moments of a step at which something that grows or shrinks is drawn.
 _MOMENTS = (0.1, 0.25, 0.4, 0.55)
 
@@ -39,6 +42,8 @@ class Comparison:
         self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
         self._canvas = canvas
         self._paints: dict[float, Painted] = {}
+        # The likeliest drawing of each frame that was compared.
+        self._likeliest: dict[int, Planes] = {}
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -46,7 +51,25 @@ class Comparison:
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
-        return next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+        odd = next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+        if odd is None and self._is_changed(frames):
+            odd = last
+        return shown_ahead(frames, self._drawing) if odd is None else odd
+
+    def _is_changed(self, frames: Views) -> bool:
+        """Whether something that stays looks different at the end of the video from how it looked at the start."""
+        first, last = self._drawing(0), self._drawing(len(frames) - 1)
+        if first is None or last is None:
+            return False
+        stays = ~differing(first, last, _AROUND)
+        return self._fidelity.changed(frames[-1], frames[0], stays) > _FEW
+
+    def _drawing(self, i: int) -> Planes | None:
+        """Return a drawing of what was read from a frame, also where something moves; None if nothing was read."""
+        state = self._readings[i].state
+        if state is not None and i not in self._likeliest:
+            self._likeliest[i] = self._paint(1.0)(state)
+        return self._likeliest.get(i)
 
     def explained(self, everything: Envelope, i: int) -> Envelope:
         """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
@@ -56,6 +79,7 @@ class Comparison:
         """Whether drawings of what was read from a frame, together, explain it."""
         drawings: list[Planes] = []
         for drawing in self._drawings(i):
+            self._likeliest.setdefault(i, drawing)
             drawings.append(drawing)
             if self._fidelity.differs(frame, drawings) <= _FEW:
                 return True

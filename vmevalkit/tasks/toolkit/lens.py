@@ -119,10 +119,12 @@ class Lens:
 
     def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
-        # Strong colors would be mistaken for another light, and another light changes all colors. So try both orders.
+        # Strong colors would be mistaken for another light, and another light for stronger colors. So try both orders.
         planes = self._saturation.undone(frame)
-        evened = self._evened(planes)
-        return self._saturation.undone(evened) if planes is frame and evened is not frame else evened
+        if planes is frame:
+            evened = self._evened(frame)
+            return evened if evened is frame else self._saturation.undone(evened)
+        return min(self._evened(planes), self._saturation.undone(self._evened(frame)), key=self._saturation.error)
 
     def _evened(self, frame: Planes) -> Planes:
         """Return a frame with the gain and the offset of the reference in each plane."""

@@ -75,6 +75,8 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         return None
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
     acting: Planes | None = None
+    # The soft edge of a mark may reach out of the margin, which is far enough from the puzzle.
+    cleaned = _widened(margin, _SOFT)
     at, largest = np.flatnonzero(margin), min(_TINTED * np.count_nonzero(margin), _MOST * margin.size)
     for i, frame in enumerate(frames):
         beside = frame.reshape(3, -1).take(at, 1)
@@ -87,7 +89,7 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         acting = acting_colors(drawings) if acting is None else acting
         if _acts(frame, marks, acting):
             return None
-        views[i] = np.where(_widened(marks, _SOFT) & margin, paper[:, :, None], frame)
+        views[i] = np.where(_widened(marks, _SOFT) & cleaned, paper[:, :, None], frame)
         marked |= marks
         seen.append(i)
     if not seen:

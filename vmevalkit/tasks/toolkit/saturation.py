@@ -31,6 +31,8 @@ _NEAR = 14
 _AGREE, _BETTER = 0.35, 0.15
 # So many colored pixels are glanced at first. If most of them differ by at most `_ALIKE`, the saturation is the same.
 _GLANCED, _ALIKE = 300, 4
+# A larger difference than this shows another object, not another light.
+_ODD = 48
 # A pixel is a mixture of a color and gray if its chroma is off by at most this share.
 _MIXED = 0.35
 
@@ -72,6 +74,11 @@ class Saturation:
         if found[best] < max(_AGREE, found[_SAME] + _BETTER):
             return planes
         return _changed(planes, _table(self._tones, best))
+
+    def error(self, planes: Planes) -> float:
+        """Return the mean difference of a frame where the reference is colored; what has moved counts little."""
+        off = most(distance(planes.reshape(3, -1).take(self._places, 1), self._there))
+        return float(np.minimum(off, _ODD).mean())
 
     def _looks_alike(self, planes: Planes) -> bool:
         """Return whether most colored pixels of the reference are the same in a frame."""
