@@ -46,20 +46,13 @@ class Comparison:
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
-        return next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+        return next(
+            (i for i in sorted(chosen | ends) if not self._fidelity.shows(frames[i], self._drawings(i), _FEW)), None
+        )
 
     def explained(self, everything: Envelope, i: int) -> Envelope:
         """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
         return everything if self._drawable(i) is None else Envelope(*self._drawings(i))
-
-    def _explains(self, i: int, frame: Planes) -> bool:
-        """Whether drawings of what was read from a frame, together, explain it."""
-        drawings: list[Planes] = []
-        for drawing in self._drawings(i):
-            drawings.append(drawing)
-            if self._fidelity.differs(frame, drawings) <= _FEW:
-                return True
-        return False
 
     def _drawings(self, i: int) -> Iterator[Planes]:
         """Yield drawings that explain a frame together, the likeliest first."""

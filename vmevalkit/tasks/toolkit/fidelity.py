@@ -7,13 +7,13 @@ after the same tolerance is averaged over small blocks: noise cancels out, and f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.toolkit.compare import Floats, extreme, most
+from vmevalkit.tasks.toolkit.compare import Floats, distance, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
 
@@ -23,7 +23,7 @@ _PLAIN, _ENOUGH = 6, 200
 _SIDE = 6
 # Mean difference of a block from which on it looks different, for luma and chroma, in 255ths. In the right videos of
 # the contract, luma differs by 8 and chroma by 7 at most.
-_LIMITS = np.array((15, 12, 12))[:, None, None] * _SIDE * _SIDE
+_LIMITS = np.array((15, 12, 12), np.uint8)[:, None, None]
 
 
 class Fidelity:
@@ -40,18 +40,28 @@ class Fidelity:
         # Squared distance from the middle, 1 in the corners.
         self._far = ((rows[:, None] ** 2 + columns**2) / 2).astype(np.float32)
 
-    def differs(self, frame: Planes, drawings: Sequence[Planes]) -> int:
-        """Return the number of blocks of a frame that none of the drawings, and no blend of them, explains."""
-        low, high = drawings[0], drawings[0]
-        for drawing in drawings[1:]:
-            low, high = np.minimum(low, drawing), np.maximum(high, drawing)
-        low, high = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
-        count = _outside(self._lens.planes(frame), low, high)
-        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is; and in the
-        # finest light, which takes longer.
-        for planes in (self._lens.relit(frame), self._finely_lit(frame, low, high)) if count else ():
-            count = min(count, _outside(planes, low, high))
-        return count
+    def shows(self, frame: Planes, drawings: Iterable[Planes], few: int) -> bool:
+        """Whether the first of the drawings, alone or blended with those that follow, explain all blocks but a few.
+
+        Args:
+            frame: the frame.
+            drawings: the likeliest first; each is drawn only if those before do not explain the frame.
+            few: number of blocks that may differ.
+        """
+        aligned, relit = self._lens.planes(frame), self._lens.relit(frame)
+        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is.
+        corrected = (aligned,) if aligned is relit is frame else (aligned, relit)
+        tried = []
+        for low, high in _blended(drawings):
+            # Without tolerance blocks differ more, and most frames need none.
+            if low is high and _away(distance(aligned, low)) <= few:
+                return True
+            bounds = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
+            if any(_outside(planes, *bounds) <= few for planes in corrected):
+                return True
+            tried.append(bounds)
+        # The finest light takes longest, and few frames need it.
+        return any(_outside(self._finely_lit(frame, *bounds), *bounds) <= few for bounds in tried)
 
     def _finely_lit(self, frame: Planes, low: Planes, high: Planes) -> Planes:
         """Return a frame in the light of a drawing, given by its bounds: without vignette, gamma and saturation.
@@ -89,11 +99,34 @@ def _terms(values: Floats, far: Floats, is_luma: bool) -> Floats:
     return np.stack(terms)
 
 
+def _blended(drawings: Iterable[Planes]) -> Iterator[tuple[Planes, Planes]]:
+    """Yield the lowest and the highest values of the first drawing, of the first two, and so on, while they change."""
+    low = high = None
+    for drawing in drawings:
+        lower = drawing if low is None else np.minimum(low, drawing)
+        higher = drawing if high is None else np.maximum(high, drawing)
+        if low is None or high is None or not (np.array_equal(lower, low) and np.array_equal(higher, high)):
+            low, high = lower, higher
+            yield low, high
+
+
 def _outside(planes: Planes, low: Planes, high: Planes) -> int:
     """Return the number of blocks whose mean is clearly below or above their bounds."""
     # Differences of bytes that cannot wrap around.
     above, below = np.maximum(planes, high) - high, low - np.minimum(planes, low)
-    return int(np.count_nonzero(most(np.abs(_sums(above) - _sums(below)) > _LIMITS)))
+    if not _any_beyond(above) and not _any_beyond(below):
+        return 0
+    return int(np.count_nonzero(most(np.abs(_sums(above) - _sums(below)) > _LIMITS * np.int32(_SIDE * _SIDE))))
+
+
+def _away(off: Planes) -> int:
+    """Return the number of blocks whose mean absolute difference is large."""
+    return int(np.count_nonzero(most(_sums(off) > _LIMITS * np.int32(_SIDE * _SIDE)))) if _any_beyond(off) else 0
+
+
+def _any_beyond(off: Planes) -> bool:
+    """Whether any pixel differs by more than a block may. Otherwise no block does, and need not be summed."""
+    return bool((off > _LIMITS).any())
 
 
 def _sums(planes: Planes) -> npt.NDArray[np.int32]:
