@@ -8,12 +8,13 @@ after the same tolerance is averaged over small blocks: noise cancels out, and f
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.toolkit.compare import Floats, distance, extreme, most
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
 
@@ -23,7 +24,16 @@ _PLAIN, _ENOUGH = 6, 200
 _SIDE = 6
 # Mean difference of a block from which on it looks different, for luma and chroma, in 255ths. In the right videos of
 # the contract, luma differs by 8 and chroma by 7 at most.
-_LIMITS = np.array((15, 12, 12), np.uint8)[:, None, None]
+_LIMITS = np.array((15, 12, 12))[:, None, None] * _SIDE * _SIDE
+
+
+class _Part(NamedTuple):
+    """A part of the blocks of a view: numbers of the first row and column, and of those after the last."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 class Fidelity:
@@ -48,27 +58,33 @@ class Fidelity:
             drawings: the likeliest first; each is drawn only if those before do not explain the frame.
             few: number of blocks that may differ.
         """
-        aligned, relit = self._lens.planes(frame), self._lens.relit(frame)
-        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is.
-        corrected = (aligned,) if aligned is relit is frame else (aligned, relit)
-        tried = []
+        relit = self._lens.relit(frame)
+        aligned = self._lens.aligned(relit)
+        whole = part = _whole(frame)
+        tried: list[tuple[Planes, Planes]] = []
         for low, high in _blended(drawings):
-            # Without tolerance blocks differ more, and most frames need none.
-            if low is high and _away(distance(aligned, low)) <= few:
+            if not tried:
+                # Without tolerance, blocks differ more. Most frames need none; others only where blocks differ.
+                different = _exceed(_sums(_blocks(distance(aligned, low), whole)))
+                if np.count_nonzero(different) <= few:
+                    return True
+                part = _around(different)
+            if _outside(aligned, low, high, part) <= few:
                 return True
-            bounds = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
-            if any(_outside(planes, *bounds) <= few for planes in corrected):
+            # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is.
+            if relit is not aligned and _outside(relit, low, high, whole) <= few:
                 return True
-            tried.append(bounds)
+            tried.append((low, high))
         # The finest light takes longest, and few frames need it.
-        return any(_outside(self._finely_lit(frame, *bounds), *bounds) <= few for bounds in tried)
+        return any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried)
 
     def _finely_lit(self, frame: Planes, low: Planes, high: Planes) -> Planes:
-        """Return a frame in the light of a drawing, given by its bounds: without vignette, gamma and saturation.
+        """Return a frame in the light of drawings, given by their range: without vignette, gamma and saturation.
 
         Each plane is a polynomial of the seen value, and of the distance from the middle of the canvas. It is fitted
         where the drawing is plain, twice: first to everything, then to what agrees. So what changed by itself stays.
         """
+        low, high = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
         at = np.flatnonzero(most(high - low)[::3, ::3] < _PLAIN)
         if len(at) < _ENOUGH:
             return frame
@@ -110,34 +126,46 @@ def _blended(drawings: Iterable[Planes]) -> Iterator[tuple[Planes, Planes]]:
             yield low, high
 
 
-def _outside(planes: Planes, low: Planes, high: Planes) -> int:
-    """Return the number of blocks whose mean is clearly below or above their bounds."""
+def _whole(planes: Planes) -> _Part:
+    """Return all blocks of a view, without its rim."""
+    height, width = planes.shape[1:]
+    return _Part(0, (height - 2 * RIM) // _SIDE, 0, (width - 2 * RIM) // _SIDE)
+
+
+def _around(blocks: Mask) -> _Part:
+    """Return the smallest part that has all set blocks."""
+    rows, columns = np.flatnonzero(blocks.any(1)).tolist(), np.flatnonzero(blocks.any(0)).tolist()
+    return _Part(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+
+
+def _blocks(planes: Planes, part: _Part, margin: int = 0) -> Planes:
+    """Return the pixels of a part of the blocks, and of a margin around it."""
+    top, bottom, left, right = (RIM + _SIDE * edge for edge in part)
+    return planes[:, top - margin : bottom + margin, left - margin : right + margin]
+
+
+def _outside(planes: Planes, low: Planes, high: Planes, part: _Part) -> int:
+    """Return the number of blocks whose mean is clearly outside of what the drawings have within `REACH` pixels."""
+    inner = slice(REACH, -REACH)
+    seen = _blocks(planes, part)
+    low = extreme(_blocks(low, part, REACH), REACH, np.minimum)[:, inner, inner]
+    high = extreme(_blocks(high, part, REACH), REACH, np.maximum)[:, inner, inner]
     # Differences of bytes that cannot wrap around.
-    above, below = np.maximum(planes, high) - high, low - np.minimum(planes, low)
-    if not _any_beyond(above) and not _any_beyond(below):
-        return 0
-    return int(np.count_nonzero(most(np.abs(_sums(above) - _sums(below)) > _LIMITS * np.int32(_SIDE * _SIDE))))
+    above, below = np.maximum(seen, high) - high, low - np.minimum(seen, low)
+    return int(np.count_nonzero(_exceed(np.abs(_sums(above) - _sums(below)))))
 
 
-def _away(off: Planes) -> int:
-    """Return the number of blocks whose mean absolute difference is large."""
-    return int(np.count_nonzero(most(_sums(off) > _LIMITS * np.int32(_SIDE * _SIDE)))) if _any_beyond(off) else 0
-
-
-def _any_beyond(off: Planes) -> bool:
-    """Whether any pixel differs by more than a block may. Otherwise no block does, and need not be summed."""
-    return bool((off > _LIMITS).any())
+def _exceed(sums: npt.NDArray[np.int32]) -> Mask:
+    """Return a mask of the blocks whose sum of differences is too large, shape (rows, columns)."""
+    return most(sums > _LIMITS)
 
 
 def _sums(planes: Planes) -> npt.NDArray[np.int32]:
-    """Return the sums of blocks, without the rim of the view, shape (3, rows, columns)."""
-    inner = planes[:, RIM:-RIM, RIM:-RIM]
-    rows, columns = (side // _SIDE * _SIDE for side in inner.shape[1:])
-    inner = inner[:, :rows, :columns]
+    """Return the sums of blocks, shape (3, rows, columns)."""
     # Adding slices is many times faster than a sum over two axes.
-    down = inner[:, ::_SIDE].astype(np.uint16)
+    down = planes[:, ::_SIDE].astype(np.uint16)
     for i in range(1, _SIDE):
-        down += inner[:, i::_SIDE]
+        down += planes[:, i::_SIDE]
     sums = down[:, :, ::_SIDE].astype(np.int32)
     for i in range(1, _SIDE):
         sums += down[:, :, i::_SIDE]
