@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,23 @@ _SCALES = (1.0, 0.92, 1.08)
 _FEW = 1
 # Moments of a step at which something that grows or shrinks is drawn.
 _MOMENTS = (0.1, 0.25, 0.4, 0.55)
+# So many drawings are kept, 260 KB each at the usual size.
+_KEPT = 32
+
+
+class _Shown(NamedTuple):
+    """What may be seen in a frame.
+
+    Attributes:
+        here: the state that was read.
+        beside: the states of the frames before and after it, if they can be drawn.
+        before, after: the nearest other states.
+    """
+
+    here: Any
+    beside: tuple[Any, ...] = ()
+    before: Any = None
+    after: Any = None
 
 
 class Comparison:
@@ -39,6 +57,9 @@ class Comparison:
         self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
         self._canvas = canvas
         self._paints: dict[float, Painted] = {}
+        # Frames beside each other need the same drawings.
+        self._drawing = lru_cache(maxsize=_KEPT)(self._drawn)
+        self._explained: tuple[_Shown, Envelope] | None = None
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -46,40 +67,46 @@ class Comparison:
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
-        return next(
-            (i for i in sorted(chosen | ends) if not self._fidelity.shows(frames[i], self._drawings(i), _FEW)), None
-        )
+        compared = sorted(chosen | ends)
+        return next((i for i in compared if not self._fidelity.shows(frames[i], self._drawings(i), _FEW)), None)
 
     def explained(self, everything: Envelope, i: int) -> Envelope:
         """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
-        return everything if self._drawable(i) is None else Envelope(*self._drawings(i))
+        if self._drawable(i) is None:
+            return everything
+        shown = self._shown(i)
+        if self._explained is None or self._explained[0] != shown:
+            self._explained = shown, Envelope(*self._drawings(i))
+        return self._explained[1]
+
+    def _shown(self, i: int) -> _Shown:
+        """Return what may be seen in a frame."""
+        last, here = len(self._readings) - 1, self._readings[i].state
+        if i in (0, last):
+            return _Shown(here)
+        before, after = self._next_other(here, range(i - 1, -1, -1)), self._next_other(here, range(i + 1, last + 1))
+        return _Shown(here, (self._drawable(i - 1), self._drawable(i + 1)), before, after)
 
     def _drawings(self, i: int) -> Iterator[Planes]:
         """Yield drawings that explain a frame together, the likeliest first."""
         here = self._readings[i].state
         for scale in _SCALES:
-            yield from map(self._paint(scale), self._task.drawn(self._puzzle, here))
-        if i in (0, len(self._readings) - 1):
-            return
+            yield from (self._drawing(scale, state) for state in self._task.drawn(self._puzzle, here))
+        shown = self._shown(i)
         # Between the ends of the video, a frame may be a blend of its neighbors.
-        paint = self._paint(1.0)
-        for beside in (self._drawable(i - 1), self._drawable(i + 1)):
-            if beside is not None:
-                yield paint(beside)
+        yield from (self._drawing(1.0, beside) for beside in shown.beside if beside is not None)
         # A change may just begin, or may not have ended.
-        before = self._next_other(here, range(i - 1, -1, -1))
-        after = self._next_other(here, range(i + 1, len(self._readings)))
-        for a, b in ((before, here), (here, after)):
+        for a, b in ((shown.before, here), (here, shown.after)):
             if a is not None and b is not None:
-                yield from (paint(self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
-                yield paint(a if b is here else b)
+                yield from (self._drawing(1.0, self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
+                yield self._drawing(1.0, a if b is here else b)
 
-    def _paint(self, scale: float) -> Painted:
-        """Return a painter of objects of some size. Most videos need only one."""
+    def _drawn(self, scale: float, state: Any) -> Planes:
+        """Draw a state with objects of some size. Most videos need only one."""
         if scale not in self._paints:
             painter = self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), scale)
             self._paints[scale] = Painted(painter)
-        return self._paints[scale]
+        return self._paints[scale](state)
 
     def _drawable(self, i: int) -> Any:
         """Return the state of a frame if it says all that the frame shows, else None."""
