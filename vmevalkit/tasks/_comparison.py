@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._reading import Reading
 from vmevalkit.tasks.toolkit.ahead import shown_ahead
+from vmevalkit.tasks.toolkit.compare import differing
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.fidelity import Fidelity
-from vmevalkit.tasks.toolkit.vision import Painted, differing, downscale_of
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Size
 
 if TYPE_CHECKING:
@@ -27,6 +29,23 @@ _FEW = 1
 _AROUND = 6
 # Moments of a step at which something that grows or shrinks is drawn.
 _MOMENTS = (0.1, 0.25, 0.4, 0.55)
+# So many drawings are kept, 260 KB each at the usual size.
+_KEPT = 32
+
+
+class _Shown(NamedTuple):
+    """What may be seen in a frame.
+
+    Attributes:
+        here: the state that was read.
+        beside: the states of the frames before and after it, if they can be drawn.
+        before, after: the nearest other states.
+    """
+
+    here: Any
+    beside: tuple[Any, ...] = ()
+    before: Any = None
+    after: Any = None
 
 
 class Comparison:
@@ -42,8 +61,9 @@ class Comparison:
         self._fidelity = Fidelity(task.drawing(puzzle, task.solution(puzzle)[0], canvas))
         self._canvas = canvas
         self._paints: dict[float, Painted] = {}
-        # The likeliest drawing of each frame that was compared.
-        self._likeliest: dict[int, Planes] = {}
+        # Frames beside each other need the same drawings.
+        self._drawing = lru_cache(maxsize=_KEPT)(self._drawn)
+        self._explained: tuple[_Shown, Envelope] | None = None
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -51,66 +71,62 @@ class Comparison:
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
-        odd = next((i for i in sorted(chosen | ends) if not self._explains(i, frames[i])), None)
+        compared = sorted(chosen | ends)
+        odd = next((i for i in compared if not self._fidelity.shows(frames[i], self._drawings(i), _FEW)), None)
         if odd is None and self._is_changed(frames):
             odd = last
-        return shown_ahead(frames, self._drawing) if odd is None else odd
+        return shown_ahead(frames, self._read_drawing) if odd is None else odd
 
     def _is_changed(self, frames: Views) -> bool:
         """Whether something that stays looks different at the end of the video from how it looked at the start."""
-        first, last = self._drawing(0), self._drawing(len(frames) - 1)
+        first, last = self._read_drawing(0), self._read_drawing(len(frames) - 1)
         if first is None or last is None:
             return False
         stays = ~differing(first, last, _AROUND)
         return self._fidelity.changed(frames[-1], frames[0], stays) > _FEW
 
-    def _drawing(self, i: int) -> Planes | None:
+    def _read_drawing(self, i: int) -> Planes | None:
         """Return a drawing of what was read from a frame, also where something moves; None if nothing was read."""
         state = self._readings[i].state
-        if state is not None and i not in self._likeliest:
-            self._likeliest[i] = self._paint(1.0)(state)
-        return self._likeliest.get(i)
+        return None if state is None else self._drawing(1.0, state)
 
     def explained(self, everything: Envelope, i: int) -> Envelope:
         """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
-        return everything if self._drawable(i) is None else Envelope(*self._drawings(i))
+        if self._drawable(i) is None:
+            return everything
+        shown = self._shown(i)
+        if self._explained is None or self._explained[0] != shown:
+            self._explained = shown, Envelope(*self._drawings(i))
+        return self._explained[1]
 
-    def _explains(self, i: int, frame: Planes) -> bool:
-        """Whether drawings of what was read from a frame, together, explain it."""
-        drawings: list[Planes] = []
-        for drawing in self._drawings(i):
-            self._likeliest.setdefault(i, drawing)
-            drawings.append(drawing)
-            if self._fidelity.differs(frame, drawings) <= _FEW:
-                return True
-        return False
+    def _shown(self, i: int) -> _Shown:
+        """Return what may be seen in a frame."""
+        last, here = len(self._readings) - 1, self._readings[i].state
+        if i in (0, last):
+            return _Shown(here)
+        before, after = self._next_other(here, range(i - 1, -1, -1)), self._next_other(here, range(i + 1, last + 1))
+        return _Shown(here, (self._drawable(i - 1), self._drawable(i + 1)), before, after)
 
     def _drawings(self, i: int) -> Iterator[Planes]:
         """Yield drawings that explain a frame together, the likeliest first."""
         here = self._readings[i].state
         for scale in _SCALES:
-            yield from map(self._paint(scale), self._task.drawn(self._puzzle, here))
-        if i in (0, len(self._readings) - 1):
-            return
+            yield from (self._drawing(scale, state) for state in self._task.drawn(self._puzzle, here))
+        shown = self._shown(i)
         # Between the ends of the video, a frame may be a blend of its neighbors.
-        paint = self._paint(1.0)
-        for beside in (self._drawable(i - 1), self._drawable(i + 1)):
-            if beside is not None:
-                yield paint(beside)
+        yield from (self._drawing(1.0, beside) for beside in shown.beside if beside is not None)
         # A change may just begin, or may not have ended.
-        before = self._next_other(here, range(i - 1, -1, -1))
-        after = self._next_other(here, range(i + 1, len(self._readings)))
-        for a, b in ((before, here), (here, after)):
+        for a, b in ((shown.before, here), (here, shown.after)):
             if a is not None and b is not None:
-                yield from (paint(self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
-                yield paint(a if b is here else b)
+                yield from (self._drawing(1.0, self._task.between(self._puzzle, a, b, t)) for t in _MOMENTS)
+                yield self._drawing(1.0, a if b is here else b)
 
-    def _paint(self, scale: float) -> Painted:
-        """Return a painter of objects of some size. Most videos need only one."""
+    def _drawn(self, scale: float, state: Any) -> Planes:
+        """Draw a state with objects of some size. Most videos need only one."""
         if scale not in self._paints:
             painter = self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), scale)
             self._paints[scale] = Painted(painter)
-        return self._paints[scale]
+        return self._paints[scale](state)
 
     def _drawable(self, i: int) -> Any:
         """Return the state of a frame if it says all that the frame shows, else None."""

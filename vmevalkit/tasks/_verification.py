@@ -104,8 +104,11 @@ class Verification:
 
     def _scored_steady(self, frames: Views, failed: Verdict) -> tuple[Views, Verdict]:
         """Return the frames without the movement of the camera, and their verdict, if there is any movement."""
-        camera = Camera(self._first_drawing())
         evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
+        if is_grainy(frames[evidence]) and is_grainy(frames[-1]):
+            # Noise tells no movement.
+            return frames, failed
+        camera = Camera(self._first_drawing())
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
             return frames, failed
         steady = camera.steady(frames)

@@ -7,13 +7,14 @@ after the same tolerance is averaged over small blocks: noise cancels out, and f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.toolkit.compare import Floats, Mask, extreme, most
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
 
@@ -33,6 +34,15 @@ _TOGETHER = 1.2
 _STAYS, _SAME_LIGHT, _SLIGHT = 0.7, 0.02, 0.25
 
 
+class _Part(NamedTuple):
+    """A part of the blocks of a view: numbers of the first row and column, and of those after the last."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 class Fidelity:
     """Compares frames with drawings.
 
@@ -47,40 +57,63 @@ class Fidelity:
         # Squared distance from the middle, 1 in the corners.
         self._far = ((rows[:, None] ** 2 + columns**2) / 2).astype(np.float32)
 
-    def differs(self, frame: Planes, drawings: Sequence[Planes]) -> int:
-        """Return the number of blocks of a frame that none of the drawings, and no blend of them, explains."""
-        low, high = drawings[0], drawings[0]
-        for drawing in drawings[1:]:
-            low, high = np.minimum(low, drawing), np.maximum(high, drawing)
-        return self._fewest(frame, extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum), 1.0)
+    def shows(self, frame: Planes, drawings: Iterable[Planes], few: int) -> bool:
+        """Whether the first of the drawings, alone or blended with those that follow, explain all blocks but a few.
+
+        Args:
+            frame: the frame.
+            drawings: the likeliest first; each is drawn only if those before do not explain the frame.
+            few: number of blocks that may differ.
+        """
+        relit = self._lens.relit(frame)
+        aligned = self._lens.aligned(relit)
+        whole = part = _whole(frame)
+        tried: list[tuple[Planes, Planes]] = []
+        for low, high in _blended(drawings):
+            if not tried:
+                # Without tolerance, blocks differ more. Most frames need none; others only where blocks differ.
+                different = _levels(_sums(_blocks(distance(aligned, low), whole))) > 1
+                if np.count_nonzero(different) <= few:
+                    return True
+                part = _around(different)
+            if _outside(aligned, low, high, part) <= few:
+                return True
+            # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is.
+            if relit is not aligned and _outside(relit, low, high, whole) <= few:
+                return True
+            tried.append((low, high))
+        # The finest light takes longest, and few frames need it.
+        return any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried)
 
     def changed(self, frame: Planes, before: Planes, stays: Mask) -> int:
         """Return the number of blocks in which a frame clearly differs from one before, where everything stays."""
+        whole = _whole(frame)
         # Most videos differ nowhere, which takes a fraction of the time to find out.
-        if not np.count_nonzero(_levels(frame * stays, before * stays, before * stays) > _STAYS):
+        if not np.count_nonzero(_levels(_sums(_blocks(distance(frame, before) * stays, whole))) > _STAYS):
             return 0
         before = self._lens.planes(before)
-        low = np.where(stays, extreme(before, REACH, np.minimum), np.uint8(0))
-        high = np.where(stays, extreme(before, REACH, np.maximum), np.uint8(255))
-        off = _levels(frame, low, high)
+        low = _blocks(np.where(stays, extreme(before, REACH, np.minimum), np.uint8(0)), whole)
+        high = _blocks(np.where(stays, extreme(before, REACH, np.maximum), np.uint8(255)), whole)
+        off = _beyond(_blocks(frame, whole), low, high)
         is_same_light = np.count_nonzero(off > _SLIGHT) <= _SAME_LIGHT * off.size
-        return self._fewest(frame, low, high, _STAYS if is_same_light else 1.0)
-
-    def _fewest(self, frame: Planes, low: Planes, high: Planes, limit: float) -> int:
-        """Return the number of blocks that lie outside of their bounds in the light that explains the most."""
-        count = _outside(self._lens.planes(frame), low, high, limit)
-        # What moves may be mistaken for a drift of the camera, so the frame is also compared where it is; and in the
-        # finest light, which takes longer.
-        for planes in (self._lens.relit(frame), self._finely_lit(frame, low, high)) if count else ():
-            count = min(count, _outside(planes, low, high, limit))
+        limit = _STAYS if is_same_light else 1.0
+        relit = self._lens.relit(frame)
+        count = int(np.count_nonzero(_beyond(_blocks(self._lens.aligned(relit), whole), low, high) > limit))
+        if count:
+            wide_low, wide_high = np.zeros_like(frame), np.full_like(frame, 255)
+            _blocks(wide_low, whole)[:], _blocks(wide_high, whole)[:] = low, high
+            finely = self._finely_lit(frame, wide_low, wide_high)
+            for planes in (relit, finely):
+                count = min(count, int(np.count_nonzero(_beyond(_blocks(planes, whole), low, high) > limit)))
         return count
 
     def _finely_lit(self, frame: Planes, low: Planes, high: Planes) -> Planes:
-        """Return a frame in the light of a drawing, given by its bounds: without vignette, gamma and saturation.
+        """Return a frame in the light of drawings, given by their range: without vignette, gamma and saturation.
 
         Each plane is a polynomial of the seen value, and of the distance from the middle of the canvas. It is fitted
         where the drawing is plain, twice: first to everything, then to what agrees. So what changed by itself stays.
         """
+        low, high = extreme(low, REACH, np.minimum), extreme(high, REACH, np.maximum)
         at = np.flatnonzero(most(high - low)[::3, ::3] < _PLAIN)
         if len(at) < _ENOUGH:
             return frame
@@ -111,30 +144,64 @@ def _terms(values: Floats, far: Floats, is_luma: bool) -> Floats:
     return np.stack(terms)
 
 
-def _outside(planes: Planes, low: Planes, high: Planes, limit: float) -> int:
-    """Return the number of blocks whose mean is below or above their bounds, by a share of the limits."""
-    return int(np.count_nonzero(_levels(planes, low, high) > limit))
+def _blended(drawings: Iterable[Planes]) -> Iterator[tuple[Planes, Planes]]:
+    """Yield the lowest and the highest values of the first drawing, of the first two, and so on, while they change."""
+    low = high = None
+    for drawing in drawings:
+        lower = drawing if low is None else np.minimum(low, drawing)
+        higher = drawing if high is None else np.maximum(high, drawing)
+        if low is None or high is None or not (np.array_equal(lower, low) and np.array_equal(higher, high)):
+            low, high = lower, higher
+            yield low, high
 
 
-def _levels(planes: Planes, low: Planes, high: Planes) -> Floats:
+def _whole(planes: Planes) -> _Part:
+    """Return all blocks of a view, without its rim."""
+    height, width = planes.shape[1:]
+    return _Part(0, (height - 2 * RIM) // _SIDE, 0, (width - 2 * RIM) // _SIDE)
+
+
+def _around(blocks: Mask) -> _Part:
+    """Return the smallest part that has all set blocks."""
+    rows, columns = np.flatnonzero(blocks.any(1)).tolist(), np.flatnonzero(blocks.any(0)).tolist()
+    return _Part(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+
+
+def _blocks(planes: Planes, part: _Part, margin: int = 0) -> Planes:
+    """Return the pixels of a part of the blocks, and of a margin around it."""
+    top, bottom, left, right = (RIM + _SIDE * edge for edge in part)
+    return planes[:, top - margin : bottom + margin, left - margin : right + margin]
+
+
+def _outside(planes: Planes, low: Planes, high: Planes, part: _Part) -> int:
+    """Return the number of blocks whose mean is clearly outside of what the drawings have within `REACH` pixels."""
+    inner = slice(REACH, -REACH)
+    low = extreme(_blocks(low, part, REACH), REACH, np.minimum)[:, inner, inner]
+    high = extreme(_blocks(high, part, REACH), REACH, np.maximum)[:, inner, inner]
+    return int(np.count_nonzero(_beyond(_blocks(planes, part), low, high) > 1))
+
+
+def _beyond(planes: Planes, low: Planes, high: Planes) -> Floats:
     """Return how far the mean of each block is below or above its bounds, as a share of the limits."""
     # Differences of bytes that cannot wrap around.
     above, below = np.maximum(planes, high) - high, low - np.minimum(planes, low)
-    shares = np.abs(_sums(above) - _sums(below)) / _LIMITS
+    return _levels(np.abs(_sums(above) - _sums(below)))
+
+
+def _levels(sums: npt.NDArray[np.int32]) -> Floats:
+    """Return sums of differences of blocks as a share of the limits, shape (rows, columns)."""
+    shares = sums / _LIMITS
     together = np.sqrt((shares * shares).sum(0)) / np.float32(_TOGETHER)
     levels: Floats = np.maximum(together, most(shares))
     return levels
 
 
 def _sums(planes: Planes) -> npt.NDArray[np.int32]:
-    """Return the sums of blocks, without the rim of the view, shape (3, rows, columns)."""
-    inner = planes[:, RIM:-RIM, RIM:-RIM]
-    rows, columns = (side // _SIDE * _SIDE for side in inner.shape[1:])
-    inner = inner[:, :rows, :columns]
+    """Return the sums of blocks, shape (3, rows, columns)."""
     # Adding slices is many times faster than a sum over two axes.
-    down = inner[:, ::_SIDE].astype(np.uint16)
+    down = planes[:, ::_SIDE].astype(np.uint16)
     for i in range(1, _SIDE):
-        down += inner[:, i::_SIDE]
+        down += planes[:, i::_SIDE]
     sums = down[:, :, ::_SIDE].astype(np.int32)
     for i in range(1, _SIDE):
         sums += down[:, :, i::_SIDE]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
@@ -72,6 +74,11 @@ class Lens:
         self._known_dark = reference.reshape(3, -1).take(self._dark, 1)
         self._lights = self._sample.astype(np.float32)
         self._saturation = Saturation(reference)
+        # Most frames need no other light. Three groups of pixels tell this: most of each must be alike.
+        groups = [group for group in (self._pick, self._dark, self._saturation.places) if len(group)]
+        self._glanced = np.concatenate(groups)
+        self._there = reference.reshape(3, -1).take(self._glanced, 1)
+        self._ends = np.cumsum([len(group) for group in groups]).tolist()
         height, width = reference.shape[1:]
         rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
         # Squared distance from the middle, 1 in the corners.
@@ -87,8 +94,13 @@ class Lens:
         self._at_edges = luma.ravel().take(self._edges)
         # The smallest move comes first, so that it wins if two fit equally well.
         self._moves = sorted(range(-far, far + 1), key=abs)
-        self._profiles = _profiles(reference)
-        self._sources = [(np.arange(len(p)) + np.array(self._moves)[:, None]) % len(p) for p in self._profiles]
+        self._reference = reference
+
+    @cached_property
+    def _profiles(self) -> list[tuple[Floats, npt.NDArray[np.intp]]]:
+        """The means of the columns and of the rows, and which of them each move compares. Many videos never drift."""
+        moves = np.array(self._moves)[:, None]
+        return [(known, (np.arange(len(known)) + moves) % len(known)) for known in _profiles(self._reference)]
 
     def _dark_places(self, reference: Planes) -> npt.NDArray[np.intp]:
         """Return the numbers of dark pixels that tell the light: those that blur does not change, if there are some."""
@@ -105,13 +117,16 @@ class Lens:
 
     def planes(self, frame: Planes) -> Planes:
         """Return the corrected planes of a frame, or the same array if there is nothing to correct."""
-        planes = self.relit(frame)
+        return self.aligned(self.relit(frame))
+
+    def aligned(self, planes: Planes) -> Planes:
+        """Return planes without a drift, or the same array if there is none."""
         off = distance(planes[0].ravel().take(self._edges), self._at_edges)
         if np.count_nonzero(off < _NEAR) > _FITS * off.size:
             return planes
         dx, dy = (
             self._moves[int(np.minimum(np.abs(seen[source] - known), _SETTLED).sum(1).round(1).argmin())]
-            for seen, known, source in zip(_profiles(planes), self._profiles, self._sources, strict=True)
+            for seen, (known, source) in zip(_profiles(planes), self._profiles, strict=True)
         )
         # If much has changed, the means are wrong by a pixel or two. The pixels at edges correct that.
         dx, dy = min((self._downhill(planes, *move) for move in {(0, 0), (dx, dy)}), key=lambda found: found[0])[1]
@@ -119,12 +134,20 @@ class Lens:
 
     def relit(self, frame: Planes) -> Planes:
         """Return a frame in the light of the reference."""
+        if self._looks_alike(frame):
+            return frame
         # Strong colors would be mistaken for another light, and another light for stronger colors. So try both orders.
         planes = self._saturation.undone(frame)
         if planes is frame:
             evened = self._evened(frame)
             return evened if evened is frame else self._saturation.undone(evened)
         return min(self._evened(planes), self._saturation.undone(self._evened(frame)), key=self._saturation.error)
+
+    def _looks_alike(self, frame: Planes) -> bool:
+        """Return whether most of each group of pixels look as in the reference."""
+        alike = most(distance(frame.reshape(3, -1).take(self._glanced, 1), self._there)) < _ALIKE
+        starts = [0, *self._ends[:-1]]
+        return all(2 * np.count_nonzero(alike[a:b]) > b - a for a, b in zip(starts, self._ends, strict=True))
 
     def _evened(self, frame: Planes) -> Planes:
         """Return a frame with the gain and the offset of the reference in each plane."""

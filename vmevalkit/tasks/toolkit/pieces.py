@@ -157,7 +157,7 @@ class PiecesTask(Task[P, Board]):
 
     def is_drawable(self, puzzle: P, state: Board) -> bool:
         """Return whether every piece rests and looks as drawn."""
-        homes = self.moves(puzzle)[0]
+        homes = _homes(self, puzzle)
         return not state.odd and all(
             place is not None and math.dist(place, self.stand(puzzle, homes, piece, place)) <= REST
             for piece, place in enumerate(state.places)
@@ -165,7 +165,7 @@ class PiecesTask(Task[P, Board]):
 
     def drawn(self, puzzle: P, state: Board) -> Sequence[Board]:
         """Return the board as read, and with the pieces that rest at their exact places."""
-        homes = self.moves(puzzle)[0]
+        homes = _homes(self, puzzle)
         exact = (place and self.stand(puzzle, homes, piece, place) for piece, place in enumerate(state.places))
         return Board(tuple(exact)), state
 
@@ -220,6 +220,12 @@ def hovering(t: float, rest: float = 0.0) -> float:
     """
     t = min(max((t - rest) / (1 - 2 * rest), 0.0), 1.0)
     return 0.5 + 0.12 * (t - 0.5) + 3.52 * (t - 0.5) ** 3
+
+
+@functools.lru_cache(maxsize=64)
+def _homes(task: PiecesTask[P], puzzle: P) -> Places:
+    """Return where the pieces rest at the start. It is asked for in each frame, and a plan may be long."""
+    return task.moves(puzzle)[0]
 
 
 class _BoardPainter(Generic[P]):

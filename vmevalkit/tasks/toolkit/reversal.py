@@ -8,6 +8,7 @@ import numpy as np
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault
+from vmevalkit.tasks.toolkit.compare import distance, most
 from vmevalkit.tasks.toolkit.draw import Box
 
 # A place has changed from this share of its change on, and has changed back if it then falls below the second share of
@@ -31,13 +32,14 @@ def find_reversal(frames: Views, boxes: Sequence[Box]) -> Fault | None:
 def _reversed_at(frames: Views, box: Box) -> int | None:
     """Return the number of the frame in which a place has changed back; None if it never does."""
     left, top, right, bottom = (round(side) for side in box)
-    part = frames[:, :, max(0, top) : bottom, max(0, left) : right].astype(np.float32)
-    first, change = part[0], part[-1] - part[0]
-    telling = np.abs(change).max(0) > _TELLING
+    part = frames[:, :, max(0, top) : bottom, max(0, left) : right]
+    telling = most(distance(part[-1], part[0])) > _TELLING
     if not telling.any():
         return None
-    power = (change * change).sum(0)[telling]
-    share = ((part - first)[:, :, telling] * change[:, telling]).sum(1) / power
+    # Few pixels are needed as floats.
+    seen = part[:, :, telling].astype(np.float32)
+    change = seen[-1] - seen[0]
+    share = ((seen - seen[0]) * change).sum(1) / (change * change).sum(0)
     done = np.clip(share, 0, 1).mean(1)
     highest = np.maximum.accumulate(done)
     back = (highest > _CHANGED) & (done < _BACK * highest)
