@@ -162,7 +162,7 @@ class Verification:
     def _scored(self, frames: Views, hidden: Container[int] = (), unseen: Container[int] = ()) -> Verdict:
         """Score frames as they are. A damaged scene says nothing if `hidden`, and no reading does if `unseen`."""
         readings = self._readings(frames)
-        readings = [Reading(None) if i in unseen or (i in hidden and not r.scene_intact) else r
+        readings = [Reading(None) if i in unseen else Reading(r.state) if i in hidden and not r.scene_intact else r
                     for i, r in enumerate(readings)]  # fmt: skip
         if self._mode == "hold":
             return self._task.judge_hold(self._puzzle, readings)
