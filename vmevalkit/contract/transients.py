@@ -69,9 +69,10 @@ def _visited(scene: Scene, brush: Brush, states: Sequence[Any], count: int) -> F
     away = (0.9 * width, 1.1 * height)
     tips = [_touching(scene.motion(FRAMES).kind, motion, i) for i in range(motion.count)]
     start, end = motion.during(0).start, motion.ended
-    coming = _line(away, tips[start], extra + start - 1)
+    # It is not there in the first two frames, as the policy demands.
+    coming = _line(away, tips[start], extra + start - 2)
     leaving = _line(tips[end], away, extra)
-    path = [None, *coming, *tips[start : end + 1], *leaving]
+    path = [None, None, *coming, *tips[start : end + 1], *leaving]
     return each(shown, lambda f, i: brush(f, tip) if i < len(path) and (tip := path[i]) is not None else f)
 
 

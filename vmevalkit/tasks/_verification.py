@@ -5,12 +5,14 @@
 3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
    drawn.
 4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves; then without
-   captions and visitors (`toolkit.repairs`), if there are any. What was undone or taken out is listed in the verdict.
+   captions (`toolkit.repairs`) and visitors (`toolkit.visitors`), if any. What was undone or taken out is
+   listed in the verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+import math
+from collections.abc import Container, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,14 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
+from vmevalkit.tasks.toolkit.course import Course
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.lens import Lens
-from vmevalkit.tasks.toolkit.repairs import acting_colors, without_captions, without_visitors
-from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows
+from vmevalkit.tasks.toolkit.repairs import acting_colors, without_captions
+from vmevalkit.tasks.toolkit.repairs import without_visitors as without_emphasis
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, patches, shows
+from vmevalkit.tasks.toolkit.visitors import without_visitors
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
 
 if TYPE_CHECKING:
@@ -65,7 +70,7 @@ class Verification:
         verdict = self._scored(ends.views)
         if not verdict.passed:
             steady, verdict = self._scored_steady(ends.views, verdict)
-            if verdict.reason in _DISTURBED and self._mode != "hold":
+            if self._mode != "hold":
                 verdict = self._scored_repaired(steady, verdict)
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
         later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
@@ -79,18 +84,50 @@ class Verification:
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
             verdict = self._scored(frames)
-        # Visitors leave before the end, so a video that does not end with the answer is not looked at again.
-        if verdict.reason in _DISTURBED and verdict.outcome > _REACHED:
-            lens = Lens(drawings[0])
+        if not verdict.passed:
+            verdict, taken = self._scored_uncovered(frames, verdict, drawings)
+            tolerated = (*tolerated, *taken)
+        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
+
+    def _scored_uncovered(
+        self, frames: Views, failed: Verdict, drawings: Sequence[Planes]
+    ) -> tuple[Verdict, tuple[Tolerance, ...]]:
+        """Score a video without its visitor or emphasis; also return what was taken out."""
+        acting = acting_colors(drawings)
+        # Both are gone before the end, so a video that does not end with the answer is not looked at again.
+        lens = Lens(drawings[0])
+        if not patches(Envelope(drawings[-1]).unexplained(lens.planes(frames[-1]))):
+            left = without_visitors(frames, self._course(), acting)
+            if left is not None:
+                verdict = self._scored(left.views, left.hidden, left.unseen)
+                if verdict.passed:
+                    return verdict, (left.tolerated,)
+        if failed.reason in _DISTURBED and failed.outcome > _REACHED:
             frames = np.stack([lens.planes(frame) for frame in frames])
             comparison = Comparison(self._task, self._puzzle, self._canvas, self._readings(frames))
             possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
             explained = partial(comparison.explained, Envelope(*drawings, *possible))
-            left = without_visitors(frames, explained, acting_colors(drawings))
-            if left is not None:
-                tolerated = (*tolerated, left.tolerated)
-                verdict = self._scored(left.views, left.hidden)
-        return verdict.model_copy(update={"tolerated": (*tolerated, *verdict.tolerated)}) if verdict.passed else failed
+            glow = without_emphasis(frames, explained, acting)
+            if glow is not None:
+                return self._scored(glow.views, glow.hidden), (glow.tolerated,)
+        return failed, ()
+
+    def _course(self) -> Course:
+        """Return the course of the solution."""
+        states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
+        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
+        steps = len(states) - 1
+
+        def draw(at: float) -> Planes:
+            return paint(self._task.moment(self._puzzle, states, round(at, 4)))
+
+        def draw_bare(at: float) -> Planes:
+            k = min(int(at), steps - 1)
+            state = self._task.moment(self._puzzle, states, round(at, 4))
+            return paint(self._task.without_mover(self._puzzle, state, states[k], states[k + 1]))
+
+        moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
+        return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)))
 
     def _drawings(self) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""
@@ -126,10 +163,11 @@ class Verification:
         verdict = self._scored(steady.views)
         return steady.views, verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
 
-    def _scored(self, frames: Views, hidden: Container[int] = ()) -> Verdict:
-        """Score frames as they are. In those that are `hidden`, a damaged scene says nothing."""
+    def _scored(self, frames: Views, hidden: Container[int] = (), unseen: Container[int] = ()) -> Verdict:
+        """Score frames as they are. A damaged scene says nothing if `hidden`, and no reading does if `unseen`."""
         readings = self._readings(frames)
-        readings = [Reading(None) if i in hidden and not r.scene_intact else r for i, r in enumerate(readings)]
+        readings = [Reading(None) if i in unseen else Reading(r.state) if i in hidden and not r.scene_intact else r
+                    for i, r in enumerate(readings)]  # fmt: skip
         if self._mode == "hold":
             return self._task.judge_hold(self._puzzle, readings)
         verdict = self._task.judge(self._puzzle, readings)

@@ -76,7 +76,7 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
     acting: Planes | None = None
     # The soft edge of a mark may reach out of the margin, which is far enough from the puzzle.
-    cleaned = _widened(margin, _SOFT)
+    cleaned = widened(margin, _SOFT)
     at, largest = np.flatnonzero(margin), min(_TINTED * np.count_nonzero(margin), _MOST * margin.size)
     for i, frame in enumerate(frames):
         beside = frame.reshape(3, -1).take(at, 1)
@@ -89,12 +89,12 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         acting = acting_colors(drawings) if acting is None else acting
         if _acts(frame, marks, acting):
             return None
-        views[i] = np.where(_widened(marks, _SOFT) & cleaned, paper[:, :, None], frame)
+        views[i] = np.where(widened(marks, _SOFT) & cleaned, paper[:, :, None], frame)
         marked |= marks
         seen.append(i)
     if not seen:
         return None
-    return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=_box(marked)))
+    return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=box_of(marked)))
 
 
 def without_visitors(frames: Views, explained: Callable[[int], Envelope], acting: Planes) -> Repaired | None:
@@ -126,14 +126,14 @@ def without_visitors(frames: Views, explained: Callable[[int], Envelope], acting
     shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
     if 2 * sum(_is_gone(frames[i], views[i], mask) for i, mask in shown.items()) > len(shown):
         return None
-    soft = all(_is_soft(frames[i], views[i], mask) for i, mask in shown.items())
-    if not shown or not (soft or _travels(list(shown.values())) or _is_tiny(list(shown.values()))):
+    soft = all(is_soft(frames[i], views[i], mask) for i, mask in shown.items())
+    if not shown or not (soft or travels(list(shown.values())) or is_tiny(list(shown.values()))):
         return None
     note = Tolerance(
         code="emphasis" if soft else "visitor",
         first=min(shown),
         last=max(shown),
-        box=_box(np.logical_or.reduce(list(shown.values()))),
+        box=box_of(np.logical_or.reduce(list(shown.values()))),
     )
     return Repaired(views, frozenset(shown), note)
 
@@ -160,7 +160,7 @@ def _unexplained(frame: Planes, explained: Envelope) -> Mask | None:
     off = explained.unexplained(frame)
     if np.count_nonzero(off) < _SEEN:
         return None
-    parts, _ = label(binary_fill_holes(_widened(off, _WIDE)))
+    parts, _ = label(binary_fill_holes(widened(off, _WIDE)))
     kept = np.flatnonzero(np.bincount(parts[off]) >= _SEEN)
     kept = kept[kept > 0]
     mask: Mask = np.isin(parts, kept)
@@ -193,7 +193,7 @@ def _acts_nearby(views: Views, masks: Sequence[Mask | None]) -> bool:
     return not patches(changed & ~box)
 
 
-def _is_tiny(shown: Sequence[Mask]) -> bool:
+def is_tiny(shown: Sequence[Mask]) -> bool:
     """Whether a visitor is as small as a few stars."""
     return all(int(np.count_nonzero(mask)) < _FEW_STARS * mask.size for mask in shown)
 
@@ -227,31 +227,32 @@ def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
 def _is_gone(frame: Planes, before: Planes, mask: Mask) -> bool:
     """Whether something of the puzzle is missing: most of what differs has the color of what is around."""
     off = most(distance(frame, before) > _MARKED) & mask
-    around = _widened(off, _SOFT) & ~off
+    around = widened(off, _SOFT) & ~off
     paper = np.median(frame[:, around], axis=1)[:, None] if around.any() else np.zeros((3, 1))
     plain = most(np.abs(frame[:, off] - paper) > _MARKED[:, :, 0])
     return int(np.count_nonzero(~plain)) > 0.5 * plain.size
 
 
-def _is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
+def is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
     """Whether a visitor is a tint or glow: what it adds has no lines."""
     added = (frame[0].astype(np.int16) - before[0]) * mask
     steps = np.abs(np.diff(added, axis=1))[:, :-1] + np.abs(np.diff(added, axis=1))[:, 1:]
     return int(np.count_nonzero(steps > 60)) < _LINES
 
 
-def _travels(masks: Sequence[Mask]) -> bool:
+def travels(masks: Sequence[Mask]) -> bool:
     """Whether the middle of a visitor moves."""
     middles = np.array([np.mean(np.nonzero(mask), axis=1) for mask in masks])
     return bool(np.hypot(*(middles.max(0) - middles.min(0))) > _TRAVEL * masks[0].shape[1])
 
 
-def _widened(mask: Mask, reach: int) -> Mask:
+def widened(mask: Mask, reach: int) -> Mask:
+    """Return a mask grown by some pixels in each direction."""
     wide: npt.NDArray[np.uint8] = extreme(mask[None].view(np.uint8), reach, np.maximum)[0]
     return wide.astype(bool)
 
 
-def _box(mask: Mask) -> tuple[float, float, float, float]:
+def box_of(mask: Mask) -> tuple[float, float, float, float]:
     """Return the box of a mask as shares of the canvas."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     height, width = mask.shape

@@ -1,0 +1,47 @@
+"""Cursors, hands, sparkles and confetti that come and go over a puzzle."""
+
+from __future__ import annotations
+
+import pytest
+
+from vmevalkit import contract
+from vmevalkit.contract import Scene
+from vmevalkit.media import Frames
+from vmevalkit.tasks.base import FRAMES, TASKS
+from vmevalkit.types import Verdict
+
+
+def verdict_of(name: str, video: str) -> Verdict:
+    return next(contract.try_habits(TASKS[name], 3, 0, [video])).verdict
+
+
+@pytest.mark.parametrize("name", ["maze", "arc"])
+@pytest.mark.parametrize("video", ["cursor", "hand"])
+def test_a_cursor_or_hand_may_do_the_steps(name: str, video: str) -> None:
+    verdict = verdict_of(name, video)
+    assert verdict.passed, verdict
+    assert "visitor" in {tolerance.code for tolerance in verdict.tolerated}
+
+
+@pytest.mark.parametrize("name", ["maze", "arc"])
+def test_a_hand_may_not_do_a_wrong_step(name: str) -> None:
+    assert not verdict_of(name, "hand_wrong_step").passed
+
+
+def test_what_a_visitor_carries_must_be_seen() -> None:
+    task, canvas = TASKS["maze"], contract.SMALL
+    puzzle = contract.puzzle_of(task, 3, 0)
+    scene = Scene(task, puzzle, contract.other_puzzle_of(task, 3, 0), "solve", canvas)
+    motion = scene.motion(FRAMES)
+
+    def with_card(reach: int, shift: int) -> Frames:
+        frames = motion.frames.copy()
+        for i in range(4, motion.ended + 1):
+            x, y = (round(value) for value in motion.spots[i])
+            top, left = max(0, y + shift - reach), max(0, x + shift - reach)
+            frames[i, top : y + shift + reach, left : x + shift + reach] = (224, 172, 138)
+        return frames
+
+    covers, beside = (task.verify(puzzle, contract.views(with_card(9, shift)), "solve", canvas) for shift in (0, 9))
+    assert not covers.passed
+    assert beside.passed, beside
