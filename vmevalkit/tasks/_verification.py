@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
+from vmevalkit.tasks.toolkit.emphasis import Stage, without_emphasis
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.lens import Lens
-from vmevalkit.tasks.toolkit.repairs import acting_colors, without_captions, without_visitors
+from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, without_captions, without_visitors
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, shows
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 START_WITHIN = 1 / 6
 # So many moments of the solution are drawn, to tell what belongs to the puzzle.
 _DRAWN = 24
+# Drawn at this share of their size, objects are invisible.
+_INVISIBLE = 0.02
 # Reasons for which a video may fail because of something that has nothing to do with the puzzle.
 _DISTURBED = frozenset({
     "extra_object", "altered", "scene_lost", "wrong_start", "unreadable", "vanished_on_the_way", "teleport",
@@ -79,23 +82,35 @@ class Verification:
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
             verdict = self._scored(frames)
-        # Visitors leave before the end, so a video that does not end with the answer is not looked at again.
-        if verdict.reason in _DISTURBED and verdict.outcome > _REACHED:
+        if verdict.reason in _DISTURBED:
             lens = Lens(drawings[0])
             frames = np.stack([lens.planes(frame) for frame in frames])
+            for repaired in self._repairs(frames, drawings, verdict):
+                verdict = self._scored(repaired.views, repaired.hidden)
+                if verdict.passed:
+                    tolerated = (*tolerated, repaired.tolerated)
+                    break
+        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
+
+    def _repairs(self, frames: Views, drawings: list[Planes], verdict: Verdict) -> Iterator[Repaired]:
+        """Yield the video without emphasis, then without visitors."""
+        steps = len(self._task.solution(self._puzzle)) - 1
+        stressed = without_emphasis(frames, Stage(drawings, self._drawings(_INVISIBLE)), steps)
+        if stressed is not None:
+            yield stressed
+        # Visitors leave before the end, so a video that does not end with the answer is not looked at again.
+        if verdict.outcome > _REACHED:
             comparison = Comparison(self._task, self._puzzle, self._canvas, self._readings(frames))
             possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
             explained = partial(comparison.explained, Envelope(*drawings, *possible))
             left = without_visitors(frames, explained, acting_colors(drawings))
             if left is not None:
-                tolerated = (*tolerated, left.tolerated)
-                verdict = self._scored(left.views, left.hidden)
-        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
+                yield left
 
-    def _drawings(self) -> list[Planes]:
+    def _drawings(self, object_scale: float = 1) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""
         states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
-        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
+        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))
         shown = np.linspace(0, len(states) - 1, min(_DRAWN, 2 * len(states) - 1))
         return [paint(self._task.moment(self._puzzle, states, round(float(at), 3))) for at in shown]
 
