@@ -112,6 +112,7 @@ def test_a_thing_that_fades_for_a_while_stays_faded(video: Views, stage: Stage) 
         ("maze", ["lit_squares", "squares_lit_ahead"]),
         ("tower_of_hanoi", ["trail_fades"]),
         ("dot_to_dot", ["haloed_line"]),
+        ("chess", ["trail_ahead"]),
     ],
 )
 def test_emphasis_passes_and_its_evil_twins_fail(task: str, names: list[str]) -> None:

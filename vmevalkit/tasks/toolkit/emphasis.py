@@ -39,6 +39,9 @@ _AROUND = 4
 _LONGEST_STEP = 0.25
 # Difference in luma or chroma by which a pixel has changed.
 _CHANGED = 40
+# Difference from the background up to which something is a tint: almost half of a clear color, whose chroma differs by
+# 80 from that of paper.
+_TINT = 38
 # A color is a part of the background if this share of the first frame has it.
 _WIDE = 0.05
 # A color acts if this share of what acts has it; edges have others.
@@ -71,7 +74,7 @@ def without_emphasis(frames: Views, stage: Stage, steps: int) -> Repaired | None
     if max(hidden) > _MOST * odd[0].size:
         return None
     ahead = max(_AROUND, math.ceil(len(frames) * min(_LONGEST_STEP, 1 / max(1, steps))))
-    if not _acts_nearby(views, odd, marked, ahead):
+    if not _acts_nearby(views, odd, marked, ahead) or _is_drawn_ahead(frames, views, odd, stage):
         return None
     note = Tolerance(code="emphasis", first=marked[0], last=marked[-1], box=_box(np.logical_or.reduce(odd)))
     return Repaired(views, frozenset(), note)
@@ -262,6 +265,17 @@ def _acts_nearby(views: Views, odd: Sequence[Mask], marked: Sequence[int], ahead
         changed = changed | (most(distance(view, views[0])) > _CHANGED)
         places.append(changed)
     return not any(_is_beside(odd[i], _near(places[min(count - 1, i + ahead)])) for i in marked)
+
+
+def _is_drawn_ahead(frames: Views, views: Views, odd: Sequence[Mask], stage: Stage) -> bool:
+    """Whether more than a tint lies on the background before anything has changed, such as the way of a move."""
+    for frame, view, mask in zip(frames, views, odd, strict=True):
+        if patches((most(distance(frame, frames[0])) > _CHANGED) & ~mask):
+            return False
+        drawn = (most(distance(frame, view)) > _TINT).ravel() & stage.is_background(view.reshape(3, -1))
+        if patches(drawn.reshape(mask.shape)):
+            return True
+    return False
 
 
 def _is_beside(mask: Mask, near: Mask) -> bool:
