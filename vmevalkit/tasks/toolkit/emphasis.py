@@ -42,7 +42,7 @@ _CHANGED = 40
 # Difference from the background up to which something is a tint: almost half of a clear color, whose chroma differs by
 # 80 from that of paper.
 _TINT = 38
-# A color is a part of the background if this share of the first frame has it.
+# A color is a part of the background if this share of a drawing without things has it.
 _WIDE = 0.05
 # A color acts if this share of what acts has it; edges have others.
 _RARE = 0.02
@@ -121,8 +121,10 @@ class Stage:
         for drawing, below in zip(drawings, empty, strict=True):
             differs = most(distance(drawing, below)) > _CHANGED
             counts += np.bincount(_tones(drawing[:, differs]), minlength=len(counts))
-        self.background = _wide_colors(drawings[0])
-        wide = np.bincount(_tones(drawings[0].reshape(3, -1)), minlength=len(counts)) > _WIDE * drawings[0][0].size
+        # What is wide at all times: a large thing that rests may be drawn in some of the empty drawings.
+        areas = [np.bincount(_tones(below.reshape(3, -1)), minlength=len(counts)) for below in empty]
+        wide = np.minimum.reduce(areas) > _WIDE * empty[0][0].size
+        self.background = _colors_of(empty[0], wide)
         # Neither the soft edges of things nor the background.
         acting = (counts > _RARE * counts.sum()) & ~wide
         self._acting = maximum_filter(acting.reshape(32, 32, 32), 3).ravel()
@@ -204,11 +206,10 @@ def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:
     return tones
 
 
-def _wide_colors(drawing: Planes) -> list[Floats]:
-    """Return the colors, shape (3, 1), that cover much of a drawing."""
-    tones = _tones(drawing.reshape(3, -1))
-    wide = np.flatnonzero(np.bincount(tones) > _WIDE * tones.size)
-    return [np.median(drawing.reshape(3, -1)[:, tones == tone], axis=1).astype(np.float32)[:, None] for tone in wide]
+def _colors_of(drawing: Planes, wanted: Mask) -> list[Floats]:
+    """Return the color, shape (3, 1), of each wanted tone of a drawing."""
+    pixels, found = drawing.reshape(3, -1), _tones(drawing.reshape(3, -1))
+    return [np.median(pixels[:, found == tone], axis=1).astype(np.float32)[:, None] for tone in np.flatnonzero(wanted)]
 
 
 def _cleaned(frames: Views, odd: _Odd, stage: Stage) -> Views:
