@@ -24,7 +24,7 @@ TWINS = {
     "flash_between", "hues_turned", "zoom_in_far", "camera_wobble", "fade_in_to_answer", "test_card_between",
     "test_card_before_answer", "black_between", "black_before_answer", "logo_between", "logo_before_answer",
     "loops_back", "caption_on_the_board", "tick_on_the_board", "halo_stays", "highlight_stays",
-    "answer_highlighted_ahead", "cells_in_waves", "lit_squares_stay", "trail_stays", "trail_ahead",
+    "answer_highlighted_ahead", "cells_in_waves", "lit_squares_stay", "squares_lit_ahead", "trail_stays", "trail_ahead",
     "vanishes_and_reappears", "copy_stays", "recolored", "turns_too_far", "line_with_gap", "dashes_ahead",
     "lines_together", "cursor_nearly_right", "cursor_wrong_step", "cursor_several_steps", "hand_nearly_right",
     "hand_wrong_step", "hand_several_steps", "cursor_elsewhere", "hand_between", "confetti_between", "sparkles_stay",

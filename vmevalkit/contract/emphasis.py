@@ -19,6 +19,8 @@ _GLOW = (255, 214, 64)
 _LIT = 0.4
 # Places that fill one after another; fewer would look like one or two steps.
 _WAVES = 4
+# Steps of a plan of which lit squares show too much in advance. The square of the next step may be lit.
+_FAR_AHEAD = 4
 # Width of thick lines relative to the question's.
 _THICK = 1.3
 
@@ -35,6 +37,8 @@ def emphasis(scene: Scene) -> Iterator[ContractVideo]:
     if kind == "travels":
         yield ContractVideo("lit_squares", lambda n: _lit(scene.motion(n)), True)
         yield ContractVideo("lit_squares_stay", lambda n: _lit(scene.motion(n), stay=True), False)
+        if _shows_ahead(scene.motion(FRAMES)):
+            yield ContractVideo("squares_lit_ahead", lambda n: _lit_ahead(scene.motion(n)), False)
     if kind in ("travels", "turns"):
         yield from _movers(scene)
     if kind == "turns":
@@ -156,6 +160,24 @@ def _lit(motion: Motion, stay: bool = False) -> Frames:
         for i in range(during.start, motion.count if stay and k == motion.count_of_steps - 1 else during.stop):
             below = lit & ~motion.objects[i] if i < motion.ended else lit & ~step.new
             frames[i] = mixed(frames[i], _GLOW, below * np.float32(2 * _LIT if stay else _LIT))
+    return frames
+
+
+def _shows_ahead(motion: Motion) -> bool:
+    """Whether lit squares show the plan: there are several, and not most of them lie under objects."""
+    squares = np.logical_or.reduce([_square(step.new, 0) for step in motion.steps])
+    free = int(np.count_nonzero(squares & ~motion.objects[0]))
+    return motion.count_of_steps >= _FAR_AHEAD and free > 0.5 * int(np.count_nonzero(squares))
+
+
+def _lit_ahead(motion: Motion) -> Frames:
+    """Light the squares of all steps to come, below the objects: the answer is shown in advance."""
+    frames: Frames = motion.frames.copy()
+    margin = frames.shape[2] // 120
+    squares = [_square(step.new, margin) for step in motion.steps]
+    for i in range(2, motion.ended):
+        lit = np.logical_or.reduce(squares[int(motion.positions[i]) :]) & ~motion.objects[i]
+        frames[i] = mixed(frames[i], _GLOW, lit * np.float32(_LIT))
     return frames
 
 

@@ -12,7 +12,6 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._reading import Reading
 from vmevalkit.tasks.toolkit.ahead import shown_ahead
 from vmevalkit.tasks.toolkit.compare import differing
-from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.fidelity import Fidelity
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Size
@@ -63,7 +62,6 @@ class Comparison:
         self._paints: dict[float, Painted] = {}
         # Frames beside each other need the same drawings.
         self._drawing = lru_cache(maxsize=_KEPT)(self._drawn)
-        self._explained: tuple[_Shown, Envelope] | None = None
 
     def altered(self, frames: Views) -> int | None:
         """Return the number of the first compared frame that does not look as drawn; None if there is none."""
@@ -89,15 +87,6 @@ class Comparison:
         """Return a drawing of what was read from a frame, also where something moves; None if nothing was read."""
         state = self._readings[i].state
         return None if state is None else self._drawing(1.0, state)
-
-    def explained(self, everything: Envelope, i: int) -> Envelope:
-        """Return what a frame may show, if what was read from it is all that it shows; else `everything`."""
-        if self._drawable(i) is None:
-            return everything
-        shown = self._shown(i)
-        if self._explained is None or self._explained[0] != shown:
-            self._explained = shown, Envelope(*self._drawings(i))
-        return self._explained[1]
 
     def _shown(self, i: int) -> _Shown:
         """Return what may be seen in a frame."""

@@ -5,15 +5,14 @@
 3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
    drawn.
 4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves; then without
-   captions (`toolkit.repairs`) and visitors (`toolkit.visitors`), if any. What was undone or taken out is
-   listed in the verdict.
+   captions (`toolkit.repairs`), emphasis (`toolkit.emphasis`) and visitors (`toolkit.visitors`), if any. What was
+   undone or taken out is listed in the verdict.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
-from functools import partial
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +22,11 @@ from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.course import Course
+from vmevalkit.tasks.toolkit.emphasis import Stage, without_emphasis
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.lens import Lens
-from vmevalkit.tasks.toolkit.repairs import acting_colors, without_captions
-from vmevalkit.tasks.toolkit.repairs import without_visitors as without_emphasis
+from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, without_captions
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, patches, shows
 from vmevalkit.tasks.toolkit.visitors import without_visitors
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
@@ -39,13 +38,13 @@ if TYPE_CHECKING:
 START_WITHIN = 1 / 6
 # So many moments of the solution are drawn, to tell what belongs to the puzzle.
 _DRAWN = 24
+# Drawn at this share of their size, objects are invisible.
+_INVISIBLE = 0.02
 # Reasons for which a video may fail because of something that has nothing to do with the puzzle.
 _DISTURBED = frozenset({
     "extra_object", "altered", "scene_lost", "wrong_start", "unreadable", "vanished_on_the_way", "teleport",
     "several_at_once", "erased", "agent_lost", "two_agents", "piece_changed", "hidden",
 })  # fmt: skip
-# Outcome of a video whose last frame shows the answer.
-_REACHED = 0.98
 # A video of at most this value is not inspected as a whole: it has failed, and is worth nothing.
 _NEGLIGIBLE = 0.02
 
@@ -78,39 +77,34 @@ class Verification:
         return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.tolerated, *later)})
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
-        """Score a video that failed again, without captions and visitors, if there are any."""
+        """Score a video that failed again, without captions, and without emphasis or a visitor, if there are any."""
         drawings, verdict, tolerated = self._drawings(), failed, _of_camera(failed)
         cleaned = without_captions(frames, drawings)
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
             verdict = self._scored(frames)
-        if not verdict.passed:
-            verdict, taken = self._scored_uncovered(frames, verdict, drawings)
-            tolerated = (*tolerated, *taken)
-        return verdict.model_copy(update={"tolerated": tolerated}) if verdict.passed else failed
+        for repaired in () if verdict.passed else self._repairs(frames, drawings, verdict):
+            verdict = self._scored(repaired.views, repaired.hidden, repaired.unseen)
+            if verdict.passed:
+                tolerated = (*tolerated, repaired.tolerated)
+                break
+        return verdict.model_copy(update={"tolerated": (*tolerated, *verdict.tolerated)}) if verdict.passed else failed
 
-    def _scored_uncovered(
-        self, frames: Views, failed: Verdict, drawings: Sequence[Planes]
-    ) -> tuple[Verdict, tuple[Tolerance, ...]]:
-        """Score a video without its visitor or emphasis; also return what was taken out."""
-        acting = acting_colors(drawings)
-        # Both are gone before the end, so a video that does not end with the answer is not looked at again.
+    def _repairs(self, frames: Views, drawings: list[Planes], failed: Verdict) -> Iterator[Repaired]:
+        """Yield the video without emphasis, then without its visitor."""
         lens = Lens(drawings[0])
-        if not patches(Envelope(drawings[-1]).unexplained(lens.planes(frames[-1]))):
-            left = without_visitors(frames, self._course(), acting)
-            if left is not None:
-                verdict = self._scored(left.views, left.hidden, left.unseen)
-                if verdict.passed:
-                    return verdict, (left.tolerated,)
-        if failed.reason in _DISTURBED and failed.outcome > _REACHED:
-            frames = np.stack([lens.planes(frame) for frame in frames])
-            comparison = Comparison(self._task, self._puzzle, self._canvas, self._readings(frames))
-            possible = [self._task.drawing(self._puzzle, s, self._canvas) for s in self._task.possible(self._puzzle)]
-            explained = partial(comparison.explained, Envelope(*drawings, *possible))
-            glow = without_emphasis(frames, explained, acting)
-            if glow is not None:
-                return self._scored(glow.views, glow.hidden), (glow.tolerated,)
-        return failed, ()
+        # Both are gone before the end, so a video that does not end with the answer is not looked at again.
+        if patches(Envelope(drawings[-1]).unexplained(lens.planes(frames[-1]))):
+            return
+        if failed.reason in _DISTURBED:
+            steps = len(self._task.solution(self._puzzle)) - 1
+            in_light = np.stack([lens.planes(frame) for frame in frames])
+            stressed = without_emphasis(in_light, Stage(drawings, self._drawings(_INVISIBLE)), steps)
+            if stressed is not None:
+                yield stressed
+        left = without_visitors(frames, self._course(), acting_colors(drawings))
+        if left is not None:
+            yield left
 
     def _course(self) -> Course:
         """Return the course of the solution."""
@@ -129,10 +123,10 @@ class Verification:
         moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
         return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)))
 
-    def _drawings(self) -> list[Planes]:
+    def _drawings(self, object_scale: float = 1) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""
         states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
-        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
+        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))
         shown = np.linspace(0, len(states) - 1, min(_DRAWN, 2 * len(states) - 1))
         return [paint(self._task.moment(self._puzzle, states, round(float(at), 3))) for at in shown]
 

@@ -332,10 +332,6 @@ class Task(ABC, Generic[P, S]):
         """Return what `judge` does not count in a sequence of readings, although it is no step. By default nothing."""
         return ()
 
-    def possible(self, puzzle: P) -> Sequence[S]:
-        """Return states that show together what may appear in the puzzle, also where it should not. By default none."""
-        return ()
-
     def is_drawable(self, puzzle: P, state: S) -> bool:
         """Whether a read state says all that the frame shows. By default every one does."""
         return True

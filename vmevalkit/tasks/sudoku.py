@@ -264,10 +264,6 @@ class Sudoku(Task[Puzzle, Board]):
         # Digits may be written in any color.
         return [state, *(state._replace(ink=color) for color in HUES.values())]
 
-    def possible(self, puzzle: Puzzle) -> list[Board]:
-        start = puzzle.start()
-        return [Board(tuple(given or digit for given in start)) for digit in range(1, puzzle.side + 1)]
-
     def is_drawable(self, puzzle: Puzzle, state: Board) -> bool:
         return not state.writing
 

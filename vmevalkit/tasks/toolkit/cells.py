@@ -183,11 +183,6 @@ class CellsTask(Task[P, Board]):
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])
         return BoardReader(paint, boxes, self.start(puzzle), possible)
 
-    def possible(self, puzzle: P) -> Sequence[Board]:
-        """Return for each look the board in which every place that may have the look has it."""
-        choices = self.choices(puzzle)
-        return [Board(tuple(look * (look in found) for found in choices)) for look in range(self.looks(puzzle))]
-
     def is_drawable(self, puzzle: P, state: Board) -> bool:
         """Return whether no place is between two looks."""
         return not state.coming

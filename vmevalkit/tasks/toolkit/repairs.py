@@ -1,22 +1,19 @@
 """Repairs: take out of a video what a careful person overlooks, so that the rest can be scored.
 
-A *caption* lies in the margin, outside of all that the puzzle uses. A *visitor* (a cursor, a hand, sparkles) comes and
-goes while the puzzle is solved. Both are replaced by what was seen there before. A repaired video is scored like any
-other: what changes under a visitor must be a legal step, and what it hid must come back.
+A *caption* lies in the margin, outside of all that the puzzle uses; this module takes it out. `emphasis` and `visitors`
+take out what comes and goes. A repaired video is scored like any other.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, looks_like, most, patches
-from vmevalkit.tasks.toolkit.envelope import Envelope
+from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most
 from vmevalkit.types import Tolerance
 
 # Largest share of the canvas that captions or a visitor may hide. A hand that does a step hides up to 10 %.
@@ -27,22 +24,13 @@ _MARKED = np.array((22, 14, 14))[:, None, None]
 _SPARSE, _TINTED = 16, 0.4
 # Distance of the margin from the puzzle, and width of the soft edge of a mark, in pixels of the view.
 _APART, _SOFT = 6, 2
-# Pixels by which what is unexplained is widened, to have the parts of a visitor in it that the puzzle explains.
-_WIDE = 5
-# Number of unexplained pixels that are seen as something: in the margin, and elsewhere.
-_FEW, _SEEN = 4, 8
-# Among several visitors at once, each must be as small as a star: at most this share of the canvas, when widened.
-# All together may take the second share if they do not travel.
-_TINY, _FEW_STARS = 0.006, 0.03
-# A visitor is absent in the first frames, and in the last ones (or a share of the video).
-_ABSENT, _ABSENT_SHARE = 2, 0.04
+# Number of pixels that are seen as something.
+_FEW = 4
+# All together, stars may take this share if they do not travel.
+_FEW_STARS = 0.03
 # A visitor moves by this share of the width. What rests is only overlooked if it is soft: a tint, without lines.
 _TRAVEL = 0.04
 _LINES = 30
-# While a visitor is there, things may change only this near to it, as a share of the width.
-_NEAR = 0.08
-# A visitor may have acted in so many frames before.
-_BEFORE = 4
 # Difference in luma or chroma by which a pixel has changed between two frames.
 _CHANGED = 40
 # Something is a part of the puzzle, in a wrong place, if this share of it has the colors of what acts in the puzzle.
@@ -54,13 +42,15 @@ class Repaired(NamedTuple):
 
     Attributes:
         views: uint8 (count, 3, height, width).
-        hidden: numbers of the frames in which a part of the puzzle was hidden.
         tolerated: what was taken out.
+        hidden: numbers of the frames in which something lay over the puzzle.
+        unseen: numbers of those in which what moves was hardly seen.
     """
 
     views: Views
-    hidden: frozenset[int]
     tolerated: Tolerance
+    hidden: frozenset[int] = frozenset()
+    unseen: frozenset[int] = frozenset()
 
 
 def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | None:
@@ -94,48 +84,7 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
         seen.append(i)
     if not seen:
         return None
-    return Repaired(views, frozenset(), Tolerance(code="caption", first=seen[0], last=seen[-1], box=box_of(marked)))
-
-
-def without_visitors(frames: Views, explained: Callable[[int], Envelope], acting: Planes) -> Repaired | None:
-    """Take a visitor out of a video; None if there is none, or if it is more than a visitor.
-
-    Args:
-        frames: the video, uint8 (count, 3, height, width), in the light and position of the drawings.
-        explained: returns what the puzzle explains in a frame.
-        acting: colors of what moves or appears in the puzzle; see `acting_colors`.
-    """
-    tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
-    ends = (*range(_ABSENT), *range(len(frames) - tail, len(frames)))
-    if any(_unexplained(frames[i], explained(i)) is not None for i in ends):
-        return None
-    views: Views = frames.copy()
-    stays = most(distance(frames[0], frames[-1])) < _CHANGED
-    masks: list[Mask | None] = []
-    known = 0
-    for i, frame in enumerate(frames):
-        if i == 0 or not looks_like(frame, frames[known]):
-            known, mask = i, _unexplained(frame, explained(i))
-        masks.append(mask)
-        if mask is None:
-            continue
-        # What lies under the mask is as it was last seen, or as it is at the start and at the end.
-        views[i] = np.where(mask, np.where(stays, frames[0], views[i - 1]), frame)
-        if not _is_small(mask) or _acts(frame, mask, acting) or not _acts_nearby(views, masks):
-            return None
-    shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
-    if 2 * sum(_is_gone(frames[i], views[i], mask) for i, mask in shown.items()) > len(shown):
-        return None
-    soft = all(is_soft(frames[i], views[i], mask) for i, mask in shown.items())
-    if not shown or not (soft or travels(list(shown.values())) or is_tiny(list(shown.values()))):
-        return None
-    note = Tolerance(
-        code="emphasis" if soft else "visitor",
-        first=min(shown),
-        last=max(shown),
-        box=box_of(np.logical_or.reduce(list(shown.values()))),
-    )
-    return Repaired(views, frozenset(shown), note)
+    return Repaired(views, Tolerance(code="caption", first=seen[0], last=seen[-1], box=box_of(marked)))
 
 
 def _margin(drawings: Sequence[Planes]) -> Mask | None:
@@ -151,46 +100,6 @@ def _margin(drawings: Sequence[Planes]) -> Mask | None:
         top, left = max(0, rows[0] - _APART), max(0, columns[0] - _APART)
         margin[top : rows[-1] + _APART + 1, left : columns[-1] + _APART + 1] = False
     return margin if np.count_nonzero(margin) > 0.04 * margin.size else None
-
-
-def _unexplained(frame: Planes, explained: Envelope) -> Mask | None:
-    """Return a mask of what the puzzle does not explain in a frame, widened; None if it explains everything."""
-    from scipy.ndimage import binary_fill_holes, label
-
-    off = explained.unexplained(frame)
-    if np.count_nonzero(off) < _SEEN:
-        return None
-    parts, _ = label(binary_fill_holes(widened(off, _WIDE)))
-    kept = np.flatnonzero(np.bincount(parts[off]) >= _SEEN)
-    kept = kept[kept > 0]
-    mask: Mask = np.isin(parts, kept)
-    return mask if len(kept) else None
-
-
-def _is_small(mask: Mask) -> bool:
-    """Whether a mask is one region, or many of the size of stars."""
-    from scipy.ndimage import label
-
-    if int(np.count_nonzero(mask)) > _MOST * mask.size:
-        return False
-    parts, count = label(mask)
-    sizes = np.bincount(parts.ravel())[1:]
-    return count == 1 or bool(np.all(np.sort(sizes)[:-1] <= _TINY * mask.size))
-
-
-def _acts_nearby(views: Views, masks: Sequence[Mask | None]) -> bool:
-    """Whether what changes in the last frame that has a mask lies near to where the visitor is or just was."""
-    i = len(masks) - 1
-    changed = most(distance(views[i], views[i - 1])) > _CHANGED
-    if not patches(changed):
-        return True
-    near = np.logical_or.reduce([mask for mask in masks[-1 - _BEFORE :] if mask is not None])
-    rows, columns = np.nonzero(near)
-    reach = _NEAR * changed.shape[1]
-    box = np.zeros(changed.shape, bool)
-    top, left = max(0, int(rows.min() - reach)), max(0, int(columns.min() - reach))
-    box[top : math.ceil(rows.max() + reach), left : math.ceil(columns.max() + reach)] = True
-    return not patches(changed & ~box)
 
 
 def is_tiny(shown: Sequence[Mask]) -> bool:
@@ -222,15 +131,6 @@ def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
     seen = frame[:, mask][:, :, None].astype(np.int16) >> 3
     near = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
     return int(np.count_nonzero(near)) > _ACTING * len(near)
-
-
-def _is_gone(frame: Planes, before: Planes, mask: Mask) -> bool:
-    """Whether something of the puzzle is missing: most of what differs has the color of what is around."""
-    off = most(distance(frame, before) > _MARKED) & mask
-    around = widened(off, _SOFT) & ~off
-    paper = np.median(frame[:, around], axis=1)[:, None] if around.any() else np.zeros((3, 1))
-    plain = most(np.abs(frame[:, off] - paper) > _MARKED[:, :, 0])
-    return int(np.count_nonzero(~plain)) > 0.5 * plain.size
 
 
 def is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most, patches
 from vmevalkit.tasks.toolkit.course import Course, Shown
 from vmevalkit.tasks.toolkit.envelope import Envelope
-from vmevalkit.tasks.toolkit.repairs import box_of, is_soft, is_tiny, travels, widened
+from vmevalkit.tasks.toolkit.repairs import Repaired, box_of, is_soft, is_tiny, travels, widened
 from vmevalkit.types import Tolerance
 
 # Largest share of the canvas that a visitor may hide. A hand that does a step hides up to 10 %.
@@ -41,23 +40,7 @@ _VISIBLE = 1 / 3
 _NEAR, _BEFORE = 0.08, 4
 
 
-class Uncovered(NamedTuple):
-    """A video without its visitor.
-
-    Attributes:
-        views: uint8 (count, 3, height, width).
-        hidden: numbers of the frames in which something lay over the puzzle.
-        unseen: numbers of those in which what moves was hardly seen.
-        tolerated: what was taken out.
-    """
-
-    views: Views
-    hidden: frozenset[int]
-    unseen: frozenset[int]
-    tolerated: Tolerance
-
-
-def without_visitors(frames: Views, course: Course, acting: Planes) -> Uncovered | None:
+def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired | None:
     """Take a visitor out of a video; None if there is none, or if it is more than a visitor.
 
     Args:
@@ -98,7 +81,7 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Uncovered
         box=box_of(np.logical_or.reduce(list(shown.values()))),
     )
     unseen = (i for i, mask in shown.items() if _is_covered(frames[i], found[i]))
-    return Uncovered(views, frozenset(shown), frozenset(unseen), note)
+    return Repaired(views, note, frozenset(shown), frozenset(unseen))
 
 
 def _is_covered(frame: Planes, shown: Shown) -> bool:
