@@ -162,7 +162,8 @@ def _variant(
         ),
         defaults={"num_inference_steps": steps},
         # Two experts and `expand_timesteps` came with 0.35.
-        needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33)},
+        # Without ftfy, the pipeline ends with a NameError.
+        needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33), "ftfy": (6, 0)},
         two_experts=two_experts,
         random=random,
     )  # fmt: skip
