@@ -11,7 +11,7 @@ from PIL import Image
 
 from vmevalkit import media
 from vmevalkit.errors import ConfigError
-from vmevalkit.models.base import MODELS
+from vmevalkit.models.base import MODELS, service_of
 from vmevalkit.models.diffusers import devices
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
@@ -22,7 +22,8 @@ from vmevalkit.types import GenerationResult, Provenance
 PROMPT = "Lead the blue disc to the orange square."
 RANDOM = dict(random_models().values())
 # CogVideoX has tests of its own.
-TINY = sorted(name for name in RANDOM if not name.startswith("cogvideox"))
+COGVIDEOX = [name for name in MODELS if MODELS[name].family.startswith("CogVideoX")]
+TINY = sorted(name for name in RANDOM if name not in COGVIDEOX)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +91,14 @@ def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
     size = {"height": config.height, "width": config.width}
     if name.startswith("svd"):
         return {**size, "fps": 7, "decode_chunk_size": 8}
+    if name.startswith("hunyuanvideo-1.5"):
+        plain.guider = plain.guider.new(guidance_scale=6.0)
+        return {"prompt": PROMPT, "negative_prompt": ""}
+    if name.startswith("hunyuanvideo-"):
+        dropped = 4 if "33ch" in name else 0
+        # 6.0 and, for 33ch, the pipeline's own default.
+        guidance = {} if dropped else {"guidance_scale": 6.0}
+        return {**size, **guidance, "prompt": PROMPT, "num_frames": config.num_frames + dropped}
     texts = {"prompt": PROMPT, "negative_prompt": ""}
     guided = {"guidance_scale": config.guidance_scale, "max_sequence_length": config.variant.limits.prompt_tokens}
     if name.startswith("ltx"):
@@ -156,6 +165,9 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("wan2.1-i2v-14b-480p", {"guidance_scale_2": 3}, "has one transformer"),
         ("wan2.2-ti2v-5b", {"resolution": "1280x688"}, "divisible by 32"),
         ("svd", {"num_frames": 25}, "14 only"),
+        ("hunyuanvideo-i2v-33ch", {"guidance_scale": 6}, "fixed at 1"),
+        ("hunyuanvideo-i2v", {"num_frames": 128}, r"4N\+1 from 5 to 129"),
+        ("hunyuanvideo-1.5-i2v-480p", {"resolution": "832x480"}, "848x480 or 720x544"),
         ("svd-xt", {"resolution": "1020x576"}, "divisible by 8"),
         ("svd-xt", {"min_guidance_scale": 4}, "must not exceed guidance_scale = 3"),
         ("ltx-video", {"num_frames": 160}, r"8N\+1 from 9 to 161"),
@@ -179,7 +191,7 @@ def test_the_second_expert_has_its_own_guidance(weights: Path, image: Path, tmp_
     assert first != second
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].on_hub])
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].on_hub and name not in COGVIDEOX])
 def test_cards_of_the_real_models(name: str) -> None:
     card = MODELS[name]
     assert card.license
@@ -221,3 +233,33 @@ def test_a_missing_package_is_named(
     assert "the package ftfy is not installed" in answer["error"]
     assert "pip install 'ftfy>=6.0'" in answer["error"]
     assert len(answer["error"].splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].family.startswith("HunyuanVideo-1.5")])
+def test_hunyuanvideo_15_keeps_the_sizes_that_are_possible(name: str) -> None:
+    """The pipeline rounds aspects, so it takes some of its own sizes for others."""
+    processors = pytest.importorskip("diffusers.pipelines.hunyuan_video1_5.image_processor")
+    service = service_of(MODELS[name])
+    assert service.config_type is not None
+    target, patch = (48, 4) if "tiny" in name else (640, 16) if "480p" in name else (960, 16)
+    processor = processors.HunyuanVideo15ImageProcessor(vae_scale_factor=patch)
+    for width, height in service.config_type.variants[MODELS[name].model].limits.sizes:  # type: ignore[attr-defined]
+        assert processor.calculate_default_height_width(height, width, target) == (height, width)
+
+
+def test_guidance_of_hunyuanvideo_15_and_quoted_text(wrappers: dict[str, ModelWrapper], image: Path) -> None:
+    wrapper = wrappers["hunyuanvideo-1.5-tiny-random"]
+    videos = {
+        (scale, text): Path(
+            wrapper.generate(image, text, output_filename=f"{scale}{len(text)}.mp4", guidance_scale=scale)["video_path"]
+        ).read_bytes()
+        for scale, text in ((1.0, PROMPT), (9.0, PROMPT), (9.0, PROMPT + ' Write "yes".'))
+    }
+    assert len(set(videos.values())) == 3
+    answer = wrapper.generate(image, f'Write "{"yes " * 70}".')
+    assert "tokens; the model reads 255" in answer["error"]
+
+
+def test_other_sizes_of_hunyuanvideo_15(wrappers: dict[str, ModelWrapper], image: Path) -> None:
+    made = provenance_of(wrappers["hunyuanvideo-1.5-tiny-random"].generate(image, PROMPT, resolution="40x56"))
+    assert made.size == (40, 56)
