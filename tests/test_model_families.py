@@ -103,7 +103,9 @@ def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
     guided = {"guidance_scale": config.guidance_scale, "max_sequence_length": config.variant.limits.prompt_tokens}
     if name.startswith("ltx"):
         return {
-            **size, **texts, **guided, "frame_rate": 25, "decode_timestep": 0.05, "decode_noise_scale": 0.025
+            **size, **texts, **guided, "frame_rate": 25, "decode_timestep": 0.05, "decode_noise_scale": 0.025,
+            **({"image_cond_noise_scale": 0.0, "guidance_rescale": 0.7} if "13b" in name else {}),
+            **({"timesteps": [1000, 993, 987, 981, 975, 909, 725, 0.03]} if "distilled" in name else {}),
         }  # fmt: skip
     return {**size, **texts, **guided}
 
@@ -165,6 +167,8 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("wan2.1-i2v-14b-480p", {"guidance_scale_2": 3}, "has one transformer"),
         ("wan2.2-ti2v-5b", {"resolution": "1280x688"}, "divisible by 32"),
         ("svd", {"num_frames": 25}, "14 only"),
+        ("ltx-video-13b-0.9.8-distilled", {"guidance_scale": 3}, "fixed at 1"),
+        ("ltx-video-13b-0.9.8-distilled", {"num_inference_steps": 30}, "fixed at 8"),
         ("hunyuanvideo-i2v-33ch", {"guidance_scale": 6}, "fixed at 1"),
         ("hunyuanvideo-i2v", {"num_frames": 128}, r"4N\+1 from 5 to 129"),
         ("hunyuanvideo-1.5-i2v-480p", {"resolution": "832x480"}, "848x480 or 720x544"),

@@ -69,9 +69,9 @@ class HunyuanVideoWrapper(ModelWrapper):
     packages = PACKAGES
 
 
-# Networks with random weights. The defaults of Diffusers are the published shapes of transformer and VAE, but for what is
-# given here. The tiny VAE compresses space and time as the published one does, and the tiny image encoder returns as many
-# tokens, 576, because the pipeline counts on it.
+# Networks with random weights. The defaults of Diffusers are the published shapes of transformer and VAE, but for what
+# is given here. The tiny VAE compresses space and time as the published one does, and the tiny image encoder returns as
+# many tokens, 576, because the pipeline counts on it.
 _TRANSFORMER: dict[str, dict[str, Any]] = {
     "token_replace": {"image_condition_type": "token_replace", "guidance_embeds": True},
     "latent_concat": {"image_condition_type": "latent_concat", "guidance_embeds": False},
