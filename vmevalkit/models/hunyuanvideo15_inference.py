@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from vmevalkit.media import Frame
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.devices import Stopwatch
 from vmevalkit.models.diffusers.prompts import check_length
 from vmevalkit.models.diffusers.random_weights import TINY_T5, WORDS, Builders, RandomWeights, Scale, word_tokenizer
@@ -157,6 +157,7 @@ def _variant(
             frames=frames,
             fps=24,
             packages=PACKAGES,
+            environment=ENVIRONMENT,
             capabilities=Capabilities(chooses_length=True),
             **card,
         ),

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.random_weights import (
     WORDS,
     Builders,
@@ -156,6 +156,7 @@ def _variant(
             frames=frames,
             fps=24,
             packages=PACKAGES,
+            environment=ENVIRONMENT,
             capabilities=Capabilities(chooses_length=True),
             **card,
         ),

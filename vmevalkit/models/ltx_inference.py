@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
@@ -167,6 +167,7 @@ def _variant(
             frames=frames,
             fps=25,
             packages=PACKAGES,
+            environment=ENVIRONMENT,
             capabilities=Capabilities(chooses_length=True),
             **card,
         ),

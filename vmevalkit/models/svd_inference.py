@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.memory import Memory
 from vmevalkit.models.diffusers.random_weights import Builders, RandomWeights, Scale, image_processor
 from vmevalkit.models.wrapper import ModelWrapper
@@ -144,6 +144,7 @@ def _variant(size: Size, frames: int, sides: Size, *, random: RandomWeights | No
             frames=frames,
             fps=7,
             packages=PACKAGES,
+            environment=ENVIRONMENT,
             capabilities=Capabilities(reads_prompt=False),
             **values,
         ),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale, image_processor
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
@@ -152,6 +152,7 @@ def _variant(
             frames=frames,
             fps=fps,
             packages=WanWrapper.packages,
+            environment=ENVIRONMENT,
             license="Apache-2.0",
             capabilities=Capabilities(chooses_length=True),
             **card,

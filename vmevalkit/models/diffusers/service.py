@@ -50,6 +50,8 @@ from vmevalkit.models.diffusers.memory import (
 from vmevalkit.models.diffusers.prompts import Embedding, PromptCache, check_length
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
+ENVIRONMENT = "diffusers-models"
+"""The environment that the families share; `setup/models/diffusers-models/models.txt` lists their models."""
 
 
 @dataclass(frozen=True)
