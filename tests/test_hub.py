@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.models.diffusers import checkpoint, hub
+from vmevalkit.models.base import MODELS, ModelCard, Request, service_of
+from vmevalkit.models.diffusers import Loaded, checkpoint, hub
 
 NEWEST = "a" * 40
 INDEX = {"_class_name": "StableVideoDiffusionPipeline", "scheduler": ["diffusers", "EulerDiscreteScheduler"]}
@@ -79,3 +81,12 @@ def test_the_command_names_a_revision_only_if_there_is_one(card: ModelCard) -> N
     assert f"hf download {card.model} --local-dir" in hub.how_to_get(card)
     pinned = card.model_copy(update={"revision": NEWEST})
     assert f"--revision {NEWEST}" in hub.how_to_get(pinned)
+
+
+def test_a_result_says_which_revision_it_is_of(tmp_path: Path) -> None:
+    request = Request(Image.new("RGB", (8, 8)), tmp_path / "a.png", "Move.", seed=0, duration=None)
+    loaded = Loaded(SimpleNamespace(vae=None), "resident", {"random": False, "revision": NEWEST})
+    for name, said in (("svd-xt", True), ("hunyuanvideo-1.5-i2v-480p", False)):
+        service: Any = service_of(MODELS[name])(MODELS[name].model)  # type: ignore[call-arg]
+        notes = service._general_notes(service.config, request, loaded)
+        assert any(NEWEST in note for note in notes) == said
