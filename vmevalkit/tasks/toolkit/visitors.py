@@ -139,16 +139,6 @@ def _acts(frame: Planes, off: Mask, acting: Planes, least: int) -> bool:
     own = np.zeros_like(off)
     own[off] = (np.abs(tones[:, off][:, :, None] - acting[:, None]) <= 1).all(0).any(1)
     parts, count = label(own)
-    import os
-
-    if os.environ.get("DBG"):
-        print(
-            "acts",
-            count and int(np.bincount(parts.ravel())[1:].max()),
-            least,
-            acting.shape,
-            np.unique((frame[:, own] >> 3), axis=1).T[:6].tolist(),
-        )
     return bool(count > 0) and int(np.bincount(parts.ravel())[1:].max()) > _LIKE * least
 
 
