@@ -102,11 +102,12 @@ class Verification:
             stressed = without_emphasis(in_light, Stage(drawings, self._drawings(_INVISIBLE)), steps)
             if stressed is not None:
                 yield stressed
-        left = without_visitors(frames, self._course(), acting_colors(drawings))
+        acting = acting_colors(drawings)
+        left = without_visitors(frames, self._course(acting), acting)
         if left is not None:
             yield left
 
-    def _course(self) -> Course:
+    def _course(self, acting: Planes) -> Course:
         """Return the course of the solution."""
         states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
         paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
@@ -121,7 +122,7 @@ class Verification:
             return paint(self._task.without_mover(self._puzzle, state, states[k], states[k + 1]))
 
         moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
-        return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)))
+        return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)), acting)
 
     def _drawings(self, object_scale: float = 1) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""

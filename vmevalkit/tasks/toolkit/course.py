@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most
+from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most, patches
 from vmevalkit.tasks.toolkit.lens import Lens
 
 # A pixel changes if it differs by more than this between drawings. Regions are widened by the reach.
@@ -30,6 +30,8 @@ _LATER = float(_OTHER)
 _COMPARED = 4000
 # Two moments that differ by so many pixels are refined: what moves is farther in one than its soft edge tells.
 _COARSE = 60
+# Something is what it was before, and does not fade, if this share of it has the colors of what acts.
+_OWN = 0.1
 # A moment is refined to this share of the distance between two moments.
 _FINE = 1 / 16
 
@@ -42,10 +44,12 @@ class Shown(NamedTuple):
 
     Attributes:
         drawing: what it would look like without anything that lies over it.
+        position: how far the solution has come, from 0 to the number of steps.
         mover: mask of the pixels of what is on its way from one place to another; None if nothing is.
     """
 
     drawing: Planes
+    position: float
     mover: Mask | None
 
 
@@ -57,15 +61,16 @@ class Course:
         draw_bare: draws it without what moves; None if nothing moves from place to place.
         end: position of the answer.
         count: number of moments that are drawn; between them, `draw` is asked again.
+        acting: colors of what moves or appears; see `acting_colors`.
 
     Attributes:
         smallest: number of pixels that the smallest step changes.
     """
 
-    def __init__(self, draw: Draw, draw_bare: Draw | None, end: float, count: int) -> None:
+    def __init__(self, draw: Draw, draw_bare: Draw | None, end: float, count: int, acting: Planes) -> None:
         from scipy.ndimage import label
 
-        self._draw, self._draw_bare = draw, draw_bare
+        self._draw, self._draw_bare, self._acting = draw, draw_bare, acting
         self._positions = np.linspace(0, end, count + 1)
         drawings = [draw(float(position)) for position in self._positions]
         self._start = drawings[0]
@@ -85,21 +90,46 @@ class Course:
         shown = [region.follow(frames) for region in self._regions]
         for i, frame in enumerate(frames):
             moments = [int(moments[i]) for moments in shown]
-            yield Shown(self._composed(frame, moments), self._mover(moments))
+            position = max((float(self._positions[moment]) for moment in moments), default=0.0)
+            yield Shown(self._composed(frame, moments), position, self._mover(moments))
+
+    def moves(self, step: int) -> bool:
+        """Whether something moves from place to place in a step; else things appear, change or vanish in place."""
+        return self.mover(step) is not None
+
+    def mover(self, step: int) -> tuple[Planes, Mask] | None:
+        """Return what moves in a step, halfway, as an image and a mask of the size of its box; None if nothing does."""
+        mask = self._moving(step + 0.5)
+        if not patches(mask):
+            return None
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        return self._draw(step + 0.5)[:, box[0], box[1]], mask[box]
 
     def _mover(self, moments: Sequence[int]) -> Mask | None:
-        """Return the pixels of what is on its way from one place to another; None if nothing is."""
-        if self._draw_bare is None:
-            return None
         for region, moment in zip(self._regions, moments, strict=True):
             position = float(self._positions[moment])
             if position % 1:
-                mover = most(distance(self._draw(position), self._draw_bare(position))) > _OTHER
+                mover = self._moving(position)
                 inside = np.zeros_like(mover)
                 inside.ravel()[region.at] = mover.ravel()[region.at]
                 if inside.any():
                     return inside
         return None
+
+    def _moving(self, position: float) -> Mask:
+        """Return the pixels of what is on its way at a position."""
+        here = self._draw(position)
+        if self._draw_bare is not None:
+            return most(distance(here, self._draw_bare(position))) > _OTHER
+        # What turns is neither where it was nor where it will be. What fades is there, too, but in a mixed color.
+        before, after = self._draw(float(int(position))), self._draw(float(int(position) + 1))
+        away = (most(distance(here, before)) > _OTHER) & (most(distance(here, after)) > _OTHER)
+        own = np.zeros_like(away)
+        own[away] = (
+            (np.abs((here[:, away] >> 3).astype(np.int16)[:, :, None] - self._acting[:, None]) <= 1).all(0).any(1)
+        )
+        return away if np.count_nonzero(own) > _OWN * np.count_nonzero(away) else np.zeros_like(away)
 
     def _composed(self, frame: Planes, moments: Sequence[int]) -> Planes:
         planes: Planes = self._start.copy()

@@ -28,9 +28,8 @@ _APART, _SOFT = 6, 2
 _FEW = 4
 # All together, stars may take this share if they do not travel.
 _FEW_STARS = 0.03
-# A visitor moves by this share of the width. What rests is only overlooked if it is soft: a tint, without lines.
+# A visitor moves by this share of the width.
 _TRAVEL = 0.04
-_LINES = 30
 # Difference in luma or chroma by which a pixel has changed between two frames.
 _CHANGED = 40
 # Something is a part of the puzzle, in a wrong place, if this share of it has the colors of what acts in the puzzle.
@@ -131,13 +130,6 @@ def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
     seen = frame[:, mask][:, :, None].astype(np.int16) >> 3
     near = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
     return int(np.count_nonzero(near)) > _ACTING * len(near)
-
-
-def is_soft(frame: Planes, before: Planes, mask: Mask) -> bool:
-    """Whether a visitor is a tint or glow: what it adds has no lines."""
-    added = (frame[0].astype(np.int16) - before[0]) * mask
-    steps = np.abs(np.diff(added, axis=1))[:, :-1] + np.abs(np.diff(added, axis=1))[:, 1:]
-    return int(np.count_nonzero(steps > 60)) < _LINES
 
 
 def travels(masks: Sequence[Mask]) -> bool:

@@ -7,7 +7,7 @@ visitor is what the course does not explain. It is replaced by the drawing, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most, patches
 from vmevalkit.tasks.toolkit.course import Course, Shown
 from vmevalkit.tasks.toolkit.envelope import Envelope
-from vmevalkit.tasks.toolkit.repairs import Repaired, box_of, is_soft, is_tiny, travels, widened
+from vmevalkit.tasks.toolkit.repairs import Repaired, box_of, is_tiny, travels, widened
 from vmevalkit.types import Tolerance
 
 # Largest share of the canvas that a visitor may hide. A hand that does a step hides up to 10 %.
@@ -36,6 +36,11 @@ _FEW = 2
 _LIKE = 0.3
 # Something that moves is not seen if less than this share of it is: a finger that carries it hides half of it.
 _VISIBLE = 1 / 3
+# Difference in luma up to which something has only another color, as when a scene turns gray.
+_SAME_LUMA = 12
+# Something is a copy of what moves if it differs by less than this on average, at so many pixels, most of which lie in
+# the mask of the visitor; in so many frames.
+_COMPARED, _LIKE_MOVER, _LIKE_MOST, _COPIES = 200, 24, 0.8, 3
 # What happens must be this near to a visitor, as a share of the width, or to where it was so many frames before.
 _NEAR, _BEFORE = 0.08, 4
 
@@ -71,17 +76,67 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
     nearby = [near for i in shown if (near := _acts_nearby(drawings, masks, i)) is not None]
     if 2 * sum(nearby) < len(nearby):
         return None
-    soft = all(is_soft(frames[i], views[i], mask) for i, mask in shown.items())
-    if not shown or not (soft or travels(list(shown.values())) or is_tiny(list(shown.values()))):
+    regions = list(shown.values())
+    if not shown or not (travels(regions) or is_tiny(regions)) or _is_damage(frames, drawings, shown):
         return None
-    note = Tolerance(
-        code="emphasis" if soft else "visitor",
-        first=min(shown),
-        last=max(shown),
-        box=box_of(np.logical_or.reduce(list(shown.values()))),
-    )
-    unseen = (i for i, mask in shown.items() if _is_covered(frames[i], found[i]))
-    return Repaired(views, note, frozenset(shown), frozenset(unseen))
+    covered = [i in shown and _is_covered(frames[i], found[i]) for i in range(len(frames))]
+    steps = math.ceil(found[-1].position)
+    if not _is_seen_moving(course, [at.position for at in found], covered, shown):
+        return None
+    if any(_is_copied(frames, shown, mover) for step in range(steps) if (mover := course.mover(step)) is not None):
+        return None
+    note = Tolerance(code="visitor", first=min(shown), last=max(shown), box=box_of(np.logical_or.reduce(regions)))
+    return Repaired(views, note, frozenset(shown), frozenset(np.flatnonzero(covered).tolist()))
+
+
+def _is_seen_moving(course: Course, positions: Sequence[float], covered: Sequence[bool], shown: Container[int]) -> bool:
+    """Whether what moves is seen in at least half of the frames of each step during which there is a visitor."""
+    for step in range(math.ceil(positions[-1])):
+        on_its_way = [i for i, position in enumerate(positions) if step < position < step + 1]
+        arrives = next((i for i, position in enumerate(positions) if position >= step + 1), len(positions) - 1)
+        during = range(on_its_way[0] if on_its_way else max(0, arrives - 1), arrives + 1)
+        seen = sum(not covered[i] for i in on_its_way)
+        if any(i in shown for i in during) and course.moves(step) and 2 * seen < max(1, len(on_its_way)):
+            return False
+    return True
+
+
+def _is_copied(frames: Views, shown: Mapping[int, Mask], mover: tuple[Planes, Mask]) -> bool:
+    """Whether a visitor looks like what moves, in several frames."""
+    image, inside = mover
+    at = np.argwhere(inside)
+    at = at[:: 1 + len(at) // _COMPARED]
+    own = image[:, at[:, 0], at[:, 1]].astype(np.int16)
+    alike = 0
+    for i, mask in shown.items():
+        # A copy lies in the mask, but for its soft edge.
+        room = [mask.shape[axis] - inside.shape[axis] + 1 for axis in (0, 1)]
+        middle = mask[inside.shape[0] // 2 :, inside.shape[1] // 2 :][: room[0], : room[1]]
+        for top, left in np.argwhere(middle):
+            there = mask[at[:, 0] + top, at[:, 1] + left]
+            seen = frames[i][:, at[:, 0] + top, at[:, 1] + left]
+            if there.mean() > _LIKE_MOST and most(np.abs(seen - own)).mean() < _LIKE_MOVER:
+                alike += 1
+                break
+    return alike >= _COPIES
+
+
+def _is_damage(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Mask]) -> bool:
+    """Whether something of the puzzle is missing, or has another color, in most frames.
+
+    Where something is missing, most of what differs has the color of what is around.
+    """
+    damaged, large = 0, not is_tiny(list(shown.values()))
+    for i, mask in shown.items():
+        off = (most(distance(frames[i], drawings[i])) > _CHANGED) & mask
+        around = widened(off, _WIDE) & ~off
+        if not off.any() or not around.any():
+            continue
+        seen, drawn = frames[i][:, off].astype(np.int16), drawings[i][:, off].astype(np.int16)
+        ground = np.median(frames[i][:, around], axis=1)[:, None]
+        is_gone = 2 * np.count_nonzero(most(np.abs(seen - ground)) < _SAME) > seen.shape[1]
+        damaged += bool(is_gone or (large and np.median(np.abs(seen[0] - drawn[0])) < _SAME_LUMA))
+    return 2 * damaged > len(shown)
 
 
 def _is_covered(frame: Planes, shown: Shown) -> bool:
