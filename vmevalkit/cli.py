@@ -62,6 +62,7 @@ Questions = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the ques
 Outputs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's videos.")]
 Scores = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's scores.")]
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a core.")]
+Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts, for job arrays.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
 
 
@@ -132,6 +133,7 @@ def generate(
         int, typer.Option("--samples", "-n", help="Videos for each question, with seeds SEED, SEED+1, ...")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
+    shard: Shard = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes, each with a copy of the model.")] = 1,
@@ -155,9 +157,9 @@ def generate(
 
     named = {"weights": weights, "lora": lora, "speed": speed}
     options: dict[str, Any] = {
-        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
-        "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
-        "duration": duration,
+        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "shard": shard,
+        "questions": questions, "outputs": outputs, "retry_failed": retry_failed, "remake": remake,
+        "baselines": baselines, "duration": duration,
         "settings": {
             **_settings(settings or []),
             **{name: str(value) for name, value in named.items() if value},
@@ -180,6 +182,7 @@ def score(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Score only these models.")
     ] = None,
+    shard: Shard = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
@@ -204,6 +207,7 @@ def score(
         iter_score(
             scorer or ["rule"],
             model=model,
+            shard=shard,
             questions=questions,
             outputs=outputs,
             scores=scores,
