@@ -45,7 +45,7 @@ _STOPPED = 130
 _BROKEN_OUTPUT = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO})
 
 # Options that take several values after one flag: --task maze chess.
-_SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set"})
+_SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set", "--from-scores"})
 
 
 def _show_version(shown: bool) -> None:
@@ -242,6 +242,25 @@ def report(
     from vmevalkit.reporting import report as run
 
     typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
+
+
+@app.command()
+def merge(
+    source: Annotated[list[Path], typer.Argument(metavar="DIR ...", help="Folders of outputs, such as shards.")],
+    outputs: Annotated[Path, typer.Option(metavar="DIR", help="Folder that gets all videos.")] = defaults.OUTPUTS,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Question set that all must answer; by default they must agree.")
+    ] = None,
+    from_scores: Annotated[
+        list[Path] | None, typer.Option("--from-scores", metavar="DIR", help="Folders of scores, to join them, too.")
+    ] = None,
+    scores: Annotated[Path, typer.Option(metavar="DIR", help="Folder that gets all scores.")] = defaults.SCORES,
+) -> None:
+    """Join shards or experiments, if they have the same questions and settings. Rerun to resume."""
+    from vmevalkit.runner.merge import merge as run
+
+    done = run(source, outputs=outputs, questions=questions, from_scores=from_scores or (), scores=scores)
+    typer.echo(f"{done.copied} files copied, {done.existed} existed, in {outputs}")
 
 
 @app.command()
