@@ -263,6 +263,38 @@ def merge(
     typer.echo(f"{done.copied} files copied, {done.existed} existed, in {outputs}")
 
 
+Url = Annotated[str, typer.Argument(metavar="URL", help="s3://..., gs://..., hf://datasets/OWNER/NAME or file:///...")]
+
+
+@app.command()
+def push(
+    url: Url,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+) -> None:
+    """Copy an experiment to another place. Only what changed is copied. Rerun to resume."""
+    from vmevalkit.runner.sync import push as run
+
+    done = run(url, questions=questions, outputs=outputs, scores=scores)
+    typer.echo(f"{done.copied} files copied, {done.unchanged} unchanged, at {url}")
+
+
+@app.command()
+def pull(
+    url: Url,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that differ.")] = False,
+) -> None:
+    """Copy an experiment from where it was pushed to. Only what changed is copied. Rerun to resume."""
+    from vmevalkit.runner.sync import pull as run
+
+    done = run(url, questions=questions, outputs=outputs, scores=scores, replace=replace)
+    typer.echo(f"{done.copied} files copied, {done.unchanged} unchanged, from {url}")
+
+
 @app.command()
 def view(
     questions: Questions = defaults.QUESTIONS,

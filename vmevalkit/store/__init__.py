@@ -32,6 +32,7 @@ from vmevalkit.store.questions import (
     read_question,
 )
 from vmevalkit.store.records import read_record, write_record
+from vmevalkit.store.remote import Remote, RemoteFile, RemoteManifest
 from vmevalkit.store.samples import (
     Sample,
     copy_question,
@@ -47,7 +48,7 @@ from vmevalkit.store.samples import (
     seeds_of,
 )
 from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
-from vmevalkit.store.trees import Files, is_relative, is_video, output_files, question_files, score_files
+from vmevalkit.store.trees import Files, is_video, output_files, question_files, score_files
 
 __all__ = [
     "MANIFEST",
@@ -56,6 +57,9 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "Files",
     "Manifest",
+    "Remote",
+    "RemoteFile",
+    "RemoteManifest",
     "Sample",
     "check_links",
     "copy_question",
@@ -68,7 +72,6 @@ __all__ = [
     "is_complete",
     "is_inside_set",
     "is_name",
-    "is_relative",
     "is_user_supplied",
     "is_video",
     "iter_metadata_files",

@@ -49,12 +49,6 @@ def score_files(root: Path) -> Files:
     return _within(root, found)
 
 
-def is_relative(name: str) -> bool:
-    """Whether the path of a file, as somebody else wrote it, stays below a folder on every system."""
-    parts = name.split("/")
-    return all(part and not part.startswith(".") and not set(part) & set('\\:\0*?"<>|') for part in parts)
-
-
 def is_video(name: str) -> bool:
     """Whether a path has the suffix of a video."""
     return name.lower().endswith(VIDEO_SUFFIXES)
