@@ -238,6 +238,7 @@ def test_a_sample_that_two_people_made_alike_is_merged(own: Path, tmp_path: Path
     done = vmevalkit.merge([own / "a", own / "c"], outputs=tmp_path / "all")
     assert done.copied == 3 * 7
     merged = sorted((tmp_path / "all").rglob("result.json"))[0]
+    assert merged.stat().st_nlink == 2, "a hard link"
     assert json.loads(merged.read_text())["duration_seconds"] != 99.0, "the first one counts"
 
 
@@ -262,7 +263,14 @@ def test_links_to_other_files_are_not_merged(own: Path, tmp_path: Path, caplog: 
     prompt = sorted((own / "a" / "plain").rglob("prompt.txt"))[0]
     prompt.unlink()
     prompt.symlink_to(secret)
+    # A link within the folder is followed.
+    inside = sorted((own / "a" / "plain").rglob("video.mp4"))[0]
+    inside.rename(inside.with_name("kept.mp4"))
+    inside.symlink_to("kept.mp4")
     vmevalkit.merge([own / "a"], outputs=tmp_path / "all")
+    merged = tmp_path / "all" / inside.relative_to(own / "a")
+    assert merged.read_bytes() == inside.read_bytes()
+    assert not merged.is_symlink()
     assert "link that leaves" in caplog.text
     assert not [path for path in (tmp_path / "all").rglob("*.*") if path.is_file() and b"private" in path.read_bytes()]
 

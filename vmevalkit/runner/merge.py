@@ -231,6 +231,7 @@ def _copy(target: Path, copies: store.Files) -> None:
 
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
-        os.link(source, target, follow_symlinks=True)
+        # On Linux, `os.link` would link to a link itself.
+        os.link(os.path.realpath(source), target)
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
