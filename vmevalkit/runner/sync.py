@@ -55,11 +55,12 @@ def push(
         name: RemoteFile(sha256=store.sha256(path), size=path.stat().st_size)
         for name, path in track(paths.items(), len(paths), "reading")
     }
-    before = remote.read_manifest() or RemoteManifest()
     sizes = remote.sizes()
     missing = {file.sha256: paths[name] for name, file in files.items() if sizes.get(file.sha256) != file.size}
     for _ in track(remote.put(missing), len(missing), f"copying to {remote.url}"):
         pass
+    # Read late, because somebody else may have pushed meanwhile.
+    before = remote.read_manifest() or RemoteManifest()
     after = before.model_copy(update={"kit_version": __version__, "files": {**before.files, **files}})
     if after.files != before.files:
         remote.write_manifest(after)
