@@ -95,6 +95,8 @@ def test_shards_of_score_are_disjoint_and_complete(mazes: Path, tmp_path: Path) 
     parts = [vmevalkit.score(shard=shard, **folders) for shard in ("1/2", "2/2")]
     assert [[score.question_id for score in part] for part in parts] == [["maze_0000", "maze_0002"], ["maze_0001"]]
     assert len(list(store.iter_scores(here.scores))) == 3
+    judge: dict[str, Any] = {"judge_model": "any", "judge_url": "http://127.0.0.1:1/v1"}
+    assert vmevalkit.score("judge", shard="4/4", **judge, **folders) == [], "more shards than questions"
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1/0", "1", "1/2/3", "-1/2", "a/b", ""])
