@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.make import make
+    from vmevalkit.runner.merge import merge
     from vmevalkit.runner.score import iter_score, score
+    from vmevalkit.runner.sync import pull, push
     from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
     from vmevalkit.store import Sample
     from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
@@ -70,6 +72,9 @@ _HOMES = {
     "generate": "runner.inference",
     "iter_score": "runner.score",
     "make": "runner.make",
+    "merge": "runner.merge",
+    "pull": "runner.sync",
+    "push": "runner.sync",
     "register_model": "models.base",
     "register_scorer": "scorers.base",
     "register_task": "tasks.base",
@@ -82,7 +87,8 @@ __all__ = [
     "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
     "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
     "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "generate",
-    "iter_score", "make", "register_model", "register_scorer", "register_task", "report", "score", "view",
+    "iter_score", "make", "merge", "pull", "push", "register_model", "register_scorer", "register_task",
+    "report", "score", "view",
 ]  # fmt: skip
 
 

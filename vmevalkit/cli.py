@@ -45,7 +45,7 @@ _STOPPED = 130
 _BROKEN_OUTPUT = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO})
 
 # Options that take several values after one flag: --task maze chess.
-_SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set"})
+_SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set", "--from-scores"})
 
 
 def _show_version(shown: bool) -> None:
@@ -63,6 +63,7 @@ Questions = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the ques
 Outputs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's videos.")]
 Scores = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's scores.")]
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a core.")]
+Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts, for job arrays.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
 
 
@@ -133,6 +134,7 @@ def generate(
         int, typer.Option("--samples", "-n", help="Videos for each question, with seeds SEED, SEED+1, ...")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
+    shard: Shard = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     workers: Annotated[
@@ -163,9 +165,9 @@ def generate(
 
     named = {"weights": weights, "lora": lora, "speed": speed, "url": url}
     options: dict[str, Any] = {
-        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "questions": questions,
-        "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
-        "duration": duration, "limit_cost": limit_cost,
+        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "shard": shard,
+        "questions": questions, "outputs": outputs, "retry_failed": retry_failed, "remake": remake,
+        "baselines": baselines, "duration": duration, "limit_cost": limit_cost,
         "settings": {
             **_settings(settings or []),
             **{name: str(value) for name, value in named.items() if value},
@@ -193,6 +195,7 @@ def score(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Score only these models.")
     ] = None,
+    shard: Shard = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
@@ -217,6 +220,7 @@ def score(
         iter_score(
             scorer or ["rule"],
             model=model,
+            shard=shard,
             questions=questions,
             outputs=outputs,
             scores=scores,
@@ -251,6 +255,57 @@ def report(
     from vmevalkit.reporting import report as run
 
     typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
+
+
+@app.command()
+def merge(
+    source: Annotated[list[Path], typer.Argument(metavar="DIR ...", help="Folders of outputs, such as shards.")],
+    outputs: Annotated[Path, typer.Option(metavar="DIR", help="Folder that gets all videos.")] = defaults.OUTPUTS,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Question set that all must answer; by default they must agree.")
+    ] = None,
+    from_scores: Annotated[
+        list[Path] | None, typer.Option("--from-scores", metavar="DIR", help="Folders of scores, to join them, too.")
+    ] = None,
+    scores: Annotated[Path, typer.Option(metavar="DIR", help="Folder that gets all scores.")] = defaults.SCORES,
+) -> None:
+    """Join shards or experiments, if they have the same questions and settings. Rerun to resume."""
+    from vmevalkit.runner.merge import merge as run
+
+    done = run(source, outputs=outputs, questions=questions, from_scores=from_scores or (), scores=scores)
+    typer.echo(f"{done.copied} files copied, {done.existed} existed, in {outputs}")
+
+
+Url = Annotated[str, typer.Argument(metavar="URL", help="s3://..., gs://..., hf://datasets/OWNER/NAME or file:///...")]
+
+
+@app.command()
+def push(
+    url: Url,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+) -> None:
+    """Copy an experiment to another place. Only what changed is copied. Rerun to resume."""
+    from vmevalkit.runner.sync import push as run
+
+    done = run(url, questions=questions, outputs=outputs, scores=scores)
+    typer.echo(f"{done.copied} files copied, {done.unchanged} unchanged, at {url}")
+
+
+@app.command()
+def pull(
+    url: Url,
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that differ.")] = False,
+) -> None:
+    """Copy an experiment from where it was pushed to. Only what changed is copied. Rerun to resume."""
+    from vmevalkit.runner.sync import pull as run
+
+    done = run(url, questions=questions, outputs=outputs, scores=scores, replace=replace)
+    typer.echo(f"{done.copied} files copied, {done.unchanged} unchanged, from {url}")
 
 
 @app.command()

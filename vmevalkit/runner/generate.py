@@ -21,6 +21,7 @@ from vmevalkit.runner.executors.local import LocalExecutor
 from vmevalkit.runner.executors.threads import ThreadExecutor
 from vmevalkit.runner.jobs import Job, Outcome, cost_of, failed_outcome, is_unfinished, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
+from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.types import SEEDS, GenerationResult, Question, Record
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class GenerateOptions(Record):
     task_id: tuple[str, ...] = ()
     samples: int = 1
     seed: int = DEFAULT_SEED
+    shard: Shard = WHOLE
     questions: Path = defaults.QUESTIONS
     outputs: Path = defaults.OUTPUTS
     retry_failed: bool = False
@@ -98,6 +100,7 @@ def generate(
     task_id: str | Sequence[str] = (),
     samples: int = 1,
     seed: int = DEFAULT_SEED,
+    shard: str | None = None,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
     workers: int | None = None,
@@ -116,6 +119,7 @@ def generate(
         task, task_id: only these tasks and questions; all if empty.
         samples: number of videos for each question, with seeds `seed`, `seed + 1`, ...
         seed: of the first video.
+        shard: `I/N`, only the I-th of N parts of the videos. Give each part its own `outputs`, then `merge` them.
         questions, outputs: folders of the question set and of the experiment's videos.
         workers: number of processes, each with its own copy of the model, one by default. For a model on a server,
             the number of videos at a time, by default its setting `concurrency`.
@@ -130,9 +134,9 @@ def generate(
         UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
     """
     options: dict[str, Any] = {
-        "task": task, "task_id": task_id, "samples": samples, "seed": seed, "questions": questions, "outputs": outputs,
-        "retry_failed": retry_failed, "remake": remake, "baselines": baselines, "duration": duration,
-        "settings": settings, "limit_cost": limit_cost,
+        "task": task, "task_id": task_id, "samples": samples, "seed": seed, "shard": shard, "questions": questions,
+        "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
+        "duration": duration, "settings": settings, "limit_cost": limit_cost,
     }  # fmt: skip
     plans, runs = plan(model, **options)
     for p, run in zip(plans, runs, strict=True):
@@ -171,7 +175,7 @@ def _executor(run: ModelRun, workers: int | None) -> Executor:
 def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitStack) -> list[Job]:
     """Lock a model's folder until the run ends, and return what is still to be made.
 
-    A baseline that another process is running is left to it.
+    A baseline that another process is running is left to it, except for a shard: the process may have another one.
 
     Raises:
         UsageError: another process is running the model.
@@ -182,6 +186,8 @@ def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitSt
     try:
         locks.enter_context(store.locked(folder / ".lock", f"generating videos in {folder}"))
     except UsageError as error:
+        if options.shard != WHOLE:
+            raise UsageError(error.what, "give each shard its own --outputs, then join them: vmevalkit merge") from None
         if not run.implied:
             raise
         log.warning("%s; baseline %s is left to it", error.what, run.name)
@@ -208,7 +214,11 @@ def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[P
         if run.remote and checked.limit_cost is not None:
             run.settings = {**run.settings, "limit_cost": checked.limit_cost}
         run.configured()
-    return [_plan(run, questions, checked) for run in runs], runs
+    jobs = [_jobs(run, [q for q in questions if run.can_answer(q)], checked) for run in runs]
+    unanswerable = [len(questions) - len(own) // checked.samples for own in jobs]
+    shares = deal(jobs, [run.card.seconds_a_video if run.card else None for run in runs], checked.shard)
+    plans = [_plan(*found, checked) for found in zip(runs, shares, unanswerable, strict=True)]
+    return plans, runs
 
 
 def _checked(options: dict[str, Any]) -> GenerateOptions:
@@ -218,6 +228,7 @@ def _checked(options: dict[str, Any]) -> GenerateOptions:
         UsageError: an option has a wrong type or is out of range.
     """
     options = {name: value for name, value in options.items() if value is not None}
+    options["shard"] = parse_shard(options.get("shard"))
     # A model may change the working folder.
     for name in ("questions", "outputs"):
         if isinstance(options.get(name, ""), (str, Path)):
@@ -238,16 +249,23 @@ def _checked(options: dict[str, Any]) -> GenerateOptions:
     return checked
 
 
-def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions) -> Plan:
-    answerable = [question for question in questions if run.can_answer(question)]
+def _jobs(run: ModelRun, questions: Sequence[Question], options: GenerateOptions) -> list[Job]:
+    """Return a job for each video of a model, whether or not it exists."""
+    samples = (
+        (store.Sample(outputs=run.outputs, model=run.name, task=q.task, question_id=q.id, seed=seed), q)
+        for q in questions
+        for seed in range(options.seed, options.seed + options.samples)
+    )
+    return [
+        Job(sample=sample, question=question, staging=_staging(sample), duration=run.duration)
+        for sample, question in samples
+    ]
+
+
+def _plan(run: ModelRun, every: Sequence[Job], unanswerable: int, options: GenerateOptions) -> Plan:
     jobs: dict[_State, list[Job]] = {"todo": [], "failed": [], "complete": [], "changed": [], "supplied": []}
-    for question in answerable:
-        for seed in range(options.seed, options.seed + options.samples):
-            sample = store.Sample(
-                outputs=run.outputs, model=run.name, task=question.task, question_id=question.id, seed=seed
-            )
-            job = Job(sample=sample, question=question, staging=_staging(sample), duration=run.duration)
-            jobs[_state(run, job, options)].append(job)
+    for job in every:
+        jobs[_state(run, job, options)].append(job)
     if jobs["changed"]:
         log.warning(
             "%d videos were made by an earlier version of %s; --remake replaces them",
@@ -269,7 +287,7 @@ def _plan(run: ModelRun, questions: Sequence[Question], options: GenerateOptions
         todo=tuple(todo),
         complete=len(jobs["complete"]) + len(jobs["changed"]) + len(jobs["supplied"]),
         failed_before=tuple(job.sample for job in jobs["failed"]),
-        unanswerable=len(questions) - len(answerable),
+        unanswerable=unanswerable,
         seconds=each * len(todo) if each is not None else None,
         cost=price * len(new) if price is not None else None,
         bytes=len(todo) * _video_bytes(run.card),

@@ -14,6 +14,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.scorers.base import SCORERS, STOPPED, Scorer
 from vmevalkit.types import Question, Record, Score
 
@@ -29,6 +30,7 @@ class ScoreOptions(Record):
 
     scorers: tuple[str, ...]
     models: tuple[str, ...] | None
+    shard: Shard = WHOLE
     questions: Path
     outputs: Path
     scores: Path
@@ -51,6 +53,7 @@ def score(
     scorer: str | Sequence[str] = "rule",
     *,
     model: str | Sequence[str] | None = None,
+    shard: str | None = None,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
     scores: Path | str = defaults.SCORES,
@@ -66,6 +69,7 @@ def score(
     Args:
         scorer: names of scorers.
         model: only these models; all that have a folder by default.
+        shard: `I/N`, only the I-th of N parts of the questions.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         workers: number of processes. A scorer that waits for a server has its own number of threads instead.
         settings: settings of the scorers, as `{"judge.votes": 5}`, or `{"votes": 5}` for the only scorer that has any.
@@ -81,6 +85,7 @@ def score(
         iter_score(
             scorer,
             model=model,
+            shard=shard,
             questions=questions,
             outputs=outputs,
             scores=scores,
@@ -95,6 +100,7 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     """Like `score`, but yield each score when it is there."""
     names = (scorer,) if isinstance(scorer, str) else tuple(scorer)
     model = options.pop("model", None)
+    shard = parse_shard(options.pop("shard", None))
     named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
     settings = {**(options.pop("settings", None) or {})}
     workers = options.pop("workers", 1)
@@ -103,6 +109,7 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     wanted = ScoreOptions(
         scorers=names,
         models=None if model is None else (model,) if isinstance(model, str) else tuple(model),
+        shard=shard,
         workers=workers,
         settings=settings,
         **{field: Path(folder) for field, folder in folders.items()},
@@ -117,6 +124,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     models = _models(options)
     questions = store.iter_questions(options.questions)
     samples = _samples(options.outputs, models, questions)
+    (asked,) = deal([list(zip(questions, samples, strict=True))], [None], options.shard)
     store.remove_temporary(options.scores, _IDLE_SECONDS)
     for name, scorer in configured.items():
         jobs = [
@@ -128,7 +136,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
                 samples=tuple(own),
                 scores=options.scores,
             )
-            for question, own in zip(questions, samples, strict=True)
+            for question, own in asked
         ]
         total = sum(len(job.samples) for job in jobs)
         yield from track(_scores(scorer, jobs, options.workers), total, f"scoring with {name}")
@@ -194,6 +202,8 @@ def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]
 
 def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[Score]:
     """Score in processes, or in the threads that the scorer asks for."""
+    if not jobs:
+        return
     if not scorer.threads:
         yield from chain.from_iterable(map_processes(score_question, jobs, workers))
         return

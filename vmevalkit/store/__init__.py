@@ -32,6 +32,7 @@ from vmevalkit.store.questions import (
     read_question,
 )
 from vmevalkit.store.records import read_record, write_record
+from vmevalkit.store.remote import Remote, RemoteFile, RemoteManifest
 from vmevalkit.store.samples import (
     Sample,
     copy_question,
@@ -47,13 +48,18 @@ from vmevalkit.store.samples import (
     seeds_of,
 )
 from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
+from vmevalkit.store.trees import Files, is_video, output_files, question_files, score_files
 
 __all__ = [
     "MANIFEST",
     "PROMPT_LIMIT",
     "RATINGS",
     "VIDEO_SUFFIXES",
+    "Files",
     "Manifest",
+    "Remote",
+    "RemoteFile",
+    "RemoteManifest",
     "Sample",
     "check_links",
     "copy_question",
@@ -67,6 +73,7 @@ __all__ = [
     "is_inside_set",
     "is_name",
     "is_user_supplied",
+    "is_video",
     "iter_metadata_files",
     "iter_models",
     "iter_questions",
@@ -74,8 +81,10 @@ __all__ = [
     "locked",
     "move",
     "other_files",
+    "output_files",
     "prompt_digest",
     "question_digest",
+    "question_files",
     "question_folder",
     "read_manifest",
     "read_prompt",
@@ -86,6 +95,7 @@ __all__ = [
     "remove_temporary",
     "replacing",
     "score_file",
+    "score_files",
     "score_path",
     "seed_suffix",
     "seeds_of",
