@@ -52,6 +52,8 @@ def _model_section(card: ModelCard) -> str:
     lines = [f"\n## {card.name}\n", card.description + "\n"]
     if card.revision:
         lines.append(f"- weights: `{card.model}` at revision `{card.revision}`")
+    elif card.on_hub:
+        lines.append(f"- weights: `{card.model}`, the newest revision at the time of the download; every result has it")
     if card.environment:
         lines.append(f"- separate environment: `bash setup/install_model.sh {card.environment}`")
     if card.seconds_a_video:

@@ -12,8 +12,9 @@ usage() {
 usage: bash setup/install_model.sh NAME... [--fast] [--validate] [--weights DIR] [--force]
        bash setup/install_model.sh --list
 
-Make a Python environment with exact versions for each model, in envs/NAME, unless there is a current one. NAME may also
-be a model of an installed package that brings its own requirements; the package is installed into the environment, too.
+Make a Python environment with exact versions for each model, in envs/NAME, unless there is a current one. Models with the
+same versions share one, such as envs/diffusers-models. NAME may also be a model of an installed package that brings its
+own requirements; the package is installed into the environment, too.
 
   --list         list the models of the kit, and which are installed
   --fast         use newer versions, with the fastest kernels, in envs/NAME-fast, which runs prefer
@@ -41,8 +42,11 @@ list() {
 # elsewhere.
 validate() {
     local name=$1 weights=$2 environment=$1 env outputs status=0 facts
-    local settings=(--set num_inference_steps=2)
-    if ! is_model "$name"; then
+    local settings=()
+    environment=$(environment_for "$name")
+    if [ -n "$environment" ]; then
+        settings=(--set "$(validation_setting "$environment" "$name")")
+    else
         facts=$(plugin_facts "$name") || return 1
         environment=$(sed -n 1p <<<"$facts")
         name=$(sed -n 2p <<<"$facts")
@@ -86,7 +90,7 @@ while [ $# -gt 0 ]; do
         --weights=*) weights=${1#--weights=} ;;
         -*) usage_error "unknown option '$1'; see --help" ;;
         *)
-            if ! is_model "$1"; then
+            if [ -z "$(environment_for "$1")" ]; then
                 known=0
                 plugin_facts "$1" >/dev/null || known=$?
                 [ "$known" != 2 ] || exit 2
@@ -107,12 +111,21 @@ if [ -n "$weights" ]; then
     weights=$(cd "$weights" && pwd -P)
 fi
 
+for name in "${names[@]}"; do
+    environment=$(environment_for "$name")
+    if [ -z "$environment" ] || ! is_shared "$environment"; then continue; fi
+    [ "$FAST" = 0 ] || usage_error "--fast: $name has only one file of requirements"
+    if [ "$check" = 1 ] && [ "$name" = "$environment" ]; then
+        usage_error "--validate: $name has several models; name one: $(cut -d ' ' -f 1 "$SETUP/models/$name/models.txt" | tr '\n' ' ')"
+    fi
+done
+
 export FORCE FAST
 failed=()
 for name in "${names[@]}"; do
     # In a process of its own, which ends with the first command that fails. The other models are still installed.
-    script=("$SETUP/models/$name/setup.sh")
-    is_model "$name" || script=("$SETUP/lib/plugin.sh" "$name")
+    script=("$SETUP/models/$(environment_for "$name")/setup.sh")
+    [ -n "$(environment_for "$name")" ] || script=("$SETUP/lib/plugin.sh" "$name")
     bash "${script[@]}" || {
         say "error: $name: not installed; rerun the command to retry, finished downloads are kept"
         failed+=("$name")

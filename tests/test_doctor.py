@@ -144,7 +144,7 @@ def test_no_gpu_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def card() -> ModelCard:
     return ModelCard(
         name="large", family="test", wrapper="vmevalkit.models.baselines_inference:BaselineWrapper", service="",
-        model="x", about=".", packages=("json",), environment="large", revision="abc", download_gb=20.0,
+        model="test/large", about=".", packages=("json",), environment="large", revision="abc", download_gb=20.0,
         memory_gib={"resident": 30.0, "sequential": 5.0},
     )  # fmt: skip
 

@@ -107,7 +107,16 @@ def test_the_three_lists_of_models_agree() -> None:
     assert {card.environment for card in map(MODELS.__getitem__, MODELS) if card.environment} == set(folders)
 
 
-@pytest.mark.parametrize("name", sorted(folder.name for folder in (SETUP / "models").iterdir() if folder.is_dir()))
+SHARED = "diffusers-models"
+FOLDERS = sorted(folder.name for folder in (SETUP / "models").iterdir() if folder.is_dir())
+
+
+def test_a_shared_environment_lists_its_models() -> None:
+    lines = (SETUP / "models" / SHARED / "models.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == [name for name in MODELS if MODELS[name].environment == SHARED]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
 def test_everything_is_pinned(name: str) -> None:
     lines = (SETUP / "models" / name / "requirements.txt").read_text().splitlines()
     pins = dict(
@@ -115,12 +124,15 @@ def test_everything_is_pinned(name: str) -> None:
         for line in lines
         if line and not line.startswith("#")
     )
+    if name == SHARED:
+        assert {"torch", "diffusers", "transformers", "ftfy", "pip", "setuptools"} <= set(pins)
+        return
     reference = {"torch": "2.5.1", "transformers": "4.46.2", "accelerate": "1.2.1", "pydantic": "2.10.6"}
     assert reference.items() <= pins.items()
     assert pins["diffusers"] == ("0.32.2" if "1.5" in name else "0.31.0")
 
 
-@pytest.mark.parametrize("name", sorted(folder.name for folder in (SETUP / "models").iterdir() if folder.is_dir()))
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name != SHARED])
 def test_the_fast_lane_is_pinned_too(name: str) -> None:
     lines = (SETUP / "models" / name / "requirements-fast.txt").read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
@@ -148,6 +160,8 @@ def test_list_and_help_touch_nothing(clone: Clone) -> None:
         (["cogvideox-5b"], "unknown model 'cogvideox-5b' (did you mean cogvideox-5b-i2v?)"),
         ([NAME, "CogVideoX1.5"], "did you mean cogvideox1.5-5b-i2v?"),
         (["sora"], "available: cogvideox-5b-i2v"),
+        (["svd-xt", "--fast"], "--fast: svd-xt has only one file of requirements"),
+        ([SHARED, "--validate"], "name one: "),
         ([NAME, "--quick"], "unknown option '--quick'"),
         ([NAME, "--weights"], "needs a folder"),
         ([NAME, "--weights", "no such folder"], "no folder no such folder"),
@@ -185,6 +199,24 @@ def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: p
     assert environment.environment_state(f"{NAME}-fast") == "outdated"
     assert environment.environment_state(NAME) == "ready"
     assert environment.install_command(f"{NAME}-fast") == f"bash setup/install_model.sh {NAME} --fast"
+
+
+def test_models_with_the_same_versions_share_an_environment(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    (clone.calls / "bin" / "python3.10").rename(clone.calls / "bin" / "python3.12")
+    assert f"{SHARED}: installed in" in clone.run("svd-xt")
+    (install,) = [line for line in clone.log.splitlines() if " -r " in line]
+    assert f"models/{SHARED}/requirements.txt" in install
+    assert "nvidia.txt" not in install
+    assert "already installed" in clone.run("wan2.2-ti2v-5b", SHARED)
+    assert environment.environment_python(MODELS["svd-xt"]) == clone.root / "envs" / SHARED / "bin" / "python"
+    program = clone.root / "envs" / SHARED / "bin" / "vmevalkit"
+    program.write_text('#!/bin/sh\necho "vmevalkit $*" >>"$CALLS/log"\n')
+    program.chmod(0o755)
+    clone.run("svd-tiny-random", "ltx-13b-distilled-tiny-random", "--validate")
+    commands = [line for line in clone.log.splitlines() if line.startswith("vmevalkit generate")]
+    assert ["num_inference_steps=2" in command for command in commands] == [True, False]
+    assert ["num_inference_steps=8" in command for command in commands] == [False, True]
 
 
 def test_other_pins_or_another_folder_make_it_again(clone: Clone, tmp_path: Path) -> None:

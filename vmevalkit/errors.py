@@ -63,7 +63,9 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         containing = [known for known in names if len(name) > 2 and name in known]
-        near = containing[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        # A slip comes first: "stil" means still, although "distilled" contains it.
+        slips = difflib.get_close_matches(name, names, n=3, cutoff=0.85)
+        near = slips or containing[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         if near:
             fix = f"did you mean {' or '.join(near)}?"
         elif len(names) <= 12:

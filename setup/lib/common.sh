@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Shared by the scripts of setup/. Source it; do not run it. Everything works with bash 3.2, the version of macOS.
 
-# Models of the kit with an environment of their own: the folders of setup/models/.
+# Environments of the kit's models: the folders of setup/models/. Most are named like their model; one that is shared has
+# the names of its models in models.txt, each with the setting for --validate if it is not two steps.
 OPENSOURCE_MODELS=(
     cogvideox-5b-i2v
     cogvideox1.5-5b-i2v
+    diffusers-models
 )
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -32,15 +34,28 @@ usage_error() {
 
 environment_of() { printf '%s\n' "$ROOT/envs/$1"; }
 
-is_model() {
+# environment_for MODEL: print the environment of a model of the kit, or nothing.
+environment_for() {
     local name
     for name in "${OPENSOURCE_MODELS[@]}"; do
-        if [ "$name" = "$1" ]; then return 0; fi
+        if [ "$name" = "$1" ] || grep -qE "^$1( |\$)" "$ROOT/setup/models/$name/models.txt" 2>/dev/null; then
+            printf '%s\n' "$name"
+            return 0
+        fi
     done
-    return 1
 }
 
-# suggest NAME: print the models whose names share the longest beginning with NAME, or all.
+# is_shared ENVIRONMENT: whether several models use it, so that its name is not a model's.
+is_shared() { [ -f "$ROOT/setup/models/$1/models.txt" ]; }
+
+# validation_setting ENVIRONMENT MODEL: print the setting with which a model makes a video quickly.
+validation_setting() {
+    local setting=""
+    if is_shared "$1"; then setting=$(sed -n "s/^$2 //p" "$ROOT/setup/models/$1/models.txt"); fi
+    printf '%s\n' "${setting:-num_inference_steps=2}"
+}
+
+# suggest NAME: print the environments whose names share the longest beginning with NAME, or all.
 suggest() {
     local prefix length=${#1} name found=""
     prefix=$(printf '%s' "$1" | tr '[:upper:]_' '[:lower:]-')
@@ -57,10 +72,13 @@ suggest() {
     fi
 }
 
+# has_newer_pins: whether the pins are of newer versions, which need a newer Python and leave nothing open.
+has_newer_pins() { [ "${FAST:-0}" = 1 ] || [ "${NEWER:-0}" = 1 ]; }
+
 # is_supported PYTHON: whether it runs, has a version for which the pinned wheels exist, and can make environments.
 is_supported() {
     local minors="10, 11"
-    if [ "${FAST:-0}" = 1 ]; then minors="11, 12, 13"; fi
+    if has_newer_pins; then minors="11, 12, 13"; fi
     "$1" -c "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in [(3, n) for n in ($minors)])" \
         >/dev/null 2>&1
 }
@@ -75,7 +93,7 @@ find_python() {
             return 0
         fi
     done
-    if [ "${FAST:-0}" = 1 ]; then supported="3.11, 3.12 or 3.13"; fi
+    if has_newer_pins; then supported="3.11, 3.12 or 3.13"; fi
     say "error: the pinned packages need Python $supported (with venv), and none was found. Install one, for example:"
     say "  sudo apt install python3.11 python3.11-venv     Debian 12; Ubuntu 22.04 has 3.10, Ubuntu 24.04 3.12"
     say "  brew install python@3.11                        macOS"
@@ -199,7 +217,7 @@ make_environment() {
     # shellcheck disable=SC2046 # two words
     pip_install "$python" --quiet $(grep -E '^(pip|setuptools)==' "$requirements")
     # Only the reference versions leave open which build of PyTorch and which NVIDIA libraries are used.
-    if [ "${FAST:-0}" != 1 ] && [ -z "$PLUGIN_REQUIREMENTS" ]; then
+    if ! has_newer_pins && [ -z "$PLUGIN_REQUIREMENTS" ]; then
         build=$(torch_build "$python" "$(sed -n 's/^torch==//p' "$requirements")")
         chosen=("torch==$build")
         constraints=(-c "$ROOT/setup/lib/nvidia.txt")

@@ -64,6 +64,7 @@ class ModelCard(Record):
         memory_gib: peak GPU memory by memory plan, as measured or estimated (docs/measurements.md).
         seconds_a_video: measured time for one video on one H200, used for estimates.
         when: when to use which.
+        revision: of the weights on the hub; None if it is not known, and the newest is used.
     """
 
     name: str
@@ -95,6 +96,11 @@ class ModelCard(Record):
         if self.requirements is not None and self.environment is None:
             raise ValueError(f"{self.name} has requirements, but no name of an environment to install them in")
         return self
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether `model` is a repository on the Hugging Face hub, and not the id of a local checkpoint."""
+        return "/" in self.model
 
     @property
     def video_seconds(self) -> float | None:

@@ -1,13 +1,17 @@
-"""LTX-Video image-to-video through Diffusers (https://huggingface.co/Lightricks/LTX-Video)."""
+"""LTX-Video image-to-video through Diffusers (https://huggingface.co/Lightricks/LTX-Video).
+
+The 2B model has one pipeline; the 13B models of release 0.9.7 and later have another, which takes images as conditions.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
@@ -61,6 +65,55 @@ class LTXWrapper(ModelWrapper):
     packages = PACKAGES
 
 
+class LTXConditionVariant(Variant):
+    """A catalog entry of LTX-Video 13B.
+
+    Attributes:
+        timesteps: those that a distilled model was trained for; empty for the usual schedule.
+    """
+
+    timesteps: tuple[float, ...] = ()
+
+
+class LTXConditionConfig(LTXConfig):
+    """Settings of LTX-Video 13B.
+
+    Attributes:
+        image_cond_noise_scale: noise added to the first frame in each step. The default is that of the documentation of
+            Diffusers.
+        guidance_rescale: how far the contrast that guidance adds is taken back.
+    """
+
+    variants: ClassVar[dict[str, Variant]] = {}
+
+    image_cond_noise_scale: Annotated[float, Field(ge=0, le=1)] = 0.0
+    guidance_rescale: Annotated[float, Field(ge=0, le=1)] = 0.7
+
+
+class LTXConditionService(LTXService):
+    """Makes videos with LTX-Video 13B. Arguments: see `LTXConditionConfig`."""
+
+    pipeline = "LTXConditionPipeline"
+    config_type = LTXConditionConfig
+
+    def call_arguments(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of the stock pipeline's call."""
+        timesteps = call.config.variant.timesteps
+        return {
+            **super().call_arguments(call),
+            "image_cond_noise_scale": call.config.image_cond_noise_scale,
+            "guidance_rescale": call.config.guidance_rescale,
+            **({"timesteps": list(timesteps)} if timesteps else {}),
+        }
+
+
+class LTXConditionWrapper(ModelWrapper):
+    """The boundary around `LTXConditionService`."""
+
+    service_class = LTXConditionService
+    packages = PACKAGES
+
+
 # Networks with random weights: every kind of layer, and a VAE that compresses space and time as the published one. The
 # defaults of Diffusers are the published shapes.
 _TINY_TRANSFORMER: dict[str, Any] = {
@@ -71,12 +124,15 @@ _TINY_VAE: dict[str, Any] = {
     "latent_channels": 8, "block_out_channels": (8, 8, 8, 8), "decoder_block_out_channels": (8, 8, 8, 8),
     "layers_per_block": (1, 1, 1, 1, 1), "decoder_layers_per_block": (1, 1, 1, 1, 1),
 }  # fmt: skip
+_FULL_13B: dict[str, Any] = {
+    "num_attention_heads": 32, "attention_head_dim": 128, "cross_attention_dim": 4096, "num_layers": 48,
+}  # fmt: skip
 _FULL_T5 = {
     "d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "feed_forward_proj": "gated-gelu",
 }  # fmt: skip
 
 
-def _components(scale: Scale, vocabulary: int) -> Builders:
+def _components(published: dict[str, Any], scale: Scale, vocabulary: int) -> Builders:
     """Return how to build the components of an LTX-Video."""
     import diffusers
     import transformers
@@ -86,7 +142,7 @@ def _components(scale: Scale, vocabulary: int) -> Builders:
     return {
         "scheduler": lambda: diffusers.FlowMatchEulerDiscreteScheduler(),
         "vae": lambda: diffusers.AutoencoderKLLTXVideo(**(_TINY_VAE if tiny else {})),
-        "transformer": lambda: diffusers.LTXVideoTransformer3DModel(**(_TINY_TRANSFORMER if tiny else {})),
+        "transformer": lambda: diffusers.LTXVideoTransformer3DModel(**(_TINY_TRANSFORMER if tiny else published)),
         "text_encoder": lambda: transformers.T5EncoderModel(transformers.T5Config(**t5)),
     }
 
@@ -111,6 +167,7 @@ def _variant(
             frames=frames,
             fps=25,
             packages=PACKAGES,
+            environment=ENVIRONMENT,
             capabilities=Capabilities(chooses_length=True),
             **card,
         ),
@@ -141,7 +198,8 @@ LTXConfig.register(
     _variant(
         (96, 64), 17, (64, 128), "LTX-Video small", steps=2,
         random=RandomWeights(
-            like="ltx", pipeline="LTXImageToVideoPipeline", components=_components, tokens=128, real="ltx-video"
+            like="ltx", pipeline="LTXImageToVideoPipeline", components=partial(_components, {}), tokens=128,
+            real="ltx-video",
         ),
         name="ltx-tiny-random",
         model="ltx-tiny-random",
@@ -149,5 +207,74 @@ LTXConfig.register(
         license="Apache-2.0",
         memory_gib={"resident": 1.0},
         when="to try the real pipeline without a GPU or a download",
+    ),
+)  # fmt: skip
+
+
+def _condition(name: str, model: str, *, distilled: bool, steps: int = 30, **more: Any) -> LTXConditionVariant:
+    """Return a catalog entry of LTX-Video 13B, with the settings of the documentation of Diffusers for it."""
+    size, sides, frames, tiny = ((704, 512), (256, 1280), 161, False)
+    if "random" in more:
+        size, sides, frames, tiny = ((96, 64), (64, 128), 17, True)
+    random = more.pop("random", None)
+    base = _variant(size, frames, sides, "LTX-Video small" if tiny else "LTX-Video", name=name, model=model, **more)
+    guidance = 1.0 if distilled else 5.0
+    args = {**base.card.args, "guidance_scale": guidance}
+    card = base.card.model_copy(
+        update={"wrapper": f"{__name__}:LTXConditionWrapper", "service": "LTXConditionService", "args": args}
+    )
+    steps = len(_DISTILLED) if distilled else steps
+    return LTXConditionVariant(
+        card=card,
+        limits=base.limits if tiny else base.limits.model_copy(update={"pixels": 1216 * 704}),
+        defaults={"num_inference_steps": steps},
+        fixed={"num_inference_steps": steps, "guidance_scale": guidance} if distilled else {},
+        needs={"diffusers": (0, 34)},
+        random=random,
+        timesteps=_DISTILLED if distilled else (),
+    )
+
+
+def _condition_random(like: str, real: str) -> RandomWeights:
+    components = partial(_components, _FULL_13B)
+    return RandomWeights(like=like, pipeline="LTXConditionPipeline", components=components, tokens=128, real=real)
+
+
+# https://huggingface.co/docs/diffusers/api/pipelines/ltx_video
+_DISTILLED = (1000, 993, 987, 981, 975, 909, 725, 0.03)
+# Memory: estimates from the number of parameters, in bfloat16.
+_REAL_13B: dict[str, Any] = {
+    "license": "LTX-Video Open Weights License",
+    "download_gb": 46.3,
+    "memory_gib": {"resident": 42.0, "model": 32.0, "group": 10.0, "tiled": 8.0, "sequential": 8.0},
+}
+_TINY: dict[str, Any] = {
+    "about": "The architecture of LTX-Video 13B, very small, with random weights: its videos show nothing.",
+    "license": "Apache-2.0",
+    "memory_gib": {"resident": 1.0},
+    "when": "to try the real pipeline without a GPU or a download",
+}
+LTXConditionConfig.register(
+    _condition(
+        "ltx-video-13b-0.9.7", "Lightricks/LTX-Video-0.9.7-dev", distilled=False,
+        about="LTX-Video image-to-video, 13B, release 0.9.7.", when="the best quality of LTX-Video", **_REAL_13B,
+    ),
+    _condition(
+        "ltx-video-13b-0.9.7-distilled", "Lightricks/LTX-Video-0.9.7-distilled", distilled=True,
+        about="LTX-Video image-to-video, 13B, release 0.9.7, distilled to eight steps.",
+        when="to compare with ltx-video-13b-0.9.7", **_REAL_13B,
+    ),
+    _condition(
+        "ltx-video-13b-0.9.8-distilled", "Lightricks/LTX-Video-0.9.8-13B-distilled", distilled=True,
+        about="LTX-Video image-to-video, 13B, release 0.9.8, distilled to eight steps.",
+        when="speed with a large model", **_REAL_13B,
+    ),
+    _condition(
+        "ltx-13b-tiny-random", "ltx-13b-tiny-random", distilled=False, steps=2, **_TINY,
+        random=_condition_random("ltx-13b", "ltx-video-13b-0.9.7"),
+    ),
+    _condition(
+        "ltx-13b-distilled-tiny-random", "ltx-13b-distilled-tiny-random", distilled=True, **_TINY,
+        random=_condition_random("ltx-13b-distilled", "ltx-video-13b-0.9.8-distilled"),
     ),
 )  # fmt: skip

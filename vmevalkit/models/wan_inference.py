@@ -1,7 +1,8 @@
-"""Wan image-to-video through Diffusers: Wan2.1-I2V-14B, Wan2.2-I2V-A14B and Wan2.2-TI2V-5B.
+"""Wan image-to-video through Diffusers: Wan2.1-I2V-14B, Wan2.2-I2V-A14B and Wan2.2-TI2V-5B, and tuned ones.
 
 Sizes, steps and guidance are those of the model cards (https://huggingface.co/Wan-AI). The shift of the noise schedule
-is part of each checkpoint.
+is part of each checkpoint. The models of VBVR (https://huggingface.co/Video-Reason) were trained on reasoning tasks,
+without changes to the architecture.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
 from vmevalkit.models.diffusers.attention import Attention, pick_attention
 from vmevalkit.models.diffusers.checkpoint import Checkpoint, component_config
 from vmevalkit.models.diffusers.memory import TILED, Memory
@@ -210,6 +211,7 @@ def _variant(
             frames=frames,
             fps=fps,
             packages=WanWrapper.packages,
+            environment=ENVIRONMENT,
             license="Apache-2.0",
             capabilities=Capabilities(chooses_length=True),
             **card,
@@ -221,7 +223,8 @@ def _variant(
         ),
         defaults={"num_inference_steps": steps},
         # Two experts and `expand_timesteps` came with 0.35.
-        needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33)},
+        # Without ftfy, the pipeline ends with a NameError.
+        needs={"diffusers": (0, 35) if two_experts or multiple == 32 else (0, 33), "ftfy": (6, 0)},
         two_experts=two_experts,
         random=random,
     )  # fmt: skip
@@ -244,6 +247,11 @@ def _tiny(
 
 # Memory: estimates from the number of parameters, with text encoder and transformer in bfloat16.
 _MEMORY_14B = {"resident": 60.0, "model": 48.0, "group": 16.0, "tiled": 12.0, "sequential": 10.0}
+_LIKE_A14B: dict[str, Any] = {"download_gb": 126.2, "memory_gib": {**_MEMORY_14B, "resident": 88.0, "model": 76.0}}
+_LIKE_5B: dict[str, Any] = {
+    "download_gb": 34.2,
+    "memory_gib": {"resident": 32.0, "model": 22.0, "group": 12.0, "tiled": 9.0, "sequential": 8.0},
+}
 WanConfig.register(
     _variant(
         (832, 480), 81, 16, 5.0, name="wan2.1-i2v-14b-480p", model="Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
@@ -258,14 +266,28 @@ WanConfig.register(
     _variant(
         (832, 480), 81, 16, 3.5, name="wan2.2-i2v-a14b", model="Wan-AI/Wan2.2-I2V-A14B-Diffusers", two_experts=True,
         about="Wan2.2 image-to-video, two experts of 14B.", revision="596658fd9ca6b7b71d5057529bbf319ecbc61d74",
-        download_gb=126.2, memory_gib={**_MEMORY_14B, "resident": 88.0, "model": 76.0},
-        when="the best published reasoning scores of the open models",
+        when="the best published reasoning scores of the open models that were not trained on such tasks",
+        **_LIKE_A14B,
     ),
     _variant(
         (1280, 704), 121, 24, 5.0, name="wan2.2-ti2v-5b", model="Wan-AI/Wan2.2-TI2V-5B-Diffusers", multiple=32,
         about="Wan2.2 text- and image-to-video, 5B.", revision="b8fff7315c768468a5333511427288870b2e9635",
-        download_gb=34.2, memory_gib={"resident": 32.0, "model": 22.0, "group": 12.0, "tiled": 9.0, "sequential": 8.0},
-        when="720p on one GPU of 24 GB",
+        when="720p on one GPU of 24 GB", **_LIKE_5B,
+    ),
+    _variant(
+        (832, 480), 81, 16, 3.5, name="vbvr-wan2.2", model="Video-Reason/VBVR-Wan2.2", two_experts=True,
+        about="Wan2.2-I2V-A14B trained on the reasoning tasks of VBVR.", when="to compare with wan2.2-i2v-a14b",
+        **_LIKE_A14B,
+    ),
+    _variant(
+        (832, 480), 81, 16, 3.5, name="vbvr-pro-wan2.2-i2v-a14b", model="Video-Reason/VBVR-Pro-Wan2.2-I2V-A14B",
+        about="Wan2.2-I2V-A14B trained on the reasoning tasks of VBVR-Pro.", two_experts=True,
+        when="the best published reasoning scores of the open models", **_LIKE_A14B,
+    ),
+    _variant(
+        (1280, 704), 121, 24, 5.0, name="vbvr-pro-wan2.2-ti2v-5b", model="Video-Reason/VBVR-Pro-Wan2.2-TI2V-5B",
+        about="Wan2.2-TI2V-5B trained on the reasoning tasks of VBVR-Pro.", multiple=32,
+        when="to compare with wan2.2-ti2v-5b", **_LIKE_5B,
     ),
     _tiny("wan2.1-tiny-random", "wan2.1", (64, 48), "wan2.1-i2v-14b-480p"),
     _tiny("wan2.2-a14b-tiny-random", "wan2.2-a14b", (64, 48), values={"boundary_ratio": 0.9}, two_experts=True),

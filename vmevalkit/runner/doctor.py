@@ -216,7 +216,7 @@ def _verdict(card: ModelCard, weights: Finding | None, machine: Machine) -> Find
     notes = []
     if weights is not None and not weights.ok:
         needed += card.download_gb or 0
-        if card.revision and machine.hub:
+        if card.on_hub and machine.hub:
             notes.append(f"downloads {card.download_gb:g} GB first")
         else:
             reasons.append(("its weights are missing", weights.fix))

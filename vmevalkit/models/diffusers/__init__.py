@@ -5,6 +5,6 @@ A family subclasses `DiffusersService` and registers `Variant`s with its configu
 
 from vmevalkit.models.diffusers.config import DiffusersConfig
 from vmevalkit.models.diffusers.limits import Limits, Variant
-from vmevalkit.models.diffusers.service import PACKAGES, Call, DiffusersService, Loaded
+from vmevalkit.models.diffusers.service import ENVIRONMENT, PACKAGES, Call, DiffusersService, Loaded
 
-__all__ = ["PACKAGES", "Call", "DiffusersConfig", "DiffusersService", "Limits", "Loaded", "Variant"]
+__all__ = ["ENVIRONMENT", "PACKAGES", "Call", "DiffusersConfig", "DiffusersService", "Limits", "Loaded", "Variant"]

@@ -82,7 +82,8 @@ def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Check
     """Find a model's checkpoint on this machine.
 
     If `weights` or the variable VMEVALKIT_WEIGHTS names a folder, only that is searched. Otherwise `weights/<name>`,
-    the Hugging Face cache at the pinned revision, and the weights that come with the repository are.
+    the Hugging Face cache (at the card's revision, else at the one that was downloaded), and the weights that come with
+    the repository are.
 
     Args:
         card: the model.
@@ -96,7 +97,7 @@ def find(card: ModelCard, weights: Path | None, get: str | None = None) -> Check
     if given is not None:
         places = [given, given / card.name]
     else:
-        places = [defaults.WEIGHTS / card.name, *([cache_folder(card)] if card.revision else [])]
+        places = [defaults.WEIGHTS / card.name, *([cache_folder(card)] if card.on_hub else [])]
         if (_SHIPPED / card.name / MANIFEST).is_file():
             places.append(_SHIPPED / card.name)
     for folder in places:
@@ -140,7 +141,7 @@ def _given(weights: Path | None) -> Path | None:
 
 def _from_the_hub(card: ModelCard, weights: Path | None) -> bool:
     """Whether the weights may come from the hub: it has them, and no local folder is meant."""
-    return bool(card.revision) and _given(weights) is None and not (defaults.WEIGHTS / card.name / INDEX).is_file()
+    return card.on_hub and _given(weights) is None and not (defaults.WEIGHTS / card.name / INDEX).is_file()
 
 
 def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
@@ -160,7 +161,7 @@ def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
         shown = ", ".join(problems[:4]) + (f" and {len(problems) - 4} more" if len(problems) > 4 else "")
         raise WeightsError(f"{card.name}: the weights in {folder} are incomplete: {shown}", how_to_get(card, get))
     revision = _revision(folder)
-    known = card.revision is not None and revision == card.revision
+    known = revision is not None and card.on_hub and card.revision in (None, revision)
     return Checkpoint(
         folder=folder,
         repository=card.model if known else None,

@@ -26,12 +26,15 @@ def require(package: str, oldest: tuple[int, int], why: str) -> None:
     """Check that an installed package is new enough.
 
     Raises:
-        EnvironmentMissing: it is older than `oldest`.
+        EnvironmentMissing: it is older than `oldest`, or missing.
     """
-    if library_version(package) < oldest:
+    version = library_version(package)
+    if version < oldest:
         wanted = ".".join(map(str, oldest))
         raise EnvironmentMissing(
-            f"{package} {'.'.join(map(str, library_version(package)))} is too old: {why}",
+            f"{package} {'.'.join(map(str, version))} is too old: {why}"
+            if any(version)
+            else f"the package {package} is not installed",
             f"pip install '{package}>={wanted}', or use the model's own environment",
         )
 

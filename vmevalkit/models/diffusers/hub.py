@@ -1,7 +1,12 @@
-"""The Hugging Face hub: where its client keeps weights, and how to download them at a pinned revision."""
+"""The Hugging Face hub: where its client keeps weights, and how to download them at a fixed revision.
+
+Where no revision is known, the newest is resolved once, when the weights are downloaded. The client notes it in its
+cache, from where it is read afterwards.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -16,16 +21,26 @@ log = logging.getLogger(__name__)
 
 VARIABLE = "VMEVALKIT_WEIGHTS"
 """Environment variable that names a folder with weights."""
+_NEWEST = "main"
 
 
 def cache_folder(card: ModelCard) -> Path:
-    """Return the folder in which the Hugging Face client keeps the pinned revision of a model.
+    """Return the folder in which the Hugging Face client keeps the revision of a model.
+
+    Without a revision in the card, it is the one that was the newest at the time of the download.
 
     The layout is documented: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     """
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    return hub / f"models--{card.model.replace('/', '--')}" / "snapshots" / str(card.revision)
+    repository = hub / f"models--{card.model.replace('/', '--')}"
+    return repository / "snapshots" / (card.revision or _resolved(repository) or _NEWEST)
+
+
+def _resolved(repository: Path) -> str | None:
+    """Return the revision that was the newest when a repository was downloaded; None if it was not."""
+    note = repository / "refs" / _NEWEST
+    return note.read_text(encoding="utf-8").strip() or None if note.is_file() else None
 
 
 def is_reachable(card: ModelCard) -> bool:
@@ -41,7 +56,9 @@ def is_reachable(card: ModelCard) -> bool:
 
 
 def download(card: ModelCard) -> Path:
-    """Download a model's weights at the pinned revision into the Hugging Face cache, and return their folder.
+    """Download a model's weights into the Hugging Face cache, and return their folder.
+
+    Only the components of the pipeline are downloaded, because repositories may hold the weights in other formats, too.
 
     Raises:
         WeightsError: the hub cannot be reached, or the disk is too small.
@@ -58,7 +75,13 @@ def download(card: ModelCard) -> Path:
         )
     log.warning("downloading %s, %s", card.model, _size(card))
     try:
-        huggingface_hub.snapshot_download(card.model, revision=card.revision)
+        # A download that was cut off goes on with the revision that it began with.
+        revision = card.revision or (cache.name if cache.name != _NEWEST else None)
+        index = Path(huggingface_hub.hf_hub_download(card.model, "model_index.json", revision=revision))
+        parts = [name for name, entry in json.loads(index.read_bytes()).items() if isinstance(entry, list)]
+        huggingface_hub.snapshot_download(
+            card.model, revision=index.parent.name, allow_patterns=[f"{name}/*" for name in parts]
+        )
     # The client raises errors of several libraries that share no narrower type.
     except Exception as error:  # noqa: BLE001
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -67,7 +90,7 @@ def download(card: ModelCard) -> Path:
             f"{reason}",
             how_to_get(card),
         ) from None
-    return cache
+    return index.parent
 
 
 def how_to_get(card: ModelCard, get: str | None = None) -> str:
@@ -77,9 +100,10 @@ def how_to_get(card: ModelCard, get: str | None = None) -> str:
         card: the model.
         get: the command that makes the weights; None for a model from the hub.
     """
-    if get or not card.revision:
+    if get or not card.on_hub:
         return f"get them with: {get}"
-    command = f"hf download {card.model} --revision {card.revision} --local-dir {defaults.WEIGHTS / card.name}"
+    revision = f" --revision {card.revision}" if card.revision else ""
+    command = f"hf download {card.model}{revision} --local-dir {defaults.WEIGHTS / card.name}"
     return f"download {_size(card)}: {command}; or name a folder that has them: --weights DIR, or {VARIABLE}=DIR"
 
 

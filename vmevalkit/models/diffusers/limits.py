@@ -21,7 +21,9 @@ class Limits(Record):
         pixels: largest number of pixels of a frame; None if it is free.
         frames: the possible frame counts, ascending.
         lengths: the frame counts among which `duration` chooses; all of `frames` if empty.
-        prompt_tokens: how many tokens of a prompt the model reads. Pipelines cut off the rest silently.
+        sizes: the possible sizes, if they are a few.
+        prompt_tokens: how many tokens of a prompt the model reads; 0 if it reads no prompt. Pipelines cut off the rest
+            silently.
     """
 
     widths: tuple[int, int]
@@ -31,11 +33,14 @@ class Limits(Record):
     pixels: int | None = None
     frames: tuple[int, ...]
     lengths: tuple[int, ...] = ()
-    prompt_tokens: int
+    sizes: tuple[Size, ...] = ()
+    prompt_tokens: int = 0
 
     @property
     def sizes_text(self) -> str:
         """The possible sizes in words."""
+        if self.sizes:
+            return " or ".join(f"{width}x{height}" for width, height in self.sizes)
         if self.widths[0] == self.widths[1] and self.heights[0] == self.heights[1]:
             return f"{self.widths[0]}x{self.heights[0]} only"
         if self.shorter is not None:
@@ -62,6 +67,7 @@ class Limits(Record):
             and width % self.multiple == height % self.multiple == 0
             and (self.shorter is None or min(size) == self.shorter)
             and (self.pixels is None or width * height <= self.pixels)
+            and (not self.sizes or size in self.sizes)
         )
 
     def nearest_frames(self, duration: float, fps: float) -> int:

@@ -125,7 +125,8 @@ def place(pipe: Any, plan: Memory, device: str) -> None:
         from diffusers.hooks import apply_group_offloading
 
         for name, component in pipe.components.items():
-            if name in DENOISERS and component is not None:
+            # A text encoder is in the pipeline only if prompts cannot be encoded ahead.
+            if component is not None and (name in DENOISERS or name.startswith("text_encoder")):
                 apply_group_offloading(
                     component,
                     onload_device=torch.device(device),

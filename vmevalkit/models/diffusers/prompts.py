@@ -59,7 +59,7 @@ class PromptCache:
             if self._tokenizer is None:
                 self._tokenizer = self._load(device, False, False).tokenizer
             for text in texts:
-                self._check_length(text)
+                check_length(self._tokenizer, text, self._tokens)
             if self._encoder is None:
                 size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) / GIB
                 # It computes with about one GiB more.
@@ -69,7 +69,7 @@ class PromptCache:
             watch.lap("load")
             # One by one: a batch is rounded differently, and a video must not depend on what else was asked for.
             for text in dict.fromkeys((*self._announced, *texts)):
-                if text not in self._embeddings and self._length(text) <= self._tokens:
+                if text not in self._embeddings and length(self._tokenizer, text) <= self._tokens:
                     self._embeddings[text] = tuple(tensor.cpu() for tensor in self._encode(self._encoder, text))
             self._announced = []
             if not keep:
@@ -82,11 +82,18 @@ class PromptCache:
         self._encoder = None
         release_memory()
 
-    def _length(self, text: str) -> int:
-        return len(self._tokenizer(text, verbose=False).input_ids)
 
-    def _check_length(self, text: str) -> None:
-        # A prompt that is cut off is another question, so it is refused.
-        tokens = self._length(text)
-        if tokens > self._tokens:
-            raise QuestionError(f"the prompt has {tokens} tokens; the model reads {self._tokens}", "shorten it")
+def length(tokenizer: Any, text: str) -> int:
+    """Return the number of tokens of a text."""
+    return len(tokenizer(text, verbose=False).input_ids)
+
+
+def check_length(tokenizer: Any, text: str, limit: int) -> None:
+    """Check that a model reads the whole prompt, because a prompt that is cut off is another question.
+
+    Raises:
+        QuestionError: it has more tokens than the limit.
+    """
+    tokens = length(tokenizer, text)
+    if tokens > limit:
+        raise QuestionError(f"the prompt has {tokens} tokens; the model reads {limit}", "shorten it")

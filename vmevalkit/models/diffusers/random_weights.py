@@ -11,7 +11,7 @@ import gc
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,7 +87,7 @@ def _write_components(weights: RandomWeights, scale: Scale, folder: Path, seed: 
             component.to(dtype).save_pretrained(folder / name, max_shard_size="5GB")
         else:
             component.save_pretrained(folder / name)
-        index[name] = [type(component).__module__.split(".")[0], type(component).__name__]
+        index[name] = [type(component).__module__.split(".")[0], _class_name(component)]
         del component
         gc.collect()
     return index
@@ -103,6 +103,45 @@ def _built(build: Callable[[], Any], device: str, dtype: Any) -> Any:
             return build()
     finally:
         torch.set_default_dtype(before)
+
+
+def _class_name(component: Any) -> str:
+    """Return the name of a component's class; Transformers 5 has another for tokenizers that it reads from a file."""
+    name = type(component).__name__
+    return "PreTrainedTokenizerFast" if name == "TokenizersBackend" else name
+
+
+def word_tokenizer(text: str, limit: int, special: Sequence[str] = ()) -> Any:
+    """Return a tokenizer that has a token for each word of `text`, such as a template, and for each other byte.
+
+    Args:
+        text: the words; punctuation marks are words of their own.
+        limit: the longest text.
+        special: marks that are never split. They have the numbers from 3, after those for padding, start and end.
+    """
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=WORDS,
+        special_tokens=["<pad>", "<s>", "</s>", *special],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>" if not special else "<s> $A", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    marks = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=limit, padding_side="right", **marks
+    )
+
+
+WORDS = 1000
+"""Largest vocabulary of a `word_tokenizer`."""
 
 
 def image_processor(**values: Any) -> Any:

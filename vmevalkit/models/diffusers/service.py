@@ -47,10 +47,12 @@ from vmevalkit.models.diffusers.memory import (
     stock_plans,
     within_memory,
 )
-from vmevalkit.models.diffusers.prompts import Embedding, PromptCache
+from vmevalkit.models.diffusers.prompts import Embedding, PromptCache, check_length
 from vmevalkit.models.progress import ReportedBar
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "sentencepiece", "safetensors")
+ENVIRONMENT = "diffusers-models"
+"""The environment that the families share; `setup/models/diffusers-models/models.txt` lists their models."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class DiffusersService(Service):
         config_type: the family's configuration.
         text_encoder: name of the component that encodes prompts ahead of the call. None for a pipeline that encodes
             prompts itself or reads none.
-        float32: components that are loaded in float32 on a GPU; the others are loaded in bfloat16.
+        float32, float16: components that are loaded in these types on a GPU; the others are loaded in bfloat16.
+        tiled: the VAE works in tiles with every memory plan, as the model's documentation says.
 
     Args:
         model: repository on the hub, or the id of a local checkpoint.
@@ -103,6 +106,8 @@ class DiffusersService(Service):
     config_type: ClassVar[type[DiffusersConfig]] = DiffusersConfig
     text_encoder: ClassVar[str | None] = "text_encoder"
     float32: ClassVar[tuple[str, ...]] = ()
+    float16: ClassVar[tuple[str, ...]] = ()
+    tiled: ClassVar[bool] = False
     config: Any
 
     def __init__(self, model: str, **args: Any) -> None:
@@ -142,7 +147,8 @@ class DiffusersService(Service):
         """Load the pipeline without its text encoder and place it as the plan demands."""
         pipe = self.load_pipeline(checkpoint, device, without=[self.text_encoder] if self.text_encoder else [])
         place(pipe, plan, device)
-        if plan in TILED:
+        # Stable Video Diffusion's VAE has no tiles.
+        if (self.tiled or plan in TILED) and hasattr(pipe.vae, "use_tiling"):
             pipe.vae.enable_tiling()
         return Loaded(pipe, plan, checkpoint.describe())
 
@@ -207,6 +213,7 @@ class DiffusersService(Service):
             embeddings = self._embeddings(request.prompt, checkpoint, device, plan, watch)
             loaded = self._load(checkpoint, config, device, plan)
             watch.lap("load")
+            self._check_prompt(config, request.prompt, loaded.pipe)
             image, geometry = media.place(request.image, config.resolution, config.fit)
             with _running(loaded.pipe, watch):
                 frames = self.run(loaded, Call(config, image, request.prompt, embeddings, random), watch)
@@ -237,6 +244,11 @@ class DiffusersService(Service):
         folder = checkpoint.folder / self.text_encoder
         return self.prompts.get((prompt, ""), folder, device, plan == "resident", watch)
 
+    def _check_prompt(self, config: Any, prompt: str, pipe: Any) -> None:
+        # Prompts that are encoded ahead are checked there.
+        if self.text_encoder is None and config.variant.limits.prompt_tokens:
+            check_length(pipe.tokenizer, prompt, config.variant.limits.prompt_tokens)
+
     def _load(self, checkpoint: Checkpoint, config: Any, device: str, plan: Memory) -> Any:
         if self._loaded is not None and self._loaded.plan != plan:
             self._loaded = None
@@ -263,8 +275,9 @@ class DiffusersService(Service):
         quiet_libraries()
         # bfloat16, because float16 overflows in some models, CogVideoX1.5 among them.
         dtype: Any = torch.float32 if device == "cpu" else torch.bfloat16
-        if self.float32 and device != "cpu":
-            dtype = {"default": dtype, **dict.fromkeys(self.float32, torch.float32)}
+        others = {**dict.fromkeys(self.float32, torch.float32), **dict.fromkeys(self.float16, torch.float16)}
+        if others and device != "cpu":
+            dtype = {"default": dtype, **others}
         to_gpu = straight and device == "cuda" and library_version("diffusers") >= (0, 40)
         pipe = getattr(diffusers, self.pipeline).from_pretrained(
             str(checkpoint.folder),
@@ -322,6 +335,8 @@ class DiffusersService(Service):
 
     def _general_notes(self, config: Any, request: Request, loaded: Any) -> list[str]:
         notes = []
+        if config.card.on_hub and config.card.revision is None and (revision := loaded.weights["revision"]):
+            notes.append(f"no revision is fixed for {config.card.model}; this video is of {revision}")
         if request.duration is not None and request.duration != config.seconds:
             notes.append(
                 f"{request.duration:g} s were requested; {config.card.name} makes "
