@@ -107,6 +107,8 @@ def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
         # 6.0 and, for 33ch, the pipeline's own default.
         guidance = {} if dropped else {"guidance_scale": 6.0}
         return {**size, **guidance, "prompt": PROMPT, "num_frames": config.num_frames + dropped}
+    if name.startswith("skyreels"):
+        plain.scheduler = plain.scheduler.from_config(plain.scheduler.config, flow_shift=5.0)
     texts = {"prompt": PROMPT, "negative_prompt": ""}
     guided = {"guidance_scale": config.guidance_scale, "max_sequence_length": config.variant.limits.prompt_tokens}
     if name.startswith("ltx"):
@@ -182,6 +184,8 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("hunyuanvideo-1.5-i2v-480p", {"resolution": "832x480"}, "848x480 or 720x544"),
         ("svd-xt", {"resolution": "1020x576"}, "divisible by 8"),
         ("svd-xt", {"min_guidance_scale": 4}, "must not exceed guidance_scale = 3"),
+        ("skyreels-v2-i2v-1.3b-540p", {"num_frames": 96}, r"4N\+1 from 5 to 97"),
+        ("skyreels-v2-i2v-14b-540p", {"resolution": "1280x720"}, "at most 522240 pixels"),
         ("ltx-video", {"num_frames": 160}, r"8N\+1 from 9 to 161"),
         ("ltx-video", {"resolution": "704x500"}, "divisible by 32"),
     ],
