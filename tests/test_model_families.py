@@ -14,6 +14,7 @@ from vmevalkit.errors import ConfigError
 from vmevalkit.models import progress
 from vmevalkit.models.base import MODELS, service_of
 from vmevalkit.models.diffusers import devices
+from vmevalkit.models.diffusers.checkpoint import Checkpoint
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
 from vmevalkit.models.wrapper import ModelWrapper
@@ -24,7 +25,17 @@ PROMPT = "Lead the blue disc to the orange square."
 RANDOM = dict(random_models().values())
 # CogVideoX has tests of its own.
 COGVIDEOX = [name for name in MODELS if MODELS[name].family.startswith("CogVideoX")]
-TINY = sorted(name for name in RANDOM if name not in COGVIDEOX)
+FAMILIES = sorted(name for name in RANDOM if name not in COGVIDEOX)
+
+
+def is_missing(name: str) -> str | None:
+    """Return a package that a model needs and that is not installed here."""
+    config: Any = service_of(MODELS[name]).config_type
+    needs = config.variants[MODELS[name].model].needs
+    return next((package for package in needs if devices.library_version(package) == (0, 0)), None)
+
+
+TINY = [name for name in FAMILIES if not is_missing(name)]
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +133,8 @@ def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
             **size, "prompt": f"{PROMPT} motion score: 30.", "frames": config.num_frames, "num_frames": None,
             "guidance_scale": 6.0, "use_resolution_binning": False,
         }  # fmt: skip
+    if name.startswith("cosmos"):
+        return {**size, **texts, "guidance_scale": 7.0}
     guided = {"guidance_scale": config.guidance_scale, "max_sequence_length": config.variant.limits.prompt_tokens}
     if name.startswith("ltx"):
         return {
@@ -141,7 +154,8 @@ def test_it_equals_a_plain_call_of_the_pipeline(
     import torch
 
     service: Any = wrappers[name].service
-    plain = getattr(diffusers, service.pipeline).from_pretrained(weights / name, dtype=torch.float32)
+    others = service.components(service.locate())
+    plain = getattr(diffusers, service.pipeline).from_pretrained(weights / name, dtype=torch.float32, **others)
     plain.set_progress_bar_config(disable=True)
     config = service.config
     first, _ = media.place(media.load_image(image), config.resolution)
@@ -199,6 +213,7 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("svd-xt", {"min_guidance_scale": 4}, "must not exceed guidance_scale = 3"),
         ("skyreels-v2-i2v-1.3b-540p", {"num_frames": 96}, r"4N\+1 from 5 to 97"),
         ("skyreels-v2-i2v-14b-540p", {"resolution": "1280x720"}, "at most 522240 pixels"),
+        ("cosmos-predict2.5-2b", {"num_frames": 92}, r"4N\+1 from 5 to 93"),
         ("ltx-2.3", {"num_frames": 120}, r"8N\+1 from 9 to 121"),
         ("ltx-2.3", {"image_crf": 52}, "image_crf"),
         ("sana-video-2b-480p", {"resolution": "848x480"}, "divisible by 32"),
@@ -250,6 +265,26 @@ def test_cards_of_the_real_models(name: str) -> None:
     assert card.download_gb
     assert list(card.memory_gib.values()) == sorted(card.memory_gib.values(), reverse=True)
     assert set(card.args) == {"resolution", "num_frames", "fps", "guidance_scale"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_runs_here(name: str) -> None:
+    if package := is_missing(name):
+        pytest.skip(f"{package} is not installed")
+    assert name in TINY
+
+
+def test_cosmos_does_not_run_without_its_guardrail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "cosmos-predict2.5-2b"
+    for missing in ("torchvision", "cosmos_guardrail"):
+        monkeypatch.setattr(devices, "library_version", lambda package, gone=missing: (9 * (package != gone), 0))
+        service: Any = make_wrapper(name, tmp_path).service
+        error = service.obstacle()
+        assert f"the package {missing} is not installed" in str(error)
+        assert len(str(error).splitlines()) == 1
+    real = Checkpoint(folder=tmp_path)
+    assert service.components(real) == {}
+    assert set(service.components(real.model_copy(update={"random": True}))) == {"safety_checker"}
 
 
 def test_the_first_frame_of_ltx2_is_not_compressed(wrappers: dict[str, ModelWrapper], image: Path) -> None:

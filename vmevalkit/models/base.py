@@ -104,6 +104,11 @@ class ModelCard(Record):
         return "/" in self.model and not self.capabilities.billed
 
     @property
+    def is_pinned(self) -> bool:
+        """Whether `revision` is a commit, and not a branch."""
+        return bool(re.fullmatch(r"[0-9a-f]{40}", self.revision or ""))
+
+    @property
     def video_seconds(self) -> float | None:
         """Length of a video, if it is known."""
         return self.frames / self.fps if self.frames and self.fps else None
