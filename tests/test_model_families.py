@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from vmevalkit.models.base import MODELS, service_of
 from vmevalkit.models.diffusers import devices
 from vmevalkit.models.diffusers.checkpoint import Checkpoint
 from vmevalkit.models.diffusers.config import random_models
+from vmevalkit.models.diffusers.prompts import length
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.inference import _load_model_wrapper
@@ -106,7 +108,7 @@ def test_the_seed_decides(name: str, wrappers: dict[str, ModelWrapper], image: P
 
 
 def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
-    """Return the arguments that differ between the stock pipelines."""
+    """Return the arguments that differ between the stock pipelines. Most new families need no case of their own."""
     size = {"height": config.height, "width": config.width}
     if name.startswith("svd"):
         return {**size, "fps": 7, "decode_chunk_size": 8}
@@ -214,6 +216,8 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("skyreels-v2-i2v-1.3b-540p", {"num_frames": 96}, r"4N\+1 from 5 to 97"),
         ("skyreels-v2-i2v-14b-540p", {"resolution": "1280x720"}, "at most 522240 pixels"),
         ("cosmos-predict2.5-2b", {"num_frames": 92}, r"4N\+1 from 5 to 93"),
+        ("kandinsky5-i2v-lite", {"num_frames": 13}, r"4N\+1 from 17 to 121"),
+        ("kandinsky5-i2v-pro", {"resolution": "768x496"}, "divisible by 128"),
         ("ltx-2.3", {"num_frames": 120}, r"8N\+1 from 9 to 121"),
         ("ltx-2.3", {"image_crf": 52}, "image_crf"),
         ("sana-video-2b-480p", {"resolution": "848x480"}, "divisible by 32"),
@@ -265,6 +269,18 @@ def test_cards_of_the_real_models(name: str) -> None:
     assert card.download_gb
     assert list(card.memory_gib.values()) == sorted(card.memory_gib.values(), reverse=True)
     assert set(card.args) == {"resolution", "num_frames", "fps", "guidance_scale"}
+
+
+def test_a_processor_counts_with_its_tokenizer() -> None:
+    tokenizer = Tokens()
+    assert length(tokenizer, "a b") == length(SimpleNamespace(tokenizer=tokenizer), "a b") == 2
+
+
+class Tokens:
+    """A tokenizer that has a token for each word."""
+
+    def __call__(self, text: str, verbose: bool) -> Any:
+        return SimpleNamespace(input_ids=text.split())
 
 
 @pytest.mark.parametrize("name", FAMILIES)
