@@ -39,7 +39,7 @@ def test_the_page_counts_habits_twins_and_cheats_by_task() -> None:
         trial("sudoku", "mover_hops", "hole", False, True),
         trial("maze", "wipe_right", "basic", False, False),
     ]
-    page = audit().page_of(trials, ["maze", "sudoku"], 1)
+    page = audit().page_of(trials, ["maze", "sudoku"], [1, 3], 1)
     habits, twins, cheats = (
         page.partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines()
         for title in ("Habits of real models: must pass", "Evil twins of the habits: must fail",

@@ -27,10 +27,12 @@ class Hub:
 
     def hf_hub_download(self, repository: str, file: str, revision: str | None = None) -> str:
         self.asked.append((revision, (file,)))
-        if revision is None:
-            (self.repository / "refs").mkdir(parents=True, exist_ok=True)
-            (self.repository / "refs" / "main").write_text(self.newest)
-        path = self.repository / "snapshots" / (revision or self.newest) / file
+        commit = revision if revision and len(revision) == 40 else self.newest
+        if commit != revision:
+            note = self.repository / "refs" / (revision or "main")
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(self.newest)
+        path = self.repository / "snapshots" / commit / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(INDEX))
         return str(path)
@@ -67,6 +69,16 @@ def test_the_newest_revision_is_resolved_once(card: ModelCard, client: Hub) -> N
     client.newest = "b" * 40
     assert checkpoint.obtain(card, None) == found
     assert found.describe()["revision"] == NEWEST
+    assert len(client.asked) == 2
+
+
+def test_a_branch_is_resolved_once_too(card: ModelCard, client: Hub) -> None:
+    branch = card.model_copy(update={"revision": "diffusers/base"})
+    found = checkpoint.obtain(branch, None)
+    assert client.asked == [("diffusers/base", ("model_index.json",)), (NEWEST, ("scheduler/*",))]
+    assert (found.repository, found.revision) == (card.model, NEWEST)
+    client.newest = "b" * 40
+    assert checkpoint.obtain(branch, None) == found
     assert len(client.asked) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from vmevalkit.errors import ConfigError
 from vmevalkit.models import progress
 from vmevalkit.models.base import MODELS, service_of
 from vmevalkit.models.diffusers import devices
+from vmevalkit.models.diffusers.checkpoint import Checkpoint
 from vmevalkit.models.diffusers.config import random_models
+from vmevalkit.models.diffusers.prompts import length
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.inference import _load_model_wrapper
@@ -24,7 +27,17 @@ PROMPT = "Lead the blue disc to the orange square."
 RANDOM = dict(random_models().values())
 # CogVideoX has tests of its own.
 COGVIDEOX = [name for name in MODELS if MODELS[name].family.startswith("CogVideoX")]
-TINY = sorted(name for name in RANDOM if name not in COGVIDEOX)
+FAMILIES = sorted(name for name in RANDOM if name not in COGVIDEOX)
+
+
+def is_missing(name: str) -> str | None:
+    """Return a package that a model needs and that is not installed here."""
+    config: Any = service_of(MODELS[name]).config_type
+    needs = config.variants[MODELS[name].model].needs
+    return next((package for package in needs if devices.library_version(package) == (0, 0)), None)
+
+
+TINY = [name for name in FAMILIES if not is_missing(name)]
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +88,9 @@ def test_a_video_is_what_the_card_says(
     monkeypatch.setattr(progress, "_listener", shares.append)
     card = MODELS[name]
     answer = wrappers[name].generate(image, PROMPT, output_filename="a.mp4")
-    assert shares == [0.5, 1.0], "progress after each of two steps"
+    service: Any = wrappers[name].service
+    steps = service.config.num_inference_steps
+    assert shares == [(step + 1) / steps for step in range(steps)], "progress after each step"
     made, info = provenance_of(answer), media.probe(answer["video_path"])
     assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
     assert made.weights["random"] is True
@@ -93,7 +108,7 @@ def test_the_seed_decides(name: str, wrappers: dict[str, ModelWrapper], image: P
 
 
 def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
-    """Return the arguments that differ between the stock pipelines."""
+    """Return the arguments that differ between the stock pipelines. Most new families need no case of their own."""
     size = {"height": config.height, "width": config.width}
     if name.startswith("svd"):
         return {**size, "fps": 7, "decode_chunk_size": 8}
@@ -105,7 +120,23 @@ def plain_arguments(name: str, config: Any, plain: Any) -> dict[str, Any]:
         # 6.0 and, for 33ch, the pipeline's own default.
         guidance = {} if dropped else {"guidance_scale": 6.0}
         return {**size, **guidance, "prompt": PROMPT, "num_frames": config.num_frames + dropped}
+    if name.startswith("skyreels"):
+        plain.scheduler = plain.scheduler.from_config(plain.scheduler.config, flow_shift=5.0)
     texts = {"prompt": PROMPT, "negative_prompt": ""}
+    if name.startswith("ltx2"):
+        return {
+            **size, **texts, "frame_rate": 24, "guidance_scale": 3.0, "spatio_temporal_guidance_blocks": [1],
+            "audio_stg_scale": 1.0, "use_cross_timestep": "2.3" in name, "image_crf": 0,
+            "audio_modality_scale": 3.0,
+        }  # fmt: skip
+    if name.startswith("sana"):
+        # A plain call takes only `frames`.
+        return {
+            **size, "prompt": f"{PROMPT} motion score: 30.", "frames": config.num_frames, "num_frames": None,
+            "guidance_scale": 6.0, "use_resolution_binning": False,
+        }  # fmt: skip
+    if name.startswith("cosmos"):
+        return {**size, **texts, "guidance_scale": 7.0}
     guided = {"guidance_scale": config.guidance_scale, "max_sequence_length": config.variant.limits.prompt_tokens}
     if name.startswith("ltx"):
         return {
@@ -125,7 +156,8 @@ def test_it_equals_a_plain_call_of_the_pipeline(
     import torch
 
     service: Any = wrappers[name].service
-    plain = getattr(diffusers, service.pipeline).from_pretrained(weights / name, dtype=torch.float32)
+    others = service.components(service.locate())
+    plain = getattr(diffusers, service.pipeline).from_pretrained(weights / name, dtype=torch.float32, **others)
     plain.set_progress_bar_config(disable=True)
     config = service.config
     first, _ = media.place(media.load_image(image), config.resolution)
@@ -133,7 +165,8 @@ def test_it_equals_a_plain_call_of_the_pipeline(
         "image": first, "num_frames": config.num_frames, "num_inference_steps": 2, "output_type": "np",
         "generator": torch.Generator().manual_seed(3),
     }  # fmt: skip
-    frames = plain(**{**common, **plain_arguments(name, config, plain)}).frames[0]
+    arguments = {**common, **plain_arguments(name, config, plain)}
+    frames = plain(**{key: value for key, value in arguments.items() if value is not None}).frames[0]
     ours = service.generate(wrappers[name].request(image, PROMPT, None, 3)).frames
     assert np.array_equal(np.stack(list(ours)), (np.clip(frames, 0, 1) * 255).round().astype(np.uint8))
 
@@ -180,6 +213,15 @@ def test_duration_chooses_the_nearest_length(name: str, wrappers: dict[str, Mode
         ("hunyuanvideo-1.5-i2v-480p", {"resolution": "832x480"}, "848x480 or 720x544"),
         ("svd-xt", {"resolution": "1020x576"}, "divisible by 8"),
         ("svd-xt", {"min_guidance_scale": 4}, "must not exceed guidance_scale = 3"),
+        ("skyreels-v2-i2v-1.3b-540p", {"num_frames": 96}, r"4N\+1 from 5 to 97"),
+        ("skyreels-v2-i2v-14b-540p", {"resolution": "1280x720"}, "at most 522240 pixels"),
+        ("cosmos-predict2.5-2b", {"num_frames": 92}, r"4N\+1 from 5 to 93"),
+        ("kandinsky5-i2v-lite", {"num_frames": 13}, r"4N\+1 from 17 to 121"),
+        ("kandinsky5-i2v-pro", {"resolution": "768x496"}, "divisible by 128"),
+        ("ltx-2.3", {"num_frames": 120}, r"8N\+1 from 9 to 121"),
+        ("ltx-2.3", {"image_crf": 52}, "image_crf"),
+        ("sana-video-2b-480p", {"resolution": "848x480"}, "divisible by 32"),
+        ("sana-video-2b-480p", {"motion_score": 101}, "motion_score"),
         ("ltx-video", {"num_frames": 160}, r"8N\+1 from 9 to 161"),
         ("ltx-video", {"resolution": "704x500"}, "divisible by 32"),
     ],
@@ -227,6 +269,55 @@ def test_cards_of_the_real_models(name: str) -> None:
     assert card.download_gb
     assert list(card.memory_gib.values()) == sorted(card.memory_gib.values(), reverse=True)
     assert set(card.args) == {"resolution", "num_frames", "fps", "guidance_scale"}
+
+
+def test_a_processor_counts_with_its_tokenizer() -> None:
+    tokenizer = Tokens()
+    assert length(tokenizer, "a b") == length(SimpleNamespace(tokenizer=tokenizer), "a b") == 2
+
+
+class Tokens:
+    """A tokenizer that has a token for each word."""
+
+    def __call__(self, text: str, verbose: bool) -> Any:
+        return SimpleNamespace(input_ids=text.split())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_runs_here(name: str) -> None:
+    if package := is_missing(name):
+        pytest.skip(f"{package} is not installed")
+    assert name in TINY
+
+
+def test_cosmos_does_not_run_without_its_guardrail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "cosmos-predict2.5-2b"
+    for missing in ("torchvision", "cosmos_guardrail"):
+        monkeypatch.setattr(devices, "library_version", lambda package, gone=missing: (9 * (package != gone), 0))
+        service: Any = make_wrapper(name, tmp_path).service
+        error = service.obstacle()
+        assert f"the package {missing} is not installed" in str(error)
+        assert len(str(error).splitlines()) == 1
+    real = Checkpoint(folder=tmp_path)
+    assert service.components(real) == {}
+    assert set(service.components(real.model_copy(update={"random": True}))) == {"safety_checker"}
+
+
+def test_the_first_frame_of_ltx2_is_not_compressed(wrappers: dict[str, ModelWrapper], image: Path) -> None:
+    wrapper = wrappers["ltx2.3-tiny-random"]
+    videos = set()
+    for crf in (0, 33):
+        answer = wrapper.generate(image, PROMPT, output_filename=f"{crf}.mp4", image_crf=crf)
+        assert "the model also made sound, which is not kept" in provenance_of(answer).notes
+        videos.add(Path(answer["video_path"]).read_bytes())
+    assert len(videos) == 2
+
+
+def test_guidance_of_ltx2_counts(wrappers: dict[str, ModelWrapper], image: Path) -> None:
+    wrapper = wrappers["ltx2.3-tiny-random"]
+    changes: list[dict[str, Any]] = [{}, {"stg_scale": 0}, {"modality_scale": 1}, {"guidance_rescale": 0}]
+    answers = [wrapper.generate(image, PROMPT, output_filename=f"{n}.mp4", **c) for n, c in enumerate(changes)]
+    assert len({Path(answer["video_path"]).read_bytes() for answer in answers}) == len(changes)
 
 
 def test_a_model_without_a_prompt_makes_the_same_video_for_every_prompt(

@@ -100,7 +100,13 @@ class ModelCard(Record):
     @property
     def on_hub(self) -> bool:
         """Whether `model` is a repository on the Hugging Face hub, and not the id of a local checkpoint."""
-        return "/" in self.model
+        # Names of paid APIs may have a slash, too.
+        return "/" in self.model and not self.capabilities.billed
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether `revision` is a commit, and not a branch."""
+        return bool(re.fullmatch(r"[0-9a-f]{40}", self.revision or ""))
 
     @property
     def video_seconds(self) -> float | None:

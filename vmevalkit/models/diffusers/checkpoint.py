@@ -161,7 +161,7 @@ def check(card: ModelCard, folder: Path, get: str | None = None) -> Checkpoint:
         shown = ", ".join(problems[:4]) + (f" and {len(problems) - 4} more" if len(problems) > 4 else "")
         raise WeightsError(f"{card.name}: the weights in {folder} are incomplete: {shown}", how_to_get(card, get))
     revision = _revision(folder)
-    known = revision is not None and card.on_hub and card.revision in (None, revision)
+    known = revision is not None and card.on_hub and (revision == card.revision or not card.is_pinned)
     return Checkpoint(
         folder=folder,
         repository=card.model if known else None,

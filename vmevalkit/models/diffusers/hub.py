@@ -1,7 +1,7 @@
 """The Hugging Face hub: where its client keeps weights, and how to download them at a fixed revision.
 
-Where no revision is known, the newest is resolved once, when the weights are downloaded. The client notes it in its
-cache, from where it is read afterwards.
+Where no commit is known, the newest of the branch is resolved once, when the weights are downloaded. The client notes
+it in its cache, from where it is read afterwards.
 """
 
 from __future__ import annotations
@@ -31,15 +31,20 @@ def cache_folder(card: ModelCard) -> Path:
 
     The layout is documented: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     """
+    repository = cache_root(card)
+    return repository / "snapshots" / (_resolved(repository, card) or card.revision or _NEWEST)
+
+
+def cache_root(card: ModelCard) -> Path:
+    """Return the folder in which the Hugging Face client keeps all revisions of a model."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    repository = hub / f"models--{card.model.replace('/', '--')}"
-    return repository / "snapshots" / (card.revision or _resolved(repository) or _NEWEST)
+    return hub / f"models--{card.model.replace('/', '--')}"
 
 
-def _resolved(repository: Path) -> str | None:
-    """Return the revision that was the newest when a repository was downloaded; None if it was not."""
-    note = repository / "refs" / _NEWEST
+def _resolved(repository: Path, card: ModelCard) -> str | None:
+    """Return the commit that was the newest of a branch when it was downloaded; None if it was not, or for a commit."""
+    note = repository / "refs" / (card.revision or _NEWEST)
     return note.read_text(encoding="utf-8").strip() or None if note.is_file() else None
 
 
@@ -76,7 +81,7 @@ def download(card: ModelCard) -> Path:
     log.warning("downloading %s, %s", card.model, _size(card))
     try:
         # A download that was cut off goes on with the revision that it began with.
-        revision = card.revision or (cache.name if cache.name != _NEWEST else None)
+        revision = _resolved(cache_root(card), card) or card.revision
         index = Path(huggingface_hub.hf_hub_download(card.model, "model_index.json", revision=revision))
         parts = [name for name, entry in json.loads(index.read_bytes()).items() if isinstance(entry, list)]
         huggingface_hub.snapshot_download(

@@ -84,7 +84,8 @@ class PromptCache:
 
 
 def length(tokenizer: Any, text: str) -> int:
-    """Return the number of tokens of a text."""
+    """Return the number of tokens of a text. Some pipelines have a processor, of which the tokenizer is a part."""
+    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     return len(tokenizer(text, verbose=False).input_ids)
 
 

@@ -87,7 +87,7 @@ def _write_components(weights: RandomWeights, scale: Scale, folder: Path, seed: 
             component.to(dtype).save_pretrained(folder / name, max_shard_size="5GB")
         else:
             component.save_pretrained(folder / name)
-        index[name] = [type(component).__module__.split(".")[0], _class_name(component)]
+        index[name] = [_library(component), _class_name(component)]
         del component
         gc.collect()
     return index
@@ -103,6 +103,12 @@ def _built(build: Callable[[], Any], device: str, dtype: Any) -> Any:
             return build()
     finally:
         torch.set_default_dtype(before)
+
+
+def _library(component: Any) -> str:
+    """Return the library as Diffusers names it: a class of one pipeline is in the folder of that pipeline."""
+    library, *parts = type(component).__module__.split(".")
+    return parts[-2] if library == "diffusers" and parts[0] == "pipelines" else library
 
 
 def _class_name(component: Any) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from vmevalkit import media
-from vmevalkit.errors import GenerationError, VMEvalError, WeightsError
+from vmevalkit.errors import EnvironmentMissing, GenerationError, VMEvalError, WeightsError
 from vmevalkit.media import Frame
 from vmevalkit.models.base import ModelCard, Request, Service, Video
 from vmevalkit.models.diffusers import checkpoint as checkpoints
@@ -132,6 +132,10 @@ class DiffusersService(Service):
         # Without guidance, the places of the negative prompt are None.
         return tuple(tensor for tensor in tensors if tensor is not None)
 
+    def components(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return components of the pipeline that are not in the checkpoint."""
+        return {}
+
     def check_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Check that a checkpoint is of the configured model.
 
@@ -206,8 +210,7 @@ class DiffusersService(Service):
         watch = Stopwatch(device)
         checkpoint = self._checkpoint or self.locate()
         self._checkpoint = checkpoint
-        for package, oldest in config.variant.needs.items():
-            require(package, oldest, f"it does not support {config.card.name}")
+        self._check_packages()
         with torch.no_grad():
             # Before the other components are loaded, because the text encoder is as large as they are.
             embeddings = self._embeddings(request.prompt, checkpoint, device, plan, watch)
@@ -286,6 +289,7 @@ class DiffusersService(Service):
             **({"variant": checkpoint.variant} if checkpoint.variant else {}),
             **dtype_argument(dtype),
             **({"device_map": device} if to_gpu else {}),
+            **self.components(checkpoint),
             **dict.fromkeys(without),
         )
         pipe.set_progress_bar_config(disable=True)
@@ -304,12 +308,20 @@ class DiffusersService(Service):
         return checkpoint
 
     def obstacle(self) -> VMEvalError | None:
-        """Return what is wrong with the weights, unless they can be downloaded."""
+        """Return which package is missing or too old, or what is wrong with weights that cannot be downloaded."""
         try:
+            self._check_packages()
             self.locate(download=False)
+        except EnvironmentMissing as error:
+            return error
         except WeightsError as error:
             return None if checkpoints.can_fetch(self.config.card, self.config.weights) else error
         return None
+
+    def _check_packages(self) -> None:
+        variant = self.config.variant
+        for package, oldest in variant.needs.items():
+            require(package, oldest, f"it does not support {variant.card.name}")
 
     @classmethod
     def ranges(cls, card: ModelCard) -> dict[str, str]:
@@ -335,7 +347,7 @@ class DiffusersService(Service):
 
     def _general_notes(self, config: Any, request: Request, loaded: Any) -> list[str]:
         notes = []
-        if config.card.on_hub and config.card.revision is None and (revision := loaded.weights["revision"]):
+        if config.card.on_hub and not config.card.is_pinned and (revision := loaded.weights["revision"]):
             notes.append(f"no revision is fixed for {config.card.model}; this video is of {revision}")
         if request.duration is not None and request.duration != config.seconds:
             notes.append(
