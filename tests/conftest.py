@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,9 @@ import pytest
 
 import vmevalkit
 
+# One thread for each process, also for those that tests start: threads on cores that other test processes use wait for
+# each other most of the time. This must be set before numpy and torch are imported.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # A suite that was started in the background ignores ctrl-C, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -31,6 +37,23 @@ class Experiment:
     @property
     def scores(self) -> Path:
         return self.root / "scores"
+
+
+@pytest.fixture(scope="session")
+def small_networks() -> Iterator[Callable[[], Iterable[str]]]:
+    """Prepares this process for small checkpoints. Returns the function that makes the prompts of tokenizers."""
+    pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    from vmevalkit.models.diffusers import tokenizer
+
+    # Each component is followed by a collection of garbage, which would look at every object of these packages.
+    gc.freeze()
+    # Tokenizers are trained on the same prompts, and it takes seconds to find the chess problems among them.
+    make = tokenizer._prompts
+    texts = list(make())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizer, "_prompts", lambda: texts)
+        yield make
 
 
 @pytest.fixture(scope="session")

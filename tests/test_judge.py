@@ -563,9 +563,8 @@ def test_a_run_that_is_broken_off_does_not_wait(experiment: Experiment, tmp_path
     assert next(run).status == "scored"
     while len(server.requests) < 2:
         time.sleep(0.01)
-    started = time.monotonic()
     run.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 5
+    assert len(server.requests) == 2, "a run that waits for its minute asks once more"
     assert len(list((root / "scores").glob("*/*/*/judge.json"))) == 1
 
 

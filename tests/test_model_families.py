@@ -41,12 +41,9 @@ TINY = [name for name in FAMILIES if not is_missing(name)]
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(small_networks: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny checkpoint for each family."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("diffusers")
     pytest.importorskip("ftfy")
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("weights")
     for name in TINY:
         make_checkpoint(RANDOM[name], "tiny", folder / name)

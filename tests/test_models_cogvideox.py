@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from vmevalkit.models.cogvideox_inference import (
     weights_status,
 )
 from vmevalkit.models.diffusers import checkpoint as _weights
-from vmevalkit.models.diffusers import devices
+from vmevalkit.models.diffusers import devices, tokenizer
 from vmevalkit.models.diffusers import memory as memory_plans
 from vmevalkit.models.diffusers import speed as speeds
 from vmevalkit.models.diffusers.cogvideox import acceleration
@@ -47,12 +47,8 @@ PROMPT = "Lead the blue disc to the orange square."
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(small_networks: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small checkpoint for each catalog entry, called like the entry."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("diffusers")
-    # Two threads on cores that other test processes use wait for each other most of the time.
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("weights")
     for tiny, full in zip(TINY, FULL, strict=True):
         make_checkpoint(RANDOM[tiny], "tiny", folder / tiny)
@@ -1030,7 +1026,10 @@ def test_the_script_keeps_a_finished_folder(weights: Path) -> None:
     assert _weights.fingerprint(folder) == before
 
 
-def test_the_script_makes_the_same_bytes_again(weights: Path, tmp_path: Path) -> None:
+def test_the_script_makes_the_same_bytes_again(
+    weights: Path, tmp_path: Path, small_networks: Callable[[], Iterable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer, "_prompts", small_networks)
     make_checkpoint(RANDOM[TINY[1]], "tiny", tmp_path / "again")
     assert _weights.fingerprint(tmp_path / "again") == _weights.fingerprint(weights / TINY[1])
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

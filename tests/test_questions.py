@@ -23,7 +23,10 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def test_one_seed_gives_the_same_bytes_in_any_process_order_and_number_of_workers(tmp_path: Path) -> None:
-    code = "import sys, vmevalkit as v; v.make(sys.argv[4:], count=2, questions=sys.argv[1], workers=int(sys.argv[2]))"
+    code = (
+        "import sys, vmevalkit as v; "
+        "v.make(sys.argv[4:], count=2, size=(360, 240), questions=sys.argv[1], workers=int(sys.argv[2]))"
+    )
     names = list(TASKS)
     for number, (workers, hash_seed, order) in enumerate(((1, "1", names), (2, "2", names[::-1]))):
         folder = tmp_path / str(number)

@@ -27,6 +27,10 @@ def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
     return {(s.model, s.question_id): s for s in found}
 
 
+# Encoders are slow by default.
+QUICK = {"libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"}, "libx264": {"preset": "ultrafast"}}
+
+
 def transcode(
     source: Path, target: Path, codec: str, fps: int, size: tuple[int, int], bars: tuple[int, int, int]
 ) -> None:
@@ -35,7 +39,7 @@ def transcode(
     target.parent.mkdir(parents=True)
     count = round(len(frames) / 8 * fps)
     with av.open(str(target), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = container.add_stream(codec, rate=fps, options=QUICK.get(codec, {}))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"  # type: ignore[attr-defined]
         for i in np.linspace(0, len(frames) - 1, count).round().astype(int):
             image = Image.fromarray(frames[i])
@@ -74,14 +78,14 @@ def test_videos_made_elsewhere_get_the_same_verdicts(
 ) -> None:
     """Nothing but a video in the right place."""
     shutil.copytree(experiment.questions, tmp_path / "questions")
-    for model in ("replay", "crossfade"):
-        for name in ("maze_0000", "maze_0001"):
-            source = experiment.outputs / model / "maze_task" / name / "video" / "video.mp4"
-            target = tmp_path / "outputs" / model / "maze_task" / name / "video" / f"video{suffix}"
-            transcode(source, target, codec, fps, size, bars)
-    for (model, _), score in scores_of(tmp_path).items():
-        assert score.status == "scored"
-        assert score.passed == (model == "replay"), score
+    for model, name in (("replay", "maze_0000"), ("crossfade", "maze_0001")):
+        source = experiment.outputs / model / "maze_task" / name / "video" / "video.mp4"
+        target = tmp_path / "outputs" / model / "maze_task" / name / "video" / f"video{suffix}"
+        transcode(source, target, codec, fps, size, bars)
+    found = scores_of(tmp_path)
+    assert found["replay", "maze_0000"].passed, found
+    assert found["crossfade", "maze_0001"].status == "scored"
+    assert not found["crossfade", "maze_0001"].passed
 
 
 def test_a_center_crop_that_keeps_the_puzzle_whole_is_undone(experiment: Experiment, tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ def test_a_puzzle_that_is_held_out_is_replaced() -> None:
     assert other != puzzle
 
 
-def test_both_stages_go_on_and_end_in_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_stages_go_on_and_end_in_a_model(
+    small_networks: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With smaller networks and few videos, on the CPU; the model is then asked through the kit."""
-    pytest.importorskip("torch")
     import shapes
     import train
     from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel

@@ -66,7 +66,7 @@ def ways(draw: st.DrawFn) -> Transition:
     )
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=30)
 @given(
     way=ways(),
     name=st.sampled_from((*CELLS, "sudoku", *LINES, *MOVERS)),
