@@ -73,7 +73,7 @@ class Clients(Area):
                 yield f"the viewer does not start: {viewer.output()[-300:]}"
             slow = [_half_request(port) for _ in range(self.clients // 4)]
             with ThreadPoolExecutor(self.clients - len(slow)) as pool:
-                asked = [rng.choice(("/", "/samples", "/models", "/compare")) for _ in range(3 * self.clients // 4)]
+                asked = [rng.choice(("/", "/samples", "/tasks", "/compare")) for _ in range(3 * self.clients // 4)]
                 codes = list(pool.map(lambda path: _ask(base + path), asked))
             if bad := [code for code in codes if code != 200]:
                 yield f"{len(bad)} of {len(codes)} requests were answered with {sorted(map(str, set(bad)))}"

@@ -223,7 +223,7 @@ class Paid(Area):
         last = Command(folder, *words)
         yield from last.complaints((0, 1))
         yield from paid_once(self.server)
-        lost = [path for path in (folder / "outputs").rglob("job*.json")]
+        lost = list((folder / "outputs").rglob("job*.json"))
         videos = list((folder / "outputs").rglob("video*.mp4"))
         if len(videos) + len(lost) < 4:
             yield f"{len(videos)} videos and {len(lost)} unclear jobs of 4"
@@ -310,6 +310,7 @@ class View(Area):
         assert not (broken := run(folder, "score", "--workers", "1", *ALL)), broken
 
     def attempt(self, folder: Path, rng: random.Random) -> Iterator[str]:
+        from vmevalkit.web.filters import SampleFilter
         from vmevalkit.web.index import Index
 
         copy(self.folder, folder, "questions", "outputs", "scores")
@@ -318,7 +319,7 @@ class View(Area):
         time.sleep(rng.uniform(0, 1.5))
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, follow_redirects=True) as client:
             for _ in range(rng.randrange(8)):
-                answer = get(client, rng.choice(("/", "/samples", "/models", "/compare", "/rate")))
+                answer = get(client, rng.choice(("/", "/samples", "/tasks", "/compare", "/rate")))
                 if answer is not None and answer.status_code >= 500:
                     yield f"{answer.url} was answered with {answer.status_code}"
             viewer.kill()
@@ -329,7 +330,9 @@ class View(Area):
             again.kill()
             yield from again.complaints((-9,))
         videos = len(list((folder / "outputs").rglob("video*.mp4")))
-        if (found := Index(folder / "questions", folder / "outputs", folder / "scores").refresh()) != videos:
+        index = Index(folder / "questions", folder / "outputs", folder / "scores")
+        index.refresh()
+        if (found := index.count(SampleFilter())) != videos:
             yield f"the index has {found} of {videos} samples"
 
 

@@ -44,7 +44,7 @@ class Area(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most share nothing
         """Release what the attempts share."""
 
     @abstractmethod
@@ -171,7 +171,7 @@ def _finished(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int
         status = main(words)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except BaseException:  # what Python would do at the end of a program
+    except BaseException:  # noqa: BLE001 - what Python would do at the end of a program
         traceback.print_exc()
         status = 1
     sys.stdout.flush()

@@ -224,7 +224,7 @@ def _read_many(experiment: str, folder: str, seed: float, answers: Connection) -
         began = time.monotonic()
         try:
             _allowed(lambda read=read, changed=changed: read(changed))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - any other exception is a finding
             answers.send((f"{name} {number}", f"{type(error).__name__}: {str(error)[:300]} ({_where(error)})"))
         if time.monotonic() - began > HANG_SECONDS:
             answers.send((f"{name} {number}", f"took {time.monotonic() - began:.0f} s"))
