@@ -21,6 +21,7 @@ from PIL import Image
 
 import vmevalkit
 from tests.conftest import Experiment
+from tests.faults.lab import Command
 from vmevalkit import media, store
 from vmevalkit.errors import QuestionError, StorageError, UsageError, VideoError
 
@@ -126,6 +127,27 @@ def test_a_video_that_the_user_puts_there_during_the_run_is_kept(here: Experimen
     assert "was put into" in done.failed[0][1]
     assert video.read_bytes() == (here.questions / MAZE / "ground_truth.mp4").read_bytes()
     assert list(video.parent.iterdir()) == [video]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_run_that_is_killed_while_it_replaces_a_video_is_resumed(here: Experiment) -> None:
+    file, video = here.root / "my.py", here.outputs / "f" / MAZE / "video/video.mp4"
+    file.write_text("def f(image, prompt, seed): return [image] * 3\n")
+    first = [*FOLDERS[:4], "-m", "my.py:f", "--no-baselines", "--task-id", "maze_0000", "--remake"]
+    assert command(here, "generate", *first).returncode == 0
+    file.write_text("def f(image, prompt, seed): return [image] * 4\n")
+    shutil.copytree(here.outputs, here.root / "before")
+    for number in range(1, 40):
+        killed = Command(here.root, "generate", *first, dies_at=number)
+        assert killed.wait()
+        assert generate(here, f"{file}:f", task_id="maze_0000", remake=True).ok
+        assert media.probe(video).frames == 4, f"killed at change {number}"
+        assert [path.name for path in video.parent.iterdir()] == ["video.mp4"]
+        if killed.status == 0:
+            break
+        shutil.rmtree(here.outputs)
+        shutil.copytree(here.root / "before", here.outputs)
+    assert 5 < number < 39, "it was killed before each change"
 
 
 def test_a_result_without_its_video_is_made_again(here: Experiment) -> None:

@@ -55,7 +55,10 @@ def _try(name: str, kind: type[Area], seconds: float, seed: int, attempts: Seque
         Path(root).chmod(0o755)
         shared = Path(root) / "shared"
         shared.mkdir()
-        area = kind(shared)
+        try:
+            area = kind(shared)
+        except AssertionError as error:
+            return Count(1, 0, time.monotonic() - began, [(0, f"without a fault: {error}")])
         try:
             for number in range(area.at_most) if attempts is None else attempts:
                 if attempts is None and number and time.monotonic() - began > seconds:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tests import test_judge, video_server
-from tests.faults.lab import Area, Command, differences, run, snapshot, until
+from tests.faults.lab import MEMORY_LIMIT, Area, Command, differences, run, snapshot, until
 from vmevalkit import store
 
 QUESTIONS = ("--questions", "questions")
@@ -63,12 +63,13 @@ class Killed(Area):
 
     results: ClassVar[tuple[str, ...]]
     inputs: ClassVar[tuple[str, ...]] = ()
+    memory_limit = MEMORY_LIMIT
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.prepare()
         began = time.monotonic()
-        assert not (broken := run(folder, *self.words(random.Random(0)))), broken
+        assert not (broken := run(folder, *self.words(random.Random(0)), memory_limit=self.memory_limit)), broken
         self.seconds = time.monotonic() - began
         self.expected = snapshot(*(folder / name for name in self.results))
         self.kills = 0
@@ -92,12 +93,17 @@ class Killed(Area):
         self.kills = rng.choice((1, 1, 2, 3))
         words = self.words(rng)
         for _ in range(self.kills):
-            command = Command(folder, *words)
-            time.sleep(rng.uniform(0, 1.1 * self.seconds))
-            command.kill()
+            if rng.random() < 0.5:
+                # Between two changes of folders, where no clock hits.
+                command = Command(folder, *words, dies_at=rng.randrange(1, 60), memory_limit=self.memory_limit)
+                command.wait()
+            else:
+                command = Command(folder, *words, memory_limit=self.memory_limit)
+                time.sleep(rng.uniform(0, 1.1 * self.seconds))
+                command.kill()
             # What it had finished before is fine; what it says is checked if it did end.
             yield from command.complaints((0, -9))
-        yield from run(folder, *words)
+        yield from run(folder, *words, memory_limit=self.memory_limit)
         yield from differences(self.expected, snapshot(*(folder / name for name in self.results)))
 
 
@@ -146,6 +152,8 @@ class Tiny(Killed):
     """The small CogVideoX, if PyTorch is installed."""
 
     at_most = 6
+    # Most of it is PyTorch and the weights.
+    memory_limit = 2 * 10**9
     results, inputs = ("outputs",), ("questions",)
 
     def __init__(self, folder: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,9 @@ from typing import Any
 from vmevalkit.files import dumps
 
 HANG_SECONDS = 20
+PATIENCE = 2.0 * HANG_SECONDS
+"""How long a command may take. Undisturbed, none takes half of it, also on a busy machine."""
+
 MEMORY_LIMIT = 10**9
 
 # Commands are forked from a process that has imported the kit, so that kills hit the work and not the imports.
@@ -64,17 +68,27 @@ class Command:
         words: the command line without the program's name.
         file_limit: bytes of the largest file that it can write.
         unprivileged: whether permissions of files hold for it, as they do not for root.
+        memory_limit: bytes that each of its processes may take.
+        dies_at: the change of a folder just before which its process group is killed, counted from 1.
     """
 
-    def __init__(self, folder: Path, *words: str, file_limit: int | None = None, unprivileged: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        file_limit: int | None = None,
+        unprivileged: bool = False,
+        dies_at: int | None = None,
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
         _FORKS.set_forkserver_preload(_PRELOADED)
         self.words, self._folder = words, folder
         self._log = folder / f".log{time.monotonic_ns()}"
         self._process = _FORKS.Process(
-            target=_command, args=(str(folder), words, str(self._log), file_limit, unprivileged)
+            target=_command, args=(str(folder), words, str(self._log), file_limit, unprivileged, dies_at)
         )
         self._began = time.monotonic()
-        self.memory = 0
+        self.memory, self._memory_limit = 0, memory_limit
         self._process.start()
 
     @property
@@ -89,7 +103,7 @@ class Command:
         """Return what it has printed so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def wait(self, seconds: float = 3 * HANG_SECONDS) -> bool:
+    def wait(self, seconds: float = PATIENCE) -> bool:
         """Wait until it ends. Return whether it did; otherwise it is killed."""
         while self._process.is_alive() and time.monotonic() - self._began < seconds:
             self._measure()
@@ -106,7 +120,7 @@ class Command:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, how)
 
-    def complaints(self, statuses: Sequence[int] = (0,), seconds: float = 3 * HANG_SECONDS) -> Iterator[str]:
+    def complaints(self, statuses: Sequence[int] = (0,), seconds: float = PATIENCE) -> Iterator[str]:
         """Wait until it ends, and yield what is wrong with how it did."""
         name = f"`{' '.join(self.words[:3])} ...`"
         if not self.wait(seconds):
@@ -122,7 +136,7 @@ class Command:
         """Yield processes of its session that stay, and how much memory it took if that is too much."""
         if not until(lambda: not members(self.pid), 8):
             yield f"processes {members(self.pid)} of `{self.words[0]}` were left behind"
-        if self.memory > MEMORY_LIMIT:
+        if self.memory > self._memory_limit:
             yield f"`{self.words[0]}` took {self.memory / 1e6:.0f} MB"
 
     def _measure(self) -> None:
@@ -132,7 +146,9 @@ class Command:
                 self.memory = max(self.memory, 1024 * int(status.split("VmHWM:")[1].split()[0]))
 
 
-def _command(folder: str, words: Sequence[str], log: str, file_limit: int | None, unprivileged: bool) -> None:
+def _command(
+    folder: str, words: Sequence[str], log: str, file_limit: int | None, unprivileged: bool, dies_at: int | None
+) -> None:
     """Be the command line in this new process."""
     os.setsid()
     os.chdir(folder)
@@ -148,7 +164,23 @@ def _command(folder: str, words: Sequence[str], log: str, file_limit: int | None
         _obey_permissions()
     from vmevalkit.cli import main
 
+    if dies_at is not None:
+        _die_before(dies_at)
     os._exit(_finished(main, words))
+
+
+def _die_before(number: int) -> None:
+    """Kill this process group just before the change of a folder with this number."""
+    left = number
+
+    def watch(event: str, arguments: object) -> None:
+        nonlocal left
+        if event in ("os.rename", "os.remove", "os.mkdir"):
+            left -= 1
+            if left == 0:
+                os.killpg(0, signal.SIGKILL)
+
+    sys.addaudithook(watch)
 
 
 def _obey_permissions() -> None:
@@ -164,7 +196,6 @@ def _obey_permissions() -> None:
 
 
 def _finished(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
-    import sys
     import traceback
 
     try:

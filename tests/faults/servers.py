@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.kills import OUTPUTS, QUESTIONS, Judge, copy, make_small, paid_once, verdicts
-from tests.faults.lab import Area, run
+from tests.faults.lab import PATIENCE, Area, Command, run
 from tests.video_server import running
 
 JUDGE_FAULTS = (
@@ -32,7 +32,8 @@ class BadJudge(Judge):
         self.server.delay = 0.0
         self.shown = rng.randrange(1, 12)
         self.server.script.extend(rng.choices(JUDGE_FAULTS, k=self.shown))
-        yield from run(folder, *self.words(), statuses=(0, 1))
+        # Each call that stalls reaches its time limit.
+        yield from Command(folder, *self.words()).complaints((0, 1), 2 * PATIENCE)
         yield from self.wrong_verdicts(folder)
         self.server.script.clear()
         yield from run(folder, *self.words())
