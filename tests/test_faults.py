@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def test_a_short_campaign_finds_nothing(capsys: pytest.CaptureFixture[str]) -> N
     rows = [line.split()[:3] for line in said.splitlines()[1:4]]
     assert [(name, attempts) for name, attempts, _ in rows] == [(area, "1") for area in areas]
     assert all(int(faults) for *_, faults in rows)
+
+
+def test_the_page_about_reliability_has_every_area() -> None:
+    page = (Path(__file__).parents[1] / "docs/reliability.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` ", page, re.MULTILINE) == list(AREAS)
 
 
 def test_a_break_is_counted_with_the_command_that_shows_it(
