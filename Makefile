@@ -1,8 +1,9 @@
 # make install   .venv from exact pins (the others do it when needed)
 # make check     lint, types, shell scripts
 # make test      every test
+# make faults   kill it, fill the disk, damage files, ...; 15 minutes; FAULTS='--minutes 5 --seed 1 --only kill-make'
 # make demo      questions, CogVideoX on them, verdicts, and a page to look at
-.PHONY: install check test demo docs audit attack lock
+.PHONY: install check test demo docs audit attack faults lock
 
 VENV := .venv/bin
 
@@ -30,6 +31,9 @@ audit: install
 
 attack: install
 	$(VENV)/python docs/attack.py
+
+faults: install
+	$(VENV)/python -m tests.faults $(FAULTS)
 
 lock:
 	bash setup/lock.sh

@@ -110,6 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b" ")
         elif fault == "billed":
             self._send(200, json.dumps({"choices": [], "usage": TOKENS}))
+        elif fault == "redirect":
+            self._send(307, "", {"Location": f"{self.server.url}/elsewhere?key=AIzaCANARY1234567890"})
         elif fault == "giant":
             self._send(200, json.dumps({"pad": "x" * 70_000_000}))
         elif fault == "no completion":
@@ -689,3 +691,12 @@ def test_the_organization_is_sent_to_openai_only(one: Path, server: Server, monk
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-canary")
     judge(one, server)
     assert not [value for value in server.headers.values() if "canary" in value]
+
+
+def test_a_redirect_is_named_and_not_followed(one: Path, server: Server) -> None:
+    server.script.append("redirect")
+    (score,) = judge(one, server)
+    assert (score.status, len(server.requests)) == ("unscorable", 1)
+    assert "redirects to http://127.0.0.1" in score.explanation
+    assert "key=***" in score.explanation
+    assert judge(one, server)[0].passed

@@ -467,3 +467,13 @@ def test_the_record_of_a_job_is_on_disk_before_the_wait(run: Run) -> None:
     assert (seen[0]["id"], seen[0]["model"]) == ("video_0", "Wan-AI/Wan2.2")
     assert run.sample(seed=7).job.name == "job_seed7.json"
     assert os.listdir(run.sample(seed=7).folder / "video") == ["video_seed7.mp4"]
+
+
+@pytest.mark.parametrize(("price", "submitted"), [({"price": 0.1}, 1), ({}, 2)])
+def test_a_lost_job_is_submitted_again_only_if_it_is_known_to_cost_nothing(
+    run: Run, price: dict[str, float], submitted: int
+) -> None:
+    """With a price for a second and without a length, the price of a video is unknown."""
+    run.server.script["poll"].extend(["404"])
+    assert run(settings=price).made == submitted - 1
+    assert run.server.count("submit") == submitted

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +23,9 @@ from PIL import Image
 
 import vmevalkit
 from tests.conftest import Experiment
+from tests.faults.lab import Command
 from vmevalkit import media, store
-from vmevalkit.errors import QuestionError, StorageError, UsageError
+from vmevalkit.errors import QuestionError, StorageError, UsageError, VideoError
 
 SIZE = (192, 128)
 MAZE = "maze_task/maze_0000"
@@ -122,6 +129,27 @@ def test_a_video_that_the_user_puts_there_during_the_run_is_kept(here: Experimen
     assert "was put into" in done.failed[0][1]
     assert video.read_bytes() == (here.questions / MAZE / "ground_truth.mp4").read_bytes()
     assert list(video.parent.iterdir()) == [video]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_run_that_is_killed_while_it_replaces_a_video_is_resumed(here: Experiment) -> None:
+    file, video = here.root / "my.py", here.outputs / "f" / MAZE / "video/video.mp4"
+    file.write_text("def f(image, prompt, seed): return [image] * 3\n")
+    first = [*FOLDERS[:4], "-m", "my.py:f", "--no-baselines", "--task-id", "maze_0000", "--remake"]
+    assert command(here, "generate", *first).returncode == 0
+    file.write_text("def f(image, prompt, seed): return [image] * 4\n")
+    shutil.copytree(here.outputs, here.root / "before")
+    for number in range(1, 40):
+        killed = Command(here.root, "generate", *first, dies_at=number)
+        assert killed.wait()
+        assert generate(here, f"{file}:f", task_id="maze_0000", remake=True).ok
+        assert media.probe(video).frames == 4, f"killed at change {number}"
+        assert [path.name for path in video.parent.iterdir()] == ["video.mp4"]
+        if killed.status == 0:
+            break
+        shutil.rmtree(here.outputs)
+        shutil.copytree(here.root / "before", here.outputs)
+    assert 5 < number < 39, "it was killed before each change"
 
 
 def test_a_result_without_its_video_is_made_again(here: Experiment) -> None:
@@ -282,6 +310,18 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
         media.load_image(tmp_path / "a.png")
 
 
+def test_a_video_of_an_unknown_codec_is_refused(here: Experiment) -> None:
+    """The four letters of the codec are damaged, everything else is as it was."""
+    truth = here.questions / MAZE / "ground_truth.mp4"
+    damaged = here.root / "damaged.mp4"
+    damaged.write_bytes(truth.read_bytes().replace(b"avc1\0\0\0\0", b"zzzz\0\0\0\0"))
+    assert damaged.read_bytes() != truth.read_bytes()
+    for read in (media.probe, media.read_frames, media.first_frame, media.why_unplayable):
+        with pytest.raises(VideoError, match="codec that cannot be decoded"):
+            read(damaged)
+    assert not media.decodes(damaged)
+
+
 # Keys and private files
 
 
@@ -427,6 +467,19 @@ def test_a_task_file_that_registers_badly_is_one_line(here: Experiment, text: st
         vmevalkit.check("task", str(file))
 
 
+def test_a_task_that_raises_breaks_its_contract_in_one_line(here: Experiment) -> None:
+    file = here.root / "my_task.py"
+    file.write_text(
+        "from vmevalkit.tasks.maze import Maze\nfrom vmevalkit.tasks.base import register_task\n\n"
+        "@register_task\nclass Nothing(Maze):\n    name = 'nothing'\n"
+        "    def generate(self, rng, difficulty):\n        return None\n"
+    )
+    done = command(here, "check", "task", "my_task.py", "--workers", "1")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stdout.startswith("nothing difficulty 1 seed 0 raises AttributeError: 'NoneType'")
+    assert "breaks its contract in 1 places" in done.stdout
+
+
 def test_a_folder_that_no_model_can_have_is_named(here: Experiment, caplog: pytest.LogCaptureFixture) -> None:
     generate(here, plain)
     shutil.copytree(here.outputs / "plain", here.outputs / "Sora 2")
@@ -473,8 +526,6 @@ def test_any_text_can_be_printed(here: Experiment) -> None:
 
 
 def test_an_address_that_cannot_be_used_is_wrong_usage_and_leaves_nothing(here: Experiment) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
         done = command(here, "view", *FOLDERS, "--port", port)
@@ -497,6 +548,63 @@ def test_a_damaged_index_is_made_again_and_damaged_ratings_are_named(here: Exper
     with pytest.raises(StorageError, match=r"ratings\.sqlite is damaged: .*move it away"):
         Ratings(here.outputs)
     assert (here.outputs / store.RATINGS).read_bytes() == b"not a database" * 1000
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server that waits for a second."""
+    import uvicorn
+
+    from vmevalkit.web import connections
+    from vmevalkit.web.guard import listen
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        await asyncio.sleep(1.2)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"%d bytes" % len(body)})
+
+    monkeypatch.setattr(connections, "ARRIVAL_SECONDS", 1.0)
+    config = uvicorn.Config(app, http=connections.TimedProtocol, lifespan="off", log_level="warning")
+    server = uvicorn.Server(config)
+    with listen("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+
+
+def send_slowly(port: int, parts: list[bytes]) -> bool:
+    """Send the parts of a request with pauses. Return whether it is answered."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        try:
+            for part in parts:
+                client.sendall(part)
+                time.sleep(0.25)
+            return b"200" in client.recv(1000)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
+
+def test_a_request_that_does_not_arrive_is_cut(timed: int) -> None:
+    requests = {
+        "at once": [HEAD + b"\r\nabcd"],
+        "slow body": [HEAD + b"\r\n", b"a", b"b", b"c", b"d"],
+        "nothing": [b""],
+        "half a head": [HEAD],
+        "half a body": [HEAD + b"\r\na"],
+        "slow head": [HEAD[i : i + 1] for i in range(7)],
+    }
+    with ThreadPoolExecutor(len(requests)) as pool:
+        answered = dict(zip(requests, pool.map(partial(send_slowly, timed), requests.values()), strict=True))
+    assert [name for name, was in answered.items() if was] == ["at once", "slow body"]
 
 
 # Processes
@@ -559,6 +667,20 @@ def test_temporary_files_of_killed_runs_are_removed_and_no_others(here: Experime
     os.utime(old, (1, 1))
     score(here)
     assert (old.exists(), new.exists()) == (False, True), "another process may be writing the new one"
+
+
+def test_what_a_run_left_that_was_killed_at_its_end_is_removed(here: Experiment) -> None:
+    generate(here, plain)
+    folder = here.outputs / "plain"
+    left = [folder / ".lock", folder / MAZE / store.temporary_name("result.json")]
+    for path in left:
+        path.write_text("x")
+    assert generate(here, plain).made == 0
+    assert not any(path.exists() for path in left)
+    with store.locked(left[0], "busy"):
+        left[1].write_text("x")
+        assert generate(here, plain).complete_before == 2
+        assert left[1].exists(), "another process may be writing it"
 
 
 def test_a_changed_module_beside_a_function_is_noticed(here: Experiment, caplog: pytest.LogCaptureFixture) -> None:

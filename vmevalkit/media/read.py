@@ -150,6 +150,8 @@ def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
             raise VideoError(f"{path} has no video stream")
         stream = container.streams.video[0]
         context = stream.codec_context
+        if context is None:
+            raise VideoError(f"{path} has a codec that cannot be decoded here")
         if not (1 <= context.width <= MAX_SIDE and 1 <= context.height <= MAX_SIDE):
             raise VideoError(f"{path} is {context.width}x{context.height}; at most {MAX_SIDE} pixels on each side")
         # One thread, because worker processes decode files in parallel.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from vmevalkit import contract, defaults, media, store
-from vmevalkit.errors import UsageError
+from vmevalkit.errors import UsageError, first_line
 from vmevalkit.progress import track
+from vmevalkit.redaction import clean
 from vmevalkit.runner.executors.local import map_processes
 from vmevalkit.runner.inference import ModelRun, generate
 from vmevalkit.runner.make import make
@@ -67,12 +69,27 @@ def check_task(name: str, seeds: int, images: Path, workers: int = 1) -> list[st
 
 def _problems_of(task: str, seeds: int, images: Path, workers: int) -> Iterator[str]:
     batches = contract.batches(task, seeds)
-    found = map_processes(contract.run_batch, batches, workers)
+    found = map_processes(_run_batch, batches, workers)
     for trial in chain.from_iterable(track(found, len(batches), f"checking {task}")):
+        if isinstance(trial, str):
+            # The other batches would most likely say the same.
+            yield trial
+            return
         if not trial.as_expected:
             path = images / task / f"{trial.video}_{trial.mode}_{trial.difficulty}_{trial.seed}.png"
             store.write_bytes(path, contract.png_of(trial))
             yield f"{trial}; frames: {path}"
+
+
+def _run_batch(batch: contract.Batch) -> Sequence[contract.Trial | str]:
+    """Make the trials of a batch. If the task raises, return what and where."""
+    try:
+        return contract.run_batch(batch)
+    except Exception as error:  # noqa: BLE001 - any code may be in a task, and its author can fix it
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        reason = f"{type(error).__name__}: {clean(first_line(error), 500)}"
+        return [f"{batch.task} difficulty {batch.difficulty} seed {batch.seed} raises {reason} ({where})"]
 
 
 def check_model(name: str) -> list[str]:

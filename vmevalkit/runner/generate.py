@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-from vmevalkit.errors import UsageError, VMEvalError, explain_validation
+from vmevalkit.errors import StorageError, UsageError, VMEvalError, explain_validation
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.models.wrapper import Pending
 from vmevalkit.progress import track
@@ -180,9 +180,10 @@ def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitSt
     Raises:
         UsageError: another process is running the model.
     """
-    if not planned.todo:
-        return []
     folder = options.outputs / run.name
+    if not planned.todo:
+        _tidy(folder)
+        return []
     try:
         locks.enter_context(store.locked(folder / ".lock", f"generating videos in {folder}"))
     except UsageError as error:
@@ -195,6 +196,14 @@ def _claim(run: ModelRun, planned: Plan, options: GenerateOptions, locks: ExitSt
     store.remove_temporary(folder)
     # Another process may have made some of the videos since they were planned.
     return [job for job in planned.todo if _state(run, job, options) == "todo"]
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a run that was killed after its last video left, unless another process is at work there."""
+    lock = folder / ".lock"
+    if lock.is_file():
+        with suppress(UsageError, StorageError), store.locked(lock, f"generating videos in {folder}"):
+            store.remove_temporary(folder)
 
 
 def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[Plan], list[ModelRun]]:

@@ -54,8 +54,10 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     """Move a video to its place: question copy first, then the result, and the video last.
 
     A result without its video is made again after a kill; a video without its result would count as user-supplied.
-    A failure to replace a complete video keeps the video and its result. A failure to write and an unfinished video are
-    not stored, so that the same command tries again. The record of a remote job is removed last, when the job is over.
+    A failure to replace a complete video keeps the video and its result: it is put aside before the new result is
+    written, because the old video beside the new result would count as user-supplied. A failure to write and an
+    unfinished video are not stored, so that the same command tries again. The record of a remote job is removed last,
+    when the job is over.
 
     Returns:
         The result as it was stored; a failure if it could not be stored.
@@ -67,6 +69,7 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
     if result.success and store.is_user_supplied(sample):
         result = failed_outcome(job, f"a video was put into {sample.video.parent} meanwhile, and is kept").result
     earlier = store.read_result(sample) if store.is_complete(sample) else None
+    aside = sample.video.with_name(store.temporary_name(sample.video.stem, ".mp4"))
     if not result.success:
         _discard(staged)
         if earlier is not None or result.metadata.get("error_type") in _NOT_STORED:
@@ -78,11 +81,14 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
             video_path = sample.video.relative_to(sample.folder).as_posix()
             metadata = {**result.metadata, "requested": requested, "video_sha256": store.sha256(staged)}
             result = result.model_copy(update={"video_path": video_path, "metadata": metadata})
+            if earlier is not None:
+                store.move(sample.video, aside)
         store.write_record(sample.result, result)
         if result.success:
             if original_of(staged).is_file():
                 store.move(original_of(staged), sample.original)
             store.move(staged, sample.video)
+            _discard(aside)
         if result.success or result.metadata.get("error_type") == JobFailed.__name__:
             with suppress(OSError):
                 sample.job.unlink(missing_ok=True)
@@ -92,6 +98,9 @@ def publish(outcome: Outcome, requested: dict[str, Any]) -> GenerationResult:
         if earlier is not None:
             with suppress(StorageError):
                 store.write_record(sample.result, earlier)
+            if aside.is_file():
+                with suppress(StorageError):
+                    store.move(aside, sample.video)
     return result
 
 

@@ -91,12 +91,11 @@ class ModelRun:
             ConfigError: a setting that the model does not have or cannot take.
             EnvironmentMissing: the model's environment is missing or broken.
         """
-        if self.card is None:
-            if not isinstance(self._model, str):
-                raise UsageError(f"{self.name} is a function of this process", "name it as path/to/file.py:function")
-            return RemoteModel(self.name, _HERE, self.outputs, self.settings, self._model, environment)
+        function = self.card.args.get("function")
+        if function is not None and not isinstance(function, str):
+            raise UsageError(f"{self.name} is a function of this process", "name it as path/to/file.py:function")
         python = require_python(self.card) if needs_environment(self.card) else _HERE
-        return RemoteModel(self.name, python, self.outputs, self.settings, environment=environment)
+        return RemoteModel(self.name, python, self.outputs, self.settings, function, environment)
 
     def configured(self) -> ModelWrapper:
         """Return the wrapper with its settings checked. Nothing heavy is loaded yet.

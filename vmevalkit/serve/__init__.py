@@ -47,6 +47,7 @@ def serve(
     from vmevalkit.serve.jobs import JobQueue
     from vmevalkit.serve.models import ServedModels
     from vmevalkit.serve.worker import Workers
+    from vmevalkit.web.connections import TimedProtocol
     from vmevalkit.web.guard import listen, required_token
 
     folder = Path(jobs).absolute()
@@ -59,8 +60,8 @@ def serve(
         if token:
             print(f"token: {token}", flush=True)
         config = uvicorn.Config(
-            create_app(models, queue, pool, token), log_level="warning", access_log=False, server_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
+            create_app(models, queue, pool, token), http=TimedProtocol, log_level="warning", access_log=False,
+            server_header=False, timeout_graceful_shutdown=_STOP_SECONDS,
         )  # fmt: skip
         pool.start()
         try:

@@ -43,6 +43,7 @@ def view(
 
         from vmevalkit.store.ratings import Ratings
         from vmevalkit.web.app import create_app
+        from vmevalkit.web.connections import TimedProtocol
         from vmevalkit.web.guard import listen, required_token
         from vmevalkit.web.index import Index
     except ModuleNotFoundError as error:
@@ -55,7 +56,7 @@ def view(
     threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
     app = create_app(index, Ratings(Path(outputs)), token, raters)
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(app, http=TimedProtocol, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

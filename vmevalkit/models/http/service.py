@@ -202,7 +202,7 @@ class RemoteService(Service):
         """Return a job that has ended. One that the server lost is submitted again, once, if that costs nothing."""
         record = self._submitted(order, jobs)
         state = self._wait(record, order.config)
-        if state.status == "lost" and not record.price_usd:
+        if state.status == "lost" and record.price_usd == 0:
             jobs.remove()
             record = self._submitted(order, jobs)
             state = self._wait(record, order.config)
@@ -221,7 +221,8 @@ class RemoteService(Service):
                 )
             if record.id is not None:
                 return record
-            if record.price_usd and not order.config.resubmit:
+            # A job of unknown price may be billed, too.
+            if record.price_usd != 0 and not order.config.resubmit:
                 raise Unfinished(
                     f"{jobs.name}: an earlier run ended while it submitted the job, which may be billed",
                     "look at your account; --set resubmit=true submits it again",

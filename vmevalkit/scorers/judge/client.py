@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vmevalkit.errors import UsageError, explain_validation
 from vmevalkit.pacing import LONGEST_WAIT, Pace, retry_after
+from vmevalkit.redaction import clean
 from vmevalkit.scorers.base import STOPPED, Unscorable
 from vmevalkit.scorers.judge.config import OPENAI, Answer, Call, JudgeConfig, Vote, key_for
 from vmevalkit.scorers.judge.limits import Budget
@@ -101,7 +102,7 @@ class Client:
 
     def __init__(self, config: JudgeConfig) -> None:
         try:
-            from openai import OpenAI
+            from openai import DefaultHttpxClient, OpenAI
         except ModuleNotFoundError as error:
             raise UsageError(f"the judge needs {error.name}", "pip install 'vmevalkit[judge]'") from None
         self._config = config
@@ -110,7 +111,9 @@ class Client:
         self._pace = Pace(config.requests_per_minute, self.stop)
         self._budget = Budget(config.limit_cost)
         key = key_for(config.url)
-        self._openai = OpenAI(api_key=key, base_url=config.url, max_retries=0, timeout=config.timeout)
+        # A redirect could send the frames, and on the same host the key, to a place that nobody has named.
+        http = DefaultHttpxClient(follow_redirects=False)
+        self._openai = OpenAI(api_key=key, base_url=config.url, max_retries=0, timeout=config.timeout, http_client=http)
         if config.url != OPENAI:
             # Taken from the environment; like the key, they are meant for OpenAI only.
             self._openai.organization = self._openai.project = None
@@ -215,6 +218,11 @@ class Client:
         """Return what an HTTP status means: retry, give up this video, or end the run."""
         status: int = error.status_code
         problem = f"HTTP {status}: {self._without_key(error.message)[:300]}"
+        if 300 <= status < 400:
+            place = clean(error.response.headers.get("location", "nowhere"), 200)
+            problem = f"HTTP {status}: redirected to {place}"
+            self.halt(f"The server redirects to {place}. If you trust it, use its address as the URL.")
+            return problem, _Trouble(STOPPED)
         if status in (401, 403, 404) or error.code == "insufficient_quota":
             self.halt(f"The server rejected the request: {problem}. Check the model, URL, API key and account.")
             return problem, _Trouble(STOPPED)
