@@ -63,6 +63,12 @@ Questions = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the ques
 Outputs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's videos.")]
 Scores = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's scores.")]
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a core.")]
+ExecutorName = Annotated[
+    str, typer.Option("--executor", metavar="local|ray", help="Where to run: this machine, or a Ray cluster.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray-address", metavar="ADDRESS", help="Running cluster; by default Ray starts here.")
+]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
 
 
@@ -135,6 +141,8 @@ def generate(
     seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
+    executor: ExecutorName = "local",
+    ray_address: RayAddress = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
@@ -175,7 +183,7 @@ def generate(
     if dry_run:
         presentation.show_plans(plan(model, **options)[0])
         return
-    done = run(model, workers=workers, **options)
+    done = run(model, executor=executor, ray_address=ray_address, workers=workers, **options)
     typer.echo(f"{done.made} videos made, {done.complete_before} existed, {len(done.failed)} failed, in {outputs}")
     if done.cost:
         typer.echo(f"cost: {done.cost:.2f} dollars by list prices and the answers of servers")
