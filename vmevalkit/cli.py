@@ -204,6 +204,8 @@ def score(
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
+    executor: ExecutorName = "local",
+    ray_address: RayAddress = None,
     workers: Workers = None,
     jsonl: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one score a line into this file; - for stdout.")
@@ -228,7 +230,9 @@ def score(
             questions=questions,
             outputs=outputs,
             scores=scores,
-            workers=workers or _cores(),
+            executor=executor,
+            ray_address=ray_address,
+            workers=workers or (_cores() if executor == "local" else None),
             settings={**{k: v for k, v in judge.items() if v is not None}, **_settings(settings or [])},
         )
     )
