@@ -22,7 +22,7 @@ import PIL
 
 import vmevalkit
 from vmevalkit import contract, media, store
-from vmevalkit.runner.score import ScoreJob, score_question
+from vmevalkit.runner.score_worker import ScoreJob, score_question
 from vmevalkit.tasks.base import FPS, TASKS, Task
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry

@@ -64,6 +64,12 @@ Outputs = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experi
 Scores = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the experiment's scores.")]
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a core.")]
 Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Do only the I-th of N parts, for job arrays.")]
+ExecutorName = Annotated[
+    str, typer.Option("--executor", metavar="local|ray", help="Where to run: this machine, or a Ray cluster.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray-address", metavar="ADDRESS", help="Running cluster; by default Ray starts here.")
+]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
 
 
@@ -137,6 +143,8 @@ def generate(
     shard: Shard = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
+    executor: ExecutorName = "local",
+    ray_address: RayAddress = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
@@ -177,7 +185,7 @@ def generate(
     if dry_run:
         presentation.show_plans(plan(model, **options)[0])
         return
-    done = run(model, workers=workers, **options)
+    done = run(model, executor=executor, ray_address=ray_address, workers=workers, **options)
     typer.echo(f"{done.made} videos made, {done.complete_before} existed, {len(done.failed)} failed, in {outputs}")
     if done.cost:
         typer.echo(f"cost: {done.cost:.2f} dollars by list prices and the answers of servers")
@@ -199,6 +207,8 @@ def score(
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
+    executor: ExecutorName = "local",
+    ray_address: RayAddress = None,
     workers: Workers = None,
     jsonl: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one score a line into this file; - for stdout.")
@@ -224,7 +234,9 @@ def score(
             questions=questions,
             outputs=outputs,
             scores=scores,
-            workers=workers or _cores(),
+            executor=executor,
+            ray_address=ray_address,
+            workers=workers or (_cores() if executor == "local" else None),
             settings={**{k: v for k, v in judge.items() if v is not None}, **_settings(settings or [])},
         )
     )

@@ -107,18 +107,22 @@ def source_of(function: VideoFunction) -> dict[str, Any]:
     return {"function": f"{file.name}:{function.__name__}", "source_sha256": _source_digest(file)}
 
 
-def _source_digest(file: Path) -> str:
-    """Return the digest of a file; together with those of the modules in its folder that it imports, if it does."""
-    found: dict[Path, str] = {}
+def source_files(file: Path) -> list[Path]:
+    """Return a file and the modules in its folder that it imports, also indirectly, sorted."""
+    found: set[Path] = set()
     new = [file]
     while new:
         path = new.pop()
         if path not in found:
-            found[path] = sha256(path)
+            found.add(path)
             new += [other for name in _imported(path) if (other := file.parent / f"{name}.py").is_file()]
-    if len(found) == 1:
-        return found[file]
-    return hashlib.sha256("".join(found[path] for path in sorted(found)).encode()).hexdigest()
+    return sorted(found)
+
+
+def _source_digest(file: Path) -> str:
+    """Return the digest of a file; together with those of the modules in its folder that it imports, if it does."""
+    digests = [sha256(path) for path in source_files(file)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _imported(file: Path) -> set[str]:

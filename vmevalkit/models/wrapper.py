@@ -19,7 +19,7 @@ from vmevalkit import media
 from vmevalkit._version import __version__
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation, first_line
-from vmevalkit.files import move, sha256
+from vmevalkit.files import move, sha256, sha256_or_none
 from vmevalkit.models.base import Request, Service, Video
 from vmevalkit.redaction import clean
 from vmevalkit.types import GenerationResult, Provenance
@@ -147,7 +147,9 @@ class ModelWrapper:
         seed = options.pop("seed", None)
         seed = DEFAULT_SEED if seed is None else seed
         job_file = options.pop("job_file", None)
-        identity = hashlib.sha256(repr((self.name, str(image_path), prompt, duration, seed, options)).encode())
+        # The content of the image, so that the same video has the same id on every machine.
+        image = sha256_or_none(Path(image_path)) or str(image_path)
+        identity = hashlib.sha256(repr((self.name, image, prompt, duration, seed, options)).encode())
         generation_id = identity.hexdigest()[:16]
         path = self.output_dir / (filename or f"{generation_id}.mp4")
         attempt = _Attempt(self, Path(image_path), path, generation_id, Path(job_file) if job_file else None)

@@ -12,16 +12,16 @@ from pydantic import Field, ValidationError
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
-from vmevalkit.errors import StorageError, UsageError, VMEvalError, explain_validation
+from vmevalkit.errors import StorageError, UsageError, explain_validation
 from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.models.wrapper import Pending
 from vmevalkit.progress import track
-from vmevalkit.runner.executors.base import Executor, PendingResult, Worker, WorkerFactory
-from vmevalkit.runner.executors.local import LocalExecutor
+from vmevalkit.runner.executors.base import Executor, Executors
+from vmevalkit.runner.executors.choice import open_executors
 from vmevalkit.runner.executors.threads import ThreadExecutor
-from vmevalkit.runner.jobs import Job, Outcome, cost_of, failed_outcome, is_unfinished, publish
+from vmevalkit.runner.jobs import Job, cost_of, is_unfinished, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
+from vmevalkit.runner.video_worker import GenerateFactory, prompt_of
 from vmevalkit.types import SEEDS, GenerationResult, Question, Record
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,8 @@ def generate(
     shard: str | None = None,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
+    executor: str = "local",
+    ray_address: str | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
     remake: bool = False,
@@ -121,8 +123,10 @@ def generate(
         seed: of the first video.
         shard: `I/N`, only the I-th of N parts of the videos. Give each part its own `outputs`, then `merge` them.
         questions, outputs: folders of the question set and of the experiment's videos.
-        workers: number of processes, each with its own copy of the model, one by default. For a model on a server,
-            the number of videos at a time, by default its setting `concurrency`.
+        executor: `local`, or `ray` for the nodes of a Ray cluster. Models on servers are always asked from here.
+        ray_address: of a running cluster; by default, Ray is started on this machine.
+        workers: number of processes, each with its own copy of the model, one by default; with Ray, one a GPU or core.
+            For a model on a server, the number of videos at a time, by default its setting `concurrency`.
         retry_failed: also retry what failed before.
         remake: replace videos that were made by an earlier version of a function's source file.
         baselines: also run replay, still, noise, crossfade and jumpcut.
@@ -140,7 +144,8 @@ def generate(
     }  # fmt: skip
     plans, runs = plan(model, **options)
     for p, run in zip(plans, runs, strict=True):
-        if p.todo and p.obstacle:
+        # A node of a cluster may have what this machine lacks.
+        if p.todo and p.obstacle and (executor == "local" or run.remote):
             raise run.obstacle() or UsageError(p.obstacle)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
     unfinished: list[tuple[str, str]] = []
@@ -148,10 +153,12 @@ def generate(
     with ExitStack() as locks:
         todo = [(run, _claim(run, p, _checked(options), locks)) for p, run in zip(plans, runs, strict=True)]
         complete += sum(len(p.todo) for p in plans) - sum(len(jobs) for _, jobs in todo)
+        place = locks.enter_context(open_executors(executor, ray_address, workers))
         for run, jobs in todo:
             if run.remote and limit_cost is not None:
                 run.settings = {**run.settings, "limit_cost": max(0.0, limit_cost - cost)}
-            for job, result in track(_results(_executor(run, workers), run, jobs), len(jobs), run.name):
+            chosen = _executor(run, workers, place)
+            for job, result in track(_results(chosen, run, jobs), len(jobs), run.name, chosen.status):
                 made += result.success
                 cost += cost_of(result)
                 if is_unfinished(result):
@@ -164,11 +171,11 @@ def generate(
     )
 
 
-def _executor(run: ModelRun, workers: int | None) -> Executor:
-    """Return what distributes the jobs of a model: threads if it asks for them, else processes."""
+def _executor(run: ModelRun, workers: int | None, place: Executors) -> Executor:
+    """Return what distributes the jobs of a model: threads if it asks for them, else what the run was told to use."""
     threads = run.configured().service.threads
     if not threads:
-        return LocalExecutor(workers or 1)
+        return place.executor(workers, run.gpus)
     return ThreadExecutor(workers if workers and run.remote else threads)
 
 
@@ -358,7 +365,7 @@ def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None
             f"{sample.folder} answers another question: its first frame is not {question.first_frame}",
             "choose another --outputs folder for this question set",
         )
-    prompt = _prompt(question)
+    prompt = prompt_of(question)
     if prompt is not None and provenance.prompt_sha256 != store.prompt_digest(question):
         raise UsageError(
             f"{sample.folder} answers another prompt than {question.prompt_file}",
@@ -375,75 +382,6 @@ def _results(executor: Executor, run: ModelRun, jobs: Sequence[Job]) -> Iterator
     """Run jobs and publish what comes back. Only this process writes into the experiment."""
     if not jobs:
         return
-    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := _prompt(job.question)) is not None))
+    prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := prompt_of(job.question)) is not None))
     for outcome in executor.map(GenerateFactory(run, prompts), jobs):
         yield outcome.job, publish(outcome, run.requested)
-
-
-def _prompt(question: Question) -> str | None:
-    """Return a question's prompt; None if it cannot be read, which the worker reports."""
-    try:
-        return store.read_prompt(question)
-    except VMEvalError:
-        return None
-
-
-class GenerateFactory(WorkerFactory[Job, Outcome]):
-    """Creates the worker that holds a model."""
-
-    def __init__(self, run: ModelRun, prompts: Sequence[str]) -> None:
-        self._run, self._prompts = run, prompts
-
-    def create(self) -> GenerateWorker:
-        """Load the model."""
-        return GenerateWorker(self._run.load(self._prompts), self._run.remote)
-
-    def lost(self, job: Job) -> Outcome:
-        """Return a failure."""
-        return failed_outcome(job, "its worker process was killed, probably because memory ran out")
-
-
-class GenerateWorker(Worker[Job, Outcome]):
-    """Holds a model and makes one video at a time."""
-
-    def __init__(self, model: Any, remote: bool = False) -> None:
-        self._model, self._remote = model, remote
-
-    def start(self, job: Job) -> PendingResult[Outcome]:
-        """Let the model make a video; finishing writes it into the staging file."""
-        try:
-            prompt = store.read_prompt(job.question)
-        except VMEvalError as error:
-            return _Finished(failed_outcome(job, str(error)))
-        image = job.question.first_frame
-        options = {"job_file": str(job.sample.job)} if self._remote else {}
-        pending = self._model.start(image, prompt, job.duration, job.staging, seed=job.sample.seed, **options)
-        return _PendingVideo(job, pending)
-
-    def close(self) -> None:
-        """Close the model."""
-        self._model.close()
-
-    def abandon(self) -> bool:
-        """Stop the model at once."""
-        return bool(self._model.abandon())
-
-
-class _Finished:
-    """A job that has its outcome already."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self._outcome = outcome
-
-    def finish(self) -> Outcome:
-        return self._outcome
-
-
-class _PendingVideo:
-    """A job whose video is yet to be written."""
-
-    def __init__(self, job: Job, pending: Pending) -> None:
-        self._job, self._pending = job, pending
-
-    def finish(self) -> Outcome:
-        return Outcome(job=self._job, result=GenerationResult.model_validate(self._pending.finish()))

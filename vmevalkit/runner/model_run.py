@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 from vmevalkit.errors import EnvironmentMissing, UsageError, VMEvalError
 from vmevalkit.models.base import MODELS, find_card, service_of
-from vmevalkit.models.function import function_card, load_function, source_of
+from vmevalkit.models.function import function_card, load_function, source_files, source_of
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.environment import needs_environment, require_python
 from vmevalkit.runner.remote import RemoteModel
@@ -69,6 +70,35 @@ class ModelRun:
             if duration is not None:
                 raise UsageError(f"duration = {duration:g}: a function chooses its own length", "leave --duration out")
 
+    def sources(self) -> dict[str, bytes]:
+        """Return the files that define the model, if it is a function in a file, by their names; else nothing."""
+        if self._file is None:
+            return {}
+        return {path.name: path.read_bytes() for path in source_files(self._file)}
+
+    @property
+    def source_folder(self) -> Path | None:
+        """The folder of the file that defines the model, if it is a function in a file."""
+        return self._file.parent if self._file is not None else None
+
+    @property
+    def _file(self) -> Path | None:
+        target = self.card.args.get("function")
+        return Path(target.rpartition(":")[0]) if isinstance(target, str) else None
+
+    def with_sources(self, sources: Mapping[str, bytes], folder: Path) -> ModelRun:
+        """Return this model with the files of `sources`, which are written into a folder."""
+        if not sources:
+            return self
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in sources.items():
+            (folder / name).write_bytes(content)
+        path, _, function = self.card.args["function"].rpartition(":")
+        moved = copy.copy(self)
+        args = {**self.card.args, "function": f"{folder / Path(path).name}:{function}"}
+        moved.card = self.card.model_copy(update={"args": args})
+        return moved
+
     def load(self, prompts: Sequence[str] = ()) -> ModelWrapper | RemoteModel:
         """Return the wrapper, or a stand-in that runs it inside the model's own environment.
 
@@ -122,6 +152,13 @@ class ModelRun:
     def can_answer(self, question: Question) -> bool:
         """Whether the question has the files that the model needs, beside first frame and prompt."""
         return all(os.path.isfile(question.folder / name) for name in self.card.needs)
+
+    @property
+    def gpus(self) -> int:
+        """Number of GPUs that a copy of the model uses, where there are any."""
+        if self.card.baseline or str(self.settings.get("device", "")).startswith("cpu"):
+            return 0
+        return 2 if self.settings.get("latency") else 1
 
     @property
     def remote(self) -> bool:

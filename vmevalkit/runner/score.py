@@ -11,11 +11,14 @@ from typing import Any
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_SEED
-from vmevalkit.errors import QuestionError, UnknownName, UsageError
+from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.progress import track
+from vmevalkit.runner.executors.base import Executor
+from vmevalkit.runner.executors.choice import open_executors
 from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.runner.score_worker import ScoreJob, score_question, score_sample, scores_elsewhere
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
-from vmevalkit.scorers.base import SCORERS, STOPPED, Scorer
+from vmevalkit.scorers.base import SCORERS, Scorer
 from vmevalkit.types import Question, Record, Score
 
 log = logging.getLogger(__name__)
@@ -34,19 +37,10 @@ class ScoreOptions(Record):
     questions: Path
     outputs: Path
     scores: Path
-    workers: int
+    executor: str = "local"
+    ray_address: str | None = None
+    workers: int | None = None
     settings: dict[str, Any]
-
-
-class ScoreJob(Record):
-    """All samples of one question. One process scores them, so that the puzzle is prepared once."""
-
-    scorer: str
-    settings: dict[str, Any]
-    question: Question
-    question_sha256: str
-    samples: tuple[store.Sample, ...]
-    scores: Path
 
 
 def score(
@@ -57,7 +51,9 @@ def score(
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
     scores: Path | str = defaults.SCORES,
-    workers: int = 1,
+    executor: str = "local",
+    ray_address: str | None = None,
+    workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
     **scorer_settings: Any,
 ) -> list[Score]:
@@ -71,7 +67,10 @@ def score(
         model: only these models; all that have a folder by default.
         shard: `I/N`, only the I-th of N parts of the questions.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
-        workers: number of processes. A scorer that waits for a server has its own number of threads instead.
+        executor: `local`, or `ray` for the nodes of a Ray cluster, for scorers that need only video and question.
+        ray_address: of a running cluster; by default, Ray is started on this machine.
+        workers: number of processes, one by default; with Ray, one a core. A scorer that waits for a server has its own
+            number of threads instead.
         settings: settings of the scorers, as `{"judge.votes": 5}`, or `{"votes": 5}` for the only scorer that has any.
         scorer_settings: further settings, as `judge_model="..."` for `judge.model`.
 
@@ -89,6 +88,8 @@ def score(
             questions=questions,
             outputs=outputs,
             scores=scores,
+            executor=executor,
+            ray_address=ray_address,
             workers=workers,
             settings=settings,
             **scorer_settings,
@@ -103,16 +104,17 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     shard = parse_shard(options.pop("shard", None))
     named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
     settings = {**(options.pop("settings", None) or {})}
-    workers = options.pop("workers", 1)
+    how = {name: options.pop(name) for name in ("executor", "ray_address", "workers") if name in options}
     settings.update({name: value for name, value in options.items() if value is not None})
     folders = {"questions": defaults.QUESTIONS, "outputs": defaults.OUTPUTS, "scores": defaults.SCORES, **named}
+    fields: dict[str, Any] = {field: Path(folder) for field, folder in folders.items()}
     wanted = ScoreOptions(
         scorers=names,
         models=None if model is None else (model,) if isinstance(model, str) else tuple(model),
         shard=shard,
-        workers=workers,
         settings=settings,
-        **{field: Path(folder) for field, folder in folders.items()},
+        **how,
+        **fields,
     )
     return _run(wanted)
 
@@ -126,20 +128,23 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     samples = _samples(options.outputs, models, questions)
     (asked,) = deal([list(zip(questions, samples, strict=True))], [None], options.shard)
     store.remove_temporary(options.scores, _IDLE_SECONDS)
-    for name, scorer in configured.items():
-        jobs = [
-            ScoreJob(
-                scorer=name,
-                settings=settings[name],
-                question=question,
-                question_sha256=store.question_digest(question),
-                samples=tuple(own),
-                scores=options.scores,
-            )
-            for question, own in asked
-        ]
-        total = sum(len(job.samples) for job in jobs)
-        yield from track(_scores(scorer, jobs, options.workers), total, f"scoring with {name}")
+    with open_executors(options.executor, options.ray_address, options.workers) as place:
+        for name, scorer in configured.items():
+            jobs = [
+                ScoreJob(
+                    scorer=name,
+                    settings=settings[name],
+                    question=question,
+                    question_sha256=store.question_digest(question),
+                    samples=tuple(own),
+                    scores=options.scores,
+                )
+                for question, own in asked
+            ]
+            total = sum(len(job.samples) for job in jobs)
+            executor = place.executor(options.workers)
+            found = _scores(scorer, jobs, options.workers or 1, None if place.shares_files else executor)
+            yield from track(found, total, f"scoring with {name}", executor.status)
 
 
 def distribute(settings: Mapping[str, Any], scorers: Mapping[str, Scorer]) -> dict[str, dict[str, Any]]:
@@ -200,53 +205,26 @@ def _samples(outputs: Path, models: Sequence[str], questions: Sequence[Question]
     ]
 
 
-def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int) -> Iterator[Score]:
-    """Score in processes, or in the threads that the scorer asks for."""
+def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int, elsewhere: Executor | None) -> Iterator[Score]:
+    """Score in processes, in the threads that the scorer asks for, or on other machines."""
     if not jobs:
         return
-    if not scorer.threads:
+    if scorer.threads:
+        yield from _scores_in_threads(scorer, jobs)
+    elif elsewhere is None or scorer.needs_experiment:
         yield from chain.from_iterable(map_processes(score_question, jobs, workers))
-        return
+    else:
+        yield from scores_elsewhere(scorer, jobs, elsewhere)
+
+
+def _scores_in_threads(scorer: Scorer, jobs: Sequence[ScoreJob]) -> Iterator[Score]:
     single = [job.model_copy(update={"samples": (sample,)}) for job in jobs for sample in job.samples]
     path = jobs[0].scores / f".{scorer.name}.lock"
     activity = f"scoring with {scorer.name} in {jobs[0].scores}"
     # Calls cost money, and two processes would make each twice.
     with store.locked(path, activity), ThreadPoolExecutor(scorer.threads) as pool:
         try:
-            yield from pool.map(lambda job: _score(scorer, job, job.samples[0]), single)
+            yield from pool.map(lambda job: score_sample(scorer, job, job.samples[0]), single)
         finally:
             scorer.close()
             pool.shutdown(cancel_futures=True)
-
-
-def score_question(job: ScoreJob) -> list[Score]:
-    """Score the samples of one question, and store the scores."""
-    scorer = SCORERS[job.scorer].configured(job.settings)
-    return [_score(scorer, job, sample) for sample in job.samples]
-
-
-def _score(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score:
-    question = job.question
-    inputs = scorer.digests(question, sample, job.question_sha256)
-    stored = _stored(scorer, job, sample)
-    if stored is not None and scorer.is_current(stored, question, sample, inputs):
-        return stored
-    result, details = scorer.examine(question, sample, inputs)
-    if details is not None and result.reason != STOPPED:
-        store.write_record(store.details_path(job.scores, result), details)
-    for other in scorer.others(question, sample):
-        store.write_score(job.scores, other)
-    # Last, because it marks the others as complete.
-    if result.reason != STOPPED:
-        store.write_score(job.scores, result)
-    return result
-
-
-def _stored(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score | None:
-    path = store.score_file(job.scores, sample, scorer.name)
-    if not path.is_file():
-        return None
-    try:
-        return store.read_record(path, Score)
-    except QuestionError:
-        return None

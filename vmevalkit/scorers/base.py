@@ -57,10 +57,13 @@ class Scorer(ABC):
         name: of the scorer, and of its score files.
         about: a sentence.
         settings_type: record of the scorer's settings; None if it has none.
+        needs_experiment: whether it reads more than the files of the question, the video and its result. It is then not
+            sent to other machines.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
+    needs_experiment: ClassVar[bool] = False
     settings_type: ClassVar[type[Record] | None] = None
 
     def __init__(self, settings: Any = None) -> None:
@@ -156,6 +159,11 @@ class Scorer(ABC):
                 status, reason = "unscorable", "scorer_error"
                 explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
         return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
+
+    def undecided(self, question: Question, sample: store.Sample, reason: str, explanation: str) -> Score:
+        """Return the score of a sample that could not be examined."""
+        identity = {**self._identity(question, sample), **self.digests(question, sample)}
+        return Score(**identity, status="unscorable", reason=reason, explanation=clean(explanation))
 
     def _missing(self, sample: store.Sample) -> tuple[Status | None, str, str, Record | None]:
         """Return status, reason and explanation of a sample without a video; None as the status of others."""

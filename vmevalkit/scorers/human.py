@@ -23,6 +23,7 @@ class Human(Scorer):
     """The majority of the raters of the current video, each with the newest rating."""
 
     name = "human"
+    needs_experiment = True
     about = "Counts ratings by people: the majority decides, each rater with the newest rating."
 
     def version(self, question: Question) -> str:

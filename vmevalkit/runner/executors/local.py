@@ -14,7 +14,7 @@ from multiprocessing import get_context, parent_process
 from typing import Any, Generic, TypeVar
 
 from vmevalkit.errors import WorkerKilled
-from vmevalkit.runner.executors.base import Executor, Worker, WorkerFactory
+from vmevalkit.runner.executors.base import Executor, Executors, Worker, WorkerFactory
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -103,6 +103,14 @@ class LocalExecutor(Executor):
             yield from _Processes(factory, jobs, workers).results()
         elif jobs:
             yield from _run_here(factory, jobs)
+
+
+class LocalExecutors(Executors):
+    """Distributes jobs to processes of this machine, one by default."""
+
+    def executor(self, workers: int | None, gpus: int = 0) -> LocalExecutor:
+        """Return an executor. Workers share the GPUs in turn, whatever they need."""
+        return LocalExecutor(workers or 1)
 
 
 class _Overlap(Generic[J, R]):
