@@ -20,7 +20,9 @@ _ENOUGH, _SOME = 20, 0.25
 _SHOWN, _EXPLAINED = 0.12, 0.75
 # Distance in pixels of the view to what acts at the moment, and width of the surroundings of the answer.
 _CLEAR, _AROUND = 8, 4
-# The answer is shown for more frames, or a larger share of the video. Fades of a step are shorter.
+# What comes in so large a share of the video may fade in.
+_FADES_SHARE = 0.12
+# The answer is shown for more frames, or a larger share of the video.
 _FRAMES, _FRAMES_SHARE = 3, 0.06
 
 
@@ -47,7 +49,10 @@ def shown_ahead(frames: Views, drawn: Callable[[int], Planes | None]) -> int | N
         drawing = drawn(i)
         if drawing is None:
             continue
+        later = drawn(min(len(frames) - 1, i + round(_FADES_SHARE * len(frames))))
         acting = differing(drawing, first, _CLEAR)
+        if later is not None:
+            acting |= differing(later, drawing, _CLEAR)
         left = answer & ~acting
         if np.count_nonzero(left) < _ENOUGH:
             continue

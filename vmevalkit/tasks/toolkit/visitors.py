@@ -68,7 +68,8 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
         if not _is_one(mask):
             return None
         off = mask & (most(distance(frames[i], drawings[i])) > _CHANGED)
-        if _is_misplaced(frames[i], off, (drawings[0], drawings[-1])):
+        ends = drawings[0], drawings[-1]
+        if _is_misplaced(frames[i], off, ends) or _fades(frames[i], off, ends):
             return None
         if _acts(frames[i], off, acting, least):
             return None
@@ -184,6 +185,16 @@ def _is_misplaced(frame: Planes, off: Mask, others: Sequence[Planes]) -> bool:
     for planes in others:
         other |= most(distance(frame, planes)) < _SAME
     return patches(off & other) > _FEW
+
+
+def _fades(frame: Planes, off: Mask, ends: tuple[Planes, Planes]) -> bool:
+    """Whether most of what does not belong is a mixture of the start and the answer, where these differ."""
+    changes = off & (most(distance(*ends)) > _CHANGED)
+    seen, start, answer = (planes[:, changes].astype(np.float32) for planes in (frame, *ends))
+    way = answer - start
+    share = np.clip(((seen - start) * way).sum(0) / (way * way).sum(0), 0, 1)
+    mixed = most(np.abs(seen - start - share * way)) < _SAME
+    return 2 * int(np.count_nonzero(mixed)) > int(np.count_nonzero(off))
 
 
 def _acts(frame: Planes, off: Mask, acting: Planes, least: int) -> bool:
