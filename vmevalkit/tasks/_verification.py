@@ -69,7 +69,7 @@ class Verification:
         verdict = self._scored(ends.views)
         if not verdict.passed:
             steady, verdict = self._scored_steady(ends.views, verdict)
-            if self._mode != "hold":
+            if not verdict.passed and self._mode != "hold":
                 verdict = self._scored_repaired(steady, verdict)
         evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
         later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})

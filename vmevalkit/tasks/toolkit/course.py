@@ -65,6 +65,7 @@ class Course:
 
     Attributes:
         smallest: number of pixels that the smallest step changes.
+        way: mask of the pixels that change at any moment.
     """
 
     def __init__(self, draw: Draw, draw_bare: Draw | None, end: float, count: int, acting: Planes) -> None:
@@ -83,6 +84,7 @@ class Course:
         self.lens = Lens(self._start, ~extreme(changes[None].view(np.uint8), 3, np.maximum)[0].astype(bool))
         wide = extreme(changes[None].view(np.uint8), _REACH, np.maximum)[0]
         parts, found = label(wide)
+        self.way: Mask = changes
         self._regions = [_Region(np.flatnonzero(parts == k + 1), drawings) for k in range(found)]
 
     def follow(self, frames: Views) -> Iterator[Shown]:
@@ -95,16 +97,20 @@ class Course:
 
     def moves(self, step: int) -> bool:
         """Whether something moves from place to place in a step; else things appear, change or vanish in place."""
-        return self.mover(step) is not None
+        return bool(self.movers(step))
 
-    def mover(self, step: int) -> tuple[Planes, Mask] | None:
-        """Return what moves in a step, halfway, as an image and a mask of the size of its box; None if nothing does."""
-        mask = self._moving(step + 0.5)
-        if not patches(mask):
-            return None
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        return self._draw(step + 0.5)[:, box[0], box[1]], mask[box]
+    def movers(self, step: int) -> list[tuple[Planes, Mask]]:
+        """Return what moves in a step, halfway: an image and a mask of the size of the box of each thing."""
+        from scipy.ndimage import find_objects, label
+
+        mask, image = self._moving(step + 0.5), self._draw(step + 0.5)
+        parts, _ = label(mask)
+        boxes = find_objects(parts)
+        return [
+            (image[:, box[0], box[1]], parts[box] == number)
+            for number, box in enumerate(boxes, start=1)
+            if patches(parts == number)
+        ]
 
     def _mover(self, moments: Sequence[int]) -> Mask | None:
         for region, moment in zip(self._regions, moments, strict=True):

@@ -38,6 +38,8 @@ _LIKE = 0.3
 _VISIBLE = 1 / 3
 # Difference in luma up to which something has only another color, as when a scene turns gray.
 _SAME_LUMA = 12
+# A solid patch has so much of its area filled. Stars have less, because their masks are widened.
+_SOLID = 0.5
 # Something is a copy of what moves if it differs by less than this on average, at so many pixels, most of which lie in
 # the mask of the visitor; in so many frames.
 _COMPARED, _LIKE_MOVER, _LIKE_MOST, _COPIES = 200, 24, 0.8, 3
@@ -63,28 +65,31 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
     least = course.smallest
     shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
     views: Views = frames.copy()
+    fading, ends = 0, (drawings[0], drawings[-1])
     for i, mask in shown.items():
         views[i] = np.where(mask, drawings[i], frames[i])
         if not _is_one(mask):
             return None
         off = mask & (most(distance(frames[i], drawings[i])) > _CHANGED)
-        ends = drawings[0], drawings[-1]
-        if _is_misplaced(frames[i], off, ends) or _fades(frames[i], off, ends):
+        if _is_misplaced(frames[i], off, ends):
             return None
+        fading += _fades(frames[i], off, ends)
         if _acts(frames[i], off, acting, least):
             return None
     # Something far away may follow from what happens here, such as a door that opens; but not most of what happens.
     nearby = [near for i in shown if (near := _acts_nearby(drawings, masks, i)) is not None]
-    if 2 * sum(nearby) < len(nearby):
+    if not shown or 2 * sum(nearby) < len(nearby) or 2 * fading > len(shown) or _is_damage(frames, drawings, shown):
         return None
-    regions = list(shown.values())
-    if not shown or not (travels(regions) or is_tiny(regions)) or _is_damage(frames, drawings, shown):
+    regions, steps = list(shown.values()), math.ceil(found[-1].position)
+    if not travels(regions) and (not is_tiny(regions) or _is_a_mark(frames, drawings, shown)):
+        return None
+    # A hand may lie over the whole way.
+    if is_tiny(regions) and any(map(course.moves, range(steps))) and _lies_ahead(frames, found, shown, course.way):
         return None
     covered = [i in shown and _is_covered(frames[i], found[i]) for i in range(len(frames))]
-    steps = math.ceil(found[-1].position)
     if not _is_seen_moving(course, [at.position for at in found], covered, shown):
         return None
-    if any(_is_copied(frames, shown, mover) for step in range(steps) if (mover := course.mover(step)) is not None):
+    if any(_is_copied(frames, shown, mover) for step in range(steps) for mover in course.movers(step)):
         return None
     note = Tolerance(code="visitor", first=min(shown), last=max(shown), box=box_of(np.logical_or.reduce(regions)))
     return Repaired(views, note, frozenset(shown), frozenset(np.flatnonzero(covered).tolist()))
@@ -95,9 +100,12 @@ def _is_seen_moving(course: Course, positions: Sequence[float], covered: Sequenc
     for step in range(math.ceil(positions[-1])):
         on_its_way = [i for i, position in enumerate(positions) if step < position < step + 1]
         arrives = next((i for i, position in enumerate(positions) if position >= step + 1), len(positions) - 1)
-        during = range(on_its_way[0] if on_its_way else max(0, arrives - 1), arrives + 1)
+        if not course.moves(step):
+            continue
+        if not on_its_way:
+            return False
         seen = sum(not covered[i] for i in on_its_way)
-        if any(i in shown for i in during) and course.moves(step) and 2 * seen < max(1, len(on_its_way)):
+        if any(i in shown for i in range(on_its_way[0], arrives + 1)) and 2 * seen < len(on_its_way):
             return False
     return True
 
@@ -120,6 +128,34 @@ def _is_copied(frames: Views, shown: Mapping[int, Mask], mover: tuple[Planes, Ma
                 alike += 1
                 break
     return alike >= _COPIES
+
+
+def _is_a_mark(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Mask]) -> bool:
+    """Whether what rests is a solid patch, larger than a star, as a cell that is filled and emptied again."""
+    from scipy.ndimage import label
+
+    for i, mask in shown.items():
+        parts, _ = label(mask)
+        areas = np.bincount(parts.ravel())
+        areas[0] = 0
+        off = most(distance(frames[i], drawings[i])) > _CHANGED
+        largest = int(areas.argmax())
+        filled = np.count_nonzero(off & (parts == largest))
+        if areas[largest] > _TINY * mask.size and filled > _SOLID * areas[largest]:
+            return True
+    return False
+
+
+def _lies_ahead(frames: Views, found: Sequence[Shown], shown: Mapping[int, Mask], way: Mask) -> bool:
+    """Whether a visitor mostly lies where things are about to move, and not on them: a way that is shown ahead."""
+    waiting = [i for i in shown if found[i].position < found[-1].position]
+    ahead = 0
+    for i in waiting:
+        off = shown[i] & (most(distance(frames[i], found[i].drawing)) > _CHANGED)
+        mover = found[i].mover
+        free = way if mover is None else way & ~widened(mover, _WIDE)
+        ahead += 2 * int(np.count_nonzero(off & free)) > int(np.count_nonzero(off))
+    return 2 * ahead > len(waiting)
 
 
 def _is_damage(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Mask]) -> bool:
