@@ -69,10 +69,10 @@ def mazes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> str:
-    folder = tmp_path / "models"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One folder for all tests, because two files named helper.py cannot be imported in one process."""
+    folder = tmp_path_factory.mktemp("models")
     (folder / "helper.py").write_text(
         "def turned(image, seed):\n    return [image.rotate(i * seed) for i in range(9)]\n"
     )

@@ -50,6 +50,9 @@ def test_a_break_is_counted_with_the_command_that_shows_it(
 def test_the_lab_notices_failures_hangs_tracebacks_and_changed_files(tmp_path: Path) -> None:
     (problem,) = run(tmp_path, "generate", "-m", "nothing")
     assert "ended with status 2" in problem
+    refused = Command(tmp_path, "generate", "-m", "nothing")
+    assert not list(refused.complaints((2,)))
+    assert "nothing" in refused.output(), "what it said is known after its log is removed"
     (tmp_path / "my.py").write_text("import time\ndef f(image, prompt, seed):\n    time.sleep(60)\n")
     assert not run(tmp_path, "make", "-t", "maze", "-n", "1", "--size", "96x96", "--workers", "1", "--questions", "q")
     words = ("generate", "-m", "my.py:f", "--no-baselines", "--questions", "q", "--outputs", "o")

@@ -310,7 +310,7 @@ def verdicts(folder: Path) -> dict[str, bool | None]:
 
 
 class View(Area):
-    """The viewer is killed while it reads and stores ratings: every rating that it has confirmed is still there."""
+    """The viewer is killed while it starts or answers. It starts again, and its index has every sample."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

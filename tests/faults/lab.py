@@ -87,7 +87,7 @@ class Command:
         self._process = _FORKS.Process(
             target=_command, args=(str(folder), words, str(self._log), file_limit, unprivileged, dies_at)
         )
-        self._began = time.monotonic()
+        self._began, self._said = time.monotonic(), ""
         self.memory, self._memory_limit = 0, memory_limit
         self._process.start()
 
@@ -100,8 +100,10 @@ class Command:
         return self._process.exitcode
 
     def output(self) -> str:
-        """Return what it has printed so far."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        """Return what it has printed so far; also after `complaints` has removed the file."""
+        if self._log.exists():
+            self._said = self._log.read_text(errors="replace")
+        return self._said
 
     def wait(self, seconds: float = PATIENCE) -> bool:
         """Wait until it ends. Return whether it did; otherwise it is killed."""
