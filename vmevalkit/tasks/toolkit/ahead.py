@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Floats, differing, extreme, most
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, differing, extreme, most
 
 # Pixels tell how much of the answer is shown if they differ by so much between the first and the last frame, in 255ths.
 # At most so many are looked at in each frame.
@@ -20,8 +20,8 @@ _ENOUGH, _SOME = 20, 0.25
 _SHOWN, _EXPLAINED = 0.12, 0.75
 # Distance in pixels of the view to what acts at the moment, and width of the surroundings of the answer.
 _CLEAR, _AROUND = 8, 4
-# What comes in so large a share of the video may fade in.
-_FADES_SHARE = 0.12
+# What comes in so large a share of the video may fade in. In two frames, at least so much of it does.
+_FADES_SHARE, _CLEARER = 0.12, 0.05
 # The answer is shown for more frames, or a larger share of the video.
 _FRAMES, _FRAMES_SHARE = 3, 0.06
 
@@ -52,7 +52,8 @@ def shown_ahead(frames: Views, drawn: Callable[[int], Planes | None]) -> int | N
         later = drawn(min(len(frames) - 1, i + round(_FADES_SHARE * len(frames))))
         acting = differing(drawing, first, _CLEAR)
         if later is not None:
-            acting |= differing(later, drawing, _CLEAR)
+            due = differing(later, drawing, _CLEAR)
+            acting |= due & _comes_in(frames, i, due & answer, change)
         left = answer & ~acting
         if np.count_nonzero(left) < _ENOUGH:
             continue
@@ -60,6 +61,15 @@ def shown_ahead(frames: Views, drawn: Callable[[int], Planes | None]) -> int | N
         if _is_shown(frames[i][:, near].astype(np.float32) - frames[0][:, near], change[:, near]):
             found.append(i)
     return found[0] if len(found) >= fewest else None
+
+
+def _comes_in(frames: Views, i: int, due: Mask, change: Floats) -> bool:
+    """Whether a part of the answer gets clearer, as what fades in does; the share of what shines stays the same."""
+    if not due.any():
+        return False
+    way = change[:, due]
+    shares = [((frames[k][:, due] - frames[0][:, due].astype(np.float32)) * way).sum() for k in (max(0, i - 2), i)]
+    return bool(shares[1] - shares[0] > _CLEARER * (way * way).sum())
 
 
 def _shining(frames: Views) -> list[int]:
