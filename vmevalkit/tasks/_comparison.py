@@ -24,8 +24,8 @@ _COMPARED = 8
 _SCALES = (1.0, 0.92, 1.08)
 # Number of blocks that may differ: the last trace of something that vanishes.
 _FEW = 1
-# Frames by which what passes quickly is found to have passed.
-_QUICK = 4
+# Number of blocks that may differ for so many frames: less than a cursor covers.
+_SMALL, _QUICK = 3, 4
 # What moves or appears may be larger than it is drawn by so many pixels of the view.
 _AROUND = 6
 # Moments of a step at which something that grows or shrinks is drawn.
@@ -77,12 +77,15 @@ class Comparison:
         return shown_ahead(frames, self._read_drawing) if odd is None else odd
 
     def _is_odd(self, i: int, frames: Views, settled: Sequence[int]) -> bool:
-        """Whether a frame does not look as drawn, and nor does another one a little before or after it.
+        """Whether a frame does not look as drawn.
 
-        What passes so quickly that the other one looks as drawn, such as a glow at the tip of a line, changes nothing.
+        Something small that has passed in another frame a little before or after it, such as a glow at the tip of a
+        line, changes nothing.
         """
         if self._fidelity.shows(frames[i], self._drawings(i), _FEW):
             return False
+        if not self._fidelity.shows(frames[i], self._drawings(i), _SMALL):
+            return True
         beside = [j for j in settled if abs(j - i) == _QUICK and 0 < i < len(frames) - 1]
         return not any(self._fidelity.shows(frames[j], self._drawings(j), _FEW) for j in beside)
 
