@@ -34,7 +34,7 @@ SMALL: Size = (360, 240)
 SETTLED = frozenset({
     "first_frames_too_bright", "flash_at_the_end", "less_saturation", "brighter_gamma", "push_in",
     "fade_from_black", "ends_with_test_card", "ends_with_black", "ends_with_logo", "tick_at_the_end", "ring_at_the_end",
-    "bright_tip", "thick_line",
+    "thick_line",
     "flash_between", "hues_turned", "zoom_in_far", "camera_wobble", "fade_in_to_answer", "test_card_between",
     "test_card_before_answer", "black_between", "black_before_answer", "logo_between", "logo_before_answer",
     "loops_back", "caption_on_the_board", "tick_on_the_board", "halo_stays", "highlight_stays", "cells_in_waves",

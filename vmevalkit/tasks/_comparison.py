@@ -24,8 +24,6 @@ _COMPARED = 8
 _SCALES = (1.0, 0.92, 1.08)
 # Number of blocks that may differ: the last trace of something that vanishes.
 _FEW = 1
-# Number of blocks that may differ for so many frames: less than a cursor covers.
-_SMALL, _QUICK = 3, 4
 # What moves or appears may be larger than it is drawn by so many pixels of the view.
 _AROUND = 6
 # Moments of a step at which something that grows or shrinks is drawn.
@@ -71,23 +69,11 @@ class Comparison:
         settled = [i for i in range(last) if self._is_settled(i)]
         chosen = {settled[round(k)] for k in np.linspace(0, len(settled) - 1, _COMPARED)} if settled else set()
         ends = {i for i in (0, last) if self._drawable(i) is not None}
-        odd = next((i for i in sorted(chosen | ends) if self._is_odd(i, frames, settled)), None)
+        compared = sorted(chosen | ends)
+        odd = next((i for i in compared if not self._fidelity.shows(frames[i], self._drawings(i), _FEW)), None)
         if odd is None and self._is_changed(frames):
             odd = last
         return shown_ahead(frames, self._read_drawing) if odd is None else odd
-
-    def _is_odd(self, i: int, frames: Views, settled: Sequence[int]) -> bool:
-        """Whether a frame does not look as drawn.
-
-        Something small that has passed in another frame a little before or after it, such as a glow at the tip of a
-        line, changes nothing.
-        """
-        if self._fidelity.shows(frames[i], self._drawings(i), _FEW):
-            return False
-        if not self._fidelity.shows(frames[i], self._drawings(i), _SMALL):
-            return True
-        beside = [j for j in settled if abs(j - i) == _QUICK and 0 < i < len(frames) - 1]
-        return not any(self._fidelity.shows(frames[j], self._drawings(j), _FEW) for j in beside)
 
     def _is_changed(self, frames: Views) -> bool:
         """Whether something that stays looks different at the end of the video from how it looked at the start."""
