@@ -91,7 +91,8 @@ def test_mistakes_stay_mistakes_when_the_camera_moves() -> None:
 
 def test_poses_are_exact() -> None:
     of = TASKS["maze"].example(2)
-    camera = Camera(TASKS["maze"].drawing(of, TASKS["maze"].solution(of)[0], CANVAS))
+    drawing = TASKS["maze"].drawing(of, TASKS["maze"].solution(of)[0], CANVAS)
+    camera = Camera(drawing, np.zeros(drawing.shape[1:], bool))
     darker = (moved(truth("maze"), scale=0.03, turn=1, shift=0.01) * 0.9).astype(np.uint8)
     frame = contract.views(darker)[-1]
     fit = camera.find(frame, Fit(Pose(), 1.0, 1.0, 0.0))

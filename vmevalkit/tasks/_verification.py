@@ -4,15 +4,16 @@
 2. A state is read from each frame, and the task scores the sequence.
 3. A video that would pass is looked at as a whole: places that change in a transition, and frames that do not look as
    drawn.
-4. A video that fails is scored again without the movement of the camera (`toolkit.camera`), if it moves; then without
-   captions (`toolkit.repairs`), emphasis (`toolkit.emphasis`) and visitors (`toolkit.visitors`), if any. What was
-   undone or taken out is listed in the verdict.
+4. A video that fails is scored again without blends of neighboring frames (`toolkit.repairs`), and without the movement
+   of the camera (`toolkit.camera`), if there are any; then without captions (`toolkit.repairs`), emphasis
+   (`toolkit.emphasis`) and visitors (`toolkit.visitors`). What was undone or taken out is listed in the verdict.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,13 @@ from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
+from vmevalkit.tasks.toolkit.compare import Mask, differing
 from vmevalkit.tasks.toolkit.course import Course
 from vmevalkit.tasks.toolkit.emphasis import Stage, without_emphasis
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.envelope import Envelope
 from vmevalkit.tasks.toolkit.lens import Lens
-from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, without_captions
+from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, unblended, without_captions
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, patches, shows
 from vmevalkit.tasks.toolkit.visitors import without_visitors
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 START_WITHIN = 1 / 6
 # So many moments of the solution are drawn, to tell what belongs to the puzzle.
 _DRAWN = 24
+# Pixels of the view around what changes that a small movement of the camera brings there.
+_AROUND = 2
 # Drawn at this share of their size, objects are invisible.
 _INVISIBLE = 0.02
 # Reasons for which a video may fail because of something that has nothing to do with the puzzle.
@@ -66,19 +70,23 @@ class Verification:
     def verdict(self, frames: Views, fps: float) -> Verdict:
         """Score a video; its frames are uint8 (count, 3, height, width)."""
         ends = without_ends(frames, fps, self._first_drawing, cuts=self._mode != "hold")
-        verdict = self._scored(ends.views)
+        shown, numbers = ends.views, np.arange(len(ends.views)) + ends.first
+        verdict = self._scored(shown)
+        if not verdict.passed and len(kept := unblended(shown)) < len(shown):
+            shown, numbers = shown[kept], numbers[kept]
+            verdict = self._scored(shown)
         if not verdict.passed:
-            steady, verdict = self._scored_steady(ends.views, verdict)
+            steady, verdict = self._scored_steady(shown, verdict)
             if not verdict.passed and self._mode != "hold":
                 verdict = self._scored_repaired(steady, verdict)
-        evidence = None if verdict.evidence_frame is None else verdict.evidence_frame + ends.first
-        later = [t.model_copy(update={"first": t.first + ends.first, "last": t.last + ends.first})
+        evidence = None if verdict.evidence_frame is None else int(numbers[verdict.evidence_frame])
+        later = [t.model_copy(update={"first": int(numbers[t.first]), "last": int(numbers[t.last])})
                  for t in verdict.tolerated]  # fmt: skip
         return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.tolerated, *later)})
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions, and without emphasis or a visitor, if there are any."""
-        drawings, verdict, tolerated = self._drawings(), failed, _of_camera(failed)
+        drawings, verdict, tolerated = self._solved, failed, _of_camera(failed)
         cleaned = without_captions(frames, drawings)
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
@@ -92,7 +100,7 @@ class Verification:
 
     def _repairs(self, frames: Views, drawings: list[Planes], failed: Verdict) -> Iterator[Repaired]:
         """Yield the video without emphasis, then without its visitor."""
-        lens = Lens(drawings[0])
+        lens = Lens(drawings[0], ~self._changing)
         # Both are gone before the end, so a video that does not end with the answer is not looked at again.
         if patches(Envelope(drawings[-1]).unexplained(lens.planes(frames[-1]))):
             return
@@ -124,11 +132,23 @@ class Verification:
         moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
         return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)), acting)
 
+    @cached_property
+    def _solved(self) -> list[Planes]:
+        return self._drawings()
+
+    @cached_property
+    def _changing(self) -> Mask:
+        """The pixels that change in the solution."""
+        first, *others = self._solved
+        changing: Mask = np.logical_or.reduce([differing(first, drawing, _AROUND) for drawing in others])
+        return changing
+
     def _drawings(self, object_scale: float = 1) -> list[Planes]:
         """Return drawings of the solution, from the start to the answer."""
         states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
         paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))
-        shown = np.linspace(0, len(states) - 1, min(_DRAWN, 2 * len(states) - 1))
+        steps = len(states) - 1
+        shown = np.linspace(0, steps, max(1, _DRAWN // steps) * steps + 1 if steps < _DRAWN else _DRAWN)
         return [paint(self._task.moment(self._puzzle, states, round(float(at), 3))) for at in shown]
 
     def _first_drawing(self) -> Planes:
@@ -140,7 +160,7 @@ class Verification:
         if is_grainy(frames[evidence]) and is_grainy(frames[-1]):
             # Noise tells no movement.
             return frames, failed
-        camera = Camera(self._first_drawing())
+        camera = Camera(self._solved[0], self._changing)
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
             return frames, failed
         steady = camera.steady(frames)

@@ -1,8 +1,9 @@
 """Camera: find how the camera moved since the first drawing, and undo it.
 
 The camera is followed from frame to frame: a similarity transform (shift, scale, small rotation) is fitted to the
-pixels at the edges of the drawing, together with the light. Things that move or appear hardly matter, because they hide
-few of these pixels, and pixels that do not fit count less and less.
+pixels at the edges of the drawing, together with the light. Edges of what moves or changes in the solution are left
+out, if the rest has enough of them. Other things hardly matter, because they hide few of these pixels, and pixels that
+do not fit count less and less.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Floats, looks_like
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, looks_like
 
 # Largest push-in, shift (as a share of the width) and rotation (in radians) that are undone. The policy tolerates
 # a push-in of 4 % and a drift of 3 %; measured poses are exact to about 0.2 %.
@@ -25,6 +26,8 @@ _SCALE, _SHIFT, _TURN = 0.045, 0.032, 0.035
 STILL = 1.0
 # Number of pixels at edges that are compared, at most, and the change of luma over two pixels that makes an edge.
 _POINTS, _STEEP = 1500, 24.0
+# Edges of what stays are enough if they are so large a share of all; the outline of a board is.
+_ENOUGH = 0.2
 # An error in luma of this size counts half.
 _HALF = 16.0
 # A pixel fits if its error in luma is less than this. A pose is right if at least `_RIGHT` of the pixels fit, and
@@ -95,12 +98,13 @@ class Camera:
 
     Args:
         drawing: the first drawing, uint8 (3, height, width).
+        changing: mask of the pixels that change in the solution.
     """
 
-    def __init__(self, drawing: Planes) -> None:
+    def __init__(self, drawing: Planes, changing: Mask) -> None:
         self._drawing = drawing
         self._height, self._width = drawing.shape[1:]
-        self._levels = [_Level(drawing[0], factor) for factor in (4, 2, 1)]
+        self._levels = [_Level(drawing[0], changing, factor) for factor in (4, 2, 1)]
 
     def has_moved(self, frame: Planes) -> bool:
         """Whether the camera may have moved. This is a quick look at half of the size."""
@@ -198,10 +202,11 @@ class _Level:
 
     Args:
         luma: of the drawing, uint8 (height, width).
+        changing: mask of the pixels that change.
         factor: how many times smaller frames are looked at.
     """
 
-    def __init__(self, luma: npt.NDArray[np.uint8], factor: int) -> None:
+    def __init__(self, luma: npt.NDArray[np.uint8], changing: Mask, factor: int) -> None:
         self._factor = factor
         known = self._reduced(luma)
         self._known = known
@@ -209,6 +214,9 @@ class _Level:
         steep = np.abs(down) + np.abs(across)
         steep[:2] = steep[-2:] = steep[:, :2] = steep[:, -2:] = 0
         at = np.flatnonzero(steep > _STEEP / 2)
+        changes = np.asarray(Image.fromarray(changing).convert("L").reduce(factor)).ravel() > 0
+        stays = at[~changes[at]]
+        at = stays if len(stays) > _ENOUGH * len(at) else at
         at = at[:: 1 + len(at) // _POINTS]
         rows, columns = np.divmod(at, known.shape[1])
         # Places relative to the middle of the canvas, in pixels of this level.

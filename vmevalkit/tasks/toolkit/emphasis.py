@@ -76,6 +76,8 @@ def without_emphasis(frames: Views, stage: Stage, steps: int) -> Repaired | None
     ahead = max(_AROUND, math.ceil(len(frames) * min(_LONGEST_STEP, 1 / max(1, steps))))
     if not _acts_nearby(views, odd, marked, ahead) or _is_drawn_ahead(frames, views, odd, stage):
         return None
+    if _waits(views, odd, 2 * ahead):
+        return None
     note = Tolerance(code="emphasis", first=marked[0], last=marked[-1], box=box_of(np.logical_or.reduce(odd)))
     return Repaired(views, note)
 
@@ -275,6 +277,21 @@ def _is_drawn_ahead(frames: Views, views: Views, odd: Sequence[Mask], stage: Sta
             return False
         drawn = (most(distance(frame, view)) > _TINT).ravel() & stage.is_background(view.reshape(3, -1))
         if patches(drawn.reshape(mask.shape)):
+            return True
+    return False
+
+
+def _waits(views: Views, odd: Sequence[Mask], limit: int) -> bool:
+    """Whether a place is odd for more frames than the limit before anything comes near: a way that is shown ahead."""
+    from scipy.ndimage import binary_opening
+
+    changed = np.zeros(odd[0].shape, bool)
+    waited = np.zeros(odd[0].shape, np.intp)
+    for view, mask in zip(views, odd, strict=True):
+        # The edges of what was taken out may differ a little.
+        changed |= binary_opening(most(distance(view, views[0])) > _CHANGED, np.ones((_THICK, _THICK), bool))
+        waited += mask & ~widened(changed, 2 * _FADES)
+        if patches(waited > limit):
             return True
     return False
 

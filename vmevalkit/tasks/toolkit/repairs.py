@@ -1,7 +1,7 @@
 """Repairs: take out of a video what a careful person overlooks, so that the rest can be scored.
 
-A *caption* lies in the margin, outside of all that the puzzle uses; this module takes it out. `emphasis` and `visitors`
-take out what comes and goes. A repaired video is scored like any other.
+A *caption* lies in the margin, outside of all that the puzzle uses; this module takes it out, and the blends of
+interpolated videos. `emphasis` and `visitors` take out what comes and goes. A repaired video is scored like any other.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ _TRAVEL = 0.04
 _CHANGED = 40
 # Something is a part of the puzzle, in a wrong place, if this share of it has the colors of what acts in the puzzle.
 _ACTING = 0.3
+# Things of a puzzle are at least so thick, in pixels of the view. The strokes of small letters have one or two.
+_THICK = 3
+# A blend differs by less than this from the mean of two frames, at nine in ten of the pixels where these differ.
+_MEAN, _BLENDED = 12, 0.9
+
+
+Indices = npt.NDArray[np.intp]
 
 
 class Repaired(NamedTuple):
@@ -86,6 +93,25 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
     return Repaired(views, Tolerance(code="caption", first=seen[0], last=seen[-1], box=box_of(marked)))
 
 
+def unblended(frames: Views) -> Indices:
+    """Return the numbers of the frames that are not a blend of their neighbors, as interpolation makes them.
+
+    Frames of a long fade are blends of blends, and count as frames.
+    """
+    blends = [0 < i < len(frames) - 1 and _is_blend(*frames[i - 1 : i + 2]) for i in range(len(frames))]
+    single = [i for i, blend in enumerate(blends) if blend and not blends[i - 1] and not blends[i + 1]]
+    return np.setdiff1d(np.arange(len(frames)), single)
+
+
+def _is_blend(before: Planes, frame: Planes, after: Planes) -> bool:
+    """Whether a frame shows the mean of two others wherever these differ, which is not over the whole canvas."""
+    at = np.flatnonzero(most(distance(before, after)) > _CHANGED)
+    if not _FEW <= len(at) <= _MOST * before[0].size:
+        return False
+    a, here, b = (planes.reshape(3, -1).take(at, 1).astype(np.int16) for planes in (before, frame, after))
+    return bool(np.count_nonzero(most(np.abs(2 * here - a - b)) < 2 * _MEAN) > _BLENDED * len(at))
+
+
 def _margin(drawings: Sequence[Planes]) -> Mask | None:
     """Return a mask of what lies beside all that the puzzle uses; None if there is hardly any."""
     first = drawings[0]
@@ -93,12 +119,24 @@ def _margin(drawings: Sequence[Planes]) -> Mask | None:
     used = np.zeros(first.shape[1:], bool)
     for drawing in drawings:
         used |= most(np.abs(drawing - paper[:, None, None])) > 10
-    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
-    margin = np.ones(used.shape, bool)
-    if len(rows):
-        top, left = max(0, rows[0] - _APART), max(0, columns[0] - _APART)
-        margin[top : rows[-1] + _APART + 1, left : columns[-1] + _APART + 1] = False
+    margin = ~_hull(used, _APART) if used.any() else np.ones(used.shape, bool)
     return margin if np.count_nonzero(margin) > 0.04 * margin.size else None
+
+
+def _hull(mask: Mask, around: float) -> Mask:
+    """Return the convex hull of a mask, grown by some pixels."""
+    from scipy.spatial import ConvexHull
+
+    rows = np.flatnonzero(mask.any(1))
+    left, right = mask[rows].argmax(1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
+    # The corners of pixels span an area also where all of them lie in one line.
+    points = np.array([(y + dy, x + dx) for y, *ends in zip(rows, left, right, strict=True) for x in ends
+                       for dy in (-0.5, 0.5) for dx in (-0.5, 0.5)])  # fmt: skip
+    inside = np.ones(mask.shape, bool)
+    down, across = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    for y, x, offset in np.unique(ConvexHull(points).equations.round(6), axis=0):
+        inside &= y * down + x * across + offset <= around
+    return inside
 
 
 def is_tiny(shown: Sequence[Mask]) -> bool:
@@ -126,10 +164,14 @@ def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:
 
 
 def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:
-    """Whether what lies under a mask has the colors of what acts in the puzzle."""
+    """Whether what lies under a mask has the colors of what acts in the puzzle, and is thicker than letters."""
+    from scipy.ndimage import binary_opening
+
     seen = frame[:, mask][:, :, None].astype(np.int16) >> 3
-    near = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
-    return int(np.count_nonzero(near)) > _ACTING * len(near)
+    near = np.zeros_like(mask)
+    near[mask] = (np.abs(seen - acting[:, None]) <= 1).all(0).any(1)
+    thick = binary_opening(near, np.ones((_THICK, _THICK), bool))
+    return bool(thick.any()) and int(np.count_nonzero(near)) > _ACTING * int(np.count_nonzero(mask))
 
 
 def travels(masks: Sequence[Mask]) -> bool:

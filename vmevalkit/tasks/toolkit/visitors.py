@@ -32,17 +32,21 @@ _ABSENT, _ABSENT_SHARE = 2, 0.04
 _CHANGED, _SAME = 40, 16
 # Squares of 4x4 pixels that may look as the puzzle does at another time: the outline of a cursor is white, like paper.
 _FEW = 2
+# Share of the way from one color to another within which a color is a mixture; share that most pixels are.
+_FAINT, _MOSTLY = 0.1, 0.6
 # Something is a part of the puzzle, in a wrong place, if it has its colors, and this share of the area of its steps.
 _LIKE = 0.3
 # Something that moves is not seen if less than this share of it is: a finger that carries it hides half of it.
 _VISIBLE = 1 / 3
 # Difference in luma up to which something has only another color, as when a scene turns gray.
 _SAME_LUMA = 12
+# A color is usual if so large a share of pixels has it.
+_USUAL = 0.1
 # A solid patch has so much of its area filled. Stars have less, because their masks are widened.
 _SOLID = 0.5
-# Something is a copy of what moves if it differs by less than this on average, at so many pixels, most of which lie in
-# the mask of the visitor; in so many frames.
-_COMPARED, _LIKE_MOVER, _LIKE_MOST, _COPIES = 200, 24, 0.8, 3
+# Something is a copy of what moves if it differs by less than this on average, at so many pixels, most of which do
+# not belong there; in so many frames.
+_COMPARED, _LIKE_MOVER, _LIKE_MOST, _COPIES = 200, 24, 0.6, 3
 # What happens must be this near to a visitor, as a share of the width, or to where it was so many frames before.
 _NEAR, _BEFORE = 0.08, 4
 
@@ -66,6 +70,7 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
     shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
     views: Views = frames.copy()
     fading, ends = 0, (drawings[0], drawings[-1])
+    ahead = _yet_to_change(found, course.way)
     for i, mask in shown.items():
         views[i] = np.where(mask, drawings[i], frames[i])
         if not _is_one(mask):
@@ -73,7 +78,7 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
         off = mask & (most(distance(frames[i], drawings[i])) > _CHANGED)
         if _is_misplaced(frames[i], off, ends):
             return None
-        fading += _fades(frames[i], off, ends)
+        fading += _fades(frames[i], off, ends) or _is_ghost(frames[i], off, drawings[i], (*ends, acting), ahead[i])
         if _acts(frames[i], off, acting, least):
             return None
     # Something far away may follow from what happens here, such as a door that opens; but not most of what happens.
@@ -83,13 +88,12 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
     regions, steps = list(shown.values()), math.ceil(found[-1].position)
     if not travels(regions) and (not is_tiny(regions) or _is_a_mark(frames, drawings, shown)):
         return None
-    # A hand may lie over the whole way.
-    if is_tiny(regions) and any(map(course.moves, range(steps))) and _lies_ahead(frames, found, shown, course.way):
+    if any(map(course.moves, range(steps))) and _lies_ahead(frames, found, shown, course.way):
         return None
     covered = [i in shown and _is_covered(frames[i], found[i]) for i in range(len(frames))]
     if not _is_seen_moving(course, [at.position for at in found], covered, shown):
         return None
-    if any(_is_copied(frames, shown, mover) for step in range(steps) for mover in course.movers(step)):
+    if any(_is_copied(frames, drawings, shown, mover) for step in range(steps) for mover in course.movers(step)):
         return None
     note = Tolerance(code="visitor", first=min(shown), last=max(shown), box=box_of(np.logical_or.reduce(regions)))
     return Repaired(views, note, frozenset(shown), frozenset(np.flatnonzero(covered).tolist()))
@@ -110,7 +114,9 @@ def _is_seen_moving(course: Course, positions: Sequence[float], covered: Sequenc
     return True
 
 
-def _is_copied(frames: Views, shown: Mapping[int, Mask], mover: tuple[Planes, Mask]) -> bool:
+def _is_copied(
+    frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Mask], mover: tuple[Planes, Mask]
+) -> bool:
     """Whether a visitor looks like what moves, in several frames."""
     image, inside = mover
     at = np.argwhere(inside)
@@ -118,13 +124,15 @@ def _is_copied(frames: Views, shown: Mapping[int, Mask], mover: tuple[Planes, Ma
     own = image[:, at[:, 0], at[:, 1]].astype(np.int16)
     alike = 0
     for i, mask in shown.items():
-        # A copy lies in the mask, but for its soft edge.
+        off = mask & (most(distance(frames[i], drawings[i])) > _CHANGED)
         room = [mask.shape[axis] - inside.shape[axis] + 1 for axis in (0, 1)]
         middle = mask[inside.shape[0] // 2 :, inside.shape[1] // 2 :][: room[0], : room[1]]
         for top, left in np.argwhere(middle):
-            there = mask[at[:, 0] + top, at[:, 1] + left]
+            there = off[at[:, 0] + top, at[:, 1] + left]
+            if there.mean() <= _LIKE_MOST:
+                continue
             seen = frames[i][:, at[:, 0] + top, at[:, 1] + left]
-            if there.mean() > _LIKE_MOST and most(np.abs(seen - own)).mean() < _LIKE_MOVER:
+            if most(np.abs(seen - own)).mean() < _LIKE_MOVER:
                 alike += 1
                 break
     return alike >= _COPIES
@@ -147,21 +155,22 @@ def _is_a_mark(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Ma
 
 
 def _lies_ahead(frames: Views, found: Sequence[Shown], shown: Mapping[int, Mask], way: Mask) -> bool:
-    """Whether a visitor mostly lies where things are about to move, and not on them: a way that is shown ahead."""
+    """Whether a visitor mostly rests where things are about to move, and not on them: a way that is shown ahead."""
     waiting = [i for i in shown if found[i].position < found[-1].position]
-    ahead = 0
+    ahead, before = 0, np.zeros_like(way)
     for i in waiting:
-        off = shown[i] & (most(distance(frames[i], found[i].drawing)) > _CHANGED)
+        off = shown[i] & (most(distance(frames[i], found[i].drawing)) > _SAME)
         mover = found[i].mover
         free = way if mover is None else way & ~widened(mover, _WIDE)
-        ahead += 2 * int(np.count_nonzero(off & free)) > int(np.count_nonzero(off))
+        ahead += 2 * int(np.count_nonzero(off & before & free)) > int(np.count_nonzero(off))
+        before = off
     return 2 * ahead > len(waiting)
 
 
 def _is_damage(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Mask]) -> bool:
     """Whether something of the puzzle is missing, or has another color, in most frames.
 
-    Where something is missing, most of what differs has the color of what is around.
+    Where something is missing, most of what differs has a color of what should be around.
     """
     damaged, large = 0, not is_tiny(list(shown.values()))
     for i, mask in shown.items():
@@ -170,10 +179,18 @@ def _is_damage(frames: Views, drawings: Sequence[Planes], shown: Mapping[int, Ma
         if not off.any() or not around.any():
             continue
         seen, drawn = frames[i][:, off].astype(np.int16), drawings[i][:, off].astype(np.int16)
-        ground = np.median(frames[i][:, around], axis=1)[:, None]
-        is_gone = 2 * np.count_nonzero(most(np.abs(seen - ground)) < _SAME) > seen.shape[1]
+        is_gone = 2 * np.count_nonzero(_are_among(frames[i][:, off], drawings[i][:, around])) > seen.shape[1]
         damaged += bool(is_gone or (large and np.median(np.abs(seen[0] - drawn[0])) < _SAME_LUMA))
     return 2 * damaged > len(shown)
+
+
+def _are_among(pixels: Planes, others: Planes) -> Mask:
+    """Return which pixels, (3, count), have one of the usual colors of others."""
+    colors, counts = np.unique(others >> 3, axis=1, return_counts=True)
+    usual = colors[:, counts > _USUAL * counts.sum()].astype(np.int16)
+    near = np.abs((pixels >> 3).astype(np.int16)[:, :, None] - usual[:, None]) <= 1
+    found: Mask = near.all(0).any(1)
+    return found
 
 
 def _is_covered(frame: Planes, shown: Shown) -> bool:
@@ -191,7 +208,8 @@ def _unexplained(frame: Planes, drawing: Planes) -> Mask | None:
     off = Envelope(drawing).unexplained(frame)
     if np.count_nonzero(off) < _SEEN:
         return None
-    parts, _ = label(binary_fill_holes(widened(off, _WIDE)))
+    # A part of a visitor may have the color of something that is drawn nearby.
+    parts, _ = label(binary_fill_holes(widened(off | (most(distance(frame, drawing)) > _SAME), _WIDE)))
     kept = np.flatnonzero(np.bincount(parts[off]) >= _SEEN)
     kept = kept[kept > 0]
     mask: Mask = np.isin(parts, kept)
@@ -226,11 +244,51 @@ def _is_misplaced(frame: Planes, off: Mask, others: Sequence[Planes]) -> bool:
 def _fades(frame: Planes, off: Mask, ends: tuple[Planes, Planes]) -> bool:
     """Whether most of what does not belong is a mixture of the start and the answer, where these differ."""
     changes = off & (most(distance(*ends)) > _CHANGED)
-    seen, start, answer = (planes[:, changes].astype(np.float32) for planes in (frame, *ends))
-    way = answer - start
-    share = np.clip(((seen - start) * way).sum(0) / (way * way).sum(0), 0, 1)
-    mixed = most(np.abs(seen - start - share * way)) < _SAME
+    mixed = _is_mixed(*(planes[:, changes] for planes in (frame, *ends)))
     return 2 * int(np.count_nonzero(mixed)) > int(np.count_nonzero(off))
+
+
+def _yet_to_change(found: Sequence[Shown], way: Mask) -> list[Mask]:
+    """Return for each frame the part of the way that has not changed so far, or where something moves now."""
+    ahead, changed = list[Mask](), np.zeros_like(way)
+    for shown in found:
+        changed = changed | (most(distance(shown.drawing, found[0].drawing)) > _CHANGED)
+        passed = changed if shown.mover is None else changed & ~shown.mover
+        ahead.append(way & ~passed)
+    return ahead
+
+
+def _is_ghost(frame: Planes, off: Mask, drawing: Planes, others: Sequence[Planes], ahead: Mask) -> bool:
+    """Whether what does not belong is the puzzle at another time, half-transparent.
+
+    Args:
+        frame: a frame.
+        off: mask of what does not belong.
+        drawing: what the frame should look like.
+        others: what the puzzle looks like at other times, (3, height, width); or colors of what acts, (3, count).
+        ahead: mask of the pixels that are yet to change, or change now. What lies elsewhere is a trail.
+    """
+    ghost = off & ahead
+    if int(np.count_nonzero(ghost)) < _MOSTLY * int(np.count_nonzero(off)):
+        return False
+    seen, here = frame[:, ghost], drawing[:, ghost]
+    mixed = np.zeros(seen.shape[1], bool)
+    for other in others:
+        if other.ndim == 3:
+            mixed |= _is_mixed(seen, here, other[:, ghost])
+        else:
+            for color in other.T.astype(np.uint8) * 8 + 4:
+                mixed |= _is_mixed(seen, here, np.broadcast_to(color[:, None], here.shape))
+    return int(np.count_nonzero(mixed)) > _MOSTLY * len(mixed)
+
+
+def _is_mixed(seen: Planes, a: Planes, b: Planes) -> Mask:
+    """Return which pixels, (3, count), lie between two colors, and are neither."""
+    way = b.astype(np.float32) - a
+    off = seen.astype(np.float32) - a
+    share = (off * way).sum(0) / np.maximum((way * way).sum(0), 1)
+    mixed: Mask = (most(np.abs(off - share * way)) < _SAME) & (share > _FAINT) & (share < 1 - _FAINT)
+    return mixed
 
 
 def _acts(frame: Planes, off: Mask, acting: Planes, least: int) -> bool:
