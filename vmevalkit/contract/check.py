@@ -29,12 +29,11 @@ _OTHER_SEED = 1000
 # The canvas of most drawn videos: the size of the verifiers' view, because they are drawn for their verdicts alone.
 SMALL: Size = (360, 240)
 
-# Names of `extra_videos` whose verdicts are as intended for every task. The contract demands only these, until the
-# verifiers are ready for all of them; then this list is removed, and `videos` yields them.
+# Names of `extra_videos` whose verdicts are as intended for every task (docs/scorer-audit.md). The contract demands
+# only these, until the verifiers are ready for all of them; then this list is removed, and `videos` yields them.
 SETTLED = frozenset({
-    "first_frames_too_bright", "flash_at_the_end", "less_saturation", "brighter_gamma", "push_in",
-    "fade_from_black", "ends_with_test_card", "ends_with_black", "ends_with_logo", "tick_at_the_end", "ring_at_the_end",
-    "thick_line",
+    "first_frames_too_bright", "flash_at_the_end", "less_saturation", "brighter_gamma", "push_in", "fade_from_black",
+    "ends_with_test_card", "ends_with_black", "ends_with_logo", "tick_at_the_end", "ring_at_the_end", "thick_line",
     "flash_between", "hues_turned", "zoom_in_far", "camera_wobble", "fade_in_to_answer", "test_card_between",
     "test_card_before_answer", "black_between", "black_before_answer", "logo_between", "logo_before_answer",
     "loops_back", "caption_on_the_board", "tick_on_the_board", "halo_stays", "highlight_stays", "cells_in_waves",
@@ -44,6 +43,10 @@ SETTLED = frozenset({
     "answer_shines_at_25", "answer_shines_at_28", "middle_quarter_cut_out", "bystander_gone", "sparkles_stay",
     "answer_flashes_in_dashes", "detail_fades_away", "last_place_half_drawn", "empty_place_half_drawn",
     "background_recolored", "faint_line_added", "texture_flickers", "gray_card_moves", "mover_hops", "mover_blinks",
+    "last_frames_washed_out", "more_saturation", "vignette", "interpolated", "caption_at_the_end",
+    "caption_for_a_while", "halo", "cell_highlighted", "dark_line", "lines_overlap", "answer_highlighted_ahead",
+    "trail_ahead", "squares_lit_ahead", "cursor_wrong_step", "hand_wrong_step", "half_tinted",
+    "small_detail_fades_away", "bystander_turns_hue",
 })  # fmt: skip
 
 

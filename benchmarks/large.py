@@ -1,0 +1,109 @@
+"""Time and memory of large experiments in which nothing is left to do: `python benchmarks/large.py 1000 5000 20000`.
+
+One model answers 480 questions. Its folders are copied under other names, with links in place of videos, until there
+are as many samples as asked for. Then each command runs in a process of its own. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import vmevalkit
+from vmevalkit.tasks.base import TASKS
+
+QUESTIONS = 480
+MODEL = "replay"
+INDEX = """
+import sys
+from pathlib import Path
+from vmevalkit.web.index import Index
+index = Index(*map(Path, sys.argv[1:4]), path=Path(sys.argv[4]))
+index.refresh()
+"""
+
+
+def first_model(folder: Path) -> None:
+    """Let one model answer all questions, and score it."""
+    paths = {name: folder / name for name in ("questions", "outputs", "scores")}
+    vmevalkit.make(
+        count=QUESTIONS // len(TASKS), questions=paths["questions"], videos=True, workers=os.cpu_count() or 1
+    )
+    made = {"questions": paths["questions"], "outputs": paths["outputs"]}
+    vmevalkit.generate([MODEL], baselines=False, workers=os.cpu_count() or 1, **made)
+    vmevalkit.score(scores=paths["scores"], workers=os.cpu_count() or 1, **made)
+
+
+def copied(folder: Path, model: str) -> None:
+    """Copy the files of the first model under the name of another; videos and frames become links."""
+    for part in ("outputs", "scores"):
+        for path in (folder / part / MODEL).rglob("*.*"):
+            target = folder / part / model / path.relative_to(folder / part / MODEL)
+            if path.is_dir():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".json":
+                target.write_text(path.read_text().replace(f'"{MODEL}"', f'"{model}"'))
+            else:
+                os.link(path, target)
+
+
+def measured(command: Sequence[str]) -> tuple[float, float]:
+    """Seconds and peak memory (MB) of a command."""
+    start = time.perf_counter()
+    child = os.posix_spawn(command[0], command, {**os.environ, "VMEVALKIT_NO_PROGRESS": "1"}, file_actions=[
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
+    ])  # fmt: skip
+    _, status, usage = os.wait4(child, 0)
+    if status != 0:
+        raise SystemExit(f"{' '.join(command)} has the exit status {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("counts", type=int, nargs="+", help="numbers of samples, in increasing order")
+    counts = parser.parse_args().counts
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| samples | command | seconds | ms a sample | peak memory, MB |\n| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first_model(folder)
+        models = 1
+        for count in counts:
+            for number in range(models, count // QUESTIONS):
+                copied(folder, f"model-{number}")
+            models = max(models, count // QUESTIONS)
+            show(folder, models * QUESTIONS)
+
+
+def show(folder: Path, total: int) -> None:
+    """Print a row for each command."""
+    kit = [sys.executable, "-m", "vmevalkit.cli"]
+    paths = {name: str(folder / name) for name in ("questions", "outputs", "scores")}
+    where = [word for name, path in paths.items() for word in (f"--{name}", path)]
+    before = {path: path.stat().st_mtime_ns for path in (folder / "scores").rglob("*.json")}
+    index = str(folder / "index.sqlite")
+    Path(index).unlink(missing_ok=True)
+    commands = {
+        "`score`": [*kit, "score", *where],
+        "`report`": [*kit, "report", *where, "--report", str(folder / "report")],
+        "the viewer's index, new": [sys.executable, "-c", INDEX, *paths.values(), index],
+        "the viewer's index, nothing new": [sys.executable, "-c", INDEX, *paths.values(), index],
+    }
+    for what, command in commands.items():
+        seconds, peak = measured(command)
+        print(f"| {total} | {what} | {seconds:.1f} | {1000 * seconds / total:.2f} | {peak:.0f} |", flush=True)
+    after = {path: path.stat().st_mtime_ns for path in before}
+    if before != after:
+        raise SystemExit("score has written scores although nothing was to do")
+
+
+if __name__ == "__main__":
+    main()
