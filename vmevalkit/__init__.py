@@ -14,6 +14,7 @@ from vmevalkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vmevalkit.errors import UsageError, VMEvalError
+    from vmevalkit.interop import export, import_
     from vmevalkit.listing import catalog
     from vmevalkit.models.base import ModelCard, Request, Service, Video, register_model
     from vmevalkit.models.wrapper import ModelWrapper
@@ -69,7 +70,9 @@ _HOMES = {
     "catalog": "listing",
     "check": "runner.check",
     "doctor": "runner.doctor:examine",
+    "export": "interop",
     "generate": "runner.inference",
+    "import_": "interop",
     "iter_score": "runner.score",
     "make": "runner.make",
     "merge": "runner.merge",
@@ -86,9 +89,9 @@ _HOMES = {
 __all__ = [
     "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
     "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
-    "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "generate",
-    "iter_score", "make", "merge", "pull", "push", "register_model", "register_scorer", "register_task",
-    "report", "score", "view",
+    "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "export",
+    "generate", "import_", "iter_score", "make", "merge", "pull", "push", "register_model", "register_scorer",
+    "register_task", "report", "score", "view",
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from vmevalkit.store.questions import (
     read_manifest,
     read_prompt,
     read_question,
+    read_source,
 )
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.remote import Remote, RemoteFile, RemoteManifest
@@ -92,6 +93,7 @@ __all__ = [
     "read_question",
     "read_record",
     "read_result",
+    "read_source",
     "remove_temporary",
     "replacing",
     "score_file",

@@ -13,7 +13,7 @@ from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import MANIFEST, is_name, question_folder
 from vmevalkit.store.records import read_record
-from vmevalkit.types import Question, QuestionMetadata, Record
+from vmevalkit.types import Question, QuestionMetadata, Record, Source
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,17 @@ def read_question(root: Path, task: str, question_id: str) -> Question:
     if not os.path.isfile(question.metadata_file):
         return question
     return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
+
+
+def read_source(question: Question) -> Source | None:
+    """Read where an imported question comes from; None for other questions, and, with a warning, if that is damaged."""
+    if not os.path.isfile(question.source_file):
+        return None
+    try:
+        return read_record(question.source_file, Source)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return None
 
 
 def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Question]:
