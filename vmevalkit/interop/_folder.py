@@ -54,11 +54,7 @@ class SourceFolder:
         Raises:
             QuestionError: there is no such file in the folder.
         """
-        if not isinstance(relative, str) or not relative or "\0" in relative:
-            raise QuestionError(f"{relative!r:.80} is not the name of a file")
-        path = self.root / relative
-        if not self._is_inside(path):
-            raise QuestionError(f"{relative} lies outside of {self.root}", "copy the file into the folder")
+        path = self._path(relative)
         if not os.path.isfile(path):
             raise QuestionError(f"{path} is missing")
         return path
@@ -69,9 +65,16 @@ class SourceFolder:
         Raises:
             QuestionError: it lies outside of the folder.
         """
-        if relative is None or (isinstance(relative, str) and not os.path.lexists(self.root / relative)):
-            return None
-        return self.file(relative)
+        path = self._path(relative) if relative is not None else None
+        return path if path is not None and os.path.isfile(path) else None
+
+    def _path(self, relative: object) -> Path:
+        if not isinstance(relative, str) or not relative or "\0" in relative:
+            raise QuestionError(f"{relative!r:.80} is not the name of a file")
+        path = self.root / relative
+        if not self._is_inside(path):
+            raise QuestionError(f"{relative} lies outside of {self.root}", "copy the file into the folder")
+        return path
 
     def text(self, relative: str, limit: int = JSON_LIMIT) -> str:
         """Read a text file.

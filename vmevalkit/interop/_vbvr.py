@@ -9,17 +9,23 @@ from typing import Any
 
 from vmevalkit.errors import QuestionError
 from vmevalkit.interop._folder import SourceFolder
-from vmevalkit.interop.base import ForeignScore, ForeignVideo, Unreadable, each, mapping, number, within
+from vmevalkit.interop.base import (
+    ForeignQuestion,
+    ForeignScore,
+    ForeignVideo,
+    Unreadable,
+    each,
+    mapping,
+    number,
+    within,
+)
 from vmevalkit.store import PROMPT_LIMIT
 
 _METADATA_LIMIT = 2**20
 
 
 def files_of(folder: SourceFolder, first_frame: Path) -> dict[str, Any]:
-    """Return prompt, references and details of the question whose first frame lies at a path.
-
-    VBVR-Pro-RL has the other files one folder deeper, in `video/`.
-    """
+    """Return prompt, references and details of the question whose first frame lies at a path."""
     where = folder.name(first_frame.parent)
     found = {name: _beside(folder, where, name) for name in ("prompt.txt", "final_frame.png", "ground_truth.mp4")}
     details: dict[str, Any] = {}
@@ -39,8 +45,13 @@ def files_of(folder: SourceFolder, first_frame: Path) -> dict[str, Any]:
 
 
 def _beside(folder: SourceFolder, where: str, name: str) -> Path | None:
-    prefix = "" if where == "." else f"{where}/"
-    return folder.optional(f"{prefix}{name}") or folder.optional(f"{prefix}video/{name}")
+    return folder.optional(name if where == "." else f"{where}/{name}")
+
+
+def in_folder(folder: SourceFolder, place: tuple[str, ...], first_frame: Path) -> ForeignQuestion:
+    """Return the question at `{split}/{task}/{index}/`."""
+    _, task, index = place
+    return ForeignQuestion("/".join(place), task, id=f"{task}_{index}", **files_of(folder, first_frame))
 
 
 def places(folder: SourceFolder, name: str, depth: int) -> Iterator[tuple[Path, tuple[str, ...]]]:

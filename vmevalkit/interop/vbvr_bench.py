@@ -46,7 +46,7 @@ class VBVRBench(Importer, Exporter):
         """Yield the questions of a folder, or of VBVR-Bench.json."""
         if source.is_dir():
             for first_frame, place in _vbvr.places(folder, "first_frame.png", 3):
-                yield from each([("/".join(place), first_frame)], partial(_in_folder, folder, place))
+                yield from each([("/".join(place), first_frame)], partial(_vbvr.in_folder, folder, place))
             return
         rows = folder.json(source.name)
         if not isinstance(rows, list):
@@ -64,11 +64,6 @@ class VBVRBench(Importer, Exporter):
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:
         """Write the videos at `{model}/{split}/{task}/{index}.mp4`."""
         return write_predictions(self, experiment, target, lambda video: f"{video.model}/{video.original_id}.mp4")
-
-
-def _in_folder(folder: SourceFolder, place: tuple[str, ...], first_frame: Path) -> ForeignQuestion:
-    _, task, index = place
-    return ForeignQuestion("/".join(place), task, id=f"{task}_{index}", **_vbvr.files_of(folder, first_frame))
 
 
 def _in_row(folder: SourceFolder, value: object) -> ForeignQuestion:
