@@ -88,6 +88,9 @@ def results(folder: SourceFolder, source: Path, scorer: str) -> Iterator[Foreign
 
 def _score(row: object, model: str, scorer: str, path: Path) -> ForeignScore:
     row = mapping(row, path)
+    if row.get("error"):
+        # The evaluator counts it as 0, which would be a score of the evaluator, not of the video.
+        raise QuestionError(f"its evaluator failed: {str(row['error'])!r:.100}")
     value = number(row.get("score"), path)
     dimensions = row.get("dimensions")
     named = dimensions.items() if isinstance(dimensions, Mapping) else ()
@@ -97,7 +100,6 @@ def _score(row: object, model: str, scorer: str, path: Path) -> ForeignScore:
         scorer=scorer,
         value=within(value, 0.0, 1.0),
         measures={"score": value, **{str(k): float(v) for k, v in named if isinstance(v, (int, float))}},
-        explanation=str(row["error"]) if row.get("error") else "",
     )
 
 
