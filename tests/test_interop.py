@@ -265,3 +265,22 @@ def test_every_format_says_where_it_is_from_and_under_which_terms() -> None:
             assert found.license
             assert found.version
     assert os.sep not in "".join(FORMATS)
+
+
+def test_every_page_of_the_viewer_names_license_and_source(experiment: Experiment, world: Experiment) -> None:
+    testing = pytest.importorskip("fastapi.testclient")
+    from vmevalkit.store.ratings import Ratings
+    from vmevalkit.web.app import create_app
+    from vmevalkit.web.index import Index
+
+    vmevalkit.import_("vbvr-bench", vbvr(experiment, world.root), questions=world.questions)
+    vmevalkit.generate("still", **places(world, "questions", "outputs"), baselines=False)
+    vmevalkit.score("reference", **places(world))
+    index = Index(**places(world))
+    index.refresh()
+    client = testing.TestClient(create_app(index, Ratings(world.outputs)), base_url="http://127.0.0.1")
+    for page in ("/", "/samples", "/rate", "/sample/still/O-5_maze/O-5_maze_00000/42"):
+        text = client.get(page).text
+        assert "2 questions from vbvr-bench, Apache-2.0, https://github.com/Video-Reason/VBVR-EvalKit" in text
+    assert "measured" in text
+    assert "Out-of-Domain_50/O-5_maze/00000" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,16 @@ def prompt_digest(question: Question) -> str:
         QuestionError: the prompt cannot be read.
     """
     return hashlib.sha256(read_prompt(question).encode()).hexdigest()
+
+
+def credits_of(root: Path) -> dict[str, int]:
+    """Return the number of imported questions of a set by their credit: benchmark, license and address."""
+    questions = (
+        Question(task=file.parents[1].name.removesuffix("_task"), id=file.parent.name, folder=file.parent)
+        for file in glob(root, "*_task/*/source.json")
+        if is_name(file.parents[1].name) and is_name(file.parent.name)
+    )
+    return dict(Counter(source.credit for q in questions if (source := read_source(q)) is not None))
 
 
 def iter_metadata_files(root: Path) -> list[Path]:
