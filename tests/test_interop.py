@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vmevalkit import media, store
 from vmevalkit.cli import main
 from vmevalkit.errors import UsageError
 from vmevalkit.interop import FORMATS
+from vmevalkit.scorers.base import SCORERS
 from vmevalkit.scorers.reference import similarity
 
 FILES = ("first_frame.png", "final_frame.png", "ground_truth.mp4", "prompt.txt")
@@ -113,6 +115,30 @@ class TestWholePath:
         assert (back.questions, back.videos, back.left_out) == (2, 2, ())
         sample = store.Sample(outputs=other.outputs, model="still", task="O-5_maze", question_id="O-5_maze_00000")
         assert sample.video.read_bytes() == written.read_bytes()
+
+    def test_imported_questions_are_judged_and_rated(self, experiment: Experiment, world: Experiment) -> None:
+        from tests.test_judge import Server
+
+        vmevalkit.import_("vbvr-bench", vbvr(experiment, world.root), questions=world.questions)
+        vmevalkit.generate(["replay", "still"], **places(world, "questions", "outputs"), baselines=False)
+        server = Server()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            judged = vmevalkit.score("judge", judge_model="m", judge_url=server.url, judge_votes=1, **places(world))
+        finally:
+            server.shutdown()
+            server.server_close()
+        assert {(s.model, s.passed) for s in judged} == {("replay", True), ("still", False)}
+        for model in ("replay", "still"):
+            sample = store.Sample(outputs=world.outputs, model=model, task="O-5_maze", question_id="O-5_maze_00000")
+            SCORERS["human"].rehearse(sample, passes=model == "replay")
+        rated = {s.model: s.passed for s in vmevalkit.score("human", **places(world)) if s.task == "O-5_maze"}
+        assert rated == {"replay": True, "still": False}
+        vmevalkit.score("reference", **places(world))
+        index = vmevalkit.report(**places(world), report=world.root / "report")
+        agreement = json.loads((index.parent / "summary.json").read_text())["analysis"]["agreement"]
+        # The scorer that measures has no part in it.
+        assert {tuple(found["scorers"]) for found in agreement} == {("human", "judge")}
 
 
 class TestReference:
@@ -219,11 +245,16 @@ class TestHostileFiles:
         self, experiment: Experiment, world: Experiment, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (world.root / "empty").mkdir()
+        archive = world.root / "VBVR-Pro-Bench-Video.tar.gz"
+        archive.touch()
+        (world.root / "x.txt").touch()
         wrong: list[tuple[list[str], str]] = [
             (["import", "vbvr-bnch", "."], "did you mean vbvr-bench"),
             (["import", "card", "."], "can only be exported"),
             (["import", "vbvr-bench", str(world.root / "none")], "there is no file or folder"),
             (["import", "vbvr-bench", str(world.root / "empty")], "there are no questions of vbvr-bench"),
+            (["import", "vbvr-pro-bench", str(archive)], "unpack it"),
+            (["import", "mme-cof", str(world.root / "x.txt")], "name a file .parquet of mme-cof"),
         ]
         for argv, says in wrong:
             assert main([*argv, *(["--questions", str(world.questions)])]) == 2

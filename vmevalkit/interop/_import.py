@@ -95,6 +95,7 @@ def import_(
     reader = importer(format)
     places = [Path(place) for place in (source, videos, results) if place is not None]
     folders = {place: SourceFolder(place) for place in places}
+    _check_kind(reader, Path(source))
     target = Path(questions)
     left_out: list[tuple[str, str]] = []
     written, existed = _import_questions(reader, Path(source), folders[Path(source)], target, left_out)
@@ -112,6 +113,19 @@ def import_(
         format=reader.name, license=reader.license, url=reader.url,
         questions=written, existed=existed, left_out=tuple(left_out), **count,
     )  # fmt: skip
+
+
+def _check_kind(reader: Importer, source: Path) -> None:
+    """Check that a file that the user named is of a kind that the format reads.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if source.is_file() and not source.name.lower().endswith(reader.files):
+        packed = source.name.lower().endswith((".tar", ".gz", ".tgz", ".zip", ".zst"))
+        what = f"a file {' or '.join(reader.files)}" if reader.files else "a folder"
+        fix = "unpack it, and name the folder" if packed else f"name {what} of {reader.name}"
+        raise UsageError(f"{source} is {'an archive' if packed else 'a file'}", fix)
 
 
 def importer(name: str) -> Importer:

@@ -123,7 +123,13 @@ class Format(ABC):
 
 
 class Importer(Format):
-    """A format whose questions can be read, and perhaps videos and scores."""
+    """A format whose questions can be read, and perhaps videos and scores.
+
+    Class attributes:
+        files: suffixes of files that can be named instead of a folder of questions.
+    """
+
+    files: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:

@@ -28,6 +28,7 @@ class MMECoF(Importer):
     url = "https://huggingface.co/datasets/VideoReason/MME-CoF-VMEval"
     license = "MIT"
     version = "7ee2298"
+    files = (".parquet",)
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the rows of Parquet files. Those without an id are numbered, as VMEvalKit numbers them."""

@@ -32,6 +32,7 @@ class PhysicsIQ(Importer):
     url = "https://github.com/google-deepmind/physics-IQ-benchmark"
     license = "Apache-2.0 and CC-BY"
     version = "e457754"
+    files = (".csv",)
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the scenes of the first take: the second shows how much two takes differ."""

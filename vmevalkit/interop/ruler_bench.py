@@ -47,6 +47,7 @@ class RULERBench(Importer, Exporter):
     url = "https://github.com/hexmSeeU/RULER-Bench"
     license = "MIT"
     version = "c9f133d"
+    files = (".jsonl", ".json")
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of data.jsonl. Those that have only a prompt are left out."""

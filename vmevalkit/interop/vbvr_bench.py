@@ -41,6 +41,7 @@ class VBVRBench(Importer, Exporter):
     url = "https://github.com/Video-Reason/VBVR-EvalKit"
     license = "Apache-2.0"
     version = "275472f"
+    files = (".json",)
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of a folder, or of VBVR-Bench.json."""

@@ -33,6 +33,7 @@ class VBVRDataFactory(Importer):
     url = "https://github.com/Video-Reason/VBVR-DataFactory"
     license = "Apache-2.0"
     version = "2ab7ac6"
+    files = (".parquet",)
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of a folder of questions, or those of Parquet files, whose images lie beside them."""

@@ -28,6 +28,7 @@ class VideoThinkBench(Importer):
     url = "https://huggingface.co/datasets/OpenMOSS-Team/VideoThinkBench"
     license = "MIT"
     version = "557f0b2"
+    files = (".parquet", ".json")
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the rows of Parquet files, then those of files data.json."""

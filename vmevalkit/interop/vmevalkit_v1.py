@@ -49,6 +49,7 @@ class VMEvalKit(Importer, Exporter):
     url = "https://github.com/Video-Reason/VMEvalKit"
     license = "Apache-2.0"
     version = "ae2e8dc"
+    files = (".parquet",)
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of a folder of questions, or of Parquet files."""
