@@ -78,7 +78,7 @@ class TestWholePath:
         index = vmevalkit.report(**places(world), report=world.root / "report")
         page = index.read_text()
         assert "from vbvr-bench, Apache-2.0, https://github.com/Video-Reason/VBVR-EvalKit" in page
-        assert "Measured, without a verdict" in page
+        assert "Measured, not decided by rule" in page
         summary = json.loads((index.parent / "summary.json").read_text())
         assert summary["sources"][0]["questions"] == 2
         found = {row["model"]: row for row in summary["analysis"]["measured"]}
@@ -90,7 +90,7 @@ class TestWholePath:
         card = json.loads((world.root / "card/card.json").read_text())
         assert card["rates"] == []
         assert {m["model"] for m in card["measured"]} >= {"answer", "still", "replay"}
-        assert "no verdict" in (world.root / "card/card.md").read_text()
+        assert "Measured by reference, not decided by rule" in (world.root / "card/card.md").read_text()
 
     def test_the_card_of_a_suite_says_what_a_paper_needs(self, experiment: Experiment, tmp_path: Path) -> None:
         vmevalkit.export("card", tmp_path / "card", **places(experiment))
@@ -240,6 +240,14 @@ class TestHostileFiles:
         (source / "In-Domain_50").symlink_to(elsewhere)
         done = vmevalkit.import_("vbvr-bench", source, questions=world.questions)
         assert done.questions == 1
+
+    def test_a_pipe_is_no_file(self, experiment: Experiment, world: Experiment) -> None:
+        source = vbvr(experiment, world.root)
+        reference = source / "In-Domain_50/G-3_maze_data-generator/00000/final_frame.png"
+        reference.unlink()
+        os.mkfifo(reference)
+        assert vmevalkit.import_("vbvr-bench", source, questions=world.questions).questions == 2
+        assert len(list(world.questions.glob("*/*/final_frame.png"))) == 1
 
     def test_wrong_use_is_one_line_and_touches_nothing(
         self, experiment: Experiment, world: Experiment, capsys: pytest.CaptureFixture[str]

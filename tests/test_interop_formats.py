@@ -269,6 +269,13 @@ class TestVReasonBench:
         }  # fmt: skip
         (score,) = maker.scores
         assert (score.model, score.seed, score.passed, score.value) == ("wan-2.2", 3, False, 0.9)
+        index = vmevalkit.report(
+            **{name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")},
+            report=maker.root / "report",
+        )
+        measured = json.loads((index.parent / "summary.json").read_text())["analysis"]["measured"]
+        assert {m["model"]: (m["measured"], m["passed"]) for m in measured} == {"veo_3": (0, None), "wan-2.2": (1, 0)}
+        assert "Passed, by this scorer" in index.read_text()
         samples = maker.root / "kit/outputs"
         assert (samples / "veo_3/sudoku_task/sudoku_easy_2_00/video/video_seed1.mp4").is_file()
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vmevalkit.errors import QuestionError, UsageError, first_line
 
 JSON_LIMIT = 2**30
 """Bytes of a JSON file. VBVR-Bench.json holds 500 images in base64."""
+
+FILE_LIMIT = 2**32
+"""Bytes of an image or video."""
 
 LINE_LIMIT = 2**26
 """Bytes of a line of a JSON Lines file."""
@@ -40,9 +44,13 @@ class SourceFolder:
         self.root = root if root.is_dir() else root.parent
         self._real = os.path.realpath(self.root)
 
-    def find(self, pattern: str) -> list[Path]:
-        """Return the files and folders that match a pattern, sorted, except links that leave the folder."""
-        return [path for path in sorted(self.root.glob(pattern)) if self._is_inside(path)]
+    def files(self, pattern: str) -> list[Path]:
+        """Return the files that match a pattern, sorted, except links that leave the folder, and devices and pipes."""
+        return [path for path in sorted(self.root.glob(pattern)) if os.path.isfile(path) and self._is_inside(path)]
+
+    def folders(self, pattern: str) -> list[Path]:
+        """Return the folders that match a pattern, sorted, except links that leave the folder."""
+        return [path for path in sorted(self.root.glob(pattern)) if os.path.isdir(path) and self._is_inside(path)]
 
     def name(self, path: Path) -> str:
         """Return a path below the folder, with `/`."""
@@ -139,6 +147,24 @@ class SourceFolder:
     def _is_inside(self, path: Path) -> bool:
         real = os.path.realpath(path)
         return real == self._real or real.startswith(self._real + os.sep)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open an image or video for reading.
+
+    Raises:
+        QuestionError: it cannot be read, or is too large.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise QuestionError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        if size > FILE_LIMIT:
+            raise QuestionError(f"{path} has {size} bytes; at most {FILE_LIMIT} are read")
+        yield file
 
 
 def _check_size(path: Path, metadata: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from vmevalkit import defaults, media, store
 from vmevalkit.errors import QuestionError, StorageError, UnknownName, UsageError, VMEvalError
-from vmevalkit.interop._folder import SourceFolder
+from vmevalkit.interop._folder import SourceFolder, opened
 from vmevalkit.interop.base import (
     FORMATS,
     Content,
@@ -266,8 +266,9 @@ def _write_video(content: Content, path: Path) -> None:
 def _copy(content: Content, path: Path) -> None:
     if isinstance(content, bytes):
         path.write_bytes(content)
-    else:
-        shutil.copyfile(content, path)
+        return
+    with opened(content) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
 
 
 def _check_same(new: Question, old: Question) -> None:
@@ -307,7 +308,7 @@ def _import_video(video: ForeignVideo, known: Known, outputs: Path, left_out: li
         target = sample.video.with_suffix(suffix)
         if not os.path.isfile(target):
             with store.replacing(target) as temporary:
-                shutil.copyfile(video.path, temporary)
+                _copy(video.path, temporary)
         elif store.sha256(target) != store.sha256(video.path):
             raise QuestionError(f"{target} exists and differs", "import into another --outputs folder")
         return True

@@ -15,7 +15,7 @@ def parquet_files(folder: SourceFolder, source: Path) -> list[Path]:
     """Return the Parquet file that the user named, or those below the folder."""
     if source.is_file():
         return [source] if source.suffix == ".parquet" else []
-    return [path for path in folder.find("**/*.parquet") if path.is_file()]
+    return folder.files("**/*.parquet")
 
 
 def rows_of(folder: SourceFolder, path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

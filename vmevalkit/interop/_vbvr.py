@@ -60,9 +60,8 @@ def places(folder: SourceFolder, name: str, depth: int) -> Iterator[tuple[Path, 
     Folders above the one that the user named count, too, so that naming a part of the benchmark gives the same ids.
     """
     above = folder.root.resolve().parts
-    for path in folder.find(f"**/{name}"):
-        if path.is_file():
-            yield path, (*above, *path.relative_to(folder.root).parts[:-1])[-depth:]
+    for path in folder.files(f"**/{name}"):
+        yield path, (*above, *path.relative_to(folder.root).parts[:-1])[-depth:]
 
 
 def predictions(folder: SourceFolder) -> Iterator[ForeignVideo]:
@@ -76,7 +75,7 @@ def results(folder: SourceFolder, source: Path, scorer: str) -> Iterator[Foreign
 
     Those of VBVR-Bench have a list `detailed`, those of VBVR-Pro-Bench a list `samples`.
     """
-    for path in [source] if source.is_file() else folder.find("**/*.json"):
+    for path in [source] if source.is_file() else folder.files("**/*.json"):
         found = folder.json(folder.name(path))
         rows = found.get("detailed") or found.get("samples") if isinstance(found, Mapping) else None
         if isinstance(rows, list):

@@ -159,7 +159,7 @@ def to_markdown(card: Card) -> str:
         lines += [f"## Pass rates, mode {mode}", "", *_rate_table([r for r in card.rates if r.mode == mode]), ""]
     for scorer in dict.fromkeys(found.scorer for found in card.measured):
         rows = [found for found in card.measured if found.scorer == scorer]
-        lines += [f"## Measured by {_text(scorer)}: no verdict", "", *_measured_table(rows), ""]
+        lines += [f"## Measured by {_text(scorer)}, not decided by rule", "", *_measured_table(rows), ""]
     lines += ["## How the videos were made", ""]
     lines += [f"- {_setup(setup)}" for setup in card.models]
     if card.limitations:
@@ -206,7 +206,8 @@ def _measured_table(rows: list[Measured]) -> Iterator[str]:
         value = f"{row.value.value:.3f} ({row.value.low:.3f}–{row.value.high:.3f})"
         means = " | ".join(f"{row.means[name]:.4g}" if name in row.means else "" for name in names)
         name = f"{_text(row.model)}{' (baseline)' if row.baseline else ''}"
-        yield f"| {name} | {value} | {row.measured} of {row.asked} | {means} |"
+        passed = f", {row.passed} passed" if row.passed is not None else ""
+        yield f"| {name} | {value} | {row.measured} of {row.asked}{passed} | {means} |"
 
 
 def _setup(setup: Setup) -> str:

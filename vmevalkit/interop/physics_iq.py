@@ -36,7 +36,7 @@ class PhysicsIQ(Importer):
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the scenes of the first take: the second shows how much two takes differ."""
-        below = folder.find("descriptions*.csv") or folder.find("**/descriptions*.csv")
+        below = folder.files("descriptions*.csv") or folder.files("**/descriptions*.csv")
         tables = [source] if source.is_file() else below
         # Of several tables with descriptions, the first: the others describe the same scenes in other words.
         for path in tables[:1]:
@@ -46,7 +46,7 @@ class PhysicsIQ(Importer):
 
     def videos(self, source: Path, folder: SourceFolder) -> Iterator[ForeignVideo | Unreadable]:
         """Yield the videos at `{model}/{ID}_*.mp4`."""
-        for path in folder.find("**/[0-9][0-9][0-9][0-9]_*.mp4"):
+        for path in folder.files("**/[0-9][0-9][0-9][0-9]_*.mp4"):
             model = path.resolve().parent.name
             yield ForeignVideo(path.stem, model.removeprefix(".") or model, path)
 
@@ -62,6 +62,6 @@ def _question(folder: SourceFolder, row: Mapping[str, str | None]) -> ForeignQue
         task=scene,
         prompt=row.get("description"),
         first_frame=folder.file(f"switch-frames/{number}_switch-frames_anyFPS_{side}_{scene}.jpg"),
-        ground_truth=next(iter(folder.find(f"split-videos/testing*/*FPS/{number}_testing-videos_*.mp4")), None),
+        ground_truth=next(iter(folder.files(f"split-videos/testing*/*FPS/{number}_testing-videos_*.mp4")), None),
         details={"category": row.get("category"), "side": side},
     )

@@ -51,19 +51,19 @@ class RULERBench(Importer, Exporter):
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of data.jsonl. Those that have only a prompt are left out."""
-        for path in [source] if source.is_file() else folder.find("**/data.jsonl"):
+        for path in [source] if source.is_file() else folder.files("**/data.jsonl"):
             rows = enumerate(folder.json_lines(folder.name(path)), 1)
             yield from each(((f"line {n}", row) for n, row in rows), partial(_question, folder, path.parent))
 
     def videos(self, source: Path, folder: SourceFolder) -> Iterator[ForeignVideo | Unreadable]:
         """Yield the videos at `{model}/{task}/{index}.mp4`."""
-        for path in folder.find("**/*.mp4"):
+        for path in folder.files("**/*.mp4"):
             model, task = (folder.root.resolve() / folder.name(path)).parts[-3:-1]
             yield ForeignVideo(f"{task}/{path.stem}", model, path)
 
     def scores(self, source: Path, folder: SourceFolder) -> Iterator[ForeignScore | Unreadable]:
         """Yield the grades at `{model}/{task}/{index}.json`."""
-        paths = [source] if source.is_file() else folder.find("**/*.json")
+        paths = [source] if source.is_file() else folder.files("**/*.json")
         return each(((folder.name(path), path) for path in paths), partial(_score, folder))
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:

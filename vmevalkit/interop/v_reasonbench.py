@@ -70,19 +70,19 @@ class VReasonBench(Importer, Exporter):
 
     def questions(self, source: Path, folder: SourceFolder) -> Iterator[ForeignQuestion | Unreadable]:
         """Yield the questions of a clone of the repository."""
-        images = folder.find("dataset/*.png")
+        images = folder.files("dataset/*.png")
         if images:
             prompts = read_prompts(folder.text("prompts.txt", 2**20))
             yield from each(((path.name, path) for path in images), partial(_question, folder, prompts))
 
     def videos(self, source: Path, folder: SourceFolder) -> Iterator[ForeignVideo | Unreadable]:
         """Yield the videos whose names say task, model, index and seed."""
-        paths = (path for path in folder.find("**/*_seed*.*") if store.is_video(path.name))
+        paths = (path for path in folder.files("**/*_seed*.*") if store.is_video(path.name))
         return each(((folder.name(path), path) for path in paths), _video)
 
     def scores(self, source: Path, folder: SourceFolder) -> Iterator[ForeignScore | Unreadable]:
         """Yield the scores of files `{task}_eval.json`."""
-        for path in [source] if source.is_file() else folder.find("**/*_eval.json"):
+        for path in [source] if source.is_file() else folder.files("**/*_eval.json"):
             found = mapping(folder.json(folder.name(path)), path)
             rows = mapping(found.get("results"), path)
             task = path.stem.removesuffix("_eval")

@@ -36,7 +36,7 @@ class VideoThinkBench(Importer):
             configuration = path.resolve().parent.name
             rows = ((name, (n, row)) for n, (name, row) in enumerate(rows_of(folder, path, _COLUMNS)))
             yield from each(rows, partial(_question, folder, "", configuration))
-        lists = [source] if source.suffix == ".json" else folder.find("**/data.json") if source.is_dir() else []
+        lists = [source] if source.suffix == ".json" else folder.files("**/data.json") if source.is_dir() else []
         for path in lists:
             beside = folder.name(path.parent)
             rows_here = enumerate(folder.json_lines(folder.name(path)))

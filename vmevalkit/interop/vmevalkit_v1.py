@@ -58,20 +58,20 @@ class VMEvalKit(Importer, Exporter):
         for path in tables:
             yield from each(rows_of(folder, path, columns), partial(_in_row, folder))
         if not tables:
-            for path in folder.find("**/*_task/*/first_frame.*"):
+            for path in folder.files("**/*_task/*/first_frame.*"):
                 yield from each([(folder.name(path.parent), path)], partial(_in_folder, folder))
 
     def videos(self, source: Path, folder: SourceFolder) -> Iterator[ForeignVideo | Unreadable]:
         """Yield the video of the latest run of each question; runs are named by their time."""
-        for place in folder.find("**/*_task/*"):
-            files = [path for path in folder.find(f"{folder.name(place)}/**/video/*") if store.is_video(path.name)]
+        for place in folder.folders("**/*_task/*"):
+            files = [path for path in folder.files(f"{folder.name(place)}/**/video/*") if store.is_video(path.name)]
             if files:
                 domain, model = place.parent, (folder.root.resolve() / folder.name(place)).parts[-3]
                 yield ForeignVideo(f"{domain.name}/{place.name}", model, files[-1])
 
     def scores(self, source: Path, folder: SourceFolder) -> Iterator[ForeignScore | Unreadable]:
         """Yield the scores at `{model}/{domain}_task/{id}/{Evaluator}.json`."""
-        paths = [source] if source.is_file() else folder.find("**/*_task/*/*.json")
+        paths = [source] if source.is_file() else folder.files("**/*_task/*/*.json")
         return each(((folder.name(path), path) for path in paths), partial(_score, folder))
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:

@@ -1,4 +1,4 @@
-"""Means of what scorers measure that do not decide. They are never mixed with verdicts."""
+"""Means of what scorers measure. They are never mixed with the verdicts of the rule scorer."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _of_scorer(scorer: str, samples: Sequence[SampleRecord]) -> Iterator[Measure
             baseline=baselines[model],
             asked=values[model].size,
             measured=len(written),
+            passed=sum(s.passed is True for s in written) if any(s.passed is not None for s in written) else None,
             value=rates[model].rate,
             means={name: float(np.mean([s.measures[name] for s in written if name in s.measures])) for name in names},
         )

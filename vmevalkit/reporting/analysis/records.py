@@ -199,11 +199,12 @@ class Disagreement(Record):
 
 
 class Measured(Record):
-    """What a scorer that does not decide measured of one model's videos.
+    """What a scorer measured of one model's videos.
 
     Attributes:
         asked: number of videos, of the questions for which the scorer has measured any video.
         measured: number of those that have a value.
+        passed: number of those that pass by this scorer; None if it does not decide.
         value: mean value; videos without one count as 0.
         means: mean of each number that was measured.
     """
@@ -213,6 +214,7 @@ class Measured(Record):
     baseline: bool
     asked: Count
     measured: Count
+    passed: Count | None
     value: Estimate
     means: dict[str, float]
 
