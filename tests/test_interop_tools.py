@@ -19,7 +19,7 @@ import pytest
 import vmevalkit
 from tests.conftest import Experiment
 from vmevalkit import store
-from vmevalkit.interop import lmms_eval
+from vmevalkit.interop import huggingface, lmms_eval
 
 
 def places(world: Experiment) -> dict[str, Path]:
@@ -78,10 +78,10 @@ class TestCSV:
 class TestHuggingFace:
     def test_types_and_files_are_in_the_parquet(self, scored: Experiment, tmp_path: Path) -> None:
         vmevalkit.export("huggingface", tmp_path, **places(scored))
-        results = pq.read_table(tmp_path / "data/results-00000.parquet")
-        features = json.loads(results.schema.metadata[b"huggingface"])["info"]["features"]
+        videos = pq.read_table(tmp_path / "data/videos-00000.parquet")
+        features = json.loads(videos.schema.metadata[b"huggingface"])["info"]["features"]
         assert features["video"] == {"_type": "Video"}
-        row = next(r for r in results.to_pylist() if (r["model"], r["scorer"]) == ("replay", "rule"))
+        row = next(row for row in videos.to_pylist() if row["model"] == "replay")
         sample = store.Sample(
             outputs=scored.outputs, model="replay", task="maze", question_id=row["question_id"], seed=row["seed"]
         )
@@ -92,6 +92,20 @@ class TestHuggingFace:
         card = (tmp_path / "README.md").read_text()
         assert card.startswith('---\nlicense: "apache-2.0"\n')
 
+    def test_large_sets_are_several_files_without_leftovers(
+        self, scored: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(huggingface, "GROUP_BYTES", 1)
+            patch.setattr(huggingface, "SHARD_BYTES", 100_000)
+            vmevalkit.export("huggingface", tmp_path, **places(scored))
+        split = sorted((tmp_path / "data").glob("videos-*.parquet"))
+        assert len(split) > 1
+        rows = [row for path in split for row in pq.read_table(path).to_pylist()]
+        vmevalkit.export("huggingface", tmp_path, **places(scored))
+        (whole,) = (tmp_path / "data").glob("videos-*.parquet")
+        assert pq.read_table(whole).to_pylist() == rows
+
     def test_a_link_that_leaves_the_experiment_is_not_followed(self, scored: Experiment, tmp_path: Path) -> None:
         world = Experiment(tmp_path / "world")
         shutil.copytree(scored.root, world.root)
@@ -101,7 +115,7 @@ class TestHuggingFace:
         video.unlink()
         video.symlink_to(secret)
         vmevalkit.export("huggingface", tmp_path / "out", **places(world))
-        assert b"secret" not in (tmp_path / "out/data/results-00000.parquet").read_bytes()
+        assert b"secret" not in (tmp_path / "out/data/videos-00000.parquet").read_bytes()
 
     def test_datasets_reads_it(self, scored: Experiment, tmp_path: Path) -> None:
         datasets = pytest.importorskip("datasets")
@@ -109,13 +123,15 @@ class TestHuggingFace:
         options = {"split": "train", "cache_dir": str(tmp_path / "cache")}
         questions = datasets.load_dataset(str(tmp_path / "out"), "questions", **options)
         assert questions.remove_columns("ground_truth")[0]["first_frame"].size == (720, 480)
-        results = datasets.load_dataset(str(tmp_path / "out"), "results", **options)
-        assert isinstance(results.features["video"], datasets.Video)
+        videos = datasets.load_dataset(str(tmp_path / "out"), "videos", **options)
+        assert isinstance(videos.features["video"], datasets.Video)
         found: dict[str, list[bool]] = {}
-        for row in results.remove_columns("video"):
-            if row["scorer"] == "rule":
-                found.setdefault(row["model"], []).append(row["passed"])
+        for row in videos.remove_columns("video"):
+            found.setdefault(row["model"], []).append(row["passed"])
         assert found == passed_of(scored)
+        scores = datasets.load_dataset(str(tmp_path / "out"), "scores", **options)
+        values = [row["value"] for row in scores if (row["scorer"], row["model"]) == ("reference", "replay")]
+        assert sum(values) / len(values) == pytest.approx(means_of(scored)["replay"])
 
 
 class TestInspect:

@@ -1,13 +1,13 @@
-"""A dataset for the Hugging Face hub: questions and results as Parquet with images and videos, and a card.
+"""A dataset for the Hugging Face hub: questions, videos and scores as Parquet with images and videos, and a card.
 
-`datasets.load_dataset(DIR, "results")` reads it, and the hub's viewer shows it after an upload of the folder. The types
+`datasets.load_dataset(DIR, "videos")` reads it, and the hub's viewer shows it after an upload of the folder. The types
 of the columns are in the metadata of the Parquet files, where `datasets` looks for them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from vmevalkit.interop.base import Exported, Exporter, register_format
 from vmevalkit.interop.card import Card, read_card, to_markdown
 from vmevalkit.reporting.catalog import known_models
 from vmevalkit.reporting.paths import ExperimentPaths
-from vmevalkit.reporting.tables import COLUMNS, rows_of_scores
+from vmevalkit.reporting.tables import COLUMNS, rows_of, rows_of_scores
 from vmevalkit.reporting.text import count
 from vmevalkit.store.experiment import ExperimentData, read_experiment
 from vmevalkit.suites import SuiteId, identify
@@ -43,10 +43,11 @@ QUESTION_COLUMNS = {
     "task_version": "int64", "puzzle": "string", "source": "string", "license": "string", "original_id": "string",
 }  # fmt: skip
 
-RESULT_COLUMNS = {
-    **{name: kind for name, kind in COLUMNS.items() if name not in ("prompt", "video")},
-    "measures": "string", "prompt": "string", "video": "Video",
-}  # fmt: skip
+_WITHOUT_VIDEO = {name: kind for name, kind in COLUMNS.items() if name not in ("prompt", "video")}
+
+VIDEO_COLUMNS = {**_WITHOUT_VIDEO, "prompt": "string", "video": "Video"}
+
+SCORE_COLUMNS = {**_WITHOUT_VIDEO, "measures": "string"}
 
 
 @register_format
@@ -54,21 +55,26 @@ class HuggingFaceDataset(Exporter):
     """A dataset for the Hugging Face hub."""
 
     name = "huggingface"
-    about = "A Hugging Face dataset: questions and results as Parquet with images and videos, and a card."
+    about = "A Hugging Face dataset: questions, videos and scores as Parquet with images and videos, and a card."
     url = "https://huggingface.co/docs/datasets"
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:
-        """Write README.md, data/questions-*.parquet and data/results-*.parquet."""
+        """Write README.md and `data/NAME-00000.parquet` for each configuration.
+
+        Further files of an earlier export are removed, because readers would take them for a part of this one.
+        """
         data = read_experiment(experiment.questions, experiment.outputs, experiment.scores, known_models())
         suite = identify(experiment.questions, data.questions)
-        results = rows_of_scores(experiment.outputs, data, suite)
-        written = [
+        videos, scores = rows_of(experiment.outputs, data, suite), rows_of_scores(experiment.outputs, data, suite)
+        files = [
             _write(target / "data", "questions", QUESTION_COLUMNS, (_question(data, q) for q in data.questions)),
-            _write(target / "data", "results", RESULT_COLUMNS, _results(experiment, results)),
+            _write(target / "data", "videos", VIDEO_COLUMNS, _with_videos(experiment, videos)),
+            _write(target / "data", "scores", SCORE_COLUMNS, scores),
         ]
         store.write_text(target / "README.md", _readme(read_card(experiment), data, suite))
-        what = f"{count(len(data.questions), 'question')} and {count(len(results), 'score')} in {sum(written)} files"
-        return Exported(what, target, hint=f"to upload it: hf upload OWNER/NAME {target} --repo-type dataset")
+        numbers = (count(len(data.questions), "question"), count(len(videos), "video"), count(len(scores), "score"))
+        hint = f"to upload it: hf upload OWNER/NAME {target} --repo-type dataset"
+        return Exported(f"{', '.join(numbers)} in {sum(files)} files", target, hint=hint)
 
 
 def _question(data: ExperimentData, question: Question) -> Row:
@@ -98,40 +104,42 @@ def _file(question: Question, path: Path) -> Row | None:
     return {"bytes": path.read_bytes(), "path": f"{question.id}{path.suffix}"}
 
 
-def _results(experiment: ExperimentPaths, rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the scores, each with its video. Videos of several scores are stored several times."""
+def _with_videos(experiment: ExperimentPaths, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the samples with their videos. A link that leaves the experiment may point to anything, and is left out."""
     for row in rows:
         path = experiment.outputs / row["video"] if row["video"] else None
         if path is not None and not path.resolve().is_relative_to(experiment.outputs.resolve()):
-            # A link that leaves the experiment may point to anything.
             path = None
         name = f"{row['model']}-{row['question_id']}{store.seed_suffix(row['seed'])}{path.suffix if path else ''}"
         yield {**row, "video": {"bytes": path.read_bytes(), "path": name} if path else None}
 
 
-def _write(folder: Path, name: str, columns: dict[str, str], rows: Iterable[Row]) -> int:
-    """Write rows into files `NAME-00000.parquet`, and return the number of files."""
+def _write(folder: Path, name: str, columns: Mapping[str, str], rows: Iterable[Row]) -> int:
+    """Write rows into files `NAME-00000.parquet` and so on, and return the number of files."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _schema(columns)
-    number = -1
-    writer: Any = None
-    written = 0
-    for group in _groups(rows):
-        table = pa.Table.from_pylist([{column: row.get(column) for column in columns} for row in group], schema=schema)
-        if writer is None or written > SHARD_BYTES:
-            if writer is not None:
-                writer.close()
-            number, written = number + 1, 0
-            sink = folder / f"{name}-{number:05d}.parquet"
-            sink.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(sink, schema)
-        writer.write_table(table)
-        written += table.nbytes
-    if writer is not None:
-        writer.close()
-    return number + 1
+    groups = _groups(rows)
+    group = next(groups, [])
+    number = 0
+    while group or not number:
+        with store.replacing(_shard(folder, name, number)) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+            written = 0
+            while group and written <= SHARD_BYTES:
+                cells = [{column: row.get(column) for column in columns} for row in group]
+                table = pa.Table.from_pylist(cells, schema=schema)
+                writer.write_table(table)
+                written += table.nbytes
+                group = next(groups, [])
+        number += 1
+    for stale in range(number, number + len(store.glob(folder, f"{name}-*.parquet"))):
+        _shard(folder, name, stale).unlink(missing_ok=True)
+    return number
+
+
+def _shard(folder: Path, name: str, number: int) -> Path:
+    return folder / f"{name}-{number:05d}.parquet"
 
 
 def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -148,7 +156,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _schema(columns: dict[str, str]) -> Any:
+def _schema(columns: Mapping[str, str]) -> Any:
     import pyarrow as pa
 
     media = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -176,9 +184,9 @@ def _readme(card: Card, data: ExperimentData, suite: SuiteId | None) -> str:
             {
                 "config_name": name,
                 "data_files": f"data/{name}-*.parquet",
-                **({"default": True} if name == "results" else {}),
+                **({"default": True} if name == "videos" else {}),
             }
-            for name in ("questions", "results")
+            for name in ("questions", "videos", "scores")
         ],
     }
     # JSON is YAML.
@@ -188,9 +196,9 @@ def _readme(card: Card, data: ExperimentData, suite: SuiteId | None) -> str:
         "",
     ]
     lines += [
-        "Two configurations: `questions` (first frame, prompt, reference, puzzle) and `results` (a row for each score "
-        "of each scorer, with the video). `load_dataset(DIR, NAME)` reads them; without torchcodec, cast videos to "
-        "`Video(decode=False)`.",
+        "Three configurations: `questions` (first frame, prompt, reference, puzzle), `videos` (a row for each video, "
+        "with the verdict of the rule scorer) and `scores` (a row for each score of each scorer). "
+        "`load_dataset(DIR, NAME)` reads them; without torchcodec, cast videos to `Video(decode=False)`.",
         "",
     ]
     return "\n".join(lines) + to_markdown(card)
