@@ -323,3 +323,19 @@ def test_every_page_of_the_viewer_names_license_and_source(experiment: Experimen
         assert "2 questions from vbvr-bench, Apache-2.0, https://github.com/Video-Reason/VBVR-EvalKit" in text
     assert "measured" in text
     assert "Out-of-Domain_50/O-5_maze/00000" in text
+
+
+def test_the_format_of_the_documentation_works(experiment: Experiment, world: Experiment) -> None:
+    text = (Path(__file__).parents[1] / "docs/other-benchmarks.md").read_text()
+    file = world.root / "pairs.py"
+    file.write_text(text.split("```python\n")[1].split("```")[0])
+    (world.root / "mine/maze").mkdir(parents=True)
+    shutil.copy(experiment.questions / "maze_task/maze_0000/first_frame.png", world.root / "mine/maze/a.png")
+    shutil.copy(experiment.questions / "maze_task/maze_0000/first_frame.png", world.root / "mine/maze/b.png")
+    (world.root / "mine/maze/a.txt").write_text("Walk.")
+    assert FORMATS.add_file(file) == ["pairs"]
+    try:
+        done = vmevalkit.import_("pairs", world.root / "mine", questions=world.questions)
+    finally:
+        FORMATS.remove("pairs")
+    assert (done.questions, done.license, len(done.left_out)) == (1, "CC0-1.0", 1)

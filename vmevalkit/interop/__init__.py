@@ -5,6 +5,7 @@ Nothing is downloaded: the user names a folder or a file. Files of others are ho
 """
 
 from vmevalkit.interop._export import export
+from vmevalkit.interop._folder import SourceFolder
 from vmevalkit.interop._import import Imported, import_
 from vmevalkit.interop.base import (
     FORMATS,
@@ -14,6 +15,8 @@ from vmevalkit.interop.base import (
     ForeignVideo,
     Format,
     Importer,
+    Unreadable,
+    each,
     register_format,
 )
 
@@ -26,6 +29,9 @@ __all__ = [
     "Format",
     "Imported",
     "Importer",
+    "SourceFolder",
+    "Unreadable",
+    "each",
     "export",
     "import_",
     "register_format",
