@@ -79,6 +79,7 @@ class TestWholePath:
         page = index.read_text()
         assert "from vbvr-bench, Apache-2.0, https://github.com/Video-Reason/VBVR-EvalKit" in page
         assert "Measured, not decided by rule" in page
+        assert "so there are no pass rates" in page
         summary = json.loads((index.parent / "summary.json").read_text())
         assert summary["sources"][0]["questions"] == 2
         found = {row["model"]: row for row in summary["analysis"]["measured"]}
