@@ -167,10 +167,11 @@ class TestInspect:
         logs = {}
         for model in ("replay", "still"):
             folders = {name: str(tmp_path / name) for name in ("outputs", "scores")}
-            task = _inspect_tasks.questions(str(scored.questions), video_model=model, **folders, seeds=2)
+            options = {"folder": str(scored.questions), **folders, "seeds": 2}
             (logs[model],) = inspect_ai.eval(
-                task, model="mockllm/model", log_dir=str(tmp_path / "logs"), display="none"
-            )
+                _inspect_tasks.questions, task_args=options, model=f"vmevalkit/{model}", log_dir=str(tmp_path / "logs"),
+                display="none",
+            )  # fmt: skip
         assert {name: log.status for name, log in logs.items()} == {"replay": "success", "still": "success"}
         accuracy = {name: log.results.scores[0].metrics["accuracy"].value for name, log in logs.items()}
         assert accuracy == {"replay": 1.0, "still": 0.0}
@@ -181,6 +182,22 @@ class TestInspect:
         cells = json.loads((tmp_path / "report/summary.json").read_text())["cells"]
         tallies = {cell["model"]: cell["tally"] for cell in cells if cell["task"] is None}
         assert {name: (t["passed"], t["asked"]) for name, t in tallies.items()} == {"replay": (4, 4), "still": (0, 4)}
+
+    def test_a_log_can_be_scored_again(self, scored: Experiment, tmp_path: Path) -> None:
+        inspect_ai = pytest.importorskip("inspect_ai")
+        from inspect_ai.log import read_eval_log
+
+        from vmevalkit.interop import _inspect_tasks
+
+        vmevalkit.export("inspect", tmp_path, **places(scored))
+        for model, expected in (("replay", 1.0), ("still", 0.0)):
+            log = read_eval_log(str(tmp_path / f"{model}.eval"))
+            again = inspect_ai.score(
+                log, _inspect_tasks.rule(str(scored.questions)), action="overwrite", display="none"
+            )
+            assert again.results.scores[0].metrics["accuracy"].value == expected
+            values = [sample.scores["rule"].value for sample in again.samples]
+            assert values == [sample.scores["rule"].value for sample in log.samples]
 
     def test_every_suite_is_a_task(self) -> None:
         pytest.importorskip("inspect_ai")

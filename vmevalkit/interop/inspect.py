@@ -169,7 +169,8 @@ def _samples(
             messages=[asked, ChatMessageAssistant(content=content, model=model)],
             output=ModelOutput.from_content(model, path or ""),
             scores={score.scorer: inspect_score(score) for score in sample.written_scores},
-            metadata={**question_metadata(question), "seed": seed, "video": path},
+            metadata={**question_metadata(question), "seed": seed},
+            store={"video": path} if path else {},
         )
 
 

@@ -20,6 +20,9 @@ from vmevalkit.reporting.text import count
 from vmevalkit.scorers.base import SCORERS
 from vmevalkit.types import Question, Score
 
+ELSEWHERE = "elsewhere"
+"""Model of a video that is not part of an experiment."""
+
 _YAML = """\
 task: vmevalkit
 dataset_path: json
@@ -136,10 +139,11 @@ def video_in(answer: str) -> Path | None:
 def score_file(question: Question, path: Path, scorer: str) -> Score:
     """Return the score of a video file, which is not part of an experiment."""
     with tempfile.TemporaryDirectory() as folder:
-        sample = store.Sample(outputs=Path(folder), model="lmms-eval", task=question.task, question_id=question.id)
+        sample = store.Sample(outputs=Path(folder), model=ELSEWHERE, task=question.task, question_id=question.id)
         target = sample.video.with_suffix(path.suffix.lower())
         target.parent.mkdir(parents=True)
-        target.symlink_to(path.resolve())
+        if path.is_file():
+            target.symlink_to(path.resolve())
         return SCORERS[scorer].score(question, sample)
 
 
