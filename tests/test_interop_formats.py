@@ -471,3 +471,74 @@ class TestHostileTables:
         error = capsys.readouterr().err.splitlines()
         assert len(error) == 1
         assert error[0].startswith("left out: ")
+
+
+ODD: tuple[Any, ...] = (
+    None, True, -1, 1e308, 10**400, float("nan"), "", "../x", "/etc/passwd", "\0", "x" * 5000, [], {}, ["Good"],
+    ["Good", []], [{}], {"bytes": 5}, {"bytes": None, "path": "a.png"},
+)  # fmt: skip
+
+
+def altered(row: dict[str, Any]) -> list[Any]:
+    """A row, then values that are no rows, then the row with each field replaced by odd values, and without it."""
+    rows: list[Any] = [row, *ODD]
+    for name in row:
+        rows += [{**row, name: odd} for odd in ODD]
+        rows.append({key: value for key, value in row.items() if key != name})
+    return rows
+
+
+class TestOddRows:
+    """Rows of wrong types never stop an import, and the right one among them is imported."""
+
+    @pytest.mark.parametrize(
+        ("form", "file", "row"),
+        [
+            (
+                "vbvr-bench",
+                "VBVR-Bench.json",
+                {"first_frame_path": "In/t/0/a.png", "prompt": "Go.", "final_frame_path": "a.png"},
+            ),
+            (
+                "ruler-bench",
+                "data.jsonl",
+                {"task_name": "maze", "index": 3, "prompt": "Go.", "image": "a.png", "checklist": []},
+            ),
+            (
+                "videothinkbench",
+                "data.json",
+                {"id": "x", "task": "t", "prompt": "Go.", "image": "a.png", "answer": "b"},
+            ),
+        ],
+    )
+    def test_questions(self, form: str, file: str, row: dict[str, Any], maker: Maker) -> None:
+        maker.put(0, first_frame="source/a.png")
+        maker.put(0, first_frame="source/In/t/0/a.png")
+        rows = altered(row)
+        maker.write(f"source/{file}", "\n".join(map(json.dumps, rows)) if file.endswith("l") else rows)
+        done = maker.read(form, f"source/{file}")
+        assert done.questions >= 1
+        assert done.left_out
+        assert all("\n" not in why for _, why in done.left_out)
+
+    @pytest.mark.parametrize(
+        ("form", "row"),
+        [
+            ("vbvr-bench", {"task_name": "t", "video_path": "In/t/0.mp4", "score": 0.5, "dimensions": {"a": 1}}),
+            ("vbvr-pro-bench", {"task_name": "t", "video_file": "0.mp4", "folder": "In", "score": 0.5, "error": None}),
+            ("v-reasonbench", {"score": 0.5, "gt_index": "00", "model": "m", "passed": True}),
+        ],
+    )
+    def test_scores(self, form: str, row: dict[str, Any], maker: Maker) -> None:
+        maker.put(0, first_frame="source/In/t/0/first_frame.png", prompt="source/In/t/0/prompt.txt")
+        maker.put(0, first_frame="source/dataset/code_00.png")
+        maker.write("source/prompts.txt", PROMPTS)
+        rows = altered(row)
+        if form == "v-reasonbench":
+            maker.write("r/code_eval.json", {"results": {f"{place}.png": value for place, value in enumerate(rows)}})
+        else:
+            maker.write("r/m.json", {"model_name": "m", "samples": rows})
+        done = maker.read(form, "source", results="r")
+        assert done.scores >= 1
+        assert done.left_out
+        assert all("\n" not in why for _, why in done.left_out)

@@ -61,7 +61,9 @@ def places(folder: SourceFolder, name: str, depth: int) -> Iterator[tuple[Path, 
     """
     above = folder.root.resolve().parts
     for path in folder.files(f"**/{name}"):
-        yield path, (*above, *path.relative_to(folder.root).parts[:-1])[-depth:]
+        place = (*above, *path.relative_to(folder.root).parts[:-1])[-depth:]
+        if len(place) == depth:
+            yield path, place
 
 
 def predictions(folder: SourceFolder) -> Iterator[ForeignVideo]:
@@ -98,14 +100,14 @@ def _score(row: object, model: str, scorer: str, path: Path) -> ForeignScore:
         model=model,
         scorer=scorer,
         value=within(value, 0.0, 1.0),
-        measures={"score": value, **{str(k): float(v) for k, v in named if isinstance(v, (int, float))}},
+        measures={"score": value, **{str(k): number(v, path) for k, v in named if isinstance(v, (int, float))}},
     )
 
 
 def _original_id(row: Mapping[str, Any], path: Path) -> str:
     """Return the id of the question that a row is about: from the path of its video, which ends like the layout."""
     task, video = row.get("task_name"), row.get("video_path") or row.get("video_file")
-    if not isinstance(task, str) or not isinstance(video, str):
+    if not isinstance(task, str) or not isinstance(video, str) or not Path(video).name:
         raise QuestionError(f"{path}: a row has no task_name and video_path or video_file")
     parts = Path(video.replace("\\", "/")).parts
     split = row.get("folder") or row.get("file_split")

@@ -224,8 +224,9 @@ def number(value: Any, where: object) -> float:
     Raises:
         QuestionError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < float("inf"):
-        raise QuestionError(f"{where}: {value!r:.40} is not a number")
+    # Python's JSON reader accepts NaN, infinity, and whole numbers of any length.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+        raise QuestionError(f"{where}: {str(value)!r:.40} is not a number")
     return float(value)
 
 

@@ -172,7 +172,7 @@ def _feature(kind: str) -> Row:
 
 
 def _readme(card: Card, data: ExperimentData, suite: SuiteId | None) -> str:
-    licenses = sorted({source.license for source in data.sources.values()})
+    licenses = sorted({" ".join(source.license.split()) for source in data.sources.values()})
     if any(question.metadata for question in data.questions):
         licenses = sorted({*licenses, "Apache-2.0"})
     known = _LICENSES.get(licenses[0]) if len(licenses) == 1 else None

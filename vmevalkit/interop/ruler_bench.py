@@ -58,7 +58,7 @@ class RULERBench(Importer, Exporter):
     def videos(self, source: Path, folder: SourceFolder) -> Iterator[ForeignVideo | Unreadable]:
         """Yield the videos at `{model}/{task}/{index}.mp4`."""
         for path in folder.files("**/*.mp4"):
-            model, task = (folder.root.resolve() / folder.name(path)).parts[-3:-1]
+            *_, model, task = ("", "", *(folder.root.resolve() / folder.name(path)).parts[:-1])
             yield ForeignVideo(f"{task}/{path.stem}", model, path)
 
     def scores(self, source: Path, folder: SourceFolder) -> Iterator[ForeignScore | Unreadable]:
@@ -101,14 +101,14 @@ def _score(folder: SourceFolder, path: Path) -> ForeignScore:
         raise QuestionError(f"{path} has not one of eval_results for each item of its checklist")
     points: defaultdict[str, list[float]] = defaultdict(list)
     for grade, item in zip(grades, checklist, strict=True):
-        if not isinstance(item, Mapping) or not item or grade not in GRADES:
+        if not isinstance(item, Mapping) or not item or not isinstance(grade, str) or grade not in GRADES:
             raise QuestionError(f"{path}: {grade!r:.40} is none of {', '.join(GRADES)}")
         points[str(next(iter(item)))].append(GRADES[grade])
     # The mean over dimensions of the mean in each, as its cal_acc.py computes it.
     means = {name: sum(found) / len(found) for name, found in points.items()}
     return ForeignScore(
         original_id=f"{row.get('task_name')}/{row.get('index')}",
-        model=(folder.root.resolve() / folder.name(path)).parts[-3],
+        model=("", "", *(folder.root.resolve() / folder.name(path)).parts)[-3],
         scorer="ruler-bench",
         value=sum(means.values()) / len(means) / max(GRADES.values()),
         measures=means,

@@ -66,7 +66,7 @@ class VMEvalKit(Importer, Exporter):
         for place in folder.folders("**/*_task/*"):
             files = [path for path in folder.files(f"{folder.name(place)}/**/video/*") if store.is_video(path.name)]
             if files:
-                domain, model = place.parent, (folder.root.resolve() / folder.name(place)).parts[-3]
+                domain, model = place.parent, ("", *(folder.root.resolve() / folder.name(place)).parts)[-3]
                 yield ForeignVideo(f"{domain.name}/{place.name}", model, files[-1])
 
     def scores(self, source: Path, folder: SourceFolder) -> Iterator[ForeignScore | Unreadable]:
@@ -141,7 +141,7 @@ def _score(folder: SourceFolder, path: Path) -> ForeignScore:
     if "solution_correctness_score" not in result:
         raise QuestionError(f"{path} has no solution_correctness_score: {str(result.get('error'))!r:.100}")
     stars = number(result["solution_correctness_score"], path)
-    parts = (folder.root.resolve() / folder.name(path)).parts
+    parts = ("", "", "", *(folder.root.resolve() / folder.name(path)).parts)
     named = zip(("model_name", "task_type", "task_id"), parts[-4:-1], strict=True)
     model, domain, name = (str(about.get(key) or part) for key, part in named)
     rater = about.get("annotator")
