@@ -14,6 +14,7 @@ from vmevalkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vmevalkit.errors import UsageError, VMEvalError
+    from vmevalkit.interop import export, import_
     from vmevalkit.listing import catalog
     from vmevalkit.models.base import ModelCard, Request, Service, Video, register_model
     from vmevalkit.models.wrapper import ModelWrapper
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from vmevalkit.runner.merge import merge
     from vmevalkit.runner.score import iter_score, score
     from vmevalkit.runner.sync import pull, push
-    from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+    from vmevalkit.scorers.base import Measurement, Scorer, Unscorable, register_scorer
     from vmevalkit.store import Sample
     from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
     from vmevalkit.types import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Record,
         Score,
         Size,
+        Source,
         Verdict,
     )
     from vmevalkit.web import view
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "GenerationResult": "types",
     "Geometry": "types",
+    "Measurement": "scorers.base",
     "ModelCard": "models.base",
     "ModelWrapper": "models.wrapper",
     "Painter": "tasks.base",
@@ -60,6 +63,7 @@ _HOMES = {
     "Scorer": "scorers.base",
     "Service": "models.base",
     "Size": "types",
+    "Source": "types",
     "Task": "tasks.base",
     "Unscorable": "scorers.base",
     "UsageError": "errors",
@@ -69,7 +73,9 @@ _HOMES = {
     "catalog": "listing",
     "check": "runner.check",
     "doctor": "runner.doctor:examine",
+    "export": "interop",
     "generate": "runner.inference",
+    "import_": "interop",
     "iter_score": "runner.score",
     "make": "runner.make",
     "merge": "runner.merge",
@@ -84,11 +90,11 @@ _HOMES = {
 }
 
 __all__ = [
-    "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
+    "GenerationResult", "Geometry", "Measurement", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
     "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
-    "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "generate",
-    "iter_score", "make", "merge", "pull", "push", "register_model", "register_scorer", "register_task",
-    "report", "score", "view",
+    "Source", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor",
+    "export", "generate", "import_", "iter_score", "make", "merge", "pull", "push", "register_model",
+    "register_scorer", "register_task", "report", "score", "view",
 ]  # fmt: skip
 
 

@@ -288,6 +288,57 @@ def merge(
     typer.echo(f"{done.copied} files copied, {done.existed} existed, in {outputs}")
 
 
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="See `vmevalkit list formats`.")],
+    source: Annotated[Path, typer.Argument(metavar="PATH", help="Folder or file with the questions.")],
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    videos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also import videos, from a folder in the benchmark's layout.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Also import scores, from the benchmark's own results.")
+    ] = None,
+) -> None:
+    """Import questions, videos and scores of another benchmark. Nothing is downloaded. Rerun to resume."""
+    from vmevalkit.interop import import_ as run
+
+    done = run(
+        format, source, questions=questions, outputs=outputs, scores=scores, videos=videos, results=results
+    )  # fmt: skip
+    typer.echo(f"{done.questions} questions imported, {done.existed} existed, in {questions}")
+    typer.echo(f"source: {done.url}, license: {done.license}")
+    if videos is not None:
+        typer.echo(f"{done.videos} videos in {outputs}")
+    if results is not None:
+        typer.echo(f"{done.scores} scores in {scores}")
+    if done.left_out:
+        presentation.show_left_out(done.left_out)
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="See `vmevalkit list formats`.")],
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that gets the files.")],
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+) -> None:
+    """Write an experiment in the format of another tool: videos, scores, or a result card."""
+    from vmevalkit.interop import export as run
+
+    done = run(format, target, questions=questions, outputs=outputs, scores=scores)
+    typer.echo(f"{done.what} in {done.target}")
+    if done.hint:
+        typer.echo(done.hint)
+    if done.left_out:
+        presentation.show_left_out(done.left_out)
+        raise typer.Exit(1)
+
+
 Url = Annotated[str, typer.Argument(metavar="URL", help="s3://..., gs://..., hf://datasets/OWNER/NAME or file:///...")]
 
 
@@ -357,11 +408,11 @@ def serve(
 
 @app.command("list")
 def list_(
-    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers|suites", help="What to list.")],
+    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers|suites|formats", help="What to list.")],
     name: Annotated[str | None, typer.Argument(help="Show all about one, such as its settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List models, tasks, scorers or suites, or show all about one of them."""
+    """List models, tasks, scorers, suites or formats, or show all about one of them."""
     from vmevalkit.listing import catalog
 
     found = catalog(shelf, name)  # type: ignore[arg-type]

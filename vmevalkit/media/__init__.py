@@ -16,7 +16,7 @@ from vmevalkit.media.read import (
     why_unplayable,
 )
 from vmevalkit.media.register import agreement, is_cropped, register
-from vmevalkit.media.write import DRAWN, USUAL, write_video
+from vmevalkit.media.write import DRAWN, USUAL, copy_playable, write_video
 
 __all__ = [
     "DRAWN",
@@ -31,6 +31,7 @@ __all__ = [
     "VideoInfo",
     "Views",
     "agreement",
+    "copy_playable",
     "decodes",
     "difference",
     "even",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -38,6 +38,15 @@ class FloorCell(Record):
     floor: Floor
 
 
+class SourceCount(Record):
+    """Where imported questions come from, and how many."""
+
+    benchmark: str
+    license: str
+    url: str
+    questions: int
+
+
 class Summary(Record):
     """The content of summary.json.
 
@@ -59,6 +68,7 @@ class Summary(Record):
     floors: tuple[FloorCell, ...]
     analysis: Analysis
     notes: tuple[str, ...]
+    sources: tuple[SourceCount, ...] = ()
 
 
 def summarize(
@@ -84,7 +94,14 @@ def summarize(
         floors=tuple(_floors(cells)),
         analysis=analyze(data.samples),
         notes=tuple(note.text for note in notes),
+        sources=tuple(_sources(data)),
     )
+
+
+def _sources(data: ExperimentData) -> Iterator[SourceCount]:
+    counts = Counter((clean(s.benchmark), clean(s.license), clean(s.url)) for s in data.sources.values())
+    for (benchmark, terms, url), questions in sorted(counts.items()):
+        yield SourceCount(benchmark=benchmark, license=terms, url=url, questions=questions)
 
 
 def _cells(data: ExperimentData) -> list[Cell]:

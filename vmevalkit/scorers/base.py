@@ -15,7 +15,7 @@ from vmevalkit import store
 from vmevalkit.errors import ConfigError, UsageError, VideoError, VMEvalError, explain_validation
 from vmevalkit.redaction import clean
 from vmevalkit.registry import Registry
-from vmevalkit.types import Question, Record, Score, Status, Verdict
+from vmevalkit.types import Count, Question, Record, Score, Status, Unit, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,22 @@ class DetailedVerdict(Verdict):
     """A verdict with details of how it was reached, which are stored beside the score."""
 
     details: Record
+
+
+class Measurement(Record):
+    """What a scorer measured that does not decide: no video passes or fails by it.
+
+    Attributes:
+        value: in [0, 1]; near 0 for a video in which nothing happens.
+        measures: numbers by name.
+        reason, explanation, evidence_frame: as in a verdict.
+    """
+
+    value: Unit
+    measures: dict[str, float]
+    reason: str
+    explanation: str
+    evidence_frame: Count | None = None
 
 
 _SHARED = set(Verdict.model_fields) - {"passed"}
@@ -97,8 +113,8 @@ class Scorer(ABC):
         """Return a version that changes whenever the same video could get another score."""
 
     @abstractmethod
-    def decide(self, question: Question, sample: store.Sample) -> Verdict:
-        """Decide about a sample that has a video.
+    def decide(self, question: Question, sample: store.Sample) -> Verdict | Measurement:
+        """Decide about a sample that has a video, or measure it.
 
         Raises:
             Unscorable: the scorer cannot decide.
@@ -139,6 +155,8 @@ class Scorer(ABC):
         if status is None:
             try:
                 verdict = self.decide(question, sample)
+                if isinstance(verdict, Measurement):
+                    return Score(**identity, status="scored", **verdict.model_dump()), None
                 score = Score(
                     **identity,
                     status="scored",

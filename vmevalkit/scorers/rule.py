@@ -57,6 +57,13 @@ class Rule(Scorer):
         """Let the verifier of the task score the video."""
         metadata = question.metadata
         if metadata is None:
+            source = store.read_source(question)
+            if source is not None:
+                raise Unscorable(
+                    "no_rule",
+                    f"The question is from {source.benchmark}, for which the kit has no rule; "
+                    "--scorer reference, judge or human can score it.",
+                )
             raise Unscorable(
                 "no_metadata",
                 "The question is user-supplied, without metadata, so the rule scorer does not know its answer.",

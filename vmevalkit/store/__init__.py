@@ -22,6 +22,7 @@ from vmevalkit.store.questions import (
     PROMPT_LIMIT,
     Manifest,
     check_links,
+    credits_of,
     is_inside_set,
     iter_metadata_files,
     iter_questions,
@@ -30,6 +31,7 @@ from vmevalkit.store.questions import (
     read_manifest,
     read_prompt,
     read_question,
+    read_source,
 )
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.remote import Remote, RemoteFile, RemoteManifest
@@ -63,6 +65,7 @@ __all__ = [
     "Sample",
     "check_links",
     "copy_question",
+    "credits_of",
     "details_path",
     "dumps",
     "files_of",
@@ -92,6 +95,7 @@ __all__ = [
     "read_question",
     "read_record",
     "read_result",
+    "read_source",
     "remove_temporary",
     "replacing",
     "score_file",

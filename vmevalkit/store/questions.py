@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import MANIFEST, is_name, question_folder
 from vmevalkit.store.records import read_record
-from vmevalkit.types import Question, QuestionMetadata, Record
+from vmevalkit.types import Question, QuestionMetadata, Record, Source
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,17 @@ def read_question(root: Path, task: str, question_id: str) -> Question:
     return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
 
 
+def read_source(question: Question) -> Source | None:
+    """Read where an imported question comes from; None for other questions, and, with a warning, if that is damaged."""
+    if not os.path.isfile(question.source_file):
+        return None
+    try:
+        return read_record(question.source_file, Source)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return None
+
+
 def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Question]:
     """Return the questions of a set, sorted by task and id.
 
@@ -170,6 +182,16 @@ def prompt_digest(question: Question) -> str:
         QuestionError: the prompt cannot be read.
     """
     return hashlib.sha256(read_prompt(question).encode()).hexdigest()
+
+
+def credits_of(root: Path) -> dict[str, int]:
+    """Return the number of imported questions of a set by their credit: benchmark, license and address."""
+    questions = (
+        Question(task=file.parents[1].name.removesuffix("_task"), id=file.parent.name, folder=file.parent)
+        for file in glob(root, "*_task/*/source.json")
+        if is_name(file.parents[1].name) and is_name(file.parent.name)
+    )
+    return dict(Counter(source.credit for q in questions if (source := read_source(q)) is not None))
 
 
 def iter_metadata_files(root: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from vmevalkit import store
 from vmevalkit.reporting.page import VERDICTS, templates
 from vmevalkit.store.ratings import Ratings
 from vmevalkit.types import Seed
+from vmevalkit.web import claims
 from vmevalkit.web.blind import BlindNames
 from vmevalkit.web.files import is_inside
 from vmevalkit.web.index import Index
@@ -62,7 +63,9 @@ class Site:
 def make_site(index: Index, ratings: Ratings, raters: int) -> Site:
     """Return the state of a web application for an experiment."""
     environment = templates("vmevalkit.web", "templates")
-    environment.globals.update(experiment=index.outputs.name, verdicts=VERDICTS, address=url)
+    environment.globals.update(
+        experiment=index.outputs.name, verdicts=VERDICTS, address=url, credits=lambda: claims.credits_of(index)
+    )
     return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment)
 
 

@@ -54,7 +54,12 @@ def render(
         draws=DRAWS,
         views=[
             sample_view(
-                paths, sample, data.prompts[sample.score.task, sample.score.question_id], images, videos.get(sample.key)
+                paths,
+                sample,
+                data.prompts[sample.score.task, sample.score.question_id],
+                images,
+                videos.get(sample.key),
+                data.sources.get((sample.score.task, sample.score.question_id)),
             )
             for sample in data.samples
         ],

@@ -36,6 +36,7 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter) -> HTM
         ratings=site.ratings.history(sample=found.sample),
         decoded=decode(index.questions, found.sample) if info else None,
         commands=_commands(index, found.sample),
+        source=store.read_source(store.read_question(index.questions, row.task, row.question_id)),
     )
 
 
