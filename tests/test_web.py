@@ -72,15 +72,18 @@ def page(experiment: Path) -> Path:
 class Server:
     """`vmevalkit view` in a process of its own."""
 
-    def __init__(self, root: Path, *options: str, host: str = "127.0.0.1", **environment: str) -> None:
+    def __init__(
+        self, root: Path, *options: str, host: str = "127.0.0.1", folder: Path | None = None, **environment: str
+    ) -> None:
         with socket.socket() as free:
             free.bind((host, 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        names = ("questions", "outputs", "scores")
+        own = [word for name in names for word in (f"--{name}", str(root / name))]
+        folders = own if folder is None else [str(folder)]
         self._command = [
-            sys.executable, "-m", "vmevalkit.cli", "view", "--questions", str(root / "questions"),
-            "--outputs", str(root / "outputs"), "--scores", str(root / "scores"), "--port", str(self.port),
-            "--host", host, *options,
+            sys.executable, "-m", "vmevalkit.cli", "view", *folders, "--port", str(self.port), "--host", host, *options,
         ]  # fmt: skip
         self._environment = {**os.environ, **environment}
         self.start()

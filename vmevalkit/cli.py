@@ -322,6 +322,9 @@ def pull(
 
 @app.command()
 def view(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Show every experiment below this folder.")
+    ] = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
@@ -332,7 +335,7 @@ def view(
     """Look at everything in a browser, compare models, and rate videos."""
     from vmevalkit.web import view as run
 
-    run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
+    run(folder, questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
 
 
 @app.command()

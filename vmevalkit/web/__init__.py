@@ -12,12 +12,14 @@ from vmevalkit import defaults, store
 from vmevalkit.errors import UsageError, VMEvalError
 
 if TYPE_CHECKING:
+    from vmevalkit.web.experiments import Experiments
     from vmevalkit.web.index import Index
 
 log = logging.getLogger(__name__)
 
 
 def view(
+    folder: Path | None = None,
     questions: Path = defaults.QUESTIONS,
     outputs: Path = defaults.OUTPUTS,
     scores: Path = defaults.SCORES,
@@ -28,6 +30,7 @@ def view(
     """Serve the viewer until it is stopped.
 
     Args:
+        folder: show every experiment found below this folder; by default, only the one of the other folders.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         host: address to listen on. Any host other than 127.0.0.1 requires a token: the environment variable
             VMEVALKIT_TOKEN, or a new one. The printed URL contains it.
@@ -36,39 +39,48 @@ def view(
 
     Raises:
         UsageError: there are no questions, the address cannot be used, or the viewer's packages are not installed.
-        StorageError: the folders of outputs and scores cannot be written.
+        StorageError: the ratings are damaged.
     """
     try:
         import uvicorn
 
-        from vmevalkit.store.ratings import Ratings
         from vmevalkit.web.app import create_app
         from vmevalkit.web.connections import TimedProtocol
+        from vmevalkit.web.experiments import Experiments
+        from vmevalkit.web.folder import create_folder_app
         from vmevalkit.web.guard import listen, required_token
-        from vmevalkit.web.index import Index
+        from vmevalkit.web.opening import open_index, open_ratings
     except ModuleNotFoundError as error:
         raise UsageError(f"the viewer needs {error.name}", "install it: pip install 'vmevalkit[view]'") from None
-    store.iter_questions(Path(questions))
-    listener = listen(host, port)
-    token = required_token(host)
-    index = Index(Path(questions), Path(outputs), Path(scores))
-    print(f"{index.refresh()} samples read", flush=True)
-    threading.Thread(target=_keep_fresh, args=(index,), daemon=True).start()
-    app = create_app(index, Ratings(Path(outputs)), token, raters)
+    shown: Index | Experiments
+    if folder is None:
+        store.iter_questions(Path(questions))
+        listener = listen(host, port)
+        shown = open_index(Path(questions), Path(outputs), Path(scores))
+        ratings, problem = open_ratings(Path(outputs))
+        app = create_app(shown, ratings, token := required_token(host), raters, rating_problem=problem)
+    else:
+        listener = listen(host, port)
+        shown = Experiments(Path(folder), raters)
+        app = create_folder_app(shown, token := required_token(host))
+    print(f"{shown.refresh()} samples read", flush=True)
+    threading.Thread(target=_keep_fresh, args=(shown,), daemon=True).start()
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
     config = uvicorn.Config(app, http=TimedProtocol, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _keep_fresh(index: Index) -> None:
-    """Refresh the index repeatedly, for at most a sixth of the time."""
+def _keep_fresh(shown: Index | Experiments) -> None:
+    """Refresh what is shown repeatedly, for at most a sixth of the time."""
     from vmevalkit.web.claims import prepare
+    from vmevalkit.web.index import Index
 
     while True:
         began = time.monotonic()
         try:
-            index.refresh()
-            prepare(index)
+            shown.refresh()
+            for index in [shown] if isinstance(shown, Index) else [found.index for found in shown]:
+                prepare(index)
         except VMEvalError as error:
             log.warning("the pages show the state before: %s", error)
         except Exception:

@@ -17,7 +17,15 @@ from vmevalkit.web.site import RATER, NotFound, Site, make_site
 __all__ = ["RATER", "create_app"]
 
 
-def create_app(index: Index, ratings: Ratings, token: str | None = None, raters: int = 2) -> FastAPI:
+def create_app(
+    index: Index,
+    ratings: Ratings,
+    token: str | None = None,
+    raters: int = 2,
+    name: str = "",
+    rating_problem: str = "",
+    guarded: bool = True,
+) -> FastAPI:
     """Create the web application.
 
     Args:
@@ -25,10 +33,14 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, raters:
         ratings: the ratings of the experiment.
         token: what requests must contain; None if only this machine can reach the viewer.
         raters: how many people rate each video.
+        name: of the experiment on the pages; that of its folder by default.
+        rating_problem: why no ratings can be stored; empty if they can.
+        guarded: False if the application is part of another one that has a guard.
     """
     app = FastAPI(title="vmevalkit", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = make_site(index, ratings, raters)
-    app.middleware("http")(Guard(token))
+    app.state.site = make_site(index, ratings, raters, name or index.outputs.name, rating_problem)
+    if guarded:
+        app.middleware("http")(Guard(token))
     app.add_exception_handler(NotFound, _not_found)
     static = resources.files("vmevalkit.web") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")

@@ -33,6 +33,7 @@ class Site:
 
     Attributes:
         raters: how many people rate each video.
+        rating_problem: why no ratings can be stored; empty if they can.
     """
 
     index: Index
@@ -40,11 +41,14 @@ class Site:
     blind: BlindNames
     raters: int
     environment: Environment
+    rating_problem: str = ""
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template. All values are escaped."""
         values.setdefault("rater", request.cookies.get(RATER, ""))
-        page = self.environment.get_template(template).render(path=request.url.path, **values)
+        base = base_of(request)
+        path = request.url.path.removeprefix(base)
+        page = self.environment.get_template(template).render(base=base, path=path, **values)
         return HTMLResponse(page, status_code=status)
 
     def video_path(self, sample: store.Sample) -> Path:
@@ -59,11 +63,16 @@ class Site:
         return path
 
 
-def make_site(index: Index, ratings: Ratings, raters: int) -> Site:
+def base_of(request: Request) -> str:
+    """Return what the paths of all pages of an experiment begin with: nothing if the viewer shows only one."""
+    return str(request.scope.get("root_path", ""))
+
+
+def make_site(index: Index, ratings: Ratings, raters: int, name: str, rating_problem: str = "") -> Site:
     """Return the state of a web application for an experiment."""
     environment = templates("vmevalkit.web", "templates")
-    environment.globals.update(experiment=index.outputs.name, verdicts=VERDICTS, address=url)
-    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment)
+    environment.globals.update(experiment=name, verdicts=VERDICTS, address=url)
+    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment, rating_problem)
 
 
 def _site(request: Request) -> Site:

@@ -16,7 +16,7 @@ from vmevalkit.store.experiment import Key
 from vmevalkit.store.ratings import Preference
 from vmevalkit.web.media import video_info
 from vmevalkit.web.pages.rate import ask_for_name, rejected
-from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter
+from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter, base_of
 
 router = APIRouter()
 
@@ -57,7 +57,7 @@ def add_preference(
     except ValidationError as error:
         return rejected(error)
     site.ratings.add(preference)
-    return RedirectResponse("/pairs", status_code=303)
+    return RedirectResponse(base_of(request) + "/pairs", status_code=303)
 
 
 def _page(site: Site, rater: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from vmevalkit.errors import explain_validation
 from vmevalkit.store.experiment import Key
 from vmevalkit.store.ratings import Rating, next_for
 from vmevalkit.web.media import video_info
-from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter
+from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter, base_of
 
 router = APIRouter()
 
@@ -28,11 +28,13 @@ def rate(request: Request, site: SiteParameter, disputed: bool = False, video: s
 
 
 @router.post("/rater")
-def sign_in(name: Annotated[str, Form()], after: Annotated[str, Form()] = "/rate") -> Response:
+def sign_in(request: Request, name: Annotated[str, Form()], after: Annotated[str, Form()] = "/rate") -> Response:
     """Store the rater's name in a cookie, and continue with the page `after`."""
     if not store.is_name(name.strip()):
         return HTMLResponse("A name consists of letters, digits, points, dashes and underscores.", status_code=422)
-    response = RedirectResponse(after if after in ("/rate", "/pairs") else "/rate", status_code=303)
+    response = RedirectResponse(
+        base_of(request) + (after if after in ("/rate", "/pairs") else "/rate"), status_code=303
+    )
     response.set_cookie(RATER, name.strip(), httponly=True, samesite="strict", max_age=31_536_000)
     return response
 
@@ -63,7 +65,7 @@ def add_rating(
     except ValidationError as error:
         return rejected(error)
     site.ratings.add(rating)
-    return RedirectResponse("/rate" + ("?disputed=true" if disputed else ""), status_code=303)
+    return RedirectResponse(base_of(request) + "/rate" + ("?disputed=true" if disputed else ""), status_code=303)
 
 
 def ask_for_name(request: Request, site: Site, after: str) -> HTMLResponse:

@@ -181,6 +181,37 @@
     keys[event.key]();
   });
 
+  // A table is sorted by a click on the head of a column. A cell's `data-value` counts, or else its text.
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    const text = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
+    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  };
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      if (head.querySelector(".hidden")) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...head.childNodes);
+      head.append(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        // Numbers are most interesting from the top.
+        const numbers = typeof value(body.rows[0], column) === "number";
+        const before = head.getAttribute("aria-sort");
+        const order = before === "none" ? (numbers ? "descending" : "ascending") : before === "ascending" ? "descending" : "ascending";
+        for (const other of heads) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+        head.setAttribute("aria-sort", order);
+        const sign = order === "ascending" ? 1 : -1;
+        body.append(...[...body.rows].sort((a, b) => sign * compare(value(a, column), value(b, column))));
+      });
+    });
+  }
+
   // Filters apply immediately.
   for (const list of document.querySelectorAll("form.filters[method=get]")) {
     list.addEventListener("change", (event) => { if (event.target.tagName === "SELECT") list.requestSubmit(); });
