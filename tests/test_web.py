@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import sqlalchemy
 from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
+from PIL import Image
 
 import vmevalkit
 from tests import accessibility
-from vmevalkit import store
+from vmevalkit import media, store
 from vmevalkit.errors import UsageError
+from vmevalkit.media import load_image
 from vmevalkit.reporting.summary import Summary
 from vmevalkit.reporting.tables import without_formula
 from vmevalkit.store.ratings import Rating, Ratings, next_for
@@ -287,7 +290,10 @@ def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None
     for address, kind in (
         ("/poster/good/maze/maze_0000/42", "image/webp"),
         ("/strip/good/maze/maze_0000/42", "image/webp"),
+        ("/still/good/maze/maze_0000/42", "image/webp"),
         ("/state/good/maze/maze_0000/42/10", "image/png"),
+        ("/state/good/maze/maze_0000/42/-1", "image/png"),
+        ("/outline/good/maze/maze_0000/42/10", "image/png"),
         ("/frame/maze/maze_0000/final", "image/webp"),
         ("/task/clock/3", "image/webp"),
         ("/curves.svg", "image/svg+xml"),
@@ -296,6 +302,41 @@ def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind), address
     part = client.get("/video/good/maze/maze_0000/42", headers={"Range": "bytes=0-99"})
     assert (part.status_code, len(part.content)) == (206, 100)
+
+
+def test_counts_follow_the_filters_and_lists_are_sorted_in_both_directions(experiment: Path, tmp_path: Path) -> None:
+    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index.refresh()
+    counts = index.choices(SampleFilter(verdict="pass", model="lazy"))
+    assert dict(counts["model"]) == {"good": 2, "replay": 2, "lazy": 0}
+    assert dict(counts["verdict"]) == {"fail": 2, "pass": 0}
+    assert [len(index.choices()[name]) for name in ("model", "verdict")] == [4, 2]
+    for name in ("question", "model", "verdict", "reason", "value", "difficulty", "steps", "made"):
+        for sort in (name, f"-{name}"):
+            rows = index.page(SampleFilter(sort=sort), 0)
+            keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
+            assert len(set(keys)) == 8
+            for place, key in enumerate(keys):
+                found = index.neighbors(SampleFilter(sort=sort), key)
+                assert found is not None
+                assert (found.place, found.total) == (place + 1, 8)
+                beside = [
+                    row and (row.model, row.task, row.question_id, row.seed) for row in (found.before, found.after)
+                ]
+                assert beside == [keys[place - 1] if place else None, keys[place + 1] if place < 7 else None]
+    values = [row.value for row in index.page(SampleFilter(sort="-value"), 0)]
+    assert values == sorted(values, reverse=True)
+    assert index.neighbors(SampleFilter(verdict="pass"), ("lazy", "maze", "maze_0000", 42)) is None
+
+
+def test_lists_show_frames_also_as_a_table(client: httpx.Client) -> None:
+    table = client.get("/samples?layout=table&verdict=fail&sort=value").text
+    assert table.count('src="/still/') == 4
+    assert 'href="/samples?verdict=fail&amp;sort=-value&amp;layout=table"' in table
+    assert 'aria-sort="ascending"' in table
+    assert client.get("/samples/0?layout=table&verdict=fail").text.count("<tr ") == 4
+    assert client.get("/compare?a=good&b=lazy").text.count('src="/still/') == 4
+    assert 'src="/still/good/maze/maze_0001/42"' in client.get("/disagreements").text
 
 
 def test_samples_can_be_downloaded_as_csv(client: httpx.Client) -> None:
@@ -607,10 +648,70 @@ def test_videos_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str]
     page.keyboard.press(",")
     page.keyboard.press(".")
     assert page.locator("output").inner_text() == evidence
+    for overlay in ("outline", "state", "difference"):
+        page.keyboard.press("d")
+        assert page.locator(f"input[name=overlay][value={overlay}]").is_checked()
+        until(lambda: page.evaluate("document.querySelector('.overlay')?.naturalWidth > 0"))
     page.keyboard.press("d")
-    until(lambda: page.evaluate("document.querySelector('.overlay')?.naturalWidth > 0"))
+    assert page.locator(".overlay").count() == 0
     frame, fps = int(evidence.split()[1]), 8
     assert abs(page.evaluate("document.querySelector('video').currentTime") - (frame + 0.5) / fps) < 0.06
+
+
+def _colors(page: Any, at: tuple[float, float]) -> tuple[int, ...]:
+    """Return the color of the pixel at a place of the video, in shares of its sides."""
+    shot = Image.open(io.BytesIO(page.locator(".screen").screenshot())).convert("RGB")
+    return shot.getpixel((round(at[0] * shot.width), round(at[1] * shot.height)))  # type: ignore[return-value]
+
+
+@browser_only
+def test_a_frame_without_a_state_says_so_and_the_difference_shows_what_is_in_the_way(
+    experiment: Path, tmp_path: Path, browser: Any
+) -> None:
+    root = shutil.copytree(experiment, tmp_path / "copy")
+    question = store.read_question(root / "questions", "maze", "maze_0000")
+    scene = np.asarray(load_image(question.first_frame)).copy()
+    scene[20:60, 20:60] = (200, 30, 30)
+    media.write_video(root / "outputs/lazy/maze_task/maze_0000/video/video.mp4", [scene] * 8, 8.0)
+    vmevalkit.score(model="lazy", questions=root / "questions", outputs=root / "outputs", scores=root / "scores")
+    server = Server(root)
+    page = browser.new_page()
+    missing: list[str] = []
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+    try:
+        page.goto(f"{server.url}/sample/lazy/maze/maze_0000/42")
+        until(lambda: page.evaluate("document.querySelector('video').readyState > 1"))
+        for overlay in ("outline", "state", "difference"):
+            page.check(f"input[name=overlay][value={overlay}]")
+            until(lambda: page.evaluate("document.querySelector('.overlay').naturalWidth > 0"))
+        assert "No state can be read from this frame" in page.locator(".remark").inner_text()
+        height, width = scene.shape[:2]
+        until(lambda: max(_colors(page, (40 / width, 40 / height))) > 100)
+        assert max(_colors(page, (40 / width, 100 / height))) < 60
+        assert missing == []
+    finally:
+        page.close()
+        server.kill()
+
+
+@browser_only
+def test_arrow_keys_walk_within_the_filter(tab: Callable[[str], Any]) -> None:
+    page = tab("/samples?verdict=pass&sort=model")
+    page.locator(".card a").first.click()
+    page.wait_for_url("**/sample/good/maze/maze_0000/42**")
+    assert "1 of 4" in page.locator("[data-walk]").inner_text()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/sample/good/maze/maze_0001/42**")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/sample/replay/maze/maze_0000/42**")
+    assert page.locator("nav.crumbs a").first.get_attribute("href") == "/samples?verdict=pass&sort=model"
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").is_visible()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").count() == 0
+    assert "/replay/" in page.url
 
 
 @browser_only

@@ -72,7 +72,7 @@ SCORER_ORDER = (scores.c.scorer != SCORER, scores.c.scorer)
 """The rule scorer first, as in the report."""
 
 
-def is_sample(table: sql.Table, model: str, task: str, question_id: str, seed: int) -> Any:
+def is_sample(table: sql.FromClause, model: str, task: str, question_id: str, seed: int) -> Any:
     """Select the rows of one sample."""
     values = (model, task, question_id, seed)
     return sql.and_(*(table.c[name] == value for name, value in zip(KEY, values, strict=True)))

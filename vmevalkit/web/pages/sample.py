@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from vmevalkit import store
 from vmevalkit.reporting.media import choose_frames
 from vmevalkit.reporting.paths import ExperimentPaths
-from vmevalkit.web.decoding import decode
+from vmevalkit.web.decoding import Image, as_outline, as_state, decode
+from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import Index
 from vmevalkit.web.media import video_info
-from vmevalkit.web.site import SampleParameter, SiteParameter, image_response
+from vmevalkit.web.site import IndexedSample, SampleParameter, Site, SiteParameter, image_response
 
 router = APIRouter()
 
+Selected = Annotated[SampleFilter, Query()]
+
 
 @router.get("/sample/{model}/{task}/{question_id}/{seed}", response_class=HTMLResponse)
-def sample(request: Request, site: SiteParameter, found: SampleParameter) -> HTMLResponse:
-    """Show all that is known of a sample."""
+def sample(request: Request, site: SiteParameter, found: SampleParameter, selected: Selected) -> HTMLResponse:
+    """Show all that is known of a sample, and its neighbors among the selected ones."""
     row, index = found.row, site.index
     result = store.read_result(found.sample)
     path = store.find_video(found.sample)
@@ -27,6 +33,8 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter) -> HTM
         request,
         "sample.html",
         row=row,
+        selected=selected,
+        neighbors=index.neighbors(selected, (row.model, row.task, row.question_id, row.seed)),
         question=index.question(row.task, row.question_id),
         result=result,
         provenance=result.provenance if result and result.success else None,
@@ -41,10 +49,21 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter) -> HTM
 
 @router.get("/state/{model}/{task}/{question_id}/{seed}/{frame}")
 def state(site: SiteParameter, found: SampleParameter, frame: int) -> Response:
-    """Serve the puzzle, drawn in the state that was decoded from a frame."""
+    """Serve the puzzle, drawn in the state that was decoded from a frame, or at its start."""
+    return _drawn(site, found, frame, as_state)
+
+
+@router.get("/outline/{model}/{task}/{question_id}/{seed}/{frame}")
+def outline(site: SiteParameter, found: SampleParameter, frame: int) -> Response:
+    """Serve the edges of the same drawing."""
+    return _drawn(site, found, frame, as_outline)
+
+
+def _drawn(site: Site, found: IndexedSample, frame: int, encode: Callable[[Image], bytes]) -> Response:
     site.video_path(found.sample)
     decoded = decode(site.index.questions, found.sample)
-    return image_response(decoded.state_image(frame) if decoded else None)
+    drawing = decoded.drawing(frame) if decoded else None
+    return image_response(encode(drawing) if drawing is not None else None)
 
 
 def _commands(index: Index, sample: store.Sample) -> list[tuple[str, str]]:

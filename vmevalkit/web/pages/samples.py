@@ -30,7 +30,7 @@ def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTM
         request,
         "samples.html",
         selected=selected,
-        choices=site.index.choices(),
+        choices=site.index.choices(selected),
         total=site.index.count(selected),
         rows=site.index.page(selected, 0),
         page=0,
@@ -42,7 +42,8 @@ def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTM
 def further_page(request: Request, site: SiteParameter, page: Page, selected: Selected) -> HTMLResponse:
     """Return the cards of another page, which are added to the list."""
     rows = site.index.page(selected, page)
-    return site.render(request, "cards.html", selected=selected, rows=rows, page=page, size=PAGE)
+    template = "rows.html" if selected.layout == "table" else "cards.html"
+    return site.render(request, template, selected=selected, rows=rows, page=page, size=PAGE)
 
 
 @router.get("/samples.csv")
