@@ -331,11 +331,15 @@ def view(
     host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     raters: Annotated[int, typer.Option(min=1, help="Number of people who rate each video.")] = 2,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write a static copy into this folder, and start no server.")
+    ] = None,
 ) -> None:
     """Look at everything in a browser, compare models, and rate videos."""
     from vmevalkit.web import view as run
 
-    run(folder, questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
+    folders = {"questions": questions, "outputs": outputs, "scores": scores}
+    run(folder, **folders, host=host, port=port, raters=raters, bundle=bundle)
 
 
 @app.command()

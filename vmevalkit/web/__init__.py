@@ -26,8 +26,9 @@ def view(
     host: str = "127.0.0.1",
     port: int = 8000,
     raters: int = 2,
+    bundle: Path | None = None,
 ) -> None:
-    """Serve the viewer until it is stopped.
+    """Serve the viewer until it is stopped, or write a static copy of it.
 
     Args:
         folder: show every experiment found below this folder; by default, only the one of the other folders.
@@ -36,9 +37,11 @@ def view(
             VMEVALKIT_TOKEN, or a new one. The printed URL contains it.
         port: port to listen on.
         raters: how many people rate each video.
+        bundle: write the pages and all that they show into this folder, to host them without a server, and return.
 
     Raises:
-        UsageError: there are no questions, the address cannot be used, or the viewer's packages are not installed.
+        UsageError: there are no questions, the address cannot be used, the folder of the copy holds something else, or
+            the viewer's packages are not installed.
         StorageError: the ratings are damaged.
     """
     try:
@@ -52,6 +55,9 @@ def view(
         from vmevalkit.web.opening import open_index, open_ratings
     except ModuleNotFoundError as error:
         raise UsageError(f"the viewer needs {error.name}", "install it: pip install 'vmevalkit[view]'") from None
+    if bundle is not None:
+        _write_bundle(Path(bundle), folder, Path(questions), Path(outputs), Path(scores))
+        return
     shown: Index | Experiments
     if folder is None:
         store.iter_questions(Path(questions))
@@ -68,6 +74,33 @@ def view(
     print(f"open http://{host}:{port}/" + (f"?token={token}" if token else ""), flush=True)
     config = uvicorn.Config(app, http=TimedProtocol, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _write_bundle(target: Path, folder: Path | None, questions: Path, outputs: Path, scores: Path) -> None:
+    """Write a static copy of the viewer."""
+    from vmevalkit.web.app import create_app
+    from vmevalkit.web.bundle import Bundle
+    from vmevalkit.web.experiments import Experiments
+    from vmevalkit.web.filters import SampleFilter
+    from vmevalkit.web.folder import create_folder_app
+    from vmevalkit.web.opening import open_index, open_ratings
+
+    if folder is None:
+        store.iter_questions(questions)
+        index = open_index(questions, outputs, scores)
+        index.refresh()
+        indices = [index]
+        app = create_app(index, *open_ratings(outputs)[:1], guarded=False, bundled=True)
+    else:
+        experiments = Experiments(Path(folder), bundled=True)
+        experiments.refresh()
+        indices = [experiment.index for experiment in experiments]
+        app = create_folder_app(experiments)
+    total = sum(index.count(SampleFilter()) for index in indices)
+    missing = Bundle(app, target).write(total)
+    if missing:
+        log.warning("%d images and pages could not be made, such as %s", len(missing), missing[0])
+    print(f"open {target / 'index.html'}")
 
 
 def _keep_fresh(shown: Index | Experiments) -> None:

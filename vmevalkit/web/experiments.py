@@ -55,19 +55,26 @@ class Experiment:
     Args:
         folders: its folders.
         raters: how many people rate each video.
+        bundled: whether its pages become files.
 
     Attributes:
         app: its pages.
     """
 
-    def __init__(self, folders: ExperimentFolders, raters: int) -> None:
+    def __init__(self, folders: ExperimentFolders, raters: int, bundled: bool = False) -> None:
         if folders.questions is None:
             raise UsageError(f"no question set below the folder has the questions of {folders.outputs}")
         self.folders = folders
         self.index = open_index(folders.questions, folders.outputs, folders.scores)
         ratings, problem = open_ratings(folders.outputs)
         self.app: FastAPI = create_app(
-            self.index, ratings, raters=raters, name=folders.name, guarded=False, rating_problem=problem
+            self.index,
+            ratings,
+            raters=raters,
+            name=folders.name,
+            guarded=False,
+            rating_problem=problem,
+            bundled=bundled,
         )
 
     def overview(self) -> Overview:
@@ -112,10 +119,11 @@ class Experiments:
     Args:
         root: the folder.
         raters: how many people rate each video.
+        bundled: whether the pages become files.
     """
 
-    def __init__(self, root: Path, raters: int = 2) -> None:
-        self.root, self._raters = root, raters
+    def __init__(self, root: Path, raters: int = 2, bundled: bool = False) -> None:
+        self.root, self._raters, self.bundled = root, raters, bundled
         self._opened: dict[str, Experiment] = {}
         # Experiments that cannot be opened, with the reason.
         self.problems: dict[str, str] = {}
@@ -127,6 +135,9 @@ class Experiments:
     def get(self, slug: str) -> Experiment | None:
         """Return an experiment by its name in URLs; None if there is none."""
         return self._opened.get(slug)
+
+    def _open(self, folders: ExperimentFolders) -> Experiment:
+        return Experiment(folders, self._raters, self.bundled)
 
     def refresh(self) -> int:
         """Search again, and read what has changed. Return the number of changed samples.
@@ -145,7 +156,7 @@ class Experiments:
             for folders in found:
                 try:
                     before = self._opened.get(folders.slug)
-                    experiment = before if before and before.folders == folders else Experiment(folders, self._raters)
+                    experiment = before if before and before.folders == folders else self._open(folders)
                     changed += experiment.index.refresh()
                     opened[folders.slug] = experiment
                 except VMEvalError as error:

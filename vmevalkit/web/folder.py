@@ -43,7 +43,7 @@ def create_folder_app(experiments: Experiments, token: str | None = None) -> Fas
     """
     app = FastAPI(title="vmevalkit", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.experiments = experiments
-    app.state.environment = _environment(experiments.root)
+    app.state.environment = _environment(experiments.root, experiments.bundled)
     app.middleware("http")(Guard(token))
     static = resources.files("vmevalkit.web") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
@@ -194,9 +194,11 @@ def _render(request: Request, template: str, **values: Any) -> HTMLResponse:
     return HTMLResponse(environment.get_template(template).render(base=base, path=path, **values))
 
 
-def _environment(root: Path) -> Environment:
+def _environment(root: Path, bundled: bool) -> Environment:
     environment = templates("vmevalkit.web", "templates")
-    environment.globals.update(experiment=root.resolve().name, verdicts=VERDICTS, address=url, folder=True)
+    environment.globals.update(
+        experiment=root.resolve().name, verdicts=VERDICTS, address=url, folder=True, bundled=bundled
+    )
     environment.filters["day"] = _day
     return environment
 

@@ -34,6 +34,7 @@ class Site:
     Attributes:
         raters: how many people rate each video.
         rating_problem: why no ratings can be stored; empty if they can.
+        bundled: whether the pages become files, and so can neither filter nor store anything.
     """
 
     index: Index
@@ -42,6 +43,7 @@ class Site:
     raters: int
     environment: Environment
     rating_problem: str = ""
+    bundled: bool = False
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template. All values are escaped."""
@@ -68,11 +70,13 @@ def base_of(request: Request) -> str:
     return str(request.scope.get("root_path", ""))
 
 
-def make_site(index: Index, ratings: Ratings, raters: int, name: str, rating_problem: str = "") -> Site:
+def make_site(
+    index: Index, ratings: Ratings, raters: int, name: str, rating_problem: str = "", bundled: bool = False
+) -> Site:
     """Return the state of a web application for an experiment."""
     environment = templates("vmevalkit.web", "templates")
-    environment.globals.update(experiment=name, verdicts=VERDICTS, address=url)
-    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment, rating_problem)
+    environment.globals.update(experiment=name, verdicts=VERDICTS, address=url, bundled=bundled)
+    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment, rating_problem, bundled)
 
 
 def _site(request: Request) -> Site:
@@ -107,8 +111,10 @@ SampleParameter = Annotated[IndexedSample, Depends(_indexed_sample)]
 
 
 def url(path: str, **values: Any) -> str:
-    """Return a URL with a query of the values that are not empty."""
-    return path + "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")})
+    """Return a URL with a query of the values that are not empty; those of a list one after the other."""
+    return (
+        path + "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")}, doseq=True)
+    )
 
 
 def image_response(data: bytes | None) -> Response:

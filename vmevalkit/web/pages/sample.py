@@ -8,12 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from vmevalkit import store
+from vmevalkit import defaults, store
 from vmevalkit.reporting.media import choose_frames
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.web.decoding import Image, as_outline, as_state, decode
 from vmevalkit.web.filters import SampleFilter
-from vmevalkit.web.index import Index
 from vmevalkit.web.media import video_info
 from vmevalkit.web.site import IndexedSample, SampleParameter, Site, SiteParameter, image_response
 
@@ -41,9 +40,10 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter, select
         info=info,
         strip_frames=choose_frames(info.frames, row.evidence_frame) if info else (),
         scores=index.scores_of(row.model, row.task, row.question_id, row.seed),
-        ratings=site.ratings.history(sample=found.sample),
+        # Files of a copy may be published; names of raters are not.
+        ratings=() if site.bundled else site.ratings.history(sample=found.sample),
         decoded=decode(index.questions, found.sample) if info else None,
-        commands=_commands(index, found.sample),
+        commands=_commands(site, found.sample),
     )
 
 
@@ -66,9 +66,12 @@ def _drawn(site: Site, found: IndexedSample, frame: int, encode: Callable[[Image
     return image_response(encode(drawing) if drawing is not None else None)
 
 
-def _commands(index: Index, sample: store.Sample) -> list[tuple[str, str]]:
+def _commands(site: Site, sample: store.Sample) -> list[tuple[str, str]]:
     """Return the commands that make a sample's video and its score again."""
-    paths = ExperimentPaths(index.questions, index.outputs, index.scores)
+    paths = ExperimentPaths(defaults.QUESTIONS, defaults.OUTPUTS, defaults.SCORES)
+    if not site.bundled:
+        # Paths of this machine do not belong into a copy.
+        paths = ExperimentPaths(site.index.questions, site.index.outputs, site.index.scores)
     generate = paths.command(
         "generate", "--model", sample.model, "--task", sample.task, "--task-id", sample.question_id,
         "--seed", str(sample.seed), "--no-baselines",

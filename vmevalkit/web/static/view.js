@@ -75,8 +75,8 @@
       const mark = box.querySelector(`.timeline [data-frame="${frame()}"]`);
       remark.textContent = mark?.dataset.remark ?? "";
       opacity.disabled = !chosen || chosen === "difference";
-      stage.classList.toggle("difference", chosen === "difference" && Boolean(mark));
-      if (!chosen || !mark) { overlay?.remove(); overlay = null; return; }
+      stage.classList.toggle("difference", chosen === "difference" && Boolean(mark?.dataset.state));
+      if (!chosen || !mark?.dataset.state) { overlay?.remove(); overlay = null; return; }
       if (!overlay) {
         overlay = document.createElement("img");
         overlay.className = "overlay";
