@@ -23,6 +23,7 @@ import pytest
 import sqlalchemy
 from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
+from markupsafe import Markup
 from PIL import Image
 
 import vmevalkit
@@ -471,6 +472,25 @@ def test_two_videos_of_a_question_are_preferred_blind(experiment: Path, tmp_path
     assert (kept.better, kept.comment) == ("left", "Clearer.")
 
 
+@pytest.mark.parametrize("name", ["Anna Müller", "山田 太郎", "o'Neil; <b>"])
+def test_a_rater_may_have_any_name(experiment: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    folders = [folder / kind for kind in ("questions", "outputs", "scores")]
+    index = Index(*folders)
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(folder / "outputs")), base_url="http://127.0.0.1")
+    shown = page.post("/rater", data={"name": f"  {name} "}).text
+    assert str(Markup.escape(name)) in shown
+    video = shown.split('name="video" value="')[1].split('"')[0]
+    said = {"video": video, "token": "a-token-of-its-own", "passed": "true", "stars": "5"}
+    assert "1 of 4 rated" in page.post("/rate", data=said).text
+    assert [rating.rater for rating in Ratings(folder / "outputs").history()] == [name]
+    vmevalkit.score("human", questions=folders[0], outputs=folders[1], scores=folders[2])
+    [own] = [score for score in store.iter_scores(folders[2]) if score.scorer.startswith("human.")]
+    assert own.passed
+    assert page.post("/rater", data={"name": " \u200b\n"}).status_code == 422
+
+
 def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     ratings = Ratings(folder / "outputs")
@@ -712,6 +732,25 @@ def test_arrow_keys_walk_within_the_filter(tab: Callable[[str], Any]) -> None:
     page.keyboard.press("?")
     assert page.locator("dialog[open]").count() == 0
     assert "/replay/" in page.url
+
+
+@browser_only
+def test_escape_leaves_the_comment_and_phones_have_buttons(browser: Any, server: Server) -> None:
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    context.add_cookies([{"name": RATER, "value": "Zo%C3%AB%20B", "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/rate")
+    assert "Zoë B: 0 of 4 rated" in page.locator(".head").inner_text()
+    page.keyboard.press("c")
+    page.keyboard.type("yes, n")
+    assert page.input_value("textarea") == "yes, n"
+    page.keyboard.press("Escape")
+    page.keyboard.press("y")
+    assert page.locator("input[name=passed][value=true]").is_checked()
+    assert page.locator("kbd:visible").count() == 0
+    for label in page.locator(".rating fieldset label").all():
+        assert label.bounding_box()["height"] >= 44
+    context.close()
 
 
 @browser_only

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -13,7 +13,7 @@ from jinja2 import Environment
 
 from vmevalkit import store
 from vmevalkit.reporting.page import VERDICTS, templates
-from vmevalkit.store.ratings import Ratings
+from vmevalkit.store.ratings import Ratings, rater_name
 from vmevalkit.types import Seed
 from vmevalkit.web.blind import BlindNames
 from vmevalkit.web.files import is_inside
@@ -47,7 +47,7 @@ class Site:
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template. All values are escaped."""
-        values.setdefault("rater", request.cookies.get(RATER, ""))
+        values.setdefault("rater", rater_of(request))
         base = base_of(request)
         path = request.url.path.removeprefix(base)
         page = self.environment.get_template(template).render(base=base, path=path, **values)
@@ -63,6 +63,12 @@ class Site:
         if path is None or not is_inside(path, self.index.outputs):
             raise NotFound("There is no video.")
         return path
+
+
+def rater_of(request: Request) -> str:
+    """Return the name in the cookie of a rater; empty if there is none."""
+    # Cookies hold ASCII only.
+    return rater_name(unquote(request.cookies.get(RATER, ""))) or ""
 
 
 def base_of(request: Request) -> str:

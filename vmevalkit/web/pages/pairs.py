@@ -16,7 +16,7 @@ from vmevalkit.store.experiment import Key
 from vmevalkit.store.ratings import Preference
 from vmevalkit.web.media import video_info
 from vmevalkit.web.pages.rate import ask_for_name, rejected
-from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter, base_of
+from vmevalkit.web.site import NotFound, Site, SiteParameter, base_of, rater_of
 
 router = APIRouter()
 
@@ -27,8 +27,10 @@ Pair = tuple[str, str, int, str, str]
 @router.get("/pairs", response_class=HTMLResponse)
 def pairs(request: Request, site: SiteParameter) -> HTMLResponse:
     """Show the next two videos of one question."""
-    rater = request.cookies.get(RATER, "")
-    if not store.is_name(rater):
+    if site.rating_problem:
+        return site.render(request, "error.html", message=f"Ratings cannot be stored: {site.rating_problem}.")
+    rater = rater_of(request)
+    if not rater:
         return ask_for_name(request, site, "/pairs")
     return site.render(request, "pairs.html", **_page(site, rater))
 
@@ -50,7 +52,7 @@ def add_preference(
         raise NotFound("These are not two videos of one question.")
     try:
         preference = Preference(
-            token=token, rater=rater or request.cookies.get(RATER, ""), task=first.task,
+            token=token, rater=rater or rater_of(request), task=first.task,
             question_id=first.question_id, seed=first.seed, left=first.model, right=second.model, better=better,
             comment=comment.strip(),
         )  # fmt: skip
