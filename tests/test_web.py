@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -34,7 +37,7 @@ from vmevalkit.media import load_image
 from vmevalkit.reporting.summary import Summary
 from vmevalkit.reporting.tables import without_formula
 from vmevalkit.store.ratings import Rating, Ratings, next_for
-from vmevalkit.types import QuestionMetadata, Score
+from vmevalkit.types import GenerationResult, QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
 from vmevalkit.web.filters import SampleFilter
@@ -231,7 +234,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
         ("/", "Pass rates"),
         ("/samples?verdict=pass&sort=-value", "4 videos"),
         ("/samples/0?model=good", "maze_0000"),
-        ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
+        ("/sample/replay/maze/maze_0000/42", "vmevalkit generate --model replay"),
         ("/question/maze/maze_0000", "All videos play together"),
         ("/compare?a=good&b=lazy", "2 questions asked of both"),
         ("/disagreements", "rule, judge"),
@@ -489,6 +492,83 @@ def test_a_rater_may_have_any_name(experiment: Path, tmp_path: Path, name: str) 
     [own] = [score for score in store.iter_scores(folders[2]) if score.scorer.startswith("human.")]
     assert own.passed
     assert page.post("/rater", data={"name": " \u200b\n"}).status_code == 422
+
+
+def test_the_command_of_a_sample_makes_its_video_again_with_its_settings(experiment: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def mine(image, prompt, seed):\n    return [image] * (2 + seed % 2)\n")
+    folders = {"questions": experiment / "questions", "outputs": tmp_path / "o's"}
+    vmevalkit.generate([f"{tmp_path}/mine.py:mine"], seed=7, baselines=False, **folders)
+    vmevalkit.generate("noise", baselines=False, **folders)
+    index = Index(folders["questions"], folders["outputs"], tmp_path / "s")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(folders["outputs"])), base_url="http://127.0.0.1")
+    for address in ("mine/maze/maze_0001/7", "noise/maze/maze_0000/42"):
+        model, task, name, seed = address.split("/")
+        sample = store.Sample(outputs=folders["outputs"], model=model, task=task, question_id=name, seed=int(seed))
+        before = store.read_result(sample)
+        shown = html.unescape(page.get(f"/sample/{address}").text)
+        line = shlex.split(re.findall(r'class="command">(vmevalkit generate [^<]*)<', shown)[0])
+        assert "--remake" in line
+        os.utime(sample.result, (1, 1))
+        done = subprocess.run([sys.executable, "-m", "vmevalkit.cli", *line[1:]], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        assert os.stat(sample.result).st_mtime > 1
+        after = store.read_result(sample)
+        assert before is not None
+        assert after is not None
+        assert after.metadata["video_sha256"] == before.metadata["video_sha256"]
+    shutil.rmtree(tmp_path / "s", ignore_errors=True)
+
+
+def test_settings_of_a_video_are_in_its_command_and_a_video_made_elsewhere_has_none(
+    experiment: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(experiment, tmp_path / "copy")
+    sample = store.Sample(outputs=root / "outputs", model="replay", task="maze", question_id="maze_0000")
+    result = store.read_result(sample)
+    assert result is not None
+    requested = {"weights": "my weights", "steps": 4, "duration": 2.5, "size": [96, 64]}
+    store.write_record(
+        sample.result, result.model_copy(update={"metadata": {**result.metadata, "requested": requested}})
+    )
+    index = Index(root / "questions", root / "outputs", root / "scores")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(root / "outputs")), base_url="http://127.0.0.1")
+    shown = html.unescape(page.get("/sample/replay/maze/maze_0000/42").text)
+    for words in ("--set 'weights=my weights'", "--set steps=4", "--duration 2.5", "--set 'size=[96, 64]'"):
+        assert words in shown
+    made_elsewhere = page.get("/sample/good/maze/maze_0000/42").text
+    assert "vmevalkit generate" not in made_elsewhere
+    assert "it was made with another tool" in made_elsewhere
+
+
+def test_progress_uses_recorded_durations(experiment: Path, tmp_path: Path) -> None:
+    """Two videos of 100 seconds were made at once, two days after an earlier one; two are left."""
+    root = tmp_path
+    shutil.copytree(experiment / "questions", root / "questions")
+    source = root / "questions/maze_task/maze_0000"
+    for number in range(2, 5):
+        shutil.copytree(source, source.with_name(f"maze_{number:04d}"))
+    for number, ended in ((0, 1_000_000), (1, 1_172_800), (2, 1_172_800)):
+        sample = store.Sample(outputs=root / "outputs", model="mine", task="maze", question_id=f"maze_{number:04d}")
+        store.write_record(sample.result, GenerationResult(
+            success=True, video_path="video/video.mp4", error=None, duration_seconds=100, generation_id="0",
+            model="mine", status="completed"))  # fmt: skip
+        os.utime(sample.result, (ended, ended))
+    index = Index(root / "questions", root / "outputs", root / "scores")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(root / "outputs")), base_url="http://127.0.0.1")
+    shown = page.get("/progress", headers={"HX-Request": "true"}).text
+    assert "<td>100.0 s, 2 at once</td><td>2 min</td>" in shown
+
+
+def test_a_busy_port_is_one_line_with_a_free_one(experiment: Path, server: Server) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vmevalkit.cli", "view", str(experiment), "--port", str(server.port)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert re.search(rf"cannot listen on 127.0.0.1:{server.port}: .*\(use --port [0-9]+\)$", done.stderr.strip())
 
 
 def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:

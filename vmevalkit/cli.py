@@ -150,7 +150,10 @@ def generate(
         typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also retry what failed before.")] = False,
-    remake: Annotated[bool, typer.Option("--remake", help="Replace videos of a function that has changed.")] = False,
+    remake: Annotated[
+        bool,
+        typer.Option("--remake", help="Replace videos of a function that has changed; with --task-id, in any case."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, with time and disk.")] = False,
     baselines: Annotated[bool, typer.Option("--baselines/--no-baselines", help="Also run the baselines.")] = True,
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length, if the model can choose.")] = None,

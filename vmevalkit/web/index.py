@@ -264,11 +264,14 @@ def _question_row(question: Question) -> dict[str, Any]:
 def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
     score, decisions = record.score, record.decisions
     result = file_state(found.files["result"]) if "result" in found.files else None
+    written = store.read_result(found.sample) if result else None
+    seconds = written.duration_seconds if written and written.success else None
     row = {
         **dict(zip(KEY, record.key, strict=True)),
         **{name: getattr(record, name) for name in ("baseline", "mode", "difficulty", "plan_length")},
         **{name: getattr(score, name) for name in ("value", "reason", "explanation", "evidence_frame")},
         "made": result[0] / 1e9 if result else None,
+        "seconds": seconds,
         "has_video": record.video is not None,
         "verdict": record.verdict,
         "passed": bool(score.passed),

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 from vmevalkit.store.experiment import SCORER
 
 # Increase the version when the tables or the meaning of their columns change. The index is then made again.
-VERSION = 4
+VERSION = 5
 
 KEY = ("model", "task", "question_id", "seed")
 
@@ -40,6 +40,8 @@ samples = sql.Table(
     sql.Column("plan_length", sql.Integer),
     # When the result was written, in seconds since 1970.
     sql.Column("made", sql.Float),
+    # How long its generation took, as the result says.
+    sql.Column("seconds", sql.Float),
     sql.Column("has_video", sql.Boolean, nullable=False),
     sql.Column("verdict", sql.Text, nullable=False),
     sql.Column("passed", sql.Boolean, nullable=False),
