@@ -241,6 +241,7 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
         ("/tasks", "tower of hanoi"),
         ("/progress", "replay"),
         ("/rate", "Your name"),
+        ("/ranking", "Nobody has compared two videos yet"),
     ],
 )
 def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: str) -> None:
@@ -668,6 +669,7 @@ PAGES = {
     "/progress": "/progress",
     "/rate": "/rate",
     "/pairs": "/pairs",
+    "/ranking": "/ranking",
 }
 
 

@@ -16,6 +16,7 @@ from vmevalkit.store.experiment import Key
 from vmevalkit.store.ratings import Preference
 from vmevalkit.web.media import video_info
 from vmevalkit.web.pages.rate import ask_for_name, rejected
+from vmevalkit.web.ranking import information
 from vmevalkit.web.site import NotFound, Site, SiteParameter, base_of, rater_of
 
 router = APIRouter()
@@ -67,8 +68,9 @@ def _page(site: Site, rater: str) -> dict[str, Any]:
     preferences = site.ratings.preferences(rater)
     seen = {(p.task, p.question_id, p.seed, frozenset((p.left, p.right))) for p in preferences}
     open_pairs = [pair for pair in all_pairs if (*pair[:3], frozenset(pair[3:])) not in seen]
-    # Each rater has an order of their own.
-    pair = min(open_pairs, key=lambda pair: _hash(rater, pair), default=None)
+    told = information(site.ratings.preferences(), sorted({model for key in all_pairs for model in key[3:]}))
+    # First the models of which another vote tells most. Among their questions, each rater has an order of their own.
+    pair = min(open_pairs, key=lambda pair: (-told[frozenset(pair[3:])], _hash(rater, pair)), default=None)
     page: dict[str, Any] = {
         "rater": rater,
         "done": len(all_pairs) - len(open_pairs),
