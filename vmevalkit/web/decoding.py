@@ -75,16 +75,16 @@ class Decoded:
         return shown
 
     @property
-    def remarks(self) -> list[str]:
-        """For each frame, what to say about its overlay; nothing about a clear state."""
+    def remarks(self) -> list[tuple[str, str]]:
+        """For each frame, what to say about its reading, and about its overlay; nothing about a clear state."""
         said = []
         for kind, reading, shown in zip(self.kinds, self.readings, self.shown, strict=True):
             reason = f" ({reading.note})" if reading.note else ""
             if reading.state is None:
                 drawn = "the start of the puzzle" if shown == START else "the last state before it"
-                said.append(f"No state can be read from this frame{reason}. The overlay shows {drawn}.")
+                said.append((f"No state can be read from this frame{reason}.", f"The overlay shows {drawn}."))
             else:
-                said.append("" if kind == "state" else f"A state is read, but the scene is not intact{reason}.")
+                said.append(("" if kind == "state" else f"A state is read, but the scene is not intact{reason}.", ""))
         return said
 
     def drawing(self, frame: int) -> Image | None:

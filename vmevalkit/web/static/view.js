@@ -73,7 +73,7 @@
       if (!stage || !choices.length) return;
       const chosen = choices.find((choice) => choice.checked).value;
       const mark = box.querySelector(`.timeline [data-frame="${frame()}"]`);
-      remark.textContent = mark?.dataset.remark ?? "";
+      remark.textContent = mark ? `${mark.dataset.remark} ${chosen ? mark.dataset.drawn : ""}`.trim() : "";
       opacity.disabled = !chosen || chosen === "difference";
       stage.classList.toggle("difference", chosen === "difference" && Boolean(mark?.dataset.state));
       if (!chosen || !mark?.dataset.state) { overlay?.remove(); overlay = null; return; }
