@@ -51,7 +51,7 @@ def test_a_model_that_never_lost_has_a_finite_strength_and_ties_are_none_the_bet
     assert all(f.strength.low <= f.strength.value <= f.strength.high for f in (first, *rest))
 
 
-def test_intervals_hold_the_truth_and_shrink_with_votes() -> None:
+def test_intervals_hold_the_truth_and_are_narrower_with_more_votes() -> None:
     rng = np.random.default_rng(42)
     widths = {}
     for number in (40, 400):

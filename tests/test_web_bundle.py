@@ -19,7 +19,7 @@ from vmevalkit.errors import UsageError
 def bundle(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     """A copy of a folder with one experiment."""
     out = tmp_path_factory.mktemp("bundle") / "out"
-    vmevalkit.view(experiment, bundle=out)
+    vmevalkit.view(folder=experiment, bundle=out)
     return out
 
 
@@ -45,7 +45,7 @@ def test_a_copy_has_neither_ratings_nor_paths_of_this_machine(bundle: Path, expe
 def test_only_a_copy_is_written_again(bundle: Path, experiment: Path, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="something else than a bundle"):
-        vmevalkit.view(experiment, bundle=tmp_path)
+        vmevalkit.view(folder=experiment, bundle=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

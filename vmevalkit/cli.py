@@ -342,7 +342,7 @@ def view(
     from vmevalkit.web import view as run
 
     folders = {"questions": questions, "outputs": outputs, "scores": scores}
-    run(folder, **folders, host=host, port=port, raters=raters, bundle=bundle)
+    run(**folders, host=host, port=port, raters=raters, folder=folder, bundle=bundle)
 
 
 @app.command()

@@ -19,24 +19,24 @@ log = logging.getLogger(__name__)
 
 
 def view(
-    folder: Path | None = None,
     questions: Path = defaults.QUESTIONS,
     outputs: Path = defaults.OUTPUTS,
     scores: Path = defaults.SCORES,
     host: str = "127.0.0.1",
     port: int = 8000,
     raters: int = 2,
+    folder: Path | None = None,
     bundle: Path | None = None,
 ) -> None:
     """Serve the viewer until it is stopped, or write a static copy of it.
 
     Args:
-        folder: show every experiment found below this folder; by default, only the one of the other folders.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         host: address to listen on. Any host other than 127.0.0.1 requires a token: the environment variable
             VMEVALKIT_TOKEN, or a new one. The printed URL contains it.
         port: port to listen on.
         raters: how many people rate each video.
+        folder: show every experiment found below this folder, in place of the one of the folders above.
         bundle: write the pages and all that they show into this folder, to host them without a server, and return.
 
     Raises:

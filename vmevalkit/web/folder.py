@@ -69,7 +69,7 @@ class _Pages:
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparedRun:
     """A model of an experiment, compared with others on the same questions."""
 
     experiment: Experiment
@@ -112,16 +112,16 @@ def compare(
     problem = "" if len(groups) == 1 else "Select experiments of one suite." if groups else "Select experiments."
     modes = [name for name in MODES if any(name in dict(named.index.choices()["mode"]) for named in chosen)]
     mode = mode if mode in modes else modes[0] if modes else ""
-    contenders, questions = _contenders(chosen, mode, baselines) if not problem else ([], [])
+    runs, questions = _runs(chosen, mode, baselines) if not problem else ([], [])
     return _render(
         request,
         "experiments_compare.html",
         chosen=chosen,
         problem=problem,
-        contenders=contenders,
+        runs=runs,
         questions=questions,
         tasks=sorted({task for task, _ in questions}),
-        differing=_differing(contenders, questions, mode),
+        differing=_differing(runs, questions, mode),
         limit=_LIMIT,
         mode=mode,
         modes=modes,
@@ -130,7 +130,7 @@ def compare(
     )
 
 
-def _contenders(chosen: list[Experiment], mode: str, baselines: bool) -> tuple[list[Contender], list[QuestionKey]]:
+def _runs(chosen: list[Experiment], mode: str, baselines: bool) -> tuple[list[ComparedRun], list[QuestionKey]]:
     """Return the models of the experiments, best first, and the questions that all were asked."""
     results = {
         (e.folders.slug, model): found for e in chosen for model, found in results_of(e, mode, baselines).items()
@@ -147,8 +147,8 @@ def _contenders(chosen: list[Experiment], mode: str, baselines: bool) -> tuple[l
     models = {name: rate for name, rate in rates.items() if not is_baseline(name.rpartition("/")[2])}
     best = max(models, key=lambda name: models[name].rate.value, default="")
     by_slug = {e.folders.slug: e for e in chosen}
-    contenders = [
-        Contender(
+    runs = [
+        ComparedRun(
             experiment=by_slug[slug],
             model=model,
             rates=rates[f"{slug}/{model}"],
@@ -157,9 +157,7 @@ def _contenders(chosen: list[Experiment], mode: str, baselines: bool) -> tuple[l
         )
         for slug, model in results
     ]
-    return sorted(
-        contenders, key=lambda c: (c.baseline, -c.rates.rate.value, c.experiment.folders.name, c.model)
-    ), questions
+    return sorted(runs, key=lambda c: (c.baseline, -c.rates.rate.value, c.experiment.folders.name, c.model)), questions
 
 
 def _rates(results: dict[str, dict[QuestionKey, list[bool]]], questions: list[QuestionKey]) -> dict[str, PassRates]:
@@ -168,21 +166,19 @@ def _rates(results: dict[str, dict[QuestionKey, list[bool]]], questions: list[Qu
     )
 
 
-def _differing(
-    contenders: list[Contender], questions: list[QuestionKey], mode: str
-) -> list[tuple[QuestionKey, list[Any]]]:
+def _differing(runs: list[ComparedRun], questions: list[QuestionKey], mode: str) -> list[tuple[QuestionKey, list[Any]]]:
     """Return the questions that not all models answer alike, with one sample of each model; those of models only."""
-    shown = [contender for contender in contenders if not contender.baseline]
+    shown = [run for run in runs if not run.baseline]
     rows: dict[int, dict[QuestionKey, Any]] = {}
-    for number, contender in enumerate(shown):
+    for number, run in enumerate(shown):
         c = samples.c
-        found = contender.experiment.index.rows(
-            sql.select(samples).where(c.model == contender.model).order_by(c.task, c.question_id, c.seed.desc())
+        found = run.experiment.index.rows(
+            sql.select(samples).where(c.model == run.model).order_by(c.task, c.question_id, c.seed.desc())
         )
         rows[number] = {(row.task, row.question_id): row for row in found}
     differing = []
     for place, key in enumerate(questions):
-        if len({float(contender.rates.shares[place]) for contender in shown}) > 1:
+        if len({float(run.rates.shares[place]) for run in shown}) > 1:
             differing.append((key, [rows[number][key] for number in range(len(shown))]))
     return differing
 
