@@ -150,7 +150,10 @@ def generate(
         typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also retry what failed before.")] = False,
-    remake: Annotated[bool, typer.Option("--remake", help="Replace videos of a function that has changed.")] = False,
+    remake: Annotated[
+        bool,
+        typer.Option("--remake", help="Replace videos of a function that has changed; with --task-id, in any case."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, with time and disk.")] = False,
     baselines: Annotated[bool, typer.Option("--baselines/--no-baselines", help="Also run the baselines.")] = True,
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length, if the model can choose.")] = None,
@@ -373,17 +376,24 @@ def pull(
 
 @app.command()
 def view(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Show every experiment below this folder.")
+    ] = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
     host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     raters: Annotated[int, typer.Option(min=1, help="Number of people who rate each video.")] = 2,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write a static copy into this folder, and start no server.")
+    ] = None,
 ) -> None:
     """Look at everything in a browser, compare models, and rate videos."""
     from vmevalkit.web import view as run
 
-    run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
+    folders = {"questions": questions, "outputs": outputs, "scores": scores}
+    run(**folders, host=host, port=port, raters=raters, folder=folder, bundle=bundle)
 
 
 @app.command()

@@ -128,7 +128,8 @@ def generate(
         workers: number of processes, each with its own copy of the model, one by default; with Ray, one a GPU or core.
             For a model on a server, the number of videos at a time, by default its setting `concurrency`.
         retry_failed: also retry what failed before.
-        remake: replace videos that were made by an earlier version of a function's source file.
+        remake: replace videos that were made by an earlier version of a function's source file. With `task_id`, replace
+            those of the named questions in any case. A video that was made elsewhere is never replaced.
         baselines: also run replay, still, noise, crossfade and jumpcut.
         duration: seconds of video, for models that can choose.
         limit_cost: dollars that this run may spend on new jobs of billed models, by list prices.
@@ -330,6 +331,8 @@ def _state(run: ModelRun, job: Job, options: GenerateOptions) -> _State:
     if changed and options.remake:
         return "todo"
     _check_same(run, job.question, job.sample)
+    if options.remake and options.task_id:
+        return "todo"
     return "changed" if changed else "complete"
 
 

@@ -170,7 +170,7 @@ def read_experiment(questions: Path, outputs: Path, scores: Path, known: KnownMo
         sources={(q.task, q.id): source for q in question_set if (source := read_source(q)) is not None},
         samples=[read_sample(found, known) for found in expected_samples(question_set, models, outputs, scores)],
         models=models,
-        question_set_sha256=_question_set_digest(question_set),
+        question_set_sha256=question_set_digest(question_set),
         stray_scores=sum(stray_scores),
         stray_folders=sum(1 for _ in _stray_folders(outputs, keys)),
     )
@@ -287,7 +287,8 @@ def _placeholder(sample: Sample, video: Path | None) -> Score:
     )
 
 
-def _question_set_digest(questions: Iterable[Question]) -> str:
+def question_set_digest(questions: Iterable[Question]) -> str:
+    """Return the digest of all first frames and prompts. Experiments with the same digest asked the same."""
     digest = hashlib.sha256()
     for question in questions:
         digest.update(f"{question.task}/{question.id}".encode())
