@@ -262,7 +262,7 @@ def test_a_function_may_return_a_path_or_be_told_what_is_wrong(tmp_path: Path) -
         "floats": (np.zeros((3, 48, 64, 3)), None),
         "nothing": (None, "neither frames nor a path"),
         "shape": (np.zeros((48, 64)), "not (frames, height, width, 3)"),
-        "range": ([np.full((48, 64, 3), 300.0)], "neither uint8 nor floats"),
+        "range": ([np.full((48, 64, 3), 300.0)], "not from 0 to 1"),
         "empty": ([], "no frames"),
     }
     for name, (value, wrong) in answers.items():

@@ -273,33 +273,58 @@ class CanvasVideo(NamedTuple):
     fps: float
 
 
-def read_canvas(
-    path: Path | str, locate: Callable[[Size, Callable[[], Image.Image]], Geometry], view: Size
-) -> CanvasVideo:
+Locate = Callable[[Size, Callable[[], Image.Image]], Geometry]
+"""Finds the canvas, given the video's size and a function that returns the clearest of its first frames."""
+
+
+def read_canvas(path: Path | str, locate: Locate, view: Size) -> CanvasVideo:
     """Decode a video and bring every frame back to the question's canvas, at the size of `view`.
 
     Memory grows with the number of frames and the size of the view, not with the size of the video.
 
     Args:
-        locate: finds the canvas, given the video's size and a function that returns the clearest of its first frames.
+        locate: finds the canvas.
         view: width and height of the returned planes.
     """
-    count = 0
     with _open(path) as (container, stream):
-        # The number of frames that the file claims; doubled whenever there are more.
-        frames: Views = np.empty((min(max(stream.frames, 1), MAX_FRAMES), 3, view[1], view[0]), np.uint8)
         decoded = _decode(container, path)
         start = list(itertools.islice(decoded, _LOOKAHEAD))
         if not start:
             raise VideoError(f"{path} has no frames")
-        geometry = locate((start[0].width, start[0].height), lambda: _clearest(start))
-        restorer = _Restorer(geometry, view)
-        for raw in itertools.chain(start, decoded):
-            if count == len(frames):
-                frames = np.concatenate([frames, np.empty_like(frames)])
-            restorer.restore(raw, frames[count])
-            count += 1
-    return CanvasVideo(frames[:count], geometry, _info(stream, count, start[0]).fps)
+        # The number of frames that the file claims.
+        claimed = min(max(stream.frames, 1), MAX_FRAMES)
+        views, geometry = _restored(start, decoded, claimed, locate, view)
+        return CanvasVideo(views, geometry, _info(stream, len(views), start[0]).fps)
+
+
+def canvas_of_frames(frames: Frames, fps: float, locate: Locate, view: Size) -> CanvasVideo:
+    """Do what `read_canvas` does for RGB frames in memory, uint8 (frames, height, width, 3)."""
+    raw = (av.VideoFrame.from_ndarray(frame, format="rgb24") for frame in frames)
+    start = list(itertools.islice(raw, _LOOKAHEAD))
+    views, geometry = _restored(start, raw, len(frames), locate, view)
+    return CanvasVideo(views, geometry, fps)
+
+
+def _restored(
+    start: Sequence[Any], rest: Iterator[Any], expected: int, locate: Locate, view: Size
+) -> tuple[Views, Geometry]:
+    """Bring the frames of libav back to the canvas.
+
+    Args:
+        start, rest: the frames.
+        expected: about how many there are.
+    """
+    # Doubled whenever there are more frames.
+    frames: Views = np.empty((expected, 3, view[1], view[0]), np.uint8)
+    geometry = locate((start[0].width, start[0].height), lambda: _clearest(start))
+    restorer = _Restorer(geometry, view)
+    count = 0
+    for raw in itertools.chain(start, rest):
+        if count == len(frames):
+            frames = np.concatenate([frames, np.empty_like(frames)])
+        restorer.restore(raw, frames[count])
+        count += 1
+    return frames[:count], geometry
 
 
 def _clearest(frames: Sequence[Any]) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Sized
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class FunctionService(Service):
             output = media.iter_frames(output)
         elif isinstance(output, tuple) and len(output) == 2 and not isinstance(output[1], (Image.Image, np.ndarray)):
             output, fps = output[0], _fps(output[1])
-        frames = _frames(_sequence(output))
+        frames = media.iter_pixels(output)
         first = next(frames, None)
         if first is None:
             raise GenerationError("the function returned no frames")
@@ -142,35 +142,6 @@ def _fps(value: Any) -> float:
     if not isinstance(value, Real) or not MIN_FPS <= float(value) <= MAX_FPS:
         raise GenerationError(f"the function returned fps = {value!r}: must be a number from {MIN_FPS} to {MAX_FPS}")
     return float(value)
-
-
-def _frames(output: Iterable[Any]) -> Iterator[media.Frame]:
-    """Yield the frames as arrays, as many as a video may have."""
-    for number, frame in enumerate(output):
-        if number >= media.MAX_FRAMES:
-            raise GenerationError(f"the function returned more than {media.MAX_FRAMES} frames")
-        yield _pixels(frame)
-
-
-def _sequence(output: Any) -> Iterable[Any]:
-    if isinstance(output, np.ndarray) and output.ndim != 4:
-        raise GenerationError(f"the function returned an array of shape {output.shape}, not (frames, height, width, 3)")
-    if not isinstance(output, Iterable):
-        raise GenerationError(f"the function returned {type(output).__name__}, neither frames nor a path")
-    return output
-
-
-def _pixels(frame: Any) -> media.Frame:
-    pixels = np.asarray(frame.convert("RGB") if isinstance(frame, Image.Image) else frame)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise GenerationError(f"a frame has shape {pixels.shape}, not (height, width, 3)")
-    if pixels.dtype != np.uint8:
-        if not (np.issubdtype(pixels.dtype, np.floating) and pixels.min() >= -1e-3 and pixels.max() <= 1.001):
-            raise GenerationError(f"a frame holds {pixels.dtype} values, neither uint8 nor floats from 0 to 1")
-        pixels = (pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    # yuv420p needs even sides. Repeating the last row or column changes nothing that a scorer sees.
-    pad = ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0))
-    return np.pad(pixels, pad, mode="edge") if any(p[1] for p in pad) else pixels
 
 
 class FunctionWrapper(ModelWrapper):

@@ -45,6 +45,7 @@ from vmevalkit.store.samples import (
     other_files,
     read_provenance,
     read_result,
+    sample_at,
     seeds_of,
 )
 from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
@@ -94,6 +95,7 @@ __all__ = [
     "read_result",
     "remove_temporary",
     "replacing",
+    "sample_at",
     "score_file",
     "score_files",
     "score_path",
