@@ -219,7 +219,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
         ({"model": "nowhere.py:f"}, UsageError, "no file"),
         ({"model": "my_file.py"}, UsageError, "names no function .*file.py:function"),
         ({"model": "my_module:f"}, UsageError, "names no function .*file.py:function"),
-        ({"model": functools.partial(still, seed=1)}, UsageError, "partial is an object without a name"),
+        ({"model": functools.partial(still, seed=1)}, UsageError, "named 'still' cannot be a model"),
         ({"samples": "many"}, UsageError, "samples = 'many'"),
     ],
 )

@@ -71,16 +71,16 @@ def _channels_last(video: Any) -> npt.NDArray[Any]:
     if pixels.ndim == 4 and pixels.shape[3] == 3:
         return pixels
     if pixels.ndim == 4 and pixels.shape[1] == 3:
-        return pixels.transpose(0, 2, 3, 1)
+        return np.moveaxis(pixels, 1, 3)
     raise VideoError(
         f"an array of shape {pixels.shape} is no video, not (frames, height, width, 3) or (frames, 3, height, width)"
     )
 
 
 def _iterable(video: Any) -> Iterator[Any]:
-    if isinstance(video, (str, bytes)) or not isinstance(video, Iterable):
-        raise VideoError(f"a value of type {type(video).__name__} is neither frames nor a path")
-    return iter(video)
+    if isinstance(video, Iterable) and not isinstance(video, (str, bytes)):
+        return iter(video)
+    raise VideoError(f"a value of type {type(video).__name__} is neither frames nor a path")
 
 
 def _pixels(frame: Any) -> npt.NDArray[Any]:

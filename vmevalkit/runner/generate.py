@@ -14,10 +14,12 @@ from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_SEED
 from vmevalkit.errors import StorageError, UsageError, explain_validation
 from vmevalkit.models.base import MODELS, ModelCard
+from vmevalkit.models.function import named
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor, Executors
 from vmevalkit.runner.executors.choice import open_executors
 from vmevalkit.runner.executors.threads import ThreadExecutor
+from vmevalkit.runner.failures import Failures, until
 from vmevalkit.runner.jobs import Job, cost_of, is_unfinished, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
@@ -96,6 +98,7 @@ class Summary(Record):
 def generate(
     model: ModelSpec | Sequence[ModelSpec],
     *,
+    name: str | None = None,
     task: str | Sequence[str] = (),
     task_id: str | Sequence[str] = (),
     samples: int = 1,
@@ -116,8 +119,9 @@ def generate(
     """Generate videos for the questions. Call it again to resume.
 
     Args:
-        model: names in the catalog, `my_file.py:my_function`, `openvideo:NAME` and other forms, or functions
-            `(image, prompt, seed) -> frames or path`.
+        model: names in the catalog, `my_file.py:my_function`, `openvideo:NAME` and other forms, or callables
+            `(image, prompt, seed) -> frames or path` (see `FunctionService`).
+        name: of the videos' folder, for a callable; by default the name of the function or class.
         task, task_id: only these tasks and questions; all if empty.
         samples: number of videos for each question, with seeds `seed`, `seed + 1`, ...
         seed: of the first video.
@@ -142,7 +146,7 @@ def generate(
         "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
         "duration": duration, "settings": settings, "limit_cost": limit_cost,
     }  # fmt: skip
-    plans, runs = plan(model, **options)
+    plans, runs = plan(model if name is None else named(model, name), **options)
     for p, run in zip(plans, runs, strict=True):
         # A node of a cluster may have what this machine lacks.
         if p.todo and p.obstacle and (executor == "local" or run.remote):
@@ -157,15 +161,17 @@ def generate(
         for run, jobs in todo:
             if run.remote and limit_cost is not None:
                 run.settings = {**run.settings, "limit_cost": max(0.0, limit_cost - cost)}
-            chosen = _executor(run, workers, place)
-            for job, result in track(_results(chosen, run, jobs), len(jobs), run.name, chosen.status):
+            chosen, failures = _executor(run, workers, place), Failures(run.name, run.is_function)
+            left = {job.sample: job for job in jobs}
+            for job, result in track(_results(chosen, run, jobs, failures), len(jobs), run.name, chosen.status):
+                del left[job.sample]
                 made += result.success
                 cost += cost_of(result)
                 if is_unfinished(result):
                     unfinished.append((str(job.sample.folder), result.error or "no reason given"))
                 elif not result.success:
-                    log.warning("%s/%s: %s", job.sample.model, job.sample.question_id, result.error)
                     failed.append((str(job.sample.folder), result.error or "no reason given"))
+            unfinished += [(str(sample.folder), failures.reason) for sample in left]
     return Summary(
         made=made, complete_before=complete, failed=tuple(failed), unfinished=tuple(unfinished), cost=round(cost, 6)
     )
@@ -378,10 +384,14 @@ def _check_same(run: ModelRun, question: Question, sample: store.Sample) -> None
         )
 
 
-def _results(executor: Executor, run: ModelRun, jobs: Sequence[Job]) -> Iterator[tuple[Job, GenerationResult]]:
+def _results(
+    executor: Executor, run: ModelRun, jobs: Sequence[Job], failures: Failures
+) -> Iterator[tuple[Job, GenerationResult]]:
     """Run jobs and publish what comes back. Only this process writes into the experiment."""
     if not jobs:
         return
     prompts = tuple(dict.fromkeys(prompt for job in jobs if (prompt := prompt_of(job.question)) is not None))
-    for outcome in executor.map(GenerateFactory(run, prompts), jobs):
-        yield outcome.job, publish(outcome, run.requested)
+    for outcome in until(executor.map(GenerateFactory(run, prompts), jobs), lambda: failures.stop):
+        result = publish(outcome, run.requested)
+        failures.note(result)
+        yield outcome.job, result
