@@ -101,8 +101,11 @@ def _uint8(pixels: npt.NDArray[Any]) -> Frame:
     if not (low >= -_SLACK and high <= 1 + _SLACK):
         fix = "; scale it with (x + 1) / 2" if -1 - _SLACK <= low < 0 and high <= 1 + _SLACK else ""
         raise VideoError(f"a frame holds {pixels.dtype} values from {low:.3g} to {high:.3g}, not from 0 to 1{fix}")
-    scaled: Frame = (pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return scaled
+    scaled: npt.NDArray[Any] = pixels * np.float32(255)
+    scaled += 0.5
+    # Also where rounding left the range.
+    np.clip(scaled, 0, 255, out=scaled)
+    return np.asarray(scaled, np.uint8)
 
 
 def _even(pixels: Frame) -> Frame:

@@ -286,45 +286,34 @@ def read_canvas(path: Path | str, locate: Locate, view: Size) -> CanvasVideo:
         locate: finds the canvas.
         view: width and height of the returned planes.
     """
+    count = 0
     with _open(path) as (container, stream):
+        # The number of frames that the file claims; doubled whenever there are more.
+        frames: Views = np.empty((min(max(stream.frames, 1), MAX_FRAMES), 3, view[1], view[0]), np.uint8)
         decoded = _decode(container, path)
         start = list(itertools.islice(decoded, _LOOKAHEAD))
         if not start:
             raise VideoError(f"{path} has no frames")
-        # The number of frames that the file claims.
-        claimed = min(max(stream.frames, 1), MAX_FRAMES)
-        views, geometry = _restored(start, decoded, claimed, locate, view)
-        return CanvasVideo(views, geometry, _info(stream, len(views), start[0]).fps)
+        geometry = locate((start[0].width, start[0].height), lambda: _clearest(start))
+        restorer = _Restorer(geometry, view)
+        for raw in itertools.chain(start, decoded):
+            if count == len(frames):
+                frames = np.concatenate([frames, np.empty_like(frames)])
+            restorer.restore(raw, frames[count])
+            count += 1
+    return CanvasVideo(frames[:count], geometry, _info(stream, count, start[0]).fps)
 
 
 def canvas_of_frames(frames: Frames, fps: float, locate: Locate, view: Size) -> CanvasVideo:
     """Do what `read_canvas` does for RGB frames in memory, uint8 (frames, height, width, 3)."""
-    raw = (av.VideoFrame.from_ndarray(frame, format="rgb24") for frame in frames)
-    start = list(itertools.islice(raw, _LOOKAHEAD))
-    views, geometry = _restored(start, raw, len(frames), locate, view)
-    return CanvasVideo(views, geometry, fps)
-
-
-def _restored(
-    start: Sequence[Any], rest: Iterator[Any], expected: int, locate: Locate, view: Size
-) -> tuple[Views, Geometry]:
-    """Bring the frames of libav back to the canvas.
-
-    Args:
-        start, rest: the frames.
-        expected: about how many there are.
-    """
-    # Doubled whenever there are more frames.
-    frames: Views = np.empty((expected, 3, view[1], view[0]), np.uint8)
-    geometry = locate((start[0].width, start[0].height), lambda: _clearest(start))
+    start = frames[:_LOOKAHEAD]
+    size = frames.shape[2], frames.shape[1]
+    geometry = locate(size, lambda: _clearest([av.VideoFrame.from_ndarray(frame, format="rgb24") for frame in start]))
     restorer = _Restorer(geometry, view)
-    count = 0
-    for raw in itertools.chain(start, rest):
-        if count == len(frames):
-            frames = np.concatenate([frames, np.empty_like(frames)])
-        restorer.restore(raw, frames[count])
-        count += 1
-    return frames[:count], geometry
+    views: Views = np.empty((len(frames), 3, view[1], view[0]), np.uint8)
+    for frame, planes in zip(frames, views, strict=True):
+        restorer.restore_pixels(frame, planes)
+    return CanvasVideo(views, geometry, fps)
 
 
 def _clearest(frames: Sequence[Any]) -> Image.Image:
@@ -358,6 +347,16 @@ class _Restorer:
     def restore(self, raw: Any, planes: Planes) -> None:
         """Write the canvas of a decoded libav frame into `planes`, uint8 (3, height, width)."""
         for plane, pixels in zip(planes, self._scaled(raw), strict=True):
+            plane[:] = pixels[self._crop]
+
+    def restore_pixels(self, frame: Frame, planes: Planes) -> None:
+        """Write the canvas of an RGB frame into `planes`."""
+        if frame.shape[:2] != (2 * self._height, 2 * self._width):
+            self.restore(av.VideoFrame.from_ndarray(frame, format="rgb24"), planes)
+            return
+        # By far the most common case, and twice as quick as libswscale.
+        halved = to_planes(np.asarray(Image.fromarray(frame).reduce(2)))
+        for plane, pixels in zip(planes, halved, strict=True):
             plane[:] = pixels[self._crop]
 
     def _scaled(self, raw: Any) -> list[npt.NDArray[Any]]:

@@ -21,7 +21,7 @@ from vmevalkit.media import Frames
 from vmevalkit.rewards.questions import QuestionFinder
 from vmevalkit.runner.executors.local import pool_of
 from vmevalkit.scorers.rule import USUAL_FPS, Rule, RuleConfig
-from vmevalkit.types import Question, Score
+from vmevalkit.types import Geometry, Question, Score
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +201,10 @@ class _Job:
 
 
 def _score(scorer: Rule, question: Question, video: Path | Frames, fps: float) -> Score:
-    return scorer.score_video(question, video, model=_NAME, seed=DEFAULT_SEED, fps=fps)
+    canvas = question.metadata.canvas if question.metadata is not None else None
+    # As for models that the kit runs: in frames of the size of the canvas, nothing is moved.
+    geometry = Geometry.place(canvas, media.even(canvas)) if canvas is not None else None
+    return scorer.score_video(question, video, model=_NAME, seed=DEFAULT_SEED, geometry=geometry, fps=fps)
 
 
 def _unscorable(question: Question | None, reason: str, explanation: str) -> Score:
@@ -247,10 +250,10 @@ def _frames(video: Any) -> Frames:
         UsageError: no video, or floats of another range, which is a mistake in the training script.
     """
     pixels = media.to_numpy(video) if media.is_array(video) else None
-    if pixels is not None and np.issubdtype(pixels.dtype, np.floating) and not np.isfinite(pixels).all():
-        raise VideoError("the video holds NaN or infinity")
     try:
         frames = media.to_frames(video if pixels is None else pixels)
     except VideoError as error:
+        if pixels is not None and np.issubdtype(pixels.dtype, np.floating) and not np.isfinite(pixels).all():
+            raise VideoError("the video holds NaN or infinity") from None
         raise UsageError(str(error)) from None
     return frames.copy() if pixels is not None and np.shares_memory(frames, pixels) else frames

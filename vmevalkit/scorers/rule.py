@@ -64,7 +64,14 @@ class Rule(Scorer):
         return self.verdict(question, store.find_video(sample) or sample.video, geometry)
 
     def score_video(
-        self, question: Question, video: Path | Frames, *, model: str, seed: int, fps: float = USUAL_FPS
+        self,
+        question: Question,
+        video: Path | Frames,
+        *,
+        model: str,
+        seed: int,
+        geometry: Geometry | None = None,
+        fps: float = USUAL_FPS,
     ) -> Score:
         """Return the score of a video that belongs to no experiment. Like `examine`, this never raises.
 
@@ -72,6 +79,7 @@ class Rule(Scorer):
             question: the question.
             video: a file, or frames as uint8 (frames, height, width, 3).
             model, seed: what the score is to say about its origin.
+            geometry: place of the canvas in frames of that size, if it is known.
             fps: frame rate of frames; a file has its own.
         """
         identity = {
@@ -80,7 +88,7 @@ class Rule(Scorer):
             "video_sha256": store.sha256_or_none(video) if isinstance(video, Path) else None,
             "question_sha256": store.question_digest(question),
         }  # fmt: skip
-        return self._examined(identity, lambda: self.verdict(question, video, fps=fps))[0]
+        return self._examined(identity, lambda: self.verdict(question, video, geometry, fps))[0]
 
     def verdict(
         self, question: Question, video: Path | Frames, geometry: Geometry | None = None, fps: float = USUAL_FPS
