@@ -4,9 +4,9 @@
     python training/policy.py WORK --task tower_of_hanoi --difficulty 1 2
 
 Each round samples several videos for each of some questions. The advantage of a video is its reward less the mean of
-its question, divided by their standard deviation. Videos with a positive advantage, weighted by it, are what the adapter
-is fine-tuned on, together with those of the last few rounds. This is reward-weighted regression (Peters and Schaal,
-2007), with a group for each question as in GRPO. The reward is `value` of strict verdicts.
+its question, divided by their standard deviation. The adapter is fine-tuned on videos with a positive
+advantage, weighted by it, of the last few rounds. This is reward-weighted regression (Peters and Schaal, 2007), with a
+group for each question as in GRPO. The reward is `value` of strict verdicts.
 
 The model is evaluated before and after on questions with fresh puzzles and seeds. WORK/adapter is what was learned,
 WORK/rounds.jsonl the course, WORK/policy.json the pass rates with intervals, WORK/report the report of both models with

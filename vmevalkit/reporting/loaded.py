@@ -92,6 +92,11 @@ class Experiment:
         return list(self._data.models)
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The words that are stored with the experiment (`generate --tag`)."""
+        return store.read_tags(self.paths.outputs)
+
+    @property
     def questions(self) -> list[Question]:
         """The whole question set."""
         return list(self._data.questions)

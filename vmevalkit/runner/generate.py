@@ -38,6 +38,7 @@ class GenerateOptions(Record):
 
     task: tuple[str, ...] = ()
     task_id: tuple[str, ...] = ()
+    limit: int | None = None
     samples: int = 1
     seed: int = DEFAULT_SEED
     shard: Shard = WHOLE
@@ -101,6 +102,8 @@ def generate(
     name: str | None = None,
     task: str | Sequence[str] = (),
     task_id: str | Sequence[str] = (),
+    limit: int | None = None,
+    tags: Sequence[str] = (),
     samples: int = 1,
     seed: int = DEFAULT_SEED,
     shard: str | None = None,
@@ -123,6 +126,8 @@ def generate(
             `(image, prompt, seed) -> frames or path` (see `FunctionService`).
         name: of the videos' folder, for a callable; by default the name of the function or class.
         task, task_id: only these tasks and questions; all if empty.
+        limit: use only so many questions, taken from each task in turn.
+        tags: words for finding the experiment again, which are stored with it.
         samples: number of videos for each question, with seeds `seed`, `seed + 1`, ...
         seed: of the first video.
         shard: `I/N`, only the I-th of N parts of the videos. Give each part its own `outputs`, then `merge` them.
@@ -142,15 +147,16 @@ def generate(
         UnknownName, UsageError, ConfigError, EnvironmentMissing: nothing has been touched.
     """
     options: dict[str, Any] = {
-        "task": task, "task_id": task_id, "samples": samples, "seed": seed, "shard": shard, "questions": questions,
-        "outputs": outputs, "retry_failed": retry_failed, "remake": remake, "baselines": baselines,
-        "duration": duration, "settings": settings, "limit_cost": limit_cost,
+        "task": task, "task_id": task_id, "limit": limit, "samples": samples, "seed": seed,
+        "shard": shard, "questions": questions, "outputs": outputs, "retry_failed": retry_failed, "remake": remake,
+        "baselines": baselines, "duration": duration, "settings": settings, "limit_cost": limit_cost,
     }  # fmt: skip
     plans, runs = plan(model if name is None else named(model, name), **options)
     for p, run in zip(plans, runs, strict=True):
         # A node of a cluster may have what this machine lacks.
         if p.todo and p.obstacle and (executor == "local" or run.remote):
             raise run.obstacle() or UsageError(p.obstacle)
+    store.add_tags(Path(outputs), tags)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
     unfinished: list[tuple[str, str]] = []
     made, complete, cost = 0, sum(p.complete for p in plans), 0.0
@@ -231,7 +237,8 @@ def plan(model: ModelSpec | Sequence[ModelSpec], **options: Any) -> tuple[list[P
     if checked.baselines:
         others = [name for name in MODELS if MODELS[name].baseline and name not in names]
         runs += [ModelRun(name, checked.outputs, implied=True) for name in others]
-    questions = store.iter_questions(checked.questions, checked.task, checked.task_id)
+    found = store.iter_questions(checked.questions, checked.task, checked.task_id)
+    questions = store.limited(found, checked.limit)
     for run in runs:
         if run.remote and checked.limit_cost is not None:
             run.settings = {**run.settings, "limit_cost": checked.limit_cost}

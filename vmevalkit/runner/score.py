@@ -33,6 +33,7 @@ class ScoreOptions(Record):
 
     scorers: tuple[str, ...]
     models: tuple[str, ...] | None
+    limit: int | None = None
     shard: Shard = WHOLE
     questions: Path
     outputs: Path
@@ -47,6 +48,7 @@ def score(
     scorer: str | Sequence[str] = "rule",
     *,
     model: str | Sequence[str] | None = None,
+    limit: int | None = None,
     shard: str | None = None,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
@@ -65,6 +67,7 @@ def score(
     Args:
         scorer: names of scorers.
         model: only these models; all that have a folder by default.
+        limit: use only so many questions, taken from each task in turn.
         shard: `I/N`, only the I-th of N parts of the questions.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         executor: `local`, or `ray` for the nodes of a Ray cluster, for scorers that need only video and question.
@@ -84,6 +87,7 @@ def score(
         iter_score(
             scorer,
             model=model,
+            limit=limit,
             shard=shard,
             questions=questions,
             outputs=outputs,
@@ -104,7 +108,7 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     shard = parse_shard(options.pop("shard", None))
     named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
     settings = {**(options.pop("settings", None) or {})}
-    how = {name: options.pop(name) for name in ("executor", "ray_address", "workers") if name in options}
+    how = {name: options.pop(name) for name in ("executor", "ray_address", "workers", "limit") if name in options}
     settings.update({name: value for name, value in options.items() if value is not None})
     folders = {"questions": defaults.QUESTIONS, "outputs": defaults.OUTPUTS, "scores": defaults.SCORES, **named}
     fields: dict[str, Any] = {field: Path(folder) for field, folder in folders.items()}
@@ -124,7 +128,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     settings = distribute(options.settings, scorers)
     configured = {name: scorer.configured(settings[name]) for name, scorer in scorers.items()}
     models = _models(options)
-    questions = store.iter_questions(options.questions)
+    questions = store.limited(store.iter_questions(options.questions), options.limit)
     samples = _samples(options.outputs, models, questions)
     (asked,) = deal([list(zip(questions, samples, strict=True))], [None], options.shard)
     store.remove_temporary(options.scores, _IDLE_SECONDS)

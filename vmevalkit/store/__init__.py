@@ -25,6 +25,7 @@ from vmevalkit.store.questions import (
     is_inside_set,
     iter_metadata_files,
     iter_questions,
+    limited,
     prompt_digest,
     question_digest,
     read_manifest,
@@ -49,6 +50,7 @@ from vmevalkit.store.samples import (
     seeds_of,
 )
 from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
+from vmevalkit.store.tags import add_tags, read_tags
 from vmevalkit.store.trees import Files, is_video, output_files, question_files, score_files
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "RemoteFile",
     "RemoteManifest",
     "Sample",
+    "add_tags",
     "check_links",
     "copy_question",
     "details_path",
@@ -79,6 +82,7 @@ __all__ = [
     "iter_models",
     "iter_questions",
     "iter_scores",
+    "limited",
     "locked",
     "move",
     "other_files",
@@ -93,6 +97,7 @@ __all__ = [
     "read_question",
     "read_record",
     "read_result",
+    "read_tags",
     "remove_temporary",
     "replacing",
     "sample_at",
