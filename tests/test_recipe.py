@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,52 @@ def test_a_limit_takes_questions_from_each_task_in_turn(here: Path) -> None:
         vmevalkit.generate("still", limit=0)
     with pytest.raises(vmevalkit.UsageError, match="tag has 1 to 100"):
         vmevalkit.generate("still", tags=["a\nb"], limit=1)
+
+
+def test_a_run_is_logged_as_lines(here: Path) -> None:
+    vmevalkit.make("maze", count=2, size=(96, 96))
+    vmevalkit.generate("replay", baselines=False, log_to="jsonl")
+    vmevalkit.score(log_to="jsonl")
+    videos, scores = (
+        [json.loads(line) for line in Path(f"data/{kind}/pilot_experiment/log.jsonl").read_text().splitlines()]
+        for kind in ("outputs", "scores")
+    )
+    assert [(line["event"], line["question_id"], line["success"]) for line in videos] == [
+        ("video", "maze_0000", True), ("video", "maze_0001", True)
+    ]  # fmt: skip
+    assert scores[-1]["score/rule/replay/pass_rate"] == sum(line["passed"] for line in scores) / 2
+    with pytest.raises(vmevalkit.UsageError, match=r"unknown log 'jsonn' .did you mean jsonl"):
+        vmevalkit.score(log_to="jsonn")
+
+
+def test_a_run_is_logged_to_tensorboard(here: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    vmevalkit.make("maze", count=2, size=(96, 96))
+    vmevalkit.generate("still", baselines=False)
+    vmevalkit.score(log_to="tensorboard")
+    events = EventAccumulator("data/scores/pilot_experiment/tensorboard")
+    events.Reload()
+    (tag,) = [tag for tag in events.Tags()["tensors"] if tag.endswith("pass_rate")]
+    assert [(event.step, event.tensor_proto.float_val[0]) for event in events.Tensors(tag)] == [(1, 0.0), (2, 0.0)]
+
+
+def test_a_run_is_logged_to_wandb(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    vmevalkit.make("maze", count=2, size=(96, 96))
+    vmevalkit.generate("still", baselines=False, tags=["night"])
+    vmevalkit.score(log_to="wandb")
+    assert wandb.run is None
+    (data,) = Path("data/scores/pilot_experiment/wandb").glob("offline-run-*/run-*.wandb")
+    assert b"pass_rate" in data.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+def test_a_log_without_its_package_is_one_line(here: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, f"{name}.summary", None)
+    vmevalkit.make("maze", count=1, size=(96, 96))
+    with pytest.raises(vmevalkit.UsageError, match=rf"needs {name} .pip install 'vmevalkit.{name}.'"):
+        vmevalkit.generate("still", baselines=False, log_to=name)

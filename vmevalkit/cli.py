@@ -96,6 +96,9 @@ ExperimentName = Annotated[
         callback=_use_experiment,
     ),
 ]
+LogTo = Annotated[
+    str | None, typer.Option("--log", metavar="jsonl|tensorboard|wandb", help="Log each video or score there.")
+]
 Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Use only N questions, taken from each task in turn.")
 ]
@@ -200,6 +203,7 @@ def generate(
     limit_cost: Annotated[
         float | None, typer.Option(metavar="USD", help="Dollars that the run may spend on billed models.")
     ] = None,
+    log_to: LogTo = None,
     settings: Settings = None,
 ) -> None:
     """Generate videos for the questions. Rerun the command to resume."""
@@ -220,7 +224,9 @@ def generate(
     if dry_run:
         presentation.show_plans(plan(model, **options)[0])
         return
-    done = run(model, tags=tag or (), executor=executor, ray_address=ray_address, workers=workers, **options)
+    done = run(
+        model, tags=tag or (), log_to=log_to, executor=executor, ray_address=ray_address, workers=workers, **options
+    )
     typer.echo(f"{done.made} videos made, {done.complete_before} existed, {len(done.failed)} failed, in {outputs}")
     if done.cost:
         typer.echo(f"cost: {done.cost:.2f} dollars by list prices and the answers of servers")
@@ -253,6 +259,7 @@ def score(
     judge_model: Annotated[str | None, typer.Option(metavar="NAME", help="Same as --set judge.model=NAME.")] = None,
     judge_url: Annotated[str | None, typer.Option(metavar="URL", help="Same as --set judge.url=URL.")] = None,
     limit_cost: Annotated[float | None, typer.Option(metavar="USD", help="Same as --set judge.limit_cost=USD.")] = None,
+    log_to: LogTo = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SCORER.NAME=VALUE", help="Change a setting of a scorer.")
     ] = None,
@@ -275,6 +282,7 @@ def score(
             executor=executor,
             ray_address=ray_address,
             workers=workers or (_cores() if executor == "local" else None),
+            log_to=log_to,
             settings={**{k: v for k, v in judge.items() if v is not None}, **_settings(settings or [])},
         )
     )

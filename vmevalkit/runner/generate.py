@@ -22,6 +22,7 @@ from vmevalkit.runner.executors.threads import ThreadExecutor
 from vmevalkit.runner.failures import Failures, until
 from vmevalkit.runner.jobs import Job, cost_of, is_unfinished, publish
 from vmevalkit.runner.model_run import ModelRun, ModelSpec
+from vmevalkit.runner.run_log import open_log
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.runner.video_worker import GenerateFactory, prompt_of
 from vmevalkit.types import SEEDS, GenerationResult, Question, Record
@@ -118,6 +119,7 @@ def generate(
     duration: float | None = None,
     limit_cost: float | None = None,
     settings: dict[str, Any] | None = None,
+    log_to: str | None = None,
 ) -> Summary:
     """Generate videos for the questions. Call it again to resume.
 
@@ -141,6 +143,7 @@ def generate(
         baselines: also run replay, still, noise, crossfade and jumpcut.
         duration: seconds of video, for models that can choose.
         limit_cost: dollars that this run may spend on new jobs of billed models, by list prices.
+        log_to: `jsonl`, `tensorboard` or `wandb`, to log each video there.
         settings: of the named models (not of the baselines), for example `{"num_inference_steps": 20}`.
 
     Raises:
@@ -156,13 +159,15 @@ def generate(
         # A node of a cluster may have what this machine lacks.
         if p.todo and p.obstacle and (executor == "local" or run.remote):
             raise run.obstacle() or UsageError(p.obstacle)
-    store.add_tags(Path(outputs), tags)
+    checked_outputs = Path(outputs).absolute()
+    store.add_tags(checked_outputs, tags)
     failed = [(str(s.folder), "failed before") for p in plans for s in p.failed_before]
     unfinished: list[tuple[str, str]] = []
     made, complete, cost = 0, sum(p.complete for p in plans), 0.0
     with ExitStack() as locks:
         todo = [(run, _claim(run, p, _checked(options), locks)) for p, run in zip(plans, runs, strict=True)]
         complete += sum(len(p.todo) for p in plans) - sum(len(jobs) for _, jobs in todo)
+        run_log = locks.enter_context(open_log(log_to, checked_outputs, store.read_tags(checked_outputs)))
         place = locks.enter_context(open_executors(executor, ray_address, workers))
         for run, jobs in todo:
             if run.remote and limit_cost is not None:
@@ -171,6 +176,8 @@ def generate(
             left = {job.sample: job for job in jobs}
             for job, result in track(_results(chosen, run, jobs, failures), len(jobs), run.name, chosen.status):
                 del left[job.sample]
+                if run_log is not None:
+                    run_log.video(job.sample, result)
                 made += result.success
                 cost += cost_of(result)
                 if is_unfinished(result):

@@ -16,6 +16,7 @@ from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor
 from vmevalkit.runner.executors.choice import open_executors
 from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.runner.run_log import open_log
 from vmevalkit.runner.score_worker import ScoreJob, score_question, score_sample, scores_elsewhere
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.scorers.base import SCORERS, Scorer
@@ -57,6 +58,7 @@ def score(
     ray_address: str | None = None,
     workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    log_to: str | None = None,
     **scorer_settings: Any,
 ) -> list[Score]:
     """Score every video of an experiment, including videos made with other tools.
@@ -74,6 +76,7 @@ def score(
         ray_address: of a running cluster; by default, Ray is started on this machine.
         workers: number of processes, one by default; with Ray, one a core. A scorer that waits for a server has its own
             number of threads instead.
+        log_to: `jsonl`, `tensorboard` or `wandb`, to log each score there.
         settings: settings of the scorers, as `{"judge.votes": 5}`, or `{"votes": 5}` for the only scorer that has any.
         scorer_settings: further settings, as `judge_model="..."` for `judge.model`.
 
@@ -96,6 +99,7 @@ def score(
             ray_address=ray_address,
             workers=workers,
             settings=settings,
+            log_to=log_to,
             **scorer_settings,
         )
     )
@@ -106,6 +110,7 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     names = (scorer,) if isinstance(scorer, str) else tuple(scorer)
     model = options.pop("model", None)
     shard = parse_shard(options.pop("shard", None))
+    log_to = options.pop("log_to", None)
     named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
     settings = {**(options.pop("settings", None) or {})}
     how = {name: options.pop(name) for name in ("executor", "ray_address", "workers", "limit") if name in options}
@@ -120,7 +125,15 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
         **how,
         **fields,
     )
-    return _run(wanted)
+    return _logged(_run(wanted), log_to, wanted)
+
+
+def _logged(scores: Iterator[Score], log_to: str | None, options: ScoreOptions) -> Iterator[Score]:
+    with open_log(log_to, options.scores, store.read_tags(options.outputs)) as run_log:
+        for score in scores:
+            if run_log is not None:
+                run_log.score(score)
+            yield score
 
 
 def _run(options: ScoreOptions) -> Iterator[Score]:
