@@ -219,7 +219,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
         ({"model": "nowhere.py:f"}, UsageError, "no file"),
         ({"model": "my_file.py"}, UsageError, "names no function .*file.py:function"),
         ({"model": "my_module:f"}, UsageError, "names no function .*file.py:function"),
-        ({"model": functools.partial(still, seed=1)}, UsageError, "partial is an object without a name"),
+        ({"model": functools.partial(still, seed=1)}, UsageError, "named 'still' cannot be a model"),
         ({"samples": "many"}, UsageError, "samples = 'many'"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_function_may_return_a_path_or_be_told_what_is_wrong(tmp_path: Path) -
         "floats": (np.zeros((3, 48, 64, 3)), None),
         "nothing": (None, "neither frames nor a path"),
         "shape": (np.zeros((48, 64)), "not (frames, height, width, 3)"),
-        "range": ([np.full((48, 64, 3), 300.0)], "neither uint8 nor floats"),
+        "range": ([np.full((48, 64, 3), 300.0)], "not from 0 to 1"),
         "empty": ([], "no frames"),
     }
     for name, (value, wrong) in answers.items():

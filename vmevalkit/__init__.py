@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from vmevalkit.models.base import ModelCard, Request, Service, Video, register_model
     from vmevalkit.models.wrapper import ModelWrapper
     from vmevalkit.reporting import report
+    from vmevalkit.reporting.loaded import Experiment, load
     from vmevalkit.runner.check import check
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.make import make
     from vmevalkit.runner.merge import merge
     from vmevalkit.runner.score import iter_score, score
+    from vmevalkit.runner.single import score_video
     from vmevalkit.runner.sync import pull, push
     from vmevalkit.scorers.base import Measurement, Scorer, Unscorable, register_scorer
     from vmevalkit.store import Sample
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 # Where each public name is defined.
 _HOMES = {
+    "Experiment": "reporting.loaded",
     "GenerationResult": "types",
     "Geometry": "types",
     "Measurement": "scorers.base",
@@ -77,6 +80,7 @@ _HOMES = {
     "generate": "runner.inference",
     "import_": "interop",
     "iter_score": "runner.score",
+    "load": "reporting.loaded",
     "make": "runner.make",
     "merge": "runner.merge",
     "pull": "runner.sync",
@@ -86,15 +90,17 @@ _HOMES = {
     "register_task": "tasks.base",
     "report": "reporting",
     "score": "runner.score",
+    "score_video": "runner.single",
     "view": "web",
 }
 
 __all__ = [
-    "GenerationResult", "Geometry", "Measurement", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
-    "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
-    "Source", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor",
-    "export", "generate", "import_", "iter_score", "make", "merge", "pull", "push", "register_model",
-    "register_scorer", "register_task", "report", "score", "view",
+    "Experiment", "GenerationResult", "Geometry", "Measurement", "ModelCard", "ModelWrapper", "Painter",
+    "Provenance", "Question", "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score",
+    "Scorer", "Service", "Size", "Source", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict",
+    "Video", "catalog", "check", "doctor", "export", "generate", "import_", "iter_score", "load", "make",
+    "merge", "pull", "push", "register_model", "register_scorer", "register_task", "report", "score",
+    "score_video", "view",
 ]  # fmt: skip
 
 

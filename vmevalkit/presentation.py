@@ -72,11 +72,16 @@ def show_unfinished(unfinished: Sequence[tuple[str, str]]) -> None:
 
 
 def show_failures(failed: Sequence[tuple[str, str]], flag: str = "") -> None:
-    """Print what failed, and how to try it again, on stderr."""
-    for where, why in failed[:_FAILURES_SHOWN]:
-        print(f"failed: {where}: {why}", file=sys.stderr)
-    if len(failed) > _FAILURES_SHOWN:
-        print(f"... and {len(failed) - _FAILURES_SHOWN} more", file=sys.stderr)
+    """Print what failed, each reason once, and how to try it again, on stderr."""
+    places: dict[str, list[str]] = {}
+    for where, why in failed:
+        places.setdefault(why, []).append(where)
+    for why, found in list(places.items())[:_FAILURES_SHOWN]:
+        others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        print(f"failed: {found[0]}{others}: {why}", file=sys.stderr)
+    if len(places) > _FAILURES_SHOWN:
+        rest = sum(map(len, list(places.values())[_FAILURES_SHOWN:]))
+        print(f"... and {rest} more", file=sys.stderr)
     print(f"to try again, rerun the same command{' with ' + flag if flag else ''}", file=sys.stderr)
 
 

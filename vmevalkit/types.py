@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from vmevalkit import inline
 from vmevalkit.redaction import clean
 
 Mode = Literal["solve", "guided", "hold"]
@@ -184,6 +185,15 @@ class Question(Record):
             self.source_file,
         )
 
+    def _repr_html_(self) -> str:
+        prompt = self.prompt_file.read_text("utf-8", "replace") if self.prompt_file.is_file() else ""
+        return inline.block(
+            f"{self.task} {self.id}",
+            inline.paragraph(prompt),
+            inline.media(self.first_frame, "first frame"),
+            inline.media(self.ground_truth, "ground truth"),
+        )
+
 
 class Tolerance(Record):
     """A habit of real videos that a verdict does not count as a mistake.
@@ -280,6 +290,21 @@ class Score(Record):
     def _without_empty_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Scores of scorers that decide are written as before there were scorers that measure.
         return {name: value for name, value in serialize(self).items() if (name, value) != ("measures", {})}
+
+    def _repr_html_(self) -> str:
+        verdict = self.status if self.passed is None else "passed" if self.passed else "failed"
+        rows = [
+            (name, f"{value:.2f}")
+            for name in ("outcome", "process", "preservation", "value")
+            if (value := getattr(self, name)) is not None
+        ]
+        rows += [("evidence frame", str(self.evidence_frame))] if self.evidence_frame is not None else []
+        rows += [("notes", ", ".join(self.notes))] if self.notes else []
+        return inline.block(
+            f"{self.model} {self.question_id}, seed {self.seed}: {verdict} ({self.reason})",
+            inline.paragraph(self.explanation),
+            inline.table(("", self.scorer), rows),
+        )
 
 
 class RemoteJob(Record):

@@ -1,11 +1,13 @@
 """Images and videos: read, check, write, and find the canvas again."""
 
+from vmevalkit.media.arrays import is_array, iter_pixels, to_frames, to_numpy
 from vmevalkit.media.images import MAX_SIDE, MIN_SIDE, even, image_size, load_image, place, png
 from vmevalkit.media.planes import Frame, Frames, Planes, Views, difference, to_planes
 from vmevalkit.media.read import (
     MAX_FRAMES,
     CanvasVideo,
     VideoInfo,
+    canvas_of_frames,
     decodes,
     first_frame,
     iter_frames,
@@ -31,14 +33,17 @@ __all__ = [
     "VideoInfo",
     "Views",
     "agreement",
+    "canvas_of_frames",
     "copy_playable",
     "decodes",
     "difference",
     "even",
     "first_frame",
     "image_size",
+    "is_array",
     "is_cropped",
     "iter_frames",
+    "iter_pixels",
     "load_image",
     "overview",
     "place",
@@ -47,6 +52,8 @@ __all__ = [
     "read_canvas",
     "read_frames",
     "register",
+    "to_frames",
+    "to_numpy",
     "to_planes",
     "why_unplayable",
     "write_video",

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from vmevalkit import inline
 from vmevalkit._version import __version__
 from vmevalkit.redaction import clean
 from vmevalkit.reporting.analysis import Analysis, analyze
@@ -69,6 +70,25 @@ class Summary(Record):
     analysis: Analysis
     notes: tuple[str, ...]
     sources: tuple[SourceCount, ...] = ()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (cell.mode or "-", cell.model + (" (baseline)" if cell.baseline else ""), cell.tally.passed,
+             cell.tally.asked, _percent(cell.tally))
+            for cell in self.cells
+            if cell.task is None
+        ]  # fmt: skip
+        title = f"{self.experiment}: {self.questions} questions, {self.samples} samples"
+        notes = "".join(map(inline.paragraph, self.notes))
+        return inline.block(
+            title, inline.table(("mode", "model", "passed", "asked", "pass rate (95 % interval)"), rows), notes
+        )
+
+
+def _percent(tally: Tally) -> str:
+    if tally.rate is None:
+        return "-"
+    return f"{100 * tally.rate:.0f} % ({100 * tally.low:.0f} to {100 * tally.high:.0f})"
 
 
 def summarize(

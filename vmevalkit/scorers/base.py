@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -153,29 +153,39 @@ class Scorer(ABC):
         identity = {**self._identity(question, sample), **(inputs or self.digests(question, sample))}
         status, reason, explanation, details = self._missing(sample)
         if status is None:
-            try:
-                verdict = self.decide(question, sample)
-                if isinstance(verdict, Measurement):
-                    return Score(**identity, status="scored", **verdict.model_dump()), None
-                score = Score(
-                    **identity,
-                    status="scored",
-                    passed=verdict.passed,
-                    value=verdict.value,
-                    notes=tuple(sorted({tolerance.code for tolerance in verdict.tolerated})),
-                    **verdict.model_dump(include=_SHARED),
-                )
-                return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
-            except VideoError as error:
-                status, reason, explanation = "broken", "not_decodable", str(error)
-            except Unscorable as error:
-                status, reason, explanation, details = "unscorable", error.reason, str(error), error.details
-            except VMEvalError as error:
-                status, reason, explanation = "unscorable", "question_broken", str(error)
-            except Exception as error:
-                log.exception("scorer %s failed on %s", self.name, sample.folder)
-                status, reason = "unscorable", "scorer_error"
-                explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
+            return self._examined(identity, lambda: self.decide(question, sample))
+        return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
+
+    def _examined(
+        self, identity: dict[str, Any], decide: Callable[[], Verdict | Measurement]
+    ) -> tuple[Score, Record | None]:
+        """Return what `decide` says about a video as a score, and its details."""
+        details: Record | None = None
+        status: Status
+        try:
+            verdict = decide()
+            if isinstance(verdict, Measurement):
+                return Score(**identity, status="scored", **verdict.model_dump()), None
+            score = Score(
+                **identity,
+                status="scored",
+                passed=verdict.passed,
+                value=verdict.value,
+                notes=tuple(sorted({tolerance.code for tolerance in verdict.tolerated})),
+                **verdict.model_dump(include=_SHARED),
+            )
+            return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
+        except VideoError as error:
+            status, reason, explanation = "broken", "not_decodable", str(error)
+        except Unscorable as error:
+            status, reason, explanation, details = "unscorable", error.reason, str(error), error.details
+        except VMEvalError as error:
+            status, reason, explanation = "unscorable", "question_broken", str(error)
+        except Exception as error:
+            where = f"{identity['task']}_task/{identity['question_id']}"
+            log.exception("scorer %s failed on %s of %s", self.name, where, identity["model"])
+            status, reason = "unscorable", "scorer_error"
+            explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
         return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
 
     def undecided(self, question: Question, sample: store.Sample, reason: str, explanation: str) -> Score:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,26 @@ def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = (
         for question_id in found
         if not selected_ids or question_id in selected_ids
     ]
+
+
+def limited(questions: Sequence[Question], limit: int | None) -> list[Question]:
+    """Return at most `limit` questions, taken from each task in turn, in their order; all if it is None.
+
+    Raises:
+        UsageError: the limit is less than 1.
+    """
+    if limit is None:
+        return list(questions)
+    if limit < 1:
+        raise UsageError(f"limit = {limit}: must be at least 1")
+    turns: Counter[str] = Counter()
+    turn_of: dict[tuple[str, str], int] = {}
+    for question in questions:
+        turn_of[question.task, question.id] = turns[question.task]
+        turns[question.task] += 1
+    chosen = sorted(questions, key=lambda q: turn_of[q.task, q.id])[:limit]
+    keys = {(question.task, question.id) for question in chosen}
+    return [question for question in questions if (question.task, question.id) in keys]
 
 
 def _ids_by_task(root: Path) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ def process_pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if workers <= 1:
         yield map
         return
-    pool = _pool(workers)
+    pool = pool_of(workers)
     try:
         yield pool.map
     except BrokenProcessPool:
@@ -51,7 +51,13 @@ def map_processes(function: Callable[[J], R], items: Sequence[J], workers: int) 
             yield from parallel_map(function, items)
 
 
-def _pool(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+def pool_of(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """Return a pool of spawned processes, which end with this one.
+
+    Args:
+        workers: number of processes.
+        start: called in each process at its start, with `arguments`.
+    """
     # Otherwise, numpy's BLAS keeps a spinning thread for every core in each process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (start, *arguments))
@@ -225,7 +231,7 @@ class _Processes(Generic[J, R]):
 
     def _new_pool(self, worker: int) -> ProcessPoolExecutor:
         gpu = self._gpus[worker % len(self._gpus)] if len(self._gpus) > 1 else None
-        return _pool(1, _start, self._factory, gpu)
+        return pool_of(1, _start, self._factory, gpu)
 
 
 # The worker of this process.
