@@ -6,6 +6,7 @@ Mechanisms; each brings the video, most cheats, the reader and the verdict:
 - `pieces`: pieces travel between resting places (`piece_boards`, `piece_finder`, `piece_reader`).
 - `strokes`: lines grow along paths that the puzzle determines (`lines`: their states, painter and reader).
 - `walk`: one object of one color moves through a scene.
+- `follow`: rules as a graph, for plans and for what is seen step by step; `RuledWalk` is a walk along such a graph.
 
 Building blocks:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -125,16 +125,23 @@ def _beyond(unexplained: Mask, blob: Blob, reach: float) -> Mask:
     return beyond
 
 
-def walked(places: Sequence[Place | None], scale: Scale = STEPWISE) -> Fault | None:
+def walked(
+    places: Sequence[Place | None], scale: Scale = STEPWISE, step_of: Callable[[Place], Hashable] = cell_of
+) -> Fault | None:
     """Return where the agent vanishes or jumps, given its place in each frame (None if it is not seen as itself)."""
-    return first_of(vanished([places], scale, cell_of), jumped([places], scale), popped(places, scale))
+    return first_of(vanished([places], scale, step_of), jumped([places], scale), popped(places, scale))
 
 
 class Moment(NamedTuple):
-    """Place of the agent. A followed moment also has the reason code if the way to it was against the rules."""
+    """Place of the agent.
+
+    A followed moment also has the reason code if the way to it was against the rules, and for a task whose rules are a
+    graph (`follow`) the node that was reached last.
+    """
 
     place: tuple[float, float]
     wrong: str | None = None
+    node: Any = None
 
 
 class MomentReader:
