@@ -15,16 +15,18 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
 from vmevalkit.tasks.toolkit.compass import STEPS, WORDS
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, WHITE, YELLOW, Point, Sketch, digit
-from vmevalkit.tasks.toolkit.follow import RuledWalk, plan_of, steps_left
+from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
 from vmevalkit.tasks.toolkit.grid import Place
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.spots import Spots
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -89,11 +91,12 @@ class GraphTraversal(RuledWalk[Puzzle]):
     name = "graph_traversal"
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
-    off, there = 0.2, 0.25
+    off, there = 0.27, 0.25
     reasons = {
         **AGENT_REASONS,
         "against_arrow": "The blue disc follows a line against its arrow.",
         "off_line": "The blue disc leaves the lines.",
+        "graph_changed": "Lines, arrows or circles vanish or change.",
     }
     rubric = {
         "outcome": "The disc rests on the circle with the highest number, after it was on all lower ones in order.",
@@ -108,9 +111,9 @@ class GraphTraversal(RuledWalk[Puzzle]):
         while True:
             graph = _random_graph(rng, level)
             circles = range(len(graph.spots))
-            far = [_distances(circle, _ahead(graph).__getitem__) for circle in circles]
+            far = [_distances(circle, _ahead(graph)) for circle in circles]
             both = graph.model_copy(update={"arrows": (*graph.arrows, *((b, a) for a, b in graph.arrows))})
-            near = [_distances(circle, _ahead(both).__getitem__) for circle in circles]
+            near = [_distances(circle, _ahead(both)) for circle in circles]
             for _ in range(40):
                 stops = rng.sample(circles, level.goals + 1)
                 legs = [far[a].get(b, 0) for a, b in itertools.pairwise(stops)]
@@ -198,12 +201,17 @@ class GraphTraversal(RuledWalk[Puzzle]):
         sheet, place = _sheet(puzzle, canvas, downscale)
         left, top, unit = (length / downscale for length in place)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _DISC * unit, slack=0.5 * unit)
+        empty = to_planes(sheet.pixels())
+        find = agent_reader(start, empty, BLUE, _DISC * unit, slack=0.5 * unit)
+        spots = Spots(empty, ((left + x * unit, top + y * unit, radius * unit) for x, y, radius in _spots(puzzle)), 1)
 
         def place_of(x: float, y: float) -> Place:
             return (x - left) / unit, (y - top) / unit
 
-        return MomentReader(start, find, place_of, lambda _planes, _place: True, "scene_lost").read
+        def is_intact(planes: Planes, place: Place) -> bool:
+            return spots.are_intact(planes, left + place[0] * unit, top + place[1] * unit, 0.7 * unit)
+
+        return MomentReader(start, find, place_of, is_intact, "graph_changed").read
 
 
 def _random_graph(rng: random.Random, level: Level) -> Puzzle:
@@ -219,10 +227,11 @@ def _random_graph(rng: random.Random, level: Level) -> Puzzle:
     return Puzzle(spots=tuple(spots), places=tuple(places), arrows=tuple(arrows), start=0, goals=())
 
 
-def _distances(start: int, ahead: object) -> dict[int, int]:
+def _distances(start: int, ahead: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Return the number of steps to each circle that can be reached."""
     found, queue = {start: 0}, [start]
     for circle in queue:
-        for near in ahead(circle):  # type: ignore[operator]
+        for near in ahead[circle]:
             if near not in found:
                 found[near] = found[circle] + 1
                 queue.append(near)
@@ -233,10 +242,10 @@ def _through(ahead: Sequence[Sequence[int]], stops: Sequence[int]) -> list[int]:
     """Return a shortest way along arrows from stop to stop; empty if there is none."""
     way = [stops[0]]
     for a, b in itertools.pairwise(stops):
-        left = steps_left(a, ahead.__getitem__, lambda circle, goal=b: circle == goal)  # type: ignore[misc]
-        if a not in left:
+        leg = shortest_path(a, b, ahead.__getitem__)
+        if not leg:
             return []
-        way += plan_of(a, ahead.__getitem__, left)[1:]
+        way += leg[1:]
     return way
 
 
@@ -246,6 +255,23 @@ def _off(puzzle: Puzzle, place: Place) -> float:
     return min(
         math.dist(place, (lerp(a[0], b[0], t / 20), lerp(a[1], b[1], t / 20))) for a, b in ends for t in range(21)
     )
+
+
+def _spots(puzzle: Puzzle) -> Iterator[tuple[float, float, float]]:
+    """Yield right, down and radius of places on each line, arrow and circle, in distances of the lattice."""
+    for a, b in puzzle.arrows:
+        (x, y), (u, v) = puzzle.places[a], puzzle.places[b]
+        far = math.dist((x, y), (u, v))
+        count = math.ceil((far - 0.6) / 0.05)
+        for i in range(count + 1):
+            t = (0.3 + (far - 0.6) * i / count) / far
+            yield lerp(x, u, t), lerp(y, v, t), 0.4 * _LINE
+    for circle, (x, y) in enumerate(puzzle.places):
+        for k in range(8):
+            angle = math.radians(45 * k)
+            far = _GOAL - 0.07 if circle in puzzle.goals else _CIRCLE - 0.03
+            yield x + far * math.cos(angle), y + far * math.sin(angle), 0.03
+        yield x, y, 0.08
 
 
 def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:

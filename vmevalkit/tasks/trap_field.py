@@ -18,14 +18,16 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, register_task
 from vmevalkit.tasks.toolkit.draw import BLUE, BROWN, ORANGE, SAND, UMBER, Point, Sketch, mix
-from vmevalkit.tasks.toolkit.follow import RuledWalk, plan_of, steps_left
+from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place, around
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.spots import Spots
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -97,6 +99,7 @@ class TrapField(RuledWalk[Puzzle]):
         "trap": "The blue disc enters a tile whose ring has a gap.",
         "aslant": "The blue disc moves diagonally over the corner of a tile.",
         "left_field": "The blue disc leaves the field.",
+        "rings_changed": "Rings of the field vanish or change.",
     }
     rubric = {
         "outcome": "The disc rests on the orange square.",
@@ -197,12 +200,18 @@ class TrapField(RuledWalk[Puzzle]):
         sheet, place = _sheet(puzzle, canvas, downscale)
         left, top, cell = (length / downscale for length in place)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _RADIUS * cell, slack=0.27 * cell)
+        empty = to_planes(sheet.pixels())
+        find = agent_reader(start, empty, BLUE, _RADIUS * cell, slack=0.27 * cell)
+        places = ((left + x * cell, top + y * cell, radius * cell) for x, y, radius in _spots(puzzle))
+        spots = Spots(empty, places, hues=True)
 
         def place_of(x: float, y: float) -> Place:
             return (y - top) / cell - 0.5, (x - left) / cell - 0.5
 
-        return MomentReader(start, find, place_of, lambda _planes, _place: True, "scene_lost").read
+        def is_intact(planes: Planes, place: Place) -> bool:
+            return spots.are_intact(planes, left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell, 0.75 * cell)
+
+        return MomentReader(start, find, place_of, is_intact, "rings_changed").read
 
 
 def _winding_path(rng: random.Random, level: Level, length: int) -> list[Cell]:
@@ -229,23 +238,14 @@ def _with_traps(rng: random.Random, level: Level, path: Sequence[Cell]) -> Puzzl
     traps = {cell for cell in cells if cell not in path
              and rng.random() < (level.beside if cell in near else level.elsewhere)}  # fmt: skip
     while True:
-        safe = [cell for cell in cells if cell not in traps]
-        shortest = _shortest(safe, path[0], path[-1])
+        safe = {cell for cell in cells if cell not in traps}
+        shortest = shortest_path(path[0], path[-1], lambda cell: [near for near in around(cell) if near in safe])  # noqa: B023
         if len(shortest) == len(path):
             break
         traps.add(rng.choice([cell for cell in shortest if cell not in path]))
     gaps = tuple(tuple(rng.randrange(8) if (r, c) in traps else None for c in range(level.columns))
                  for r in range(level.rows))  # fmt: skip
     return Puzzle(gaps=gaps, start=path[0], goal=path[-1])
-
-
-def _shortest(cells: Sequence[Cell], start: Cell, goal: Cell) -> list[Cell]:
-    """Return a shortest path over some cells."""
-
-    def after(cell: Cell) -> list[Cell]:
-        return [near for near in around(cell) if near in cells]
-
-    return plan_of(start, after, steps_left(start, after, lambda cell: cell == goal))
 
 
 def _direct(puzzle: Puzzle) -> list[Cell]:
@@ -256,6 +256,17 @@ def _direct(puzzle: Puzzle) -> list[Cell]:
         down, right = goal[0] - r, goal[1] - c
         way.append((r + (down > 0) - (down < 0), c) if abs(down) > abs(right) else (r, c + (right > 0) - (right < 0)))
     return way
+
+
+def _spots(puzzle: Puzzle) -> Iterator[tuple[float, float, float]]:
+    """Yield right, down and radius of places on each ring and tile, in cells from the corner of the field."""
+    for r, row in enumerate(puzzle.gaps):
+        for c in range(len(row)):
+            for k in range(8):
+                angle = math.radians(45 * k)
+                yield c + 0.5 + _RING * math.cos(angle), r + 0.5 + _RING * math.sin(angle), _PEN / 2
+            yield c + 0.5, r + 0.5, 0.1
+            yield c + 0.15, r + 0.15, 0.08
 
 
 def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:

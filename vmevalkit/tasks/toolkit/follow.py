@@ -28,7 +28,7 @@ P = TypeVar("P", bound=Any)
 # A step is compared with a frame at so many moments.
 _SAMPLES = 25
 # Between two frames, an object may go so many times as far as the straight line (around corners), and so much farther.
-_ROUND, _SLACK = 1.6, 0.5
+_ROUND, _SLACK = 1.6, 0.8
 # Share of a step up to which it may be given up where the rules do not allow to go back.
 _BEGUN = 0.3
 
@@ -61,6 +61,12 @@ def plan_of(first: N, after: Callable[[N], Iterable[N]], left: dict[N, int]) -> 
     while left[plan[-1]]:
         plan.append(next(node for node in after(plan[-1]) if left.get(node, math.inf) < left[plan[-1]]))
     return plan
+
+
+def shortest_path(first: N, last: N, after: Callable[[N], Iterable[N]]) -> list[N]:
+    """Return the nodes of a shortest way from one to another; empty if there is none."""
+    left = steps_left(first, after, lambda node: node == last)
+    return plan_of(first, after, left) if first in left else []
 
 
 def along(path: Sequence[Place], t: float) -> Place:
@@ -216,7 +222,7 @@ class RuledWalk(Walk[P]):
         return [Moment(self.place_of(puzzle, node)) for node in self.plan(puzzle)]
 
     def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
-        return Moment(along(self.path(puzzle, a.place, b.place), t))
+        return a._replace(place=along(self.path(puzzle, a.place, b.place), t))
 
     def followed(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
         """Yield the readings with the node that was reached, and with `wrong` set if no legal step explains a place."""
@@ -232,7 +238,8 @@ class RuledWalk(Walk[P]):
                 continue
             place = reading.state.place
             wrong = None if follower.see([place]) else self.misstep(puzzle, follower.node, place)
-            yield Reading(Moment(place, wrong, follower.node), reading.scene_intact, reading.note)
+            moment = reading.state._replace(wrong=wrong, node=follower.node)
+            yield Reading(moment, reading.scene_intact, reading.note)
 
     def interrupted(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Fault | None:
         places = [reading.state and reading.state.place for reading in readings]

@@ -133,15 +133,19 @@ def walked(
 
 
 class Moment(NamedTuple):
-    """Place of the agent.
+    """A moment of a walk.
 
-    A followed moment also has the reason code if the way to it was against the rules, and for a task whose rules are a
-    graph (`follow`) the node that was reached last.
+    Attributes:
+        place: of the agent.
+        wrong: in a followed moment, the reason code if the way to it was against the rules.
+        node: in a followed moment of a task whose rules are a graph (`follow`), the node that was reached last.
+        shown: for each thing that may vanish, 1 if it is present, 0 if it is gone, and 0.5 if that cannot be seen.
     """
 
     place: tuple[float, float]
     wrong: str | None = None
     node: Any = None
+    shown: tuple[float, ...] = ()
 
 
 class MomentReader:
@@ -194,10 +198,10 @@ class Walk(Task[P, Moment]):
         """Yield the readings with `wrong` set in each moment: the reason code if the rules were broken so far."""
 
     def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
-        return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
+        return a._replace(place=(lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
 
     def without_mover(self, puzzle: P, state: Moment, a: Moment, b: Moment) -> Moment:
-        return Moment(NOWHERE)
+        return state._replace(place=NOWHERE)
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Verdict:
         return super().judge(puzzle, list(self.followed(puzzle, readings)))
