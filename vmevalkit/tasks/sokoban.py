@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.draw import BLUE, HUES, ORANGE, WHITE, Color, Point, Sketch, mix
+from vmevalkit.tasks.toolkit.draw import BLUE, HUES, ORANGE, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, around
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_REASONS, Board, Place
@@ -192,8 +192,8 @@ class Sokoban(RuledPieces[Puzzle]):
         if piece == 0:
             sketch.circle(center, _RADIUS * unit, color)
             return
-        for half, shade in ((_BOX * unit, color), (0.24 * unit, mix(color, WHITE, 0.3)), (0.17 * unit, color)):
-            sketch.rectangle((x - half, y - half, x + half, y + half), shade, radius=0.05 * unit)
+        half = _BOX * unit
+        sketch.rectangle((x - half, y - half, x + half, y + half), color, radius=0.08 * unit)
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return (_BOX, _BOX) if piece else (_RADIUS, _RADIUS)
