@@ -6,8 +6,8 @@
             |   |                                   other one began. One must give way in a side corridor. They may move
             +---+                                   one after another or at the same time; every legal way is correct.
 
-The plan length is the least number of cells that both discs move together; it is even. There are far more than 10,000
-puzzles at every difficulty from 3 on, and some thousands at 1 and 2.
+The plan length is the least number of cells that both discs move together; it is even. There are more than 10,000
+puzzles at every difficulty.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Level(NamedTuple):
 
 
 LEVELS = levels(
-    Level(rows=3, columns=5, min_cells=5, max_cells=8, min_steps=4, max_steps=6),
-    Level(rows=4, columns=6, min_cells=9, max_cells=12, min_steps=6, max_steps=6),
-    Level(rows=4, columns=6, min_cells=10, max_cells=14, min_steps=8, max_steps=10),
+    Level(rows=4, columns=6, min_cells=7, max_cells=10, min_steps=4, max_steps=6),
+    Level(rows=4, columns=6, min_cells=10, max_cells=13, min_steps=6, max_steps=6),
+    Level(rows=4, columns=6, min_cells=11, max_cells=14, min_steps=8, max_steps=10),
     Level(rows=5, columns=7, min_cells=12, max_cells=18, min_steps=12, max_steps=14),
     Level(rows=5, columns=7, min_cells=14, max_cells=20, min_steps=16, max_steps=20),
 )
@@ -198,9 +198,9 @@ class TwoAgents(RuledPieces[Puzzle]):
 def _corridors(rng: random.Random, level: Level) -> tuple[Cell, ...]:
     """Return connected cells that are nowhere two cells wide, except for a place to pass at difficulty 1."""
     cells = {(rng.randrange(level.rows), rng.randrange(level.columns))}
-    wide = int(level.min_steps == 4)
-    for _ in range(20 * level.max_cells):
-        if len(cells) == level.max_cells:
+    wide, size = int(level.min_steps == 4), rng.randint(level.min_cells, level.max_cells)
+    for _ in range(20 * size):
+        if len(cells) == size:
             break
         new = rng.choice([near for cell in cells for near in around(cell)])
         if new in cells or not (0 <= new[0] < level.rows and 0 <= new[1] < level.columns):
