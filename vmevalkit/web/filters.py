@@ -71,15 +71,15 @@ class SampleFilter(Record):
         """Return the query that sorts by a column, or reverses the order if it sorts by it already."""
         return self.model_copy(update={"sort": f"-{name}" if self.sort == name else name}).query
 
-    def without(self, name: str) -> SampleFilter:
-        """Return the filter without one of its fields."""
-        return self.model_copy(update={name: type(self).model_fields[name].default})
-
     def conditions(self) -> Iterator[Any]:
         """Yield the conditions that all selected samples meet."""
         for name in FACETS:
             if value := getattr(self, name):
                 yield samples.c[name] == value
+        yield from self.text_conditions()
+
+    def text_conditions(self) -> Iterator[Any]:
+        """Yield the conditions on the question and the text."""
         if self.question:
             yield samples.c.question_id == self.question
         for word in self.q.lower().split():
