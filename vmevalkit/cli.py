@@ -312,11 +312,15 @@ def report(
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
     report: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the page and the tables.")] = defaults.REPORT,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Heading of the page; by default the experiment's name.")
+    ] = None,
 ) -> None:
     """Write index.html, scores.csv, scores.parquet, summary.json and table.tex."""
     from vmevalkit.reporting import report as run
 
-    typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
+    page = run(questions=questions, outputs=outputs, scores=scores, report=report, title=title)
+    typer.echo(f"open {page}")
 
 
 @app.command()
