@@ -195,7 +195,8 @@ def _executor(run: ModelRun, workers: int | None, place: Executors) -> Executor:
     """Return what distributes the jobs of a model: threads if it asks for them, else what the run was told to use."""
     threads = run.configured().service.threads
     if not threads:
-        return place.executor(workers, run.gpus)
+        # Code in a user's file may end its process, by os._exit or a crash.
+        return place.executor(workers, run.gpus, apart=run.source_folder is not None)
     return ThreadExecutor(workers if workers and run.remote else threads)
 
 
