@@ -443,7 +443,16 @@ def test_what_comes_from_outside_is_text(world: World) -> None:
     page = _Page(world.page)
     assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert not any("onerror" in attributes for _, attributes in page.tags)
-    assert _text(world.page).count(" ".join(EVIL.split())) == 5 + 1
+    # The first screen shows one of these explanations again.
+    assert _text(world.page).count(" ".join(EVIL.split())) == 5 + 1 + 1
+
+
+def test_the_first_screen_says_who_leads(world: World) -> None:
+    lead = world.page[world.page.index('<section class="lead"') :]
+    lead = lead[: lead.index("</section>")]
+    best = max((s for s in world.summary.analysis.standings if not s.baseline), key=lambda s: s.rate.value)
+    assert best.model in lead[: lead.index("</h2>")]
+    assert lead.count("<video") in (1, 2)
 
 
 def test_the_strip_shows_the_evidence(world: World) -> None:
