@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,36 @@ def test_a_link_to_a_video_opens_the_sheet_that_has_it(page: Any, large: World) 
     video = page.locator(f"[id='mine/maze/{LAST}'] video")
     page.wait_for_function("document.activeElement.querySelector('video').poster")
     assert video.get_attribute("preload") == "none"
+
+
+@browser_only
+def test_reasons_and_cells_of_the_heat_map_lead_to_their_videos(page: Any) -> None:
+    for link, videos in (
+        (page.locator(".reasons a", has_text="no_video"), QUESTIONS - 2),
+        (page.locator(".heat tbody:first-of-type a", has_text="1"), QUESTIONS),
+        (page.locator(".reasons a", has_text="wall_crossed"), 1),
+    ):
+        link.click()
+        page.wait_for_function(f"document.querySelector('output').textContent.startsWith('{videos} ')")
+
+
+def test_the_interval_of_all_tasks_is_that_of_the_bootstrap(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for task, right in (("maze", True), ("sudoku", False), ("chess", False)):
+        for i in range(4):
+            world.ask(task, f"{task}_{i:04d}", "solve")
+            credit = {"value": float(right), "outcome": float(right), "process": 1.0, "preservation": 1.0}
+            world.judge("mine", task, f"{task}_{i:04d}", "scored", passed=right, **credit)
+    world.make()
+    [standing] = world.summary.analysis.standings
+    row = world.page[world.page.index('<table class="heat">') :]
+    row = row[row.index("<tbody>") : row.index("</tbody>")]
+    texts = re.findall(r">(\d+)(?:<small> %</small>)?</a>", row)
+    assert texts == ["33", "0", "100", "0"]
+    bounds = f"{100 * standing.rate.low:.0f}–{100 * standing.rate.high:.0f}</span>"
+    assert bounds in row
+    # Tasks of which all or no videos pass say less than twelve independent videos would.
+    assert standing.rate.high - standing.rate.low > 0.55
 
 
 @browser_only

@@ -25,9 +25,10 @@ from vmevalkit.reporting.page.catalog import SHEET, call, catalog_of
 from vmevalkit.reporting.page.claims import CHART, findings, mode_claims
 from vmevalkit.reporting.page.lead import lead_of
 from vmevalkit.reporting.page.rates import baseline_checks, rate_tables
+from vmevalkit.reporting.page.reasons import reasons_by_model
 from vmevalkit.reporting.page.samples import VERDICTS, SampleView, filter_choices, sample_id, sample_view
 from vmevalkit.reporting.paths import ExperimentPaths
-from vmevalkit.reporting.stats import DRAWS
+from vmevalkit.reporting.stats import CEILING, DRAWS
 from vmevalkit.reporting.summary import Summary
 from vmevalkit.store.experiment import ExperimentData, Key, SampleRecord
 from vmevalkit.types import STATUSES
@@ -69,9 +70,10 @@ def render(
         environment.get_template("index.html").render(
             summary=summary,
             notes=notes,
-            counts=[cell for table in tables for cell in summary.cells if (cell.mode, cell.task) in table.places],
             tables=tables,
             checks=list(baseline_checks(summary)),
+            reasons=reasons_by_model(data.samples),
+            ceiling=CEILING,
             analysis=summary.analysis,
             findings=list(findings(summary.analysis)),
             claims=list(mode_claims(summary.analysis)),

@@ -9,7 +9,7 @@ from vmevalkit.reporting.analysis import Analysis, Standing
 from vmevalkit.reporting.media import ReportVideo
 from vmevalkit.reporting.stats import CEILING, LEVEL
 from vmevalkit.reporting.summary import Summary
-from vmevalkit.reporting.text import estimate
+from vmevalkit.reporting.text import estimate, percent
 from vmevalkit.store.experiment import Key, SampleRecord
 from vmevalkit.types import MODES, Mode
 
@@ -60,13 +60,20 @@ def _sentence(analysis: Analysis, models: Sequence[Standing]) -> str:
             p for p in analysis.pairs if p.mode == best.mode and {p.first, p.second} == {best.model, other.model}
         )
         (ahead if pair.p_holm < LEVEL else level).append(other)
-    text = f"{best.model} leads: {estimate(best.rate)}"
+    if best.rate.value == 0.0:
+        return f"No video of the {len(models)} models passes."
+    equal = [model.model for model in others if model.rate.value == best.rate.value]
+    if equal:
+        text = f"{_listed([best.model, *equal])} lead: {percent(best.rate.value)} % each"
+    else:
+        text = f"{best.model} leads: {estimate(best.rate)}"
     if ahead:
         points = 100 * (best.rate.value - ahead[0].rate.value)
         text += f", {points:.0f} points ahead of {ahead[0].model}"
         text += f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-    if level:
-        text += f"; not separable from {_listed([other.model for other in level])}"
+    unclear = [other.model for other in level if other.model not in equal]
+    if unclear:
+        text += f"; not separable from {_listed(unclear)}"
     return text + "."
 
 
