@@ -2,12 +2,14 @@
 
     python benchmarks/video_models.py wan2.1-i2v-14b-480p wan2.2-ti2v-5b
     python benchmarks/video_models.py wan2.1-i2v-14b-480p --exactness 4
+    python benchmarks/video_models.py ltx-video ltx-video-13b-0.9.7 hunyuanvideo-1.5-i2v-480p
 
 The weights are random and have the published shapes, so nothing is downloaded. A denoising step with guidance is two
 passes. Rows: `stock` as Diffusers runs it; `stock, compiled` with FlashAttention-3 and compiled blocks; `exact` and
 `fast` of the kit; `exact, group` with the blocks in host memory. Prints a table in Markdown and the relative error of
 each row against `stock`. The limit is the time of the matrix products and of attention alone, at the rates that were
-measured in the same run. On a CPU, the smallest shapes show that it runs.
+measured in the same run. Models that run faster by shared means have the rows `stock` and `exact`. On a CPU, the
+smallest shapes show that it runs.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from typing import Any
 
 import torch
 
-from vmevalkit.models.base import MODELS, service_of
+from vmevalkit.models.base import MODELS, ModelCard, service_of
 from vmevalkit.models.diffusers.attention_kernels import ATTENTION, time_attention
+from vmevalkit.models.diffusers.compiled import CompiledService, can_compile, use_attention
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.wan.blocks import Transformer
 
@@ -36,16 +39,124 @@ DTYPE = torch.bfloat16 if GPU else torch.float32
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="catalog names of Wan")
+    parser.add_argument("models", nargs="+", help="catalog names")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--exactness", type=int, metavar="BLOCKS", help="only compare so many blocks with float32")
     arguments = parser.parse_args()
     with torch.no_grad():
         for model in arguments.models:
-            if arguments.exactness:
+            service = service_of(MODELS[model])
+            if isinstance(service, type) and issubclass(service, CompiledService):
+                measure_shared(model, service, arguments.repeats)
+            elif arguments.exactness:
                 exactness(model, arguments.exactness)
             else:
                 measure(model, arguments.repeats)
+
+
+def measure_shared(model: str, service: type[CompiledService], repeats: int) -> None:
+    """Print the rows of a model that runs faster by shared means."""
+    call = SHARED_INPUTS[MODELS[model].family](MODELS[model])
+    transformer = random_transformer(model)
+    say(f"\n{model}, {torch.cuda.get_device_name() if GPU else 'CPU'}, torch {torch.__version__}, "
+        f"diffusers {importlib.metadata.version('diffusers')}")  # fmt: skip
+    say("| row | s a pass | of stock | GiB | difference |\n| --- | --- | --- | --- | --- |")
+    expected, seconds, peak = timed_pass(transformer, call, repeats)
+    say(f"| stock | {seconds:.3f} | 100% | {peak:.1f} | |")
+    prepared = service.__new__(service)
+    prepared.prepare(transformer)
+    use_attention(transformer, DEVICE, service.masked)
+    found, ours, peak = timed_pass(transformer, call, repeats)
+    change = difference(found, expected)
+    say(f"| stock, attention without mask, cuDNN | {ours:.3f} | {ours / seconds:.0%} | {peak:.1f} | {change:.1e} |")
+    if can_compile(DEVICE):
+        transformer.compile_repeated_blocks()
+        start = time.perf_counter()
+        transformer(**call)
+        synchronize()
+        first = time.perf_counter() - start
+        found, ours, peak = timed_pass(transformer, call, repeats)
+        say(f"| exact | {ours:.3f} | {ours / seconds:.0%} | {peak:.1f} | {difference(found, expected):.1e} |")
+        say(f"\nThe first pass, which compiles, takes {first:.0f} s.")
+    del transformer, prepared
+    gc.collect()
+    if GPU:
+        torch.cuda.empty_cache()
+
+
+def timed_pass(transformer: Any, call: dict[str, Any], repeats: int) -> tuple[torch.Tensor, float, float]:
+    """Return what a pass computes, its seconds, and the peak memory in GiB."""
+    found = transformer(**call)[0].float()
+    if GPU:
+        torch.cuda.reset_peak_memory_stats()
+    seconds = timed(lambda: transformer(**call), repeats)
+    return found, seconds, torch.cuda.max_memory_allocated() / 2**30 if GPU else 0.0
+
+
+def random_transformer(model: str) -> Any:
+    """Build the transformer of a model with random weights, of the published shape on a GPU."""
+    weights = next((w for _, w in random_models().values() if w.real == model), None)
+    if weights is None:
+        raise SystemExit(f"{model}: there are no random weights for it")
+    torch.manual_seed(0)
+    torch.set_default_dtype(DTYPE)
+    with torch.device(DEVICE):
+        transformer = weights.components("full" if GPU else "tiny", 1000)["transformer"]()
+    torch.set_default_dtype(torch.float32)
+    return transformer.to(DTYPE).eval().requires_grad_(False)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2)).to(DEVICE, DTYPE)
+
+
+def inputs_of_ltx(card: ModelCard) -> dict[str, Any]:
+    """Return the arguments of a pass of LTX-Video: tokens of 32x32 pixels and 8 frames, and 128 of the prompt."""
+    (width, height), frames = (card.size, card.frames) if GPU else ((64, 64), 9)
+    times, rows, columns = (frames - 1) // 8 + 1, height // 32, width // 32  # type: ignore[operator]
+    config = random_transformer_config(card)
+    mask = torch.zeros(1, 128, device=DEVICE)
+    mask[:, :60] = 1
+    return {
+        "hidden_states": noise(1, times * rows * columns, config.in_channels),
+        "encoder_hidden_states": noise(1, 128, config.caption_channels),
+        "timestep": torch.full((1, 1), 500.0, device=DEVICE, dtype=DTYPE),
+        "encoder_attention_mask": mask,
+        "num_frames": times, "height": rows, "width": columns,
+        "rope_interpolation_scale": (8 / 25, 32, 32),
+        "return_dict": False,
+    }  # fmt: skip
+
+
+def inputs_of_hunyuanvideo15(card: ModelCard) -> dict[str, Any]:
+    """Return the arguments of a pass of HunyuanVideo-1.5: latents of 16x16 pixels and 4 frames, and a prompt."""
+    (width, height), frames = (card.size, card.frames) if GPU else ((32, 32), 5)
+    config = random_transformer_config(card)
+    mask = torch.zeros(1, 1000, device=DEVICE)
+    mask[:, :120] = 1
+    return {
+        "hidden_states": noise(1, config.in_channels, (frames - 1) // 4 + 1, height // 16, width // 16),  # type: ignore[operator]
+        "timestep": torch.full((1,), 500.0, device=DEVICE, dtype=DTYPE),
+        "encoder_hidden_states": noise(1, 1000, config.text_embed_dim),
+        "encoder_attention_mask": mask,
+        "encoder_hidden_states_2": noise(1, 256, config.text_embed_2_dim),
+        "encoder_attention_mask_2": torch.zeros(1, 256, device=DEVICE),
+        "image_embeds": noise(1, 729, config.image_embed_dim),
+        "return_dict": False,
+    }
+
+
+def random_transformer_config(card: ModelCard) -> Any:
+    weights = next(w for _, w in random_models().values() if w.real == card.name)
+    with torch.device("meta"):
+        return weights.components("full" if GPU else "tiny", 1000)["transformer"]().config
+
+
+# By family.
+SHARED_INPUTS: dict[str, Callable[[ModelCard], dict[str, Any]]] = {
+    "LTX-Video": inputs_of_ltx,
+    "HunyuanVideo-1.5": inputs_of_hunyuanvideo15,
+}
 
 
 def measure(model: str, repeats: int) -> None:

@@ -446,7 +446,7 @@ def test_a_killed_worker_is_tried_again_once(server: Server, tmp_path: Path) -> 
 
 def test_a_model_that_raises_is_a_failed_job(server: Server) -> None:
     failed = server.wait(server.create("raise"))
-    assert failed["error"] == {"code": "generation_failed", "message": "ValueError: no idea"}
+    assert failed["error"] == {"code": "generation_failed", "message": "ValueError: no idea (my_file.py:11)"}
     refused = server.http.post("/videos", **form(model="model", seconds="2"))
     assert "a function takes image, prompt and seed" in error_of(refused, 400)
 

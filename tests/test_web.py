@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -18,19 +21,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import sqlalchemy
 from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
+from markupsafe import Markup
+from PIL import Image
 
 import vmevalkit
 from tests import accessibility
-from vmevalkit import store
+from vmevalkit import media, store
 from vmevalkit.errors import UsageError
+from vmevalkit.media import load_image
 from vmevalkit.reporting.summary import Summary
 from vmevalkit.reporting.tables import without_formula
 from vmevalkit.store.ratings import Rating, Ratings, next_for
-from vmevalkit.types import QuestionMetadata, Score
+from vmevalkit.types import GenerationResult, QuestionMetadata, Score
 from vmevalkit.web import claims
 from vmevalkit.web.app import RATER, create_app
 from vmevalkit.web.filters import SampleFilter
@@ -72,15 +79,18 @@ def page(experiment: Path) -> Path:
 class Server:
     """`vmevalkit view` in a process of its own."""
 
-    def __init__(self, root: Path, *options: str, host: str = "127.0.0.1", **environment: str) -> None:
+    def __init__(
+        self, root: Path, *options: str, host: str = "127.0.0.1", folder: Path | None = None, **environment: str
+    ) -> None:
         with socket.socket() as free:
             free.bind((host, 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        names = ("questions", "outputs", "scores")
+        own = [word for name in names for word in (f"--{name}", str(root / name))]
+        folders = own if folder is None else [str(folder)]
         self._command = [
-            sys.executable, "-m", "vmevalkit.cli", "view", "--questions", str(root / "questions"),
-            "--outputs", str(root / "outputs"), "--scores", str(root / "scores"), "--port", str(self.port),
-            "--host", host, *options,
+            sys.executable, "-m", "vmevalkit.cli", "view", *folders, "--port", str(self.port), "--host", host, *options,
         ]  # fmt: skip
         self._environment = {**os.environ, **environment}
         self.start()
@@ -224,13 +234,14 @@ def test_the_viewer_claims_what_the_report_claims(tmp_path: Path) -> None:
         ("/", "Pass rates"),
         ("/samples?verdict=pass&sort=-value", "4 videos"),
         ("/samples/0?model=good", "maze_0000"),
-        ("/sample/good/maze/maze_0000/42", "vmevalkit generate --model good"),
+        ("/sample/replay/maze/maze_0000/42", "vmevalkit generate --model replay"),
         ("/question/maze/maze_0000", "All videos play together"),
         ("/compare?a=good&b=lazy", "2 questions asked of both"),
         ("/disagreements", "rule, judge"),
         ("/tasks", "tower of hanoi"),
         ("/progress", "replay"),
         ("/rate", "Your name"),
+        ("/ranking", "Nobody has compared two videos yet"),
     ],
 )
 def test_pages_show_what_they_are_for(client: httpx.Client, address: str, text: str) -> None:
@@ -284,7 +295,10 @@ def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None
     for address, kind in (
         ("/poster/good/maze/maze_0000/42", "image/webp"),
         ("/strip/good/maze/maze_0000/42", "image/webp"),
+        ("/still/good/maze/maze_0000/42", "image/webp"),
         ("/state/good/maze/maze_0000/42/10", "image/png"),
+        ("/state/good/maze/maze_0000/42/-1", "image/png"),
+        ("/outline/good/maze/maze_0000/42/10", "image/png"),
         ("/frame/maze/maze_0000/final", "image/webp"),
         ("/task/clock/3", "image/webp"),
         ("/curves.svg", "image/svg+xml"),
@@ -293,6 +307,41 @@ def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind), address
     part = client.get("/video/good/maze/maze_0000/42", headers={"Range": "bytes=0-99"})
     assert (part.status_code, len(part.content)) == (206, 100)
+
+
+def test_counts_follow_the_filters_and_lists_are_sorted_in_both_directions(experiment: Path, tmp_path: Path) -> None:
+    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index.refresh()
+    counts = index.choices(SampleFilter(verdict="pass", model="lazy"))
+    assert dict(counts["model"]) == {"good": 2, "replay": 2, "lazy": 0}
+    assert dict(counts["verdict"]) == {"fail": 2, "pass": 0}
+    assert [len(index.choices()[name]) for name in ("model", "verdict")] == [4, 2]
+    for name in ("question", "model", "verdict", "reason", "value", "difficulty", "steps", "made"):
+        for sort in (name, f"-{name}"):
+            rows = index.page(SampleFilter(sort=sort), 0)
+            keys = [(row.model, row.task, row.question_id, row.seed) for row in rows]
+            assert len(set(keys)) == 8
+            for place, key in enumerate(keys):
+                found = index.neighbors(SampleFilter(sort=sort), key)
+                assert found is not None
+                assert (found.place, found.total) == (place + 1, 8)
+                beside = [
+                    row and (row.model, row.task, row.question_id, row.seed) for row in (found.before, found.after)
+                ]
+                assert beside == [keys[place - 1] if place else None, keys[place + 1] if place < 7 else None]
+    values = [row.value for row in index.page(SampleFilter(sort="-value"), 0)]
+    assert values == sorted(values, reverse=True)
+    assert index.neighbors(SampleFilter(verdict="pass"), ("lazy", "maze", "maze_0000", 42)) is None
+
+
+def test_lists_show_frames_also_as_a_table(client: httpx.Client) -> None:
+    table = client.get("/samples?layout=table&verdict=fail&sort=value").text
+    assert table.count('src="/still/') == 4
+    assert 'href="/samples?verdict=fail&amp;sort=-value&amp;layout=table"' in table
+    assert 'aria-sort="ascending"' in table
+    assert client.get("/samples/0?layout=table&verdict=fail").text.count("<tr ") == 4
+    assert client.get("/compare?a=good&b=lazy").text.count('src="/still/') == 4
+    assert 'src="/still/good/maze/maze_0001/42"' in client.get("/disagreements").text
 
 
 def test_samples_can_be_downloaded_as_csv(client: httpx.Client) -> None:
@@ -427,6 +476,102 @@ def test_two_videos_of_a_question_are_preferred_blind(experiment: Path, tmp_path
     assert (kept.better, kept.comment) == ("left", "Clearer.")
 
 
+@pytest.mark.parametrize("name", ["Anna Müller", "山田 太郎", "o'Neil; <b>"])
+def test_a_rater_may_have_any_name(experiment: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    folders = [folder / kind for kind in ("questions", "outputs", "scores")]
+    index = Index(*folders)
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(folder / "outputs")), base_url="http://127.0.0.1")
+    shown = page.post("/rater", data={"name": f"  {name} "}).text
+    assert str(Markup.escape(name)) in shown
+    video = shown.split('name="video" value="')[1].split('"')[0]
+    said = {"video": video, "token": "a-token-of-its-own", "passed": "true", "stars": "5"}
+    assert "1 of 4 rated" in page.post("/rate", data=said).text
+    assert [rating.rater for rating in Ratings(folder / "outputs").history()] == [name]
+    vmevalkit.score("human", questions=folders[0], outputs=folders[1], scores=folders[2])
+    [own] = [score for score in store.iter_scores(folders[2]) if score.scorer.startswith("human.")]
+    assert own.passed
+    assert page.post("/rater", data={"name": " \u200b\n"}).status_code == 422
+
+
+def test_the_command_of_a_sample_makes_its_video_again_with_its_settings(experiment: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def mine(image, prompt, seed):\n    return [image] * (2 + seed % 2)\n")
+    folders = {"questions": experiment / "questions", "outputs": tmp_path / "o's"}
+    vmevalkit.generate([f"{tmp_path}/mine.py:mine"], seed=7, baselines=False, **folders)
+    vmevalkit.generate("noise", baselines=False, **folders)
+    index = Index(folders["questions"], folders["outputs"], tmp_path / "s")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(folders["outputs"])), base_url="http://127.0.0.1")
+    for address in ("mine/maze/maze_0001/7", "noise/maze/maze_0000/42"):
+        model, task, name, seed = address.split("/")
+        sample = store.Sample(outputs=folders["outputs"], model=model, task=task, question_id=name, seed=int(seed))
+        before = store.read_result(sample)
+        shown = html.unescape(page.get(f"/sample/{address}").text)
+        line = shlex.split(re.findall(r'class="command">(vmevalkit generate [^<]*)<', shown)[0])
+        assert "--remake" in line
+        os.utime(sample.result, (1, 1))
+        done = subprocess.run([sys.executable, "-m", "vmevalkit.cli", *line[1:]], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        assert os.stat(sample.result).st_mtime > 1
+        after = store.read_result(sample)
+        assert before is not None
+        assert after is not None
+        assert after.metadata["video_sha256"] == before.metadata["video_sha256"]
+    shutil.rmtree(tmp_path / "s", ignore_errors=True)
+
+
+def test_settings_of_a_video_are_in_its_command_and_a_video_made_elsewhere_has_none(
+    experiment: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(experiment, tmp_path / "copy")
+    sample = store.Sample(outputs=root / "outputs", model="replay", task="maze", question_id="maze_0000")
+    result = store.read_result(sample)
+    assert result is not None
+    requested = {"weights": "my weights", "steps": 4, "duration": 2.5, "size": [96, 64]}
+    store.write_record(
+        sample.result, result.model_copy(update={"metadata": {**result.metadata, "requested": requested}})
+    )
+    index = Index(root / "questions", root / "outputs", root / "scores")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(root / "outputs")), base_url="http://127.0.0.1")
+    shown = html.unescape(page.get("/sample/replay/maze/maze_0000/42").text)
+    for words in ("--set 'weights=my weights'", "--set steps=4", "--duration 2.5", "--set 'size=[96, 64]'"):
+        assert words in shown
+    made_elsewhere = page.get("/sample/good/maze/maze_0000/42").text
+    assert "vmevalkit generate" not in made_elsewhere
+    assert "it was made with another tool" in made_elsewhere
+
+
+def test_progress_uses_recorded_durations(experiment: Path, tmp_path: Path) -> None:
+    """Two videos of 100 seconds were made at once, two days after an earlier one; two are left."""
+    root = tmp_path
+    shutil.copytree(experiment / "questions", root / "questions")
+    source = root / "questions/maze_task/maze_0000"
+    for number in range(2, 5):
+        shutil.copytree(source, source.with_name(f"maze_{number:04d}"))
+    for number, ended in ((0, 1_000_000), (1, 1_172_800), (2, 1_172_800)):
+        sample = store.Sample(outputs=root / "outputs", model="mine", task="maze", question_id=f"maze_{number:04d}")
+        store.write_record(sample.result, GenerationResult(
+            success=True, video_path="video/video.mp4", error=None, duration_seconds=100, generation_id="0",
+            model="mine", status="completed"))  # fmt: skip
+        os.utime(sample.result, (ended, ended))
+    index = Index(root / "questions", root / "outputs", root / "scores")
+    index.refresh()
+    page = TestClient(create_app(index, Ratings(root / "outputs")), base_url="http://127.0.0.1")
+    shown = page.get("/progress", headers={"HX-Request": "true"}).text
+    assert "<td>100.0 s, 2 at once</td><td>2 min</td>" in shown
+
+
+def test_a_busy_port_is_one_line_with_a_free_one(experiment: Path, server: Server) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vmevalkit.cli", "view", str(experiment), "--port", str(server.port)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert re.search(rf"cannot listen on 127.0.0.1:{server.port}: .*\(use --port [0-9]+\)$", done.stderr.strip())
+
+
 def test_a_changed_rating_counts_and_the_earlier_one_is_kept(experiment: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(experiment, tmp_path / "copy")
     ratings = Ratings(folder / "outputs")
@@ -524,6 +669,7 @@ PAGES = {
     "/progress": "/progress",
     "/rate": "/rate",
     "/pairs": "/pairs",
+    "/ranking": "/ranking",
 }
 
 
@@ -604,10 +750,89 @@ def test_videos_are_stepped_by_frames_and_show_what_was_read(tab: Callable[[str]
     page.keyboard.press(",")
     page.keyboard.press(".")
     assert page.locator("output").inner_text() == evidence
+    for overlay in ("outline", "state", "difference"):
+        page.keyboard.press("d")
+        assert page.locator(f"input[name=overlay][value={overlay}]").is_checked()
+        until(lambda: page.evaluate("document.querySelector('.overlay')?.naturalWidth > 0"))
     page.keyboard.press("d")
-    until(lambda: page.evaluate("document.querySelector('.overlay')?.naturalWidth > 0"))
+    assert page.locator(".overlay").count() == 0
     frame, fps = int(evidence.split()[1]), 8
     assert abs(page.evaluate("document.querySelector('video').currentTime") - (frame + 0.5) / fps) < 0.06
+
+
+def _colors(page: Any, at: tuple[float, float]) -> tuple[int, ...]:
+    """Return the color of the pixel at a place of the video, in shares of its sides."""
+    shot = Image.open(io.BytesIO(page.locator(".screen").screenshot())).convert("RGB")
+    return shot.getpixel((round(at[0] * shot.width), round(at[1] * shot.height)))  # type: ignore[return-value]
+
+
+@browser_only
+def test_a_frame_without_a_state_says_so_and_the_difference_shows_what_is_in_the_way(
+    experiment: Path, tmp_path: Path, browser: Any
+) -> None:
+    root = shutil.copytree(experiment, tmp_path / "copy")
+    question = store.read_question(root / "questions", "maze", "maze_0000")
+    scene = np.asarray(load_image(question.first_frame)).copy()
+    scene[20:60, 20:60] = (200, 30, 30)
+    media.write_video(root / "outputs/lazy/maze_task/maze_0000/video/video.mp4", [scene] * 8, 8.0)
+    vmevalkit.score(model="lazy", questions=root / "questions", outputs=root / "outputs", scores=root / "scores")
+    server = Server(root)
+    page = browser.new_page()
+    missing: list[str] = []
+    page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+    try:
+        page.goto(f"{server.url}/sample/lazy/maze/maze_0000/42")
+        until(lambda: page.evaluate("document.querySelector('video').readyState > 1"))
+        for overlay in ("outline", "state", "difference"):
+            page.check(f"input[name=overlay][value={overlay}]")
+            until(lambda: page.evaluate("document.querySelector('.overlay').naturalWidth > 0"))
+        assert "No state can be read from this frame" in page.locator(".remark").inner_text()
+        height, width = scene.shape[:2]
+        until(lambda: max(_colors(page, (40 / width, 40 / height))) > 100)
+        assert max(_colors(page, (40 / width, 100 / height))) < 60
+        assert missing == []
+    finally:
+        page.close()
+        server.kill()
+
+
+@browser_only
+def test_arrow_keys_walk_within_the_filter(tab: Callable[[str], Any]) -> None:
+    page = tab("/samples?verdict=pass&sort=model")
+    page.locator(".card a").first.click()
+    page.wait_for_url("**/sample/good/maze/maze_0000/42**")
+    assert "1 of 4" in page.locator("[data-walk]").inner_text()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/sample/good/maze/maze_0001/42**")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/sample/replay/maze/maze_0000/42**")
+    assert page.locator("nav.crumbs a").first.get_attribute("href") == "/samples?verdict=pass&sort=model"
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").is_visible()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").count() == 0
+    assert "/replay/" in page.url
+
+
+@browser_only
+def test_escape_leaves_the_comment_and_phones_have_buttons(browser: Any, server: Server) -> None:
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    context.add_cookies([{"name": RATER, "value": "Zo%C3%AB%20B", "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/rate")
+    assert "Zoë B: 0 of 4 rated" in page.locator(".head").inner_text()
+    page.keyboard.press("c")
+    page.keyboard.type("yes, n")
+    assert page.input_value("textarea") == "yes, n"
+    page.keyboard.press("Escape")
+    page.keyboard.press("y")
+    assert page.locator("input[name=passed][value=true]").is_checked()
+    assert page.locator("kbd:visible").count() == 0
+    for label in page.locator(".rating fieldset label").all():
+        assert label.bounding_box()["height"] >= 44
+    context.close()
 
 
 @browser_only

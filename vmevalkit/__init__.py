@@ -14,18 +14,21 @@ from vmevalkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from vmevalkit.errors import UsageError, VMEvalError
+    from vmevalkit.interop import export, import_
     from vmevalkit.listing import catalog
     from vmevalkit.models.base import ModelCard, Request, Service, Video, register_model
     from vmevalkit.models.wrapper import ModelWrapper
     from vmevalkit.reporting import report
+    from vmevalkit.reporting.loaded import Experiment, load
     from vmevalkit.runner.check import check
     from vmevalkit.runner.doctor import examine as doctor
     from vmevalkit.runner.inference import generate
     from vmevalkit.runner.make import make
     from vmevalkit.runner.merge import merge
     from vmevalkit.runner.score import iter_score, score
+    from vmevalkit.runner.single import score_video
     from vmevalkit.runner.sync import pull, push
-    from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+    from vmevalkit.scorers.base import Measurement, Scorer, Unscorable, register_scorer
     from vmevalkit.store import Sample
     from vmevalkit.tasks.base import Painter, Reader, Reading, Task, register_task
     from vmevalkit.types import (
@@ -37,14 +40,17 @@ if TYPE_CHECKING:
         Record,
         Score,
         Size,
+        Source,
         Verdict,
     )
     from vmevalkit.web import view
 
 # Where each public name is defined.
 _HOMES = {
+    "Experiment": "reporting.loaded",
     "GenerationResult": "types",
     "Geometry": "types",
+    "Measurement": "scorers.base",
     "ModelCard": "models.base",
     "ModelWrapper": "models.wrapper",
     "Painter": "tasks.base",
@@ -60,6 +66,7 @@ _HOMES = {
     "Scorer": "scorers.base",
     "Service": "models.base",
     "Size": "types",
+    "Source": "types",
     "Task": "tasks.base",
     "Unscorable": "scorers.base",
     "UsageError": "errors",
@@ -69,8 +76,11 @@ _HOMES = {
     "catalog": "listing",
     "check": "runner.check",
     "doctor": "runner.doctor:examine",
+    "export": "interop",
     "generate": "runner.inference",
+    "import_": "interop",
     "iter_score": "runner.score",
+    "load": "reporting.loaded",
     "make": "runner.make",
     "merge": "runner.merge",
     "pull": "runner.sync",
@@ -80,15 +90,17 @@ _HOMES = {
     "register_task": "tasks.base",
     "report": "reporting",
     "score": "runner.score",
+    "score_video": "runner.single",
     "view": "web",
 }
 
 __all__ = [
-    "GenerationResult", "Geometry", "ModelCard", "ModelWrapper", "Painter", "Provenance", "Question",
-    "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score", "Scorer", "Service", "Size",
-    "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict", "Video", "catalog", "check", "doctor", "generate",
-    "iter_score", "make", "merge", "pull", "push", "register_model", "register_scorer", "register_task",
-    "report", "score", "view",
+    "Experiment", "GenerationResult", "Geometry", "Measurement", "ModelCard", "ModelWrapper", "Painter",
+    "Provenance", "Question", "QuestionMetadata", "Reader", "Reading", "Record", "Request", "Sample", "Score",
+    "Scorer", "Service", "Size", "Source", "Task", "Unscorable", "UsageError", "VMEvalError", "Verdict",
+    "Video", "catalog", "check", "doctor", "export", "generate", "import_", "iter_score", "load", "make",
+    "merge", "pull", "push", "register_model", "register_scorer", "register_task", "report", "score",
+    "score_video", "view",
 ]  # fmt: skip
 
 

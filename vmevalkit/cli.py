@@ -45,7 +45,9 @@ _STOPPED = 130
 _BROKEN_OUTPUT = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO})
 
 # Options that take several values after one flag: --task maze chess.
-_SEVERAL = frozenset({"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set", "--from-scores"})
+_SEVERAL = frozenset(
+    {"--model", "-m", "--mode", "--task", "-t", "--task-id", "--scorer", "--set", "--tag", "--from-scores"}
+)
 
 
 def _show_version(shown: bool) -> None:
@@ -69,6 +71,36 @@ ExecutorName = Annotated[
 ]
 RayAddress = Annotated[
     str | None, typer.Option("--ray-address", metavar="ADDRESS", help="Running cluster; by default Ray starts here.")
+]
+
+
+def _use_experiment(context: typer.Context, name: str | None) -> str | None:
+    """Make the folders of an experiment the defaults of the options for them."""
+    if name is not None:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+            raise UsageError(f"--experiment {name}: use letters, digits and . _ -")
+        folders = defaults.experiment_folders(name)
+        if context.info_name == "make":
+            folders["questions"] = defaults.QUESTIONS / name
+        context.default_map = {**(context.default_map or {}), **{key: str(path) for key, path in folders.items()}}
+    return name
+
+
+ExperimentName = Annotated[
+    str | None,
+    typer.Option(
+        "--experiment",
+        metavar="NAME",
+        help="Use the folders of this name below data/questions, data/outputs, data/scores and data/report.",
+        is_eager=True,
+        callback=_use_experiment,
+    ),
+]
+LogTo = Annotated[
+    str | None, typer.Option("--log", metavar="jsonl|tensorboard|wandb", help="Log each video or score there.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Use only N questions, taken from each task in turn.")
 ]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
 
@@ -114,6 +146,7 @@ def make(
     size: Annotated[str, typer.Option(metavar="WxH", help="Width and height of the canvas.")] = (
         "{}x{}".format(*defaults.DEFAULT_CANVAS)
     ),
+    experiment: ExperimentName = None,
     questions: Questions = defaults.QUESTIONS,
     videos: Annotated[bool, typer.Option("--videos/--no-videos", help="Also write ground-truth videos.")] = True,
     workers: Workers = None,
@@ -136,11 +169,16 @@ def generate(
     task_id: Annotated[
         list[str] | None, typer.Option("--task-id", metavar="ID", help="Use only these questions.")
     ] = None,
+    limit: Limit = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Store a word with the experiment.")
+    ] = None,
     samples: Annotated[
         int, typer.Option("--samples", "-n", help="Videos for each question, with seeds SEED, SEED+1, ...")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first video.")] = defaults.DEFAULT_SEED,
     shard: Shard = None,
+    experiment: ExperimentName = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     executor: ExecutorName = "local",
@@ -150,7 +188,10 @@ def generate(
         typer.Option(min=1, metavar="N", help="Number of copies of the model, or of videos at a time on a server."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also retry what failed before.")] = False,
-    remake: Annotated[bool, typer.Option("--remake", help="Replace videos of a function that has changed.")] = False,
+    remake: Annotated[
+        bool,
+        typer.Option("--remake", help="Replace videos of a function that has changed; with --task-id, in any case."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, with time and disk.")] = False,
     baselines: Annotated[bool, typer.Option("--baselines/--no-baselines", help="Also run the baselines.")] = True,
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length, if the model can choose.")] = None,
@@ -165,6 +206,7 @@ def generate(
     limit_cost: Annotated[
         float | None, typer.Option(metavar="USD", help="Dollars that the run may spend on billed models.")
     ] = None,
+    log_to: LogTo = None,
     settings: Settings = None,
 ) -> None:
     """Generate videos for the questions. Rerun the command to resume."""
@@ -173,7 +215,7 @@ def generate(
 
     named = {"weights": weights, "lora": lora, "speed": speed, "url": url}
     options: dict[str, Any] = {
-        "task": task or (), "task_id": task_id or (), "samples": samples, "seed": seed, "shard": shard,
+        "task": task or (), "task_id": task_id or (), "limit": limit, "samples": samples, "seed": seed, "shard": shard,
         "questions": questions, "outputs": outputs, "retry_failed": retry_failed, "remake": remake,
         "baselines": baselines, "duration": duration, "limit_cost": limit_cost,
         "settings": {
@@ -185,7 +227,9 @@ def generate(
     if dry_run:
         presentation.show_plans(plan(model, **options)[0])
         return
-    done = run(model, executor=executor, ray_address=ray_address, workers=workers, **options)
+    done = run(
+        model, tags=tag or (), log_to=log_to, executor=executor, ray_address=ray_address, workers=workers, **options
+    )
     typer.echo(f"{done.made} videos made, {done.complete_before} existed, {len(done.failed)} failed, in {outputs}")
     if done.cost:
         typer.echo(f"cost: {done.cost:.2f} dollars by list prices and the answers of servers")
@@ -203,7 +247,9 @@ def score(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Score only these models.")
     ] = None,
+    limit: Limit = None,
     shard: Shard = None,
+    experiment: ExperimentName = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
@@ -216,6 +262,7 @@ def score(
     judge_model: Annotated[str | None, typer.Option(metavar="NAME", help="Same as --set judge.model=NAME.")] = None,
     judge_url: Annotated[str | None, typer.Option(metavar="URL", help="Same as --set judge.url=URL.")] = None,
     limit_cost: Annotated[float | None, typer.Option(metavar="USD", help="Same as --set judge.limit_cost=USD.")] = None,
+    log_to: LogTo = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SCORER.NAME=VALUE", help="Change a setting of a scorer.")
     ] = None,
@@ -230,6 +277,7 @@ def score(
         iter_score(
             scorer or ["rule"],
             model=model,
+            limit=limit,
             shard=shard,
             questions=questions,
             outputs=outputs,
@@ -237,6 +285,7 @@ def score(
             executor=executor,
             ray_address=ray_address,
             workers=workers or (_cores() if executor == "local" else None),
+            log_to=log_to,
             settings={**{k: v for k, v in judge.items() if v is not None}, **_settings(settings or [])},
         )
     )
@@ -258,15 +307,53 @@ def score(
 
 @app.command()
 def report(
+    experiment: ExperimentName = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
     report: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the page and the tables.")] = defaults.REPORT,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Heading of the page; by default the experiment's name.")
+    ] = None,
 ) -> None:
     """Write index.html, scores.csv, scores.parquet, summary.json and table.tex."""
     from vmevalkit.reporting import report as run
 
-    typer.echo(f"open {run(questions=questions, outputs=outputs, scores=scores, report=report)}")
+    page = run(questions=questions, outputs=outputs, scores=scores, report=report, title=title)
+    typer.echo(f"open {page}")
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A table for each command, with its options.")],
+) -> None:
+    """Run the commands of a file: make, generate, score, report. Rerun the command to resume."""
+    from vmevalkit.recipe import VERBS, read_recipe
+
+    root: Any = context.parent
+    options = {verb: _flags(root.command.commands[verb]) for verb in VERBS}
+    commands = [(root.command.commands[verb], verb, words) for verb, words in read_recipe(file, options)]
+    for command, verb, words in commands:
+        # Wrong usage of any of them is reported before the first one runs.
+        command.make_context(verb, [*words], parent=root)
+    failed = False
+    for command, verb, words in commands:
+        print(f"vmevalkit {verb}", file=sys.stderr)
+        try:
+            with command.make_context(verb, words, parent=root) as inner:
+                command.invoke(inner)
+        except typer.Exit as end:
+            # What failed is listed, and the other videos are scored and reported.
+            failed = failed or end.exit_code != 0
+    if failed:
+        raise typer.Exit(1)
+
+
+def _flags(command: Any) -> list[str]:
+    """Return the long options of a command, without the dashes."""
+    flags = [flag for option in command.params for flag in (*option.opts, *option.secondary_opts)]
+    return [flag.removeprefix("--") for flag in flags if flag.startswith("--")]
 
 
 @app.command()
@@ -286,6 +373,57 @@ def merge(
 
     done = run(source, outputs=outputs, questions=questions, from_scores=from_scores or (), scores=scores)
     typer.echo(f"{done.copied} files copied, {done.existed} existed, in {outputs}")
+
+
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="See `vmevalkit list formats`.")],
+    source: Annotated[Path, typer.Argument(metavar="PATH", help="Folder or file with the questions.")],
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+    videos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also import videos, from a folder in the benchmark's layout.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Also import scores, from the benchmark's own results.")
+    ] = None,
+) -> None:
+    """Import questions, videos and scores of another benchmark. Nothing is downloaded. Rerun to resume."""
+    from vmevalkit.interop import import_ as run
+
+    done = run(
+        format, source, questions=questions, outputs=outputs, scores=scores, videos=videos, results=results
+    )  # fmt: skip
+    typer.echo(f"{done.questions} questions imported, {done.existed} existed, in {questions}")
+    typer.echo(f"source: {done.url}, license: {done.license}")
+    if videos is not None:
+        typer.echo(f"{done.videos} videos in {outputs}")
+    if results is not None:
+        typer.echo(f"{done.scores} scores in {scores}")
+    if done.left_out:
+        presentation.show_left_out(done.left_out)
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="See `vmevalkit list formats`.")],
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that gets the files.")],
+    questions: Questions = defaults.QUESTIONS,
+    outputs: Outputs = defaults.OUTPUTS,
+    scores: Scores = defaults.SCORES,
+) -> None:
+    """Write an experiment in the format of another tool: videos, scores, or a result card."""
+    from vmevalkit.interop import export as run
+
+    done = run(format, target, questions=questions, outputs=outputs, scores=scores)
+    typer.echo(f"{done.what} in {done.target}")
+    if done.hint:
+        typer.echo(done.hint)
+    if done.left_out:
+        presentation.show_left_out(done.left_out)
+        raise typer.Exit(1)
 
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="s3://..., gs://..., hf://datasets/OWNER/NAME or file:///...")]
@@ -322,17 +460,25 @@ def pull(
 
 @app.command()
 def view(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Show every experiment below this folder.")
+    ] = None,
+    experiment: ExperimentName = None,
     questions: Questions = defaults.QUESTIONS,
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
     host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     raters: Annotated[int, typer.Option(min=1, help="Number of people who rate each video.")] = 2,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write a static copy into this folder, and start no server.")
+    ] = None,
 ) -> None:
     """Look at everything in a browser, compare models, and rate videos."""
     from vmevalkit.web import view as run
 
-    run(questions=questions, outputs=outputs, scores=scores, host=host, port=port, raters=raters)
+    folders = {"questions": questions, "outputs": outputs, "scores": scores}
+    run(**folders, host=host, port=port, raters=raters, folder=folder, bundle=bundle)
 
 
 @app.command()
@@ -357,11 +503,11 @@ def serve(
 
 @app.command("list")
 def list_(
-    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers|suites", help="What to list.")],
+    shelf: Annotated[str, typer.Argument(metavar="models|tasks|scorers|suites|formats", help="What to list.")],
     name: Annotated[str | None, typer.Argument(help="Show all about one, such as its settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List models, tasks, scorers or suites, or show all about one of them."""
+    """List models, tasks, scorers, suites or formats, or show all about one of them."""
     from vmevalkit.listing import catalog
 
     found = catalog(shelf, name)  # type: ignore[arg-type]

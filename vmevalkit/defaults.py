@@ -20,3 +20,17 @@ DEFAULT_CANVAS = (720, 480)
 
 # When the list prices in the cards of remote models were looked up.
 PRICES_DATE = "2026-11-28"
+
+
+def experiment_folders(name: str) -> dict[str, Path]:
+    """Return the folders of an experiment, by the names of the options for them.
+
+    An experiment without a question set of its own uses the default one.
+    """
+    own = QUESTIONS / name
+    return {
+        "questions": own if own.is_dir() else QUESTIONS,
+        "outputs": OUTPUTS.parent / name,
+        "scores": SCORES.parent / name,
+        "report": REPORT / name,
+    }

@@ -1,4 +1,4 @@
-"""The catalog: models, tasks, scorers and suites, and what can be set."""
+"""The catalog: models, tasks, scorers, suites and formats, and what can be set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from vmevalkit.errors import UnknownName
 
-Shelf = Literal["models", "tasks", "scorers", "suites"]
+Shelf = Literal["models", "tasks", "scorers", "suites", "formats"]
 
 # Limits of pydantic fields in words.
 _LIMITS = {
@@ -24,10 +24,10 @@ _LIMITS = {
 
 
 def catalog(shelf: Shelf, name: str | None = None) -> Any:
-    """Return every model, task, scorer or suite with a description, or all that is known about one.
+    """Return every model, task, scorer, suite or format with a description, or all that is known about one.
 
     Args:
-        shelf: `models`, `tasks`, `scorers` or `suites`.
+        shelf: `models`, `tasks`, `scorers`, `suites` or `formats`.
         name: of one of them.
 
     Raises:
@@ -41,6 +41,8 @@ def catalog(shelf: Shelf, name: str | None = None) -> Any:
         return _scorer(name) if name else _scorers()
     if shelf == "suites":
         return _suite(name) if name else _suites()
+    if shelf == "formats":
+        return _format(name) if name else _formats()
     raise UnknownName("shelf", shelf, get_args(Shelf))
 
 
@@ -77,6 +79,26 @@ def _suites() -> list[dict[str, Any]]:
     return [
         {"name": s.name, "questions": s.questions, "description": f"{s.about} {s.questions} questions."} for s in suites
     ]
+
+
+def _formats() -> list[dict[str, Any]]:
+    from vmevalkit.interop import FORMATS
+
+    return [{"name": name, "description": _format_line(_format(name))} for name in FORMATS]
+
+
+def _format_line(facts: Mapping[str, Any]) -> str:
+    terms = f" License: {facts['license']}." if "license" in facts else ""
+    return f"{facts['description']} {facts['use'].capitalize()}.{terms}"
+
+
+def _format(name: str) -> dict[str, Any]:
+    from vmevalkit.interop import FORMATS, Exporter, Importer
+
+    found = FORMATS[name]
+    uses = [word for word, kind in (("import", Importer), ("export", Exporter)) if isinstance(found, kind)]
+    facts = {"name": name, "description": found.about, "use": " and ".join(uses), "source": found.url}
+    return {**facts, **({"license": found.license, "version": found.version} if found.license else {})}
 
 
 def _suite(name: str) -> dict[str, Any]:

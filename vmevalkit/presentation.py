@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -43,12 +44,24 @@ def show_scores(scores: Sequence[Any], folder: Path) -> None:
     """Print how many videos of each model passed."""
     models = sorted({score.model for score in scores})
     width = max((len(model) for model in models), default=0)
-    for model in models:
-        own = [score for score in scores if score.model == model]
-        statuses = sorted({score.status for score in own})
-        counts = ", ".join(f"{sum(score.status == status for score in own)} {status}" for status in statuses)
-        typer.echo(f"{model:<{width}}  passed {sum(bool(score.passed) for score in own)} of {len(own)}  ({counts})")
+    measuring = {score.scorer for score in scores if score.measures}
+    for model, measures in itertools.product(models, (False, True)):
+        own = [score for score in scores if score.model == model and (score.scorer in measuring) == measures]
+        if own:
+            statuses = sorted({score.status for score in own})
+            counts = ", ".join(f"{sum(score.status == status for score in own)} {status}" for status in statuses)
+            typer.echo(f"{model:<{width}}  {_measured(own) if measures else _passed(own)}  ({counts})")
     typer.echo(f"scores in {folder}")
+
+
+def _passed(scores: Sequence[Any]) -> str:
+    return f"passed {sum(bool(score.passed) for score in scores)} of {len(scores)}"
+
+
+def _measured(scores: Sequence[Any]) -> str:
+    """Say what a scorer that does not decide measured. What has no value counts as 0."""
+    mean = sum(score.value or 0.0 for score in scores) / len(scores)
+    return f"mean value {mean:.3f} of {len(scores)}, by {scores[0].scorer}"
 
 
 def show_unfinished(unfinished: Sequence[tuple[str, str]]) -> None:
@@ -59,12 +72,25 @@ def show_unfinished(unfinished: Sequence[tuple[str, str]]) -> None:
 
 
 def show_failures(failed: Sequence[tuple[str, str]], flag: str = "") -> None:
-    """Print what failed, and how to try it again, on stderr."""
-    for where, why in failed[:_FAILURES_SHOWN]:
-        print(f"failed: {where}: {why}", file=sys.stderr)
-    if len(failed) > _FAILURES_SHOWN:
-        print(f"... and {len(failed) - _FAILURES_SHOWN} more", file=sys.stderr)
+    """Print what failed, each reason once, and how to try it again, on stderr."""
+    places: dict[str, list[str]] = {}
+    for where, why in failed:
+        places.setdefault(why, []).append(where)
+    for why, found in list(places.items())[:_FAILURES_SHOWN]:
+        others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        print(f"failed: {found[0]}{others}: {why}", file=sys.stderr)
+    if len(places) > _FAILURES_SHOWN:
+        rest = sum(map(len, list(places.values())[_FAILURES_SHOWN:]))
+        print(f"... and {rest} more", file=sys.stderr)
     print(f"to try again, rerun the same command{' with ' + flag if flag else ''}", file=sys.stderr)
+
+
+def show_left_out(left_out: Sequence[tuple[str, str]]) -> None:
+    """Print what was left out of an import or an export, and why, on stderr."""
+    for name, why in left_out[:_FAILURES_SHOWN]:
+        print(f"left out: {name}: {why}", file=sys.stderr)
+    if len(left_out) > _FAILURES_SHOWN:
+        print(f"... and {len(left_out) - _FAILURES_SHOWN} more", file=sys.stderr)
 
 
 def show_names(entries: Sequence[Mapping[str, Any]]) -> None:

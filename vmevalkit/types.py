@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from vmevalkit import inline
 from vmevalkit.redaction import clean
 
 Mode = Literal["solve", "guided", "hold"]
@@ -107,6 +108,33 @@ class QuestionMetadata(Record):
         return {name: value for name, value in serialize(self).items() if (name, value) != ("phrasing", None)}
 
 
+class Source(Record):
+    """The content of source.json: where an imported question comes from.
+
+    Attributes:
+        benchmark: name of the format that it was imported from, such as `vbvr-bench`.
+        version: of the benchmark, where its files name one; otherwise the version that the importer was written for.
+        license: of the question's files.
+        url: where the benchmark is published.
+        original_id: name of the question there, such as `In-Domain_50/G-3_sort/00000`.
+        reference: the right answer as text, where the benchmark has one.
+        details: what else it says about the question, such as category and checklist.
+    """
+
+    benchmark: Name
+    version: str
+    license: str
+    url: str
+    original_id: str
+    reference: str | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def credit(self) -> str:
+        """Benchmark, license and address in one line, to show beside the question."""
+        return f"{self.benchmark}, {self.license}, {self.url}"
+
+
 class Question(Record):
     """One question on disk. `task` and `id` are the names of its folders; a user-supplied question has no metadata."""
 
@@ -141,9 +169,30 @@ class Question(Record):
         return self.folder / "question_metadata.json"
 
     @property
+    def source_file(self) -> Path:
+        """Where the question comes from, if it was imported."""
+        return self.folder / "source.json"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that a question may have."""
-        return self.first_frame, self.prompt_file, self.final_frame, self.ground_truth, self.metadata_file
+        return (
+            self.first_frame,
+            self.prompt_file,
+            self.final_frame,
+            self.ground_truth,
+            self.metadata_file,
+            self.source_file,
+        )
+
+    def _repr_html_(self) -> str:
+        prompt = self.prompt_file.read_text("utf-8", "replace") if self.prompt_file.is_file() else ""
+        return inline.block(
+            f"{self.task} {self.id}",
+            inline.paragraph(prompt),
+            inline.media(self.first_frame, "first frame"),
+            inline.media(self.ground_truth, "ground truth"),
+        )
 
 
 class Tolerance(Record):
@@ -198,9 +247,12 @@ class Verdict(Record):
 class Score(Record):
     """One scorer's decision about one sample. Only the status `scored` has `passed` and `value`.
 
+    A scorer that measures and does not decide gives a `value` and `measures`, without `passed`.
+
     Attributes:
         notes: short codes of what a reader should know, among them the codes of `tolerated`.
         tolerated: what the verdict does not count.
+        measures: numbers by name, of a scorer that measures, such as `ssim`.
         video_sha256, question_sha256: digests of the video and the question (`store.question_digest`).
         inputs_sha256: digest of what else the score depends on (`Scorer.inputs`).
     """
@@ -222,15 +274,37 @@ class Score(Record):
     evidence_frame: Count | None = None
     notes: tuple[str, ...] = ()
     tolerated: tuple[Tolerance, ...] = ()
+    measures: dict[str, float] = Field(default_factory=dict)
     video_sha256: str | None = None
     question_sha256: str | None = None
     inputs_sha256: str | None = None
 
     @model_validator(mode="after")
     def _only_scored_has_a_value(self) -> Score:
-        if (self.status == "scored") != (self.passed is not None and self.value is not None):
+        decided = self.passed is not None or bool(self.measures)
+        if (self.status == "scored") != (self.value is not None and decided):
             raise ValueError(f"status '{self.status}' with passed={self.passed}, value={self.value}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Scores of scorers that decide are written as before there were scorers that measure.
+        return {name: value for name, value in serialize(self).items() if (name, value) != ("measures", {})}
+
+    def _repr_html_(self) -> str:
+        verdict = self.status if self.passed is None else "passed" if self.passed else "failed"
+        rows = [
+            (name, f"{value:.2f}")
+            for name in ("outcome", "process", "preservation", "value")
+            if (value := getattr(self, name)) is not None
+        ]
+        rows += [("evidence frame", str(self.evidence_frame))] if self.evidence_frame is not None else []
+        rows += [("notes", ", ".join(self.notes))] if self.notes else []
+        return inline.block(
+            f"{self.model} {self.question_id}, seed {self.seed}: {verdict} ({self.reason})",
+            inline.paragraph(self.explanation),
+            inline.table(("", self.scorer), rows),
+        )
 
 
 class RemoteJob(Record):

@@ -68,8 +68,9 @@ def _drifted(frame: Frame, t: float) -> Frame:
     image = Image.fromarray(frame)
     far = 0.01 * image.width * t
     # The edge is continued, so that no black enters the frame.
-    wide = Image.fromarray(np.pad(frame, ((8, 8), (8, 8), (0, 0)), mode="edge"))
-    box = (8 - far, 8 - far / 2, 8 - far + image.width, 8 - far / 2 + image.height)
+    rim = 2 + round(0.01 * image.width)
+    wide = Image.fromarray(np.pad(frame, ((rim, rim), (rim, rim), (0, 0)), mode="edge"))
+    box = (rim - far, rim - far / 2, rim - far + image.width, rim - far / 2 + image.height)
     return np.asarray(wide.resize(image.size, Image.Resampling.BILINEAR, box=box))
 
 

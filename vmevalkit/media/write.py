@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -16,8 +17,9 @@ from av.video.reformatter import VideoReformatter
 
 from vmevalkit.errors import StorageError, VideoError
 from vmevalkit.files import replacing
+from vmevalkit.media.images import even
 from vmevalkit.media.planes import Frame, Frames, difference, plane_pixels
-from vmevalkit.media.read import libav_reason
+from vmevalkit.media.read import iter_frames, libav_reason, probe, why_unplayable
 
 # Without the macroblock tree, because with it x264 gave small videos (96x64) different bytes from run to run (FFmpeg 8
 # on x86-64). At crf 18, drawings are visually lossless.
@@ -69,6 +71,25 @@ def write_video(
             if isinstance(error, OSError):
                 raise StorageError.from_os(path, error) from None
             raise VideoError(f"{path} cannot be written: {libav_reason(error)}") from None
+
+
+def copy_playable(source: Path | str, target: Path | str) -> None:
+    """Copy a video so that every browser plays it: byte by byte if it is such an MP4, converted otherwise.
+
+    An odd width or height is padded by its last column or row.
+
+    Raises:
+        VideoError: the video does not decode.
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    info = probe(source)
+    if why_unplayable(source) is None:
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+        return
+    width, height = even(info.size)
+    pad = ((0, height - info.size[1]), (0, width - info.size[0]), (0, 0))
+    write_video(target, (np.pad(frame, pad, mode="edge") for frame in iter_frames(source)), info.fps)
 
 
 class _Converter:

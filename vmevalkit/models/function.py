@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import functools
 import hashlib
+import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sized
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
@@ -44,11 +47,41 @@ def load_function(target: str) -> VideoFunction:
     return function  # type: ignore[no-any-return]
 
 
+class NamedFunction:
+    """A callable with a name that its source does not give it."""
+
+    def __init__(self, function: VideoFunction, name: str) -> None:
+        self.function, self.__name__ = function, name
+
+    def __call__(self, image: Image.Image, prompt: str, seed: int) -> Any:
+        """Call it."""
+        return self.function(image, prompt, seed)
+
+
+def named(function: Any, name: str) -> NamedFunction:
+    """Return a callable under another name.
+
+    Raises:
+        UsageError: it is not one callable; models of the catalog and functions in files have names.
+    """
+    if not callable(function):
+        raise UsageError(f"name = {name!r}: only a function can be given a name, not {function!r}")
+    return NamedFunction(function, name)
+
+
+def name_of(function: VideoFunction) -> str:
+    """Return the name of a callable: its own, that of the function in a `functools.partial`, or that of its class."""
+    if isinstance(function, functools.partial):
+        return name_of(function.func)
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
 class FunctionService(Service):
     """Calls a function and interprets what it returns.
 
-    The function is given an RGB `PIL.Image`, the prompt and the seed. It returns frames (a sequence, an array or a
-    generator of images, uint8 or floats in [0, 1]), or (frames, fps), or the path of a video. The default of fps is 8.
+    The function, or any callable, is given an RGB `PIL.Image`, the prompt and the seed. It returns frames, or
+    (frames, fps), or the path of a video; or a coroutine or an asynchronous generator of these. Frames are a sequence
+    or a generator of images, or an array or tensor, see `media.arrays`. The default of fps is 8.
 
     Args:
         model: the name under which the videos are stored.
@@ -60,6 +93,7 @@ class FunctionService(Service):
             raise ConfigError(f"{model} is a function and has no settings, but got {', '.join(sorted(args))}")
         self._function = load_function(function) if isinstance(function, str) else function
         self._source = source_of(self._function)
+        self._loop: _EventLoop | None = None
 
     def check(self, duration: float | None, options: dict[str, Any]) -> None:
         """Refuse a duration and options."""
@@ -74,14 +108,14 @@ class FunctionService(Service):
             GenerationError: the function returned something else, or too many frames.
         """
         self.check(request.duration, options)
-        output = self._function(request.image, request.prompt, request.seed)
+        output = self._called(request)
         fps = FPS
         if isinstance(output, (str, Path)):
             fps = media.probe(output).fps
             output = media.iter_frames(output)
-        elif isinstance(output, tuple) and len(output) == 2 and not isinstance(output[1], (Image.Image, np.ndarray)):
+        elif isinstance(output, tuple) and len(output) == 2 and not _is_frame(output[1]):
             output, fps = output[0], _fps(output[1])
-        frames = _frames(_sequence(output))
+        frames = media.iter_pixels(output)
         first = next(frames, None)
         if first is None:
             raise GenerationError("the function returned no frames")
@@ -94,17 +128,72 @@ class FunctionService(Service):
         # Frames of a generator are made while they are written, so that they are not all in memory.
         return Video(list(every) if isinstance(output, Sized) else every, fps, geometry, weights=self._source)
 
+    def close(self) -> None:
+        """End the event loop."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    def _called(self, request: Request) -> Any:
+        output = self._function(request.image, request.prompt, request.seed)
+        if inspect.isasyncgen(output):
+            output = _collected(output)
+        if not inspect.isawaitable(output):
+            return output
+        # One loop for all videos, because sessions of asynchronous clients belong to a loop.
+        self._loop = self._loop or _EventLoop()
+        return self._loop.result_of(output)
+
+
+class _EventLoop:
+    """An event loop in a thread of its own, because the calling thread may run one already, as notebooks do."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def result_of(self, output: Awaitable[Any]) -> Any:
+        """Wait for something awaitable, and return its result."""
+        return asyncio.run_coroutine_threadsafe(_awaited(output), self._loop).result()
+
+    def close(self) -> None:
+        """Stop the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _awaited(output: Awaitable[Any]) -> Any:
+    return await output
+
+
+async def _collected(output: AsyncIterator[Any]) -> list[Any]:
+    return [frame async for frame in output]
+
 
 def source_of(function: VideoFunction) -> dict[str, Any]:
-    """Return the file in which a function is defined, and the digest of it and of what it imports from its folder.
+    """Return the file in which a callable is defined, and the digest of it and of what it imports from its folder.
 
-    The result is empty for a function without a file.
+    The result is empty for a callable without a file.
     """
-    code = getattr(function, "__code__", None)
+    inner = _innermost(function)
+    code = getattr(inner, "__code__", None)
     file = Path(code.co_filename) if code is not None else None
     if file is None or not file.is_file():
         return {}
-    return {"function": f"{file.name}:{function.__name__}", "source_sha256": _source_digest(file)}
+    return {"function": f"{file.name}:{name_of(function)}", "source_sha256": _source_digest(file)}
+
+
+def _innermost(function: Any) -> Any:
+    """Return the function that a callable runs."""
+    if isinstance(function, functools.partial):
+        return _innermost(function.func)
+    if isinstance(function, NamedFunction):
+        return _innermost(function.function)
+    if not hasattr(function, "__code__") and not inspect.ismethod(function):
+        function = type(function).__call__
+    return inspect.unwrap(getattr(function, "__func__", function))
 
 
 def source_files(file: Path) -> list[Path]:
@@ -137,40 +226,15 @@ def _imported(file: Path) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+def _is_frame(value: Any) -> bool:
+    return isinstance(value, Image.Image) or (media.is_array(value) and getattr(value, "ndim", 0) > 0)
+
+
 def _fps(value: Any) -> float:
     """Return a number of frames a second."""
     if not isinstance(value, Real) or not MIN_FPS <= float(value) <= MAX_FPS:
         raise GenerationError(f"the function returned fps = {value!r}: must be a number from {MIN_FPS} to {MAX_FPS}")
     return float(value)
-
-
-def _frames(output: Iterable[Any]) -> Iterator[media.Frame]:
-    """Yield the frames as arrays, as many as a video may have."""
-    for number, frame in enumerate(output):
-        if number >= media.MAX_FRAMES:
-            raise GenerationError(f"the function returned more than {media.MAX_FRAMES} frames")
-        yield _pixels(frame)
-
-
-def _sequence(output: Any) -> Iterable[Any]:
-    if isinstance(output, np.ndarray) and output.ndim != 4:
-        raise GenerationError(f"the function returned an array of shape {output.shape}, not (frames, height, width, 3)")
-    if not isinstance(output, Iterable):
-        raise GenerationError(f"the function returned {type(output).__name__}, neither frames nor a path")
-    return output
-
-
-def _pixels(frame: Any) -> media.Frame:
-    pixels = np.asarray(frame.convert("RGB") if isinstance(frame, Image.Image) else frame)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise GenerationError(f"a frame has shape {pixels.shape}, not (height, width, 3)")
-    if pixels.dtype != np.uint8:
-        if not (np.issubdtype(pixels.dtype, np.floating) and pixels.min() >= -1e-3 and pixels.max() <= 1.001):
-            raise GenerationError(f"a frame holds {pixels.dtype} values, neither uint8 nor floats from 0 to 1")
-        pixels = (pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    # yuv420p needs even sides. Repeating the last row or column changes nothing that a scorer sees.
-    pad = ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0))
-    return np.pad(pixels, pad, mode="edge") if any(p[1] for p in pad) else pixels
 
 
 class FunctionWrapper(ModelWrapper):
@@ -185,16 +249,18 @@ def function_card(model: str | VideoFunction) -> ModelCard:
     Raises:
         UsageError: the function cannot be imported, or has a name that cannot be a model's.
     """
-    function = load_function(model) if isinstance(model, str) else model
-    if not hasattr(function, "__name__"):
-        raise UsageError(f"{type(function).__name__} is an object without a name", "pass a function that calls it")
-    name = function.__name__
+    if isinstance(model, str):
+        load_function(model)
+        name = model.rpartition(":")[2]
+    else:
+        name = name_of(model)
+    fix = "rename the function" if isinstance(model, str) else "give it another one: generate(function, name=...)"
     try:
         TypeAdapter(Name).validate_python(name)
     except ValidationError:
-        raise UsageError(f"a function named '{name}' cannot be a model here", "rename the function") from None
+        raise UsageError(f"a function named '{name}' cannot be a model here", fix) from None
     if name in MODELS:
-        raise UsageError(f"a function named '{name}' cannot be a model here", "rename the function")
+        raise UsageError(f"a function named '{name}' cannot be a model here", fix)
     # Absolute, because a function may change the working folder.
     target = str(Path(model).absolute()) if isinstance(model, str) else model
     return ModelCard(

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from vmevalkit.media import Frame
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, Limits, Variant
+from vmevalkit.models.diffusers.compiled import CompiledConfig, CompiledService
 from vmevalkit.models.diffusers.devices import Stopwatch
 from vmevalkit.models.diffusers.prompts import check_length
 from vmevalkit.models.diffusers.random_weights import TINY_T5, WORDS, Builders, RandomWeights, Scale, word_tokenizer
@@ -21,13 +22,13 @@ from vmevalkit.types import Size
 _QUOTED = 255
 
 
-class HunyuanVideo15Config(DiffusersConfig):
+class HunyuanVideo15Config(CompiledConfig):
     """Settings of HunyuanVideo-1.5."""
 
     variants: ClassVar[dict[str, Variant]] = {}
 
 
-class HunyuanVideo15Service(DiffusersService):
+class HunyuanVideo15Service(CompiledService):
     """Makes videos with HunyuanVideo-1.5. Arguments: see `HunyuanVideo15Config`."""
 
     pipeline = "HunyuanVideo15ImageToVideoPipeline"
@@ -36,6 +37,12 @@ class HunyuanVideo15Service(DiffusersService):
     text_encoder = None
     # As in https://huggingface.co/docs/diffusers/api/pipelines/hunyuan_video15.
     tiled = True
+
+    def prepare(self, transformer: Any) -> None:
+        """Let a transformer run without the padding of its prompts."""
+        transformer.register_forward_pre_hook(_without_padding, with_kwargs=True)
+        for block in transformer.transformer_blocks:
+            block.attn.set_processor(_Unmasked())
 
     def call_arguments(self, call: Call) -> dict[str, Any]:
         """Return the arguments of the stock pipeline's call."""
@@ -54,6 +61,51 @@ class HunyuanVideo15Service(DiffusersService):
         check_length(pipe.tokenizer_2, extract_glyph_texts(call.prompt) or "", _QUOTED)
         pipe.guider = pipe.guider.new(guidance_scale=call.config.guidance_scale)
         return super().run(loaded, call, watch)
+
+
+def _without_padding(transformer: Any, args: tuple[Any, ...], arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Drop the padding of both prompts of a video: most of 1000 tokens, which the stock attention masks."""
+    shorter = dict(arguments)
+    for suffix in ("", "_2"):
+        tokens, mask = f"encoder_hidden_states{suffix}", f"encoder_attention_mask{suffix}"
+        (kept,) = arguments[mask].bool()
+        shorter[tokens], shorter[mask] = arguments[tokens][:, kept], arguments[mask][:, kept]
+    return args, shorter
+
+
+class _Unmasked:
+    """Attention of image and prompt to both, for prompts without padding: the stock one, without its mask."""
+
+    # Diffusers sets both.
+    _attention_backend = None
+    _parallel_config = None
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Any,
+        encoder_hidden_states: Any,
+        attention_mask: Any = None,
+        image_rotary_emb: Any = None,
+    ) -> tuple[Any, Any]:
+        import torch
+        from diffusers.models.attention_dispatch import dispatch_attention_fn
+        from diffusers.models.embeddings import apply_rotary_emb
+
+        image, prompt = (
+            [layer(states).unflatten(2, (attn.heads, -1)) for layer in layers]
+            for states, layers in (
+                (hidden_states, (attn.to_q, attn.to_k, attn.to_v)),
+                (encoder_hidden_states, (attn.add_q_proj, attn.add_k_proj, attn.add_v_proj)),
+            )
+        )
+        for i, (norm, added) in enumerate(((attn.norm_q, attn.norm_added_q), (attn.norm_k, attn.norm_added_k))):
+            image[i] = apply_rotary_emb(norm(image[i]), image_rotary_emb, sequence_dim=1)
+            prompt[i] = added(prompt[i])
+        query, key, value = (torch.cat(pair, dim=1) for pair in zip(image, prompt, strict=True))
+        out = dispatch_attention_fn(query, key, value, backend=self._attention_backend).flatten(2, 3)
+        count = hidden_states.shape[1]
+        return attn.to_out[1](attn.to_out[0](out[:, :count])), attn.to_add_out(out[:, count:])
 
 
 class HunyuanVideo15Wrapper(ModelWrapper):

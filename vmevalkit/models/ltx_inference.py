@@ -11,13 +11,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from vmevalkit.models.base import Capabilities, ModelCard
-from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, DiffusersConfig, DiffusersService, Limits, Variant
+from vmevalkit.models.diffusers import ENVIRONMENT, PACKAGES, Call, Limits, Variant
+from vmevalkit.models.diffusers.compiled import CompiledConfig, CompiledService
 from vmevalkit.models.diffusers.random_weights import TINY_T5, Builders, RandomWeights, Scale
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.types import Size
 
 
-class LTXConfig(DiffusersConfig):
+class LTXConfig(CompiledConfig):
     """Settings of LTX-Video, beside those of every Diffusers model.
 
     Attributes:
@@ -31,11 +32,13 @@ class LTXConfig(DiffusersConfig):
     decode_noise_scale: Annotated[float, Field(ge=0, le=1)] = 0.025
 
 
-class LTXService(DiffusersService):
+class LTXService(CompiledService):
     """Makes videos with LTX-Video. Arguments: see `LTXConfig`."""
 
     pipeline = "LTXImageToVideoPipeline"
     config_type = LTXConfig
+    # Attention to the prompt.
+    masked = ("attn2",)
 
     def call_arguments(self, call: Call) -> dict[str, Any]:
         """Return the arguments of the stock pipeline's call. The frame rate influences the motion."""

@@ -8,7 +8,6 @@ import importlib.metadata
 import logging
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -21,7 +20,7 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import ConfigError, GenerationError, QuestionError, VMEvalError, explain_validation, first_line
 from vmevalkit.files import move, sha256, sha256_or_none
 from vmevalkit.models.base import Request, Service, Video
-from vmevalkit.redaction import clean
+from vmevalkit.models.blame import place_of, traceback_of
 from vmevalkit.types import GenerationResult, Provenance
 
 log = logging.getLogger(__name__)
@@ -280,7 +279,9 @@ class _Attempt:
         elif isinstance(error, ValidationError):
             message = explain_validation(error)
         else:
-            message, trace = f"{type(error).__name__}: {first_line(error, 2000)}", clean(traceback.format_exc(), 20_000)
+            message, trace = f"{type(error).__name__}: {first_line(error, 2000)}", traceback_of(error)
+            place = place_of(error)
+            message = f"{message} ({place})" if place else message
             if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
                 message = "out of memory: choose a smaller memory plan (--set memory=group, or memory=tiled)"
             log.debug("%s", trace)

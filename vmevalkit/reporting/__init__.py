@@ -28,6 +28,7 @@ def report(
     outputs: Path = defaults.OUTPUTS,
     scores: Path = defaults.SCORES,
     report: Path = defaults.REPORT,
+    title: str | None = None,
 ) -> Path:
     """Write the report of an experiment.
 
@@ -38,6 +39,7 @@ def report(
     Args:
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         report: folder of the report.
+        title: heading of the page; by default the name of the experiment.
 
     Returns:
         Path of index.html, which is written last.
@@ -63,6 +65,6 @@ def report(
     images = question_images(media, data.questions)
     videos = report_videos(media, data.samples)
     index = paths.report / "index.html"
-    store.write_text(index, render(paths, data, summary, notes, images, videos))
+    store.write_text(index, render(paths, data, summary, notes, images, videos, title))
     log.info("%d samples of %d questions in %s", summary.samples, summary.questions, index)
     return index

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from vmevalkit import inline
 from vmevalkit._version import __version__
 from vmevalkit.redaction import clean
 from vmevalkit.reporting.analysis import Analysis, analyze
@@ -38,6 +39,15 @@ class FloorCell(Record):
     floor: Floor
 
 
+class SourceCount(Record):
+    """Where imported questions come from, and how many."""
+
+    benchmark: str
+    license: str
+    url: str
+    questions: int
+
+
 class Summary(Record):
     """The content of summary.json.
 
@@ -59,6 +69,26 @@ class Summary(Record):
     floors: tuple[FloorCell, ...]
     analysis: Analysis
     notes: tuple[str, ...]
+    sources: tuple[SourceCount, ...] = ()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (cell.mode or "-", cell.model + (" (baseline)" if cell.baseline else ""), cell.tally.passed,
+             cell.tally.asked, _percent(cell.tally))
+            for cell in self.cells
+            if cell.task is None
+        ]  # fmt: skip
+        title = f"{self.experiment}: {self.questions} questions, {self.samples} samples"
+        notes = "".join(map(inline.paragraph, self.notes))
+        return inline.block(
+            title, inline.table(("mode", "model", "passed", "asked", "pass rate (95 % interval)"), rows), notes
+        )
+
+
+def _percent(tally: Tally) -> str:
+    if tally.rate is None:
+        return "-"
+    return f"{100 * tally.rate:.0f} % ({100 * tally.low:.0f} to {100 * tally.high:.0f})"
 
 
 def summarize(
@@ -84,7 +114,14 @@ def summarize(
         floors=tuple(_floors(cells)),
         analysis=analyze(data.samples),
         notes=tuple(note.text for note in notes),
+        sources=tuple(_sources(data)),
     )
+
+
+def _sources(data: ExperimentData) -> Iterator[SourceCount]:
+    counts = Counter((clean(s.benchmark), clean(s.license), clean(s.url)) for s in data.sources.values())
+    for (benchmark, terms, url), questions in sorted(counts.items()):
+        yield SourceCount(benchmark=benchmark, license=terms, url=url, questions=questions)
 
 
 def _cells(data: ExperimentData) -> list[Cell]:

@@ -161,6 +161,11 @@ class ModelRun:
         return 2 if self.settings.get("latency") else 1
 
     @property
+    def is_function(self) -> bool:
+        """Whether the model is a user's function."""
+        return "function" in self.card.args
+
+    @property
     def remote(self) -> bool:
         """Whether the model runs on a server."""
         return service_of(self.card).remote

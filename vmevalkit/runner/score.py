@@ -16,6 +16,7 @@ from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor
 from vmevalkit.runner.executors.choice import open_executors
 from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.runner.run_log import open_log
 from vmevalkit.runner.score_worker import ScoreJob, score_question, score_sample, scores_elsewhere
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.scorers.base import SCORERS, Scorer
@@ -33,6 +34,7 @@ class ScoreOptions(Record):
 
     scorers: tuple[str, ...]
     models: tuple[str, ...] | None
+    limit: int | None = None
     shard: Shard = WHOLE
     questions: Path
     outputs: Path
@@ -47,6 +49,7 @@ def score(
     scorer: str | Sequence[str] = "rule",
     *,
     model: str | Sequence[str] | None = None,
+    limit: int | None = None,
     shard: str | None = None,
     questions: Path | str = defaults.QUESTIONS,
     outputs: Path | str = defaults.OUTPUTS,
@@ -55,6 +58,7 @@ def score(
     ray_address: str | None = None,
     workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    log_to: str | None = None,
     **scorer_settings: Any,
 ) -> list[Score]:
     """Score every video of an experiment, including videos made with other tools.
@@ -65,12 +69,14 @@ def score(
     Args:
         scorer: names of scorers.
         model: only these models; all that have a folder by default.
+        limit: use only so many questions, taken from each task in turn.
         shard: `I/N`, only the I-th of N parts of the questions.
         questions, outputs, scores: folders of the question set, the experiment's videos and its scores.
         executor: `local`, or `ray` for the nodes of a Ray cluster, for scorers that need only video and question.
         ray_address: of a running cluster; by default, Ray is started on this machine.
         workers: number of processes, one by default; with Ray, one a core. A scorer that waits for a server has its own
             number of threads instead.
+        log_to: `jsonl`, `tensorboard` or `wandb`, to log each score there.
         settings: settings of the scorers, as `{"judge.votes": 5}`, or `{"votes": 5}` for the only scorer that has any.
         scorer_settings: further settings, as `judge_model="..."` for `judge.model`.
 
@@ -84,6 +90,7 @@ def score(
         iter_score(
             scorer,
             model=model,
+            limit=limit,
             shard=shard,
             questions=questions,
             outputs=outputs,
@@ -92,6 +99,7 @@ def score(
             ray_address=ray_address,
             workers=workers,
             settings=settings,
+            log_to=log_to,
             **scorer_settings,
         )
     )
@@ -102,9 +110,10 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
     names = (scorer,) if isinstance(scorer, str) else tuple(scorer)
     model = options.pop("model", None)
     shard = parse_shard(options.pop("shard", None))
+    log_to = options.pop("log_to", None)
     named = {field: options.pop(field) for field in ("questions", "outputs", "scores") if field in options}
     settings = {**(options.pop("settings", None) or {})}
-    how = {name: options.pop(name) for name in ("executor", "ray_address", "workers") if name in options}
+    how = {name: options.pop(name) for name in ("executor", "ray_address", "workers", "limit") if name in options}
     settings.update({name: value for name, value in options.items() if value is not None})
     folders = {"questions": defaults.QUESTIONS, "outputs": defaults.OUTPUTS, "scores": defaults.SCORES, **named}
     fields: dict[str, Any] = {field: Path(folder) for field, folder in folders.items()}
@@ -116,7 +125,15 @@ def iter_score(scorer: str | Sequence[str] = "rule", **options: Any) -> Iterator
         **how,
         **fields,
     )
-    return _run(wanted)
+    return _logged(_run(wanted), log_to, wanted)
+
+
+def _logged(scores: Iterator[Score], log_to: str | None, options: ScoreOptions) -> Iterator[Score]:
+    with open_log(log_to, options.scores, store.read_tags(options.outputs)) as run_log:
+        for score in scores:
+            if run_log is not None:
+                run_log.score(score)
+            yield score
 
 
 def _run(options: ScoreOptions) -> Iterator[Score]:
@@ -124,7 +141,7 @@ def _run(options: ScoreOptions) -> Iterator[Score]:
     settings = distribute(options.settings, scorers)
     configured = {name: scorer.configured(settings[name]) for name, scorer in scorers.items()}
     models = _models(options)
-    questions = store.iter_questions(options.questions)
+    questions = store.limited(store.iter_questions(options.questions), options.limit)
     samples = _samples(options.outputs, models, questions)
     (asked,) = deal([list(zip(questions, samples, strict=True))], [None], options.shard)
     store.remove_temporary(options.scores, _IDLE_SECONDS)

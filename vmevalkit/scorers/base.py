@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from vmevalkit import store
 from vmevalkit.errors import ConfigError, UsageError, VideoError, VMEvalError, explain_validation
 from vmevalkit.redaction import clean
 from vmevalkit.registry import Registry
-from vmevalkit.types import Question, Record, Score, Status, Verdict
+from vmevalkit.types import Count, Question, Record, Score, Status, Unit, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,22 @@ class DetailedVerdict(Verdict):
     """A verdict with details of how it was reached, which are stored beside the score."""
 
     details: Record
+
+
+class Measurement(Record):
+    """What a scorer measured that does not decide: no video passes or fails by it.
+
+    Attributes:
+        value: in [0, 1]; near 0 for a video in which nothing happens.
+        measures: numbers by name.
+        reason, explanation, evidence_frame: as in a verdict.
+    """
+
+    value: Unit
+    measures: dict[str, float]
+    reason: str
+    explanation: str
+    evidence_frame: Count | None = None
 
 
 _SHARED = set(Verdict.model_fields) - {"passed"}
@@ -97,8 +113,8 @@ class Scorer(ABC):
         """Return a version that changes whenever the same video could get another score."""
 
     @abstractmethod
-    def decide(self, question: Question, sample: store.Sample) -> Verdict:
-        """Decide about a sample that has a video.
+    def decide(self, question: Question, sample: store.Sample) -> Verdict | Measurement:
+        """Decide about a sample that has a video, or measure it.
 
         Raises:
             Unscorable: the scorer cannot decide.
@@ -137,27 +153,39 @@ class Scorer(ABC):
         identity = {**self._identity(question, sample), **(inputs or self.digests(question, sample))}
         status, reason, explanation, details = self._missing(sample)
         if status is None:
-            try:
-                verdict = self.decide(question, sample)
-                score = Score(
-                    **identity,
-                    status="scored",
-                    passed=verdict.passed,
-                    value=verdict.value,
-                    notes=tuple(sorted({tolerance.code for tolerance in verdict.tolerated})),
-                    **verdict.model_dump(include=_SHARED),
-                )
-                return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
-            except VideoError as error:
-                status, reason, explanation = "broken", "not_decodable", str(error)
-            except Unscorable as error:
-                status, reason, explanation, details = "unscorable", error.reason, str(error), error.details
-            except VMEvalError as error:
-                status, reason, explanation = "unscorable", "question_broken", str(error)
-            except Exception as error:
-                log.exception("scorer %s failed on %s", self.name, sample.folder)
-                status, reason = "unscorable", "scorer_error"
-                explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
+            return self._examined(identity, lambda: self.decide(question, sample))
+        return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
+
+    def _examined(
+        self, identity: dict[str, Any], decide: Callable[[], Verdict | Measurement]
+    ) -> tuple[Score, Record | None]:
+        """Return what `decide` says about a video as a score, and its details."""
+        details: Record | None = None
+        status: Status
+        try:
+            verdict = decide()
+            if isinstance(verdict, Measurement):
+                return Score(**identity, status="scored", **verdict.model_dump()), None
+            score = Score(
+                **identity,
+                status="scored",
+                passed=verdict.passed,
+                value=verdict.value,
+                notes=tuple(sorted({tolerance.code for tolerance in verdict.tolerated})),
+                **verdict.model_dump(include=_SHARED),
+            )
+            return score, verdict.details if isinstance(verdict, DetailedVerdict) else None
+        except VideoError as error:
+            status, reason, explanation = "broken", "not_decodable", str(error)
+        except Unscorable as error:
+            status, reason, explanation, details = "unscorable", error.reason, str(error), error.details
+        except VMEvalError as error:
+            status, reason, explanation = "unscorable", "question_broken", str(error)
+        except Exception as error:
+            where = f"{identity['task']}_task/{identity['question_id']}"
+            log.exception("scorer %s failed on %s of %s", self.name, where, identity["model"])
+            status, reason = "unscorable", "scorer_error"
+            explanation = f"The scorer itself failed: {type(error).__name__}: {error}"
         return Score(**identity, status=status, reason=reason, explanation=clean(explanation)), details
 
     def undecided(self, question: Question, sample: store.Sample, reason: str, explanation: str) -> Score:

@@ -60,14 +60,19 @@ class Human(Scorer):
 
     def others(self, question: Question, sample: store.Sample) -> list[Score]:
         """Return each rater's own score, as scorer `human.NAME`, from which the agreement of raters is computed."""
+        votes = self._votes(sample)
+        if not votes:
+            return []
+        from vmevalkit.store.ratings import rater_code
+
         return [
             Score(
-                **{**self._identity(question, sample), "scorer": f"{self.name}.{rating.rater}"},
+                **{**self._identity(question, sample), "scorer": f"{self.name}.{rater_code(rating.rater)}"},
                 status="scored",
                 value=float(rating.passed),
                 **_verdict(rating.passed, 0.0, rating.comment or f"{rating.stars} of 5 stars.").model_dump(),
             )
-            for rating in self._votes(sample)
+            for rating in votes
         ]
 
     def _votes(self, sample: store.Sample) -> list[Rating]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -11,14 +12,17 @@ from pydantic import ValidationError
 
 from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, explain_validation, first_line
-from vmevalkit.media import CanvasVideo
+from vmevalkit.media import CanvasVideo, Frames
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks.base import TASKS, Reader, strictly
 from vmevalkit.tasks.toolkit.vision import view_size
-from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Size, Verdict
+from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Score, Size, Verdict
 
 # Raised when geometry, decoding or the shared part of the verifiers change verdicts.
 VERSION = 3
+
+USUAL_FPS = 8.0
+"""Frame rate of frames that come without one, as CogVideoX has it."""
 
 
 class RuleConfig(Record):
@@ -55,26 +59,90 @@ class Rule(Scorer):
 
     def decide(self, question: Question, sample: store.Sample) -> Verdict:
         """Let the verifier of the task score the video."""
-        metadata = question.metadata
-        if metadata is None:
-            raise Unscorable(
-                "no_metadata",
-                "The question is user-supplied, without metadata, so the rule scorer does not know its answer.",
-            )
-        try:
-            task = TASKS[metadata.task]
-        except UnknownName as error:
-            raise Unscorable("unknown_task", str(error)) from None
-        if metadata.task_version != task.version:
-            raise Unscorable(
-                "other_version",
-                f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
-            )
+        metadata = _metadata_of(question)
+        geometry = _known_geometry(question, metadata, sample)
+        return self.verdict(question, store.find_video(sample) or sample.video, geometry)
+
+    def score_video(
+        self,
+        question: Question,
+        video: Path | Frames,
+        *,
+        model: str,
+        seed: int,
+        geometry: Geometry | None = None,
+        fps: float = USUAL_FPS,
+    ) -> Score:
+        """Return the score of a video that belongs to no experiment. Like `examine`, this never raises.
+
+        Args:
+            question: the question.
+            video: a file, or frames as uint8 (frames, height, width, 3).
+            model, seed: what the score is to say about its origin.
+            geometry: place of the canvas in frames of that size, if it is known.
+            fps: frame rate of frames; a file has its own.
+        """
+        identity = {
+            "model": model, "task": question.task, "question_id": question.id, "seed": seed,
+            "scorer": self.name, "scorer_version": self.version(question),
+            "video_sha256": store.sha256_or_none(video) if isinstance(video, Path) else None,
+            "question_sha256": store.question_digest(question),
+        }  # fmt: skip
+        return self._examined(identity, lambda: self.verdict(question, video, geometry, fps))[0]
+
+    def verdict(
+        self, question: Question, video: Path | Frames, geometry: Geometry | None = None, fps: float = USUAL_FPS
+    ) -> Verdict:
+        """Decide about a video.
+
+        Args:
+            question: the question.
+            video: a file, or frames as uint8 (frames, height, width, 3).
+            geometry: place of the canvas in the frames, if it is known.
+            fps: frame rate of frames; a file has its own.
+
+        Raises:
+            Unscorable, QuestionError: the scorer cannot decide.
+            VideoError: the video does not decode.
+        """
+        metadata = _metadata_of(question)
+        task = TASKS[metadata.task]
         puzzle, read = puzzle_of(metadata)
-        video = video_of(question, metadata, sample)
-        verdict = task.verify(puzzle, video.views, metadata.mode, metadata.canvas, read, video.fps)
+        shown = _on_canvas(question, metadata, video, geometry, fps)
+        verdict = task.verify(puzzle, shown.views, metadata.mode, metadata.canvas, read, shown.fps)
         is_strict = self.settings.strict or task.strict or metadata.mode == "hold"
         return strictly(verdict) if is_strict else verdict
+
+
+def _metadata_of(question: Question) -> QuestionMetadata:
+    """Return the metadata of a question that the scorer can decide about.
+
+    Raises:
+        Unscorable: there is none, or it is of another version of the kit.
+    """
+    metadata = question.metadata
+    if metadata is None:
+        source = store.read_source(question)
+        if source is not None:
+            raise Unscorable(
+                "no_rule",
+                f"The question is from {source.benchmark}, for which the kit has no rule; "
+                "--scorer reference, judge or human can score it.",
+            )
+        raise Unscorable(
+            "no_metadata",
+            "The question is user-supplied, without metadata, so the rule scorer does not know its answer.",
+        )
+    try:
+        task = TASKS[metadata.task]
+    except UnknownName as error:
+        raise Unscorable("unknown_task", str(error)) from None
+    if metadata.task_version != task.version:
+        raise Unscorable(
+            "other_version",
+            f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
+        )
+    return metadata
 
 
 def puzzle_of(metadata: QuestionMetadata) -> tuple[Any, Reader[Any]]:
@@ -112,19 +180,33 @@ def video_of(question: Question, metadata: QuestionMetadata, sample: store.Sampl
         QuestionError: first frame or prompt cannot be read.
         VideoError: the video does not decode.
     """
+    known = _known_geometry(question, metadata, sample)
+    return _on_canvas(question, metadata, store.find_video(sample) or sample.video, known, USUAL_FPS)
+
+
+def _on_canvas(
+    question: Question, metadata: QuestionMetadata, video: Path | Frames, known: Geometry | None, fps: float
+) -> CanvasVideo:
+    """Return a video as verifiers see it.
+
+    Raises:
+        Unscorable: the first frame is not of the size of the canvas, or a part of the puzzle is cut off.
+        QuestionError: the first frame cannot be read.
+        VideoError: the video does not decode.
+    """
     size = media.image_size(question.first_frame)
     if size != metadata.canvas:
         shown = "{}x{}, but the canvas of its question is {}x{}".format(*size, *metadata.canvas)
         raise Unscorable("bad_canvas", f"{question.first_frame} is {shown}.")
-    path = store.find_video(sample) or sample.video
-    known = _known_geometry(question, metadata, sample)
 
     def locate(size: Size, first: Callable[[], Image.Image]) -> Geometry:
         if known is not None and known.frame == size:
             return known
         return _found_geometry(question, first())
 
-    return media.read_canvas(path, locate, view_size(metadata.canvas))
+    if isinstance(video, Path):
+        return media.read_canvas(video, locate, view_size(metadata.canvas))
+    return media.canvas_of_frames(video, fps, locate, view_size(metadata.canvas))
 
 
 def _found_geometry(question: Question, first: Image.Image) -> Geometry:

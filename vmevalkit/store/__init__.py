@@ -22,14 +22,17 @@ from vmevalkit.store.questions import (
     PROMPT_LIMIT,
     Manifest,
     check_links,
+    credits_of,
     is_inside_set,
     iter_metadata_files,
     iter_questions,
+    limited,
     prompt_digest,
     question_digest,
     read_manifest,
     read_prompt,
     read_question,
+    read_source,
 )
 from vmevalkit.store.records import read_record, write_record
 from vmevalkit.store.remote import Remote, RemoteFile, RemoteManifest
@@ -45,9 +48,11 @@ from vmevalkit.store.samples import (
     other_files,
     read_provenance,
     read_result,
+    sample_at,
     seeds_of,
 )
 from vmevalkit.store.scores import details_path, iter_scores, score_file, score_path, write_score
+from vmevalkit.store.tags import add_tags, read_tags
 from vmevalkit.store.trees import Files, is_video, output_files, question_files, score_files
 
 __all__ = [
@@ -61,8 +66,10 @@ __all__ = [
     "RemoteFile",
     "RemoteManifest",
     "Sample",
+    "add_tags",
     "check_links",
     "copy_question",
+    "credits_of",
     "details_path",
     "dumps",
     "files_of",
@@ -78,6 +85,7 @@ __all__ = [
     "iter_models",
     "iter_questions",
     "iter_scores",
+    "limited",
     "locked",
     "move",
     "other_files",
@@ -92,8 +100,11 @@ __all__ = [
     "read_question",
     "read_record",
     "read_result",
+    "read_source",
+    "read_tags",
     "remove_temporary",
     "replacing",
+    "sample_at",
     "score_file",
     "score_files",
     "score_path",

@@ -18,10 +18,10 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError
 from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import SCORE_FILE, VIDEO_SUFFIXES
-from vmevalkit.store.questions import iter_questions, read_prompt
+from vmevalkit.store.questions import iter_questions, read_prompt, read_source
 from vmevalkit.store.records import read_record
 from vmevalkit.store.samples import Sample, files_of, find_video, iter_models, read_result
-from vmevalkit.types import Difficulty, Mode, Question, QuestionMetadata, Record, Score
+from vmevalkit.types import Difficulty, Mode, Question, QuestionMetadata, Record, Score, Source
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,7 @@ class ExperimentData:
     Attributes:
         questions: the whole question set, sorted.
         prompts: by question; None if the prompt cannot be read.
+        sources: of imported questions.
         samples: sorted by question, then models before baselines, then seed.
         models: models before baselines.
         question_set_sha256: digest of all first frames and prompts. Reports with the same digest asked the same.
@@ -141,6 +142,7 @@ class ExperimentData:
 
     questions: list[Question]
     prompts: dict[QuestionKey, str | None]
+    sources: dict[QuestionKey, Source]
     samples: list[SampleRecord]
     models: list[str]
     question_set_sha256: str
@@ -165,9 +167,10 @@ def read_experiment(questions: Path, outputs: Path, scores: Path, known: KnownMo
     return ExperimentData(
         questions=question_set,
         prompts={(question.task, question.id): prompt_of(question) for question in question_set},
+        sources={(q.task, q.id): source for q in question_set if (source := read_source(q)) is not None},
         samples=[read_sample(found, known) for found in expected_samples(question_set, models, outputs, scores)],
         models=models,
-        question_set_sha256=_question_set_digest(question_set),
+        question_set_sha256=question_set_digest(question_set),
         stray_scores=sum(stray_scores),
         stray_folders=sum(1 for _ in _stray_folders(outputs, keys)),
     )
@@ -284,7 +287,8 @@ def _placeholder(sample: Sample, video: Path | None) -> Score:
     )
 
 
-def _question_set_digest(questions: Iterable[Question]) -> str:
+def question_set_digest(questions: Iterable[Question]) -> str:
+    """Return the digest of all first frames and prompts. Experiments with the same digest asked the same."""
     digest = hashlib.sha256()
     for question in questions:
         digest.update(f"{question.task}/{question.id}".encode())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from vmevalkit.errors import QuestionError, UnknownName, UsageError
 from vmevalkit.files import glob, sha256_or_none
 from vmevalkit.store.paths import MANIFEST, is_name, question_folder
 from vmevalkit.store.records import read_record
-from vmevalkit.types import Question, QuestionMetadata, Record
+from vmevalkit.types import Question, QuestionMetadata, Record, Source
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,17 @@ def read_question(root: Path, task: str, question_id: str) -> Question:
     return question.model_copy(update={"metadata": read_record(question.metadata_file, QuestionMetadata)})
 
 
+def read_source(question: Question) -> Source | None:
+    """Read where an imported question comes from; None for other questions, and, with a warning, if that is damaged."""
+    if not os.path.isfile(question.source_file):
+        return None
+    try:
+        return read_record(question.source_file, Source)
+    except QuestionError as error:
+        log.warning("%s", error)
+        return None
+
+
 def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Question]:
     """Return the questions of a set, sorted by task and id.
 
@@ -133,6 +145,26 @@ def iter_questions(root: Path, tasks: Iterable[str] = (), ids: Iterable[str] = (
         for question_id in found
         if not selected_ids or question_id in selected_ids
     ]
+
+
+def limited(questions: Sequence[Question], limit: int | None) -> list[Question]:
+    """Return at most `limit` questions, taken from each task in turn, in their order; all if it is None.
+
+    Raises:
+        UsageError: the limit is less than 1.
+    """
+    if limit is None:
+        return list(questions)
+    if limit < 1:
+        raise UsageError(f"limit = {limit}: must be at least 1")
+    turns: Counter[str] = Counter()
+    turn_of: dict[tuple[str, str], int] = {}
+    for question in questions:
+        turn_of[question.task, question.id] = turns[question.task]
+        turns[question.task] += 1
+    chosen = sorted(questions, key=lambda q: turn_of[q.task, q.id])[:limit]
+    keys = {(question.task, question.id) for question in chosen}
+    return [question for question in questions if (question.task, question.id) in keys]
 
 
 def _ids_by_task(root: Path) -> dict[str, list[str]]:
@@ -170,6 +202,16 @@ def prompt_digest(question: Question) -> str:
         QuestionError: the prompt cannot be read.
     """
     return hashlib.sha256(read_prompt(question).encode()).hexdigest()
+
+
+def credits_of(root: Path) -> dict[str, int]:
+    """Return the number of imported questions of a set by their credit: benchmark, license and address."""
+    questions = (
+        Question(task=file.parents[1].name.removesuffix("_task"), id=file.parent.name, folder=file.parent)
+        for file in glob(root, "*_task/*/source.json")
+        if is_name(file.parents[1].name) and is_name(file.parent.name)
+    )
+    return dict(Counter(source.credit for q in questions if (source := read_source(q)) is not None))
 
 
 def iter_metadata_files(root: Path) -> list[Path]:

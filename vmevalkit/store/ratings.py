@@ -7,7 +7,9 @@ the digest of a video, so a video that is made again must be rated again.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
@@ -15,17 +17,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import sqlalchemy as sql
-from pydantic import Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from vmevalkit.store.database import connect
 from vmevalkit.store.experiment import Key
-from vmevalkit.store.paths import RATINGS
+from vmevalkit.store.paths import RATINGS, is_name
 from vmevalkit.store.samples import Sample
 from vmevalkit.types import Name, Record, Seed
 
 COMMENT_LIMIT = 2000
+RATER_LIMIT = 80
+
+
+def _checked_rater(name: str) -> str:
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not name or not name.isprintable():
+        raise ValueError("a name consists of letters, digits, spaces and other visible characters")
+    return name
+
+
+Rater = Annotated[str, Field(max_length=RATER_LIMIT), AfterValidator(_checked_rater)]
+"""Name of a rater: any letters, with single spaces between words."""
 
 
 class Base(DeclarativeBase):
@@ -77,7 +91,7 @@ class _Entry(Record):
     """Fields that ratings and preferences share: the rater, the question, and a comment."""
 
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,160}$")]
-    rater: Name
+    rater: Rater
     task: Name
     question_id: Name
     seed: Seed
@@ -110,6 +124,23 @@ class Preference(_Entry):
     left: Name
     right: Name
     better: Annotated[str, Field(pattern="^(left|right|both|neither)$")]
+
+
+def rater_name(text: str) -> str | None:
+    """Return the name of a rater as it is stored; None if the text cannot be one."""
+    try:
+        return TypeAdapter(Rater).validate_python(text)
+    except ValidationError:
+        return None
+
+
+def rater_code(rater: str) -> str:
+    """Return the name of a rater's files: the rater's own if files can have it, else one with a digest."""
+    if is_name(rater):
+        return rater
+    letters = unicodedata.normalize("NFKD", rater).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", letters).strip("_")[:40] or "rater"
+    return f"{plain}-{hashlib.sha256(rater.encode()).hexdigest()[:8]}"
 
 
 class Ratings:

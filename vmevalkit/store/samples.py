@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from vmevalkit import media
+from vmevalkit import inline, media
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import QuestionError, StorageError
 from vmevalkit.files import glob, replacing, sha256_or_none
@@ -64,6 +64,13 @@ class Sample(Record):
     def question(self) -> Path:
         """Folder with a copy of the question."""
         return self.folder / "question"
+
+    def _repr_html_(self) -> str:
+        video, result = find_video(self), read_result(self)
+        shown = inline.media(video) if video is not None else inline.paragraph("There is no video.")
+        failure = inline.paragraph(result.error) if result is not None and result.error else ""
+        first = inline.media(self.question / "first_frame.png", "first frame")
+        return inline.block(f"{self.model} {self.question_id}, seed {self.seed}", failure, first, shown)
 
 
 def read_result(sample: Sample) -> GenerationResult | None:
@@ -154,6 +161,24 @@ def find_video(sample: Sample) -> Path | None:
     """Return the path of the sample's video, in any of the known formats; None if there is none."""
     paths = (sample.video.with_suffix(cased) for suffix in VIDEO_SUFFIXES for cased in (suffix, suffix.upper()))
     return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def sample_at(video: Path) -> Sample | None:
+    """Return the sample of a video, from the names of its folders; None if it is in no experiment's folder."""
+    path = video.absolute()
+    match = SAMPLE_FILE.match(path.name)
+    if match is None or len(path.parts) < 6:
+        return None
+    folder, question, task, model = path.parents[0], path.parents[1], path.parents[2], path.parents[3]
+    if folder.name != "video" or not task.name.endswith("_task"):
+        return None
+    names = (model.name, task.name.removesuffix("_task"), question.name)
+    if not all(map(is_name, names)):
+        return None
+    sample = Sample(
+        outputs=path.parents[4], model=names[0], task=names[1], question_id=names[2], seed=seed_in(match, 1)
+    )
+    return sample if find_video(sample) == path else None
 
 
 def other_files(sample: Sample) -> list[str]:

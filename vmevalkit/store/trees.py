@@ -14,6 +14,7 @@ from pathlib import Path
 from vmevalkit.files import glob
 from vmevalkit.store.paths import MANIFEST, SAMPLE_FILE, SCORE_FILE, VIDEO_SUFFIXES, is_name
 from vmevalkit.store.samples import iter_models
+from vmevalkit.store.tags import EXPERIMENT
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ def question_files(root: Path) -> Files:
 
 
 def output_files(root: Path) -> Files:
-    """Return the files of an experiment's samples: of each, the copy of the question, then results, then videos."""
-    found: list[Path] = []
+    """Return the tags, and the files of each sample: the copy of the question, then results, then videos."""
+    found: list[Path] = glob(root, EXPERIMENT)
     for model in iter_models(root):
         for folder in glob(root / model, "*_task/*"):
             samples = [*glob(folder, "result*.json"), *glob(folder / "video", "video*.*")]

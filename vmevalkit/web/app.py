@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import resources
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from vmevalkit.store.ratings import Ratings
+from vmevalkit.web.bundle import rows_script
 from vmevalkit.web.guard import Guard
 from vmevalkit.web.index import Index
 from vmevalkit.web.pages import ROUTERS
@@ -17,7 +18,16 @@ from vmevalkit.web.site import RATER, NotFound, Site, make_site
 __all__ = ["RATER", "create_app"]
 
 
-def create_app(index: Index, ratings: Ratings, token: str | None = None, raters: int = 2) -> FastAPI:
+def create_app(
+    index: Index,
+    ratings: Ratings,
+    token: str | None = None,
+    raters: int = 2,
+    name: str = "",
+    rating_problem: str = "",
+    guarded: bool = True,
+    bundled: bool = False,
+) -> FastAPI:
     """Create the web application.
 
     Args:
@@ -25,14 +35,21 @@ def create_app(index: Index, ratings: Ratings, token: str | None = None, raters:
         ratings: the ratings of the experiment.
         token: what requests must contain; None if only this machine can reach the viewer.
         raters: how many people rate each video.
+        name: of the experiment on the pages; that of its folder by default.
+        rating_problem: why no ratings can be stored; empty if they can.
+        guarded: False if the application is part of another one that has a guard.
+        bundled: True for pages that become files (`bundle.Bundle`): without ratings, progress, and forms.
     """
     app = FastAPI(title="vmevalkit", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = make_site(index, ratings, raters)
-    app.middleware("http")(Guard(token))
+    app.state.site = make_site(index, ratings, raters, name or index.outputs.name, rating_problem, bundled)
+    if guarded:
+        app.middleware("http")(Guard(token))
     app.add_exception_handler(NotFound, _not_found)
     static = resources.files("vmevalkit.web") / "static"
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
     app.add_api_route("/base.css", _base_style, methods=["GET"])
+    if bundled:
+        app.add_api_route("/samples.js", lambda: Response(rows_script(index), media_type="text/javascript"))
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 import sqlalchemy as sql
 
+from vmevalkit import store
 from vmevalkit.reporting import analysis
 from vmevalkit.reporting.analysis import PassRates, ScorerAgreement
 from vmevalkit.store.experiment import Key
@@ -27,6 +28,11 @@ def pass_rates(index: Index, mode: str, task: str = "") -> Mapping[str, PassRate
     return _pass_rates(index, index.revision, mode, task)
 
 
+def credits_of(index: Index) -> Mapping[str, int]:
+    """Return the number of imported questions by their benchmark, license and address."""
+    return _credits(index, index.revision)
+
+
 def prepare(index: Index) -> None:
     """Compute in advance what would delay a page."""
     agreement(index)
@@ -36,6 +42,11 @@ def prepare(index: Index) -> None:
             found = list(pass_rates(index, mode, task).values())
             if len(found) > 1 and not task:
                 found[0].against(found[1])  # The first comparison imports scipy, which takes a second.
+
+
+@lru_cache(maxsize=2)
+def _credits(index: Index, _revision: int) -> Mapping[str, int]:
+    return store.credits_of(index.questions)
 
 
 @lru_cache(maxsize=2)

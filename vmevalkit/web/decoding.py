@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageFilter
 
 from vmevalkit import media, store
 from vmevalkit.errors import VMEvalError
@@ -13,6 +19,15 @@ from vmevalkit.scorers.rule import puzzle_of, video_of
 from vmevalkit.tasks.base import TASKS, Reading
 from vmevalkit.types import Geometry, QuestionMetadata
 from vmevalkit.web.files import file_state
+
+START = -1
+"""In place of the number of a frame: the start of the puzzle."""
+
+# Colors of neighbors that differ by more than this, of 255, have an edge between them.
+_EDGE = 40
+
+Image = npt.NDArray[np.uint8]
+"""Height x width x 3."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +59,66 @@ class Decoded:
             "" if kind == "state" else reading.note for kind, reading in zip(self.kinds, self.readings, strict=True)
         ]
 
-    def state_image(self, frame: int) -> bytes | None:
-        """Return the puzzle as PNG in the state that was decoded from a frame; None if there is no state."""
-        if not 0 <= frame < len(self.readings) or self.readings[frame].state is None:
-            return None
+    @cached_property
+    def shown(self) -> list[int]:
+        """For each frame, the frame whose state is drawn over it: the first one with the same state.
+
+        A frame without a state shows the last state before it, or `START`, so that the difference shows
+        what is in the way.
+        """
+        first: dict[str, int] = {}
+        shown, latest = [], START
+        for number, reading in enumerate(self.readings):
+            if reading.state is not None:
+                latest = first.setdefault(repr(reading.state), number)
+            shown.append(latest)
+        return shown
+
+    @property
+    def remarks(self) -> list[tuple[str, str]]:
+        """For each frame, what to say about its reading, and about its overlay; nothing about a clear state."""
+        said = []
+        for kind, reading, shown in zip(self.kinds, self.readings, self.shown, strict=True):
+            reason = f" ({reading.note})" if reading.note else ""
+            if reading.state is None:
+                drawn = "the start of the puzzle" if shown == START else "the last state before it"
+                said.append((f"No state can be read from this frame{reason}.", f"The overlay shows {drawn}."))
+            else:
+                said.append(("" if kind == "state" else f"A state is read, but the scene is not intact{reason}.", ""))
+        return said
+
+    def drawing(self, frame: int) -> Image | None:
+        """Return the puzzle in the state that was decoded from a frame, or at its start; None if there is no state."""
         task = TASKS[self.metadata.task]
         puzzle = task.puzzle_type.model_validate(self.metadata.puzzle)
-        return media.png(task.painter(puzzle, self.metadata.canvas)(self.readings[frame].state))
+        if frame == START:
+            state = task.solution(puzzle)[0]
+        elif 0 <= frame < len(self.readings) and self.readings[frame].state is not None:
+            state = self.readings[frame].state
+        else:
+            return None
+        return np.asarray(task.painter(puzzle, self.metadata.canvas)(state))
+
+
+def as_state(drawing: Image) -> bytes:
+    """Return a drawing as PNG."""
+    return media.png(drawing)
+
+
+def as_outline(drawing: Image) -> bytes:
+    """Return the edges of a drawing as PNG: a bright line between light ones, so that it shows on any ground."""
+    pixels = drawing.astype(np.int16)
+    edge = np.zeros(pixels.shape[:2], dtype=bool)
+    edge[:, 1:] |= np.abs(np.diff(pixels, axis=1)).max(axis=2) > _EDGE
+    edge[1:] |= np.abs(np.diff(pixels, axis=0)).max(axis=2) > _EDGE
+    mask = PIL.Image.fromarray(edge.astype(np.uint8) * 255)
+    halo, line = (np.asarray(mask.filter(PIL.ImageFilter.MaxFilter(size))) > 0 for size in (7, 3))
+    out = np.zeros((*edge.shape, 4), dtype=np.uint8)
+    out[halo] = (255, 255, 255, 200)
+    out[line] = (225, 0, 160, 255)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(out).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def decode(questions: Path, sample: store.Sample) -> Decoded | None:

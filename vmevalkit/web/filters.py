@@ -14,14 +14,22 @@ from vmevalkit.web.tables import questions, samples
 
 _COLUMNS = samples.c
 
+_IDENTITY = (_COLUMNS.task, _COLUMNS.question_id, _COLUMNS.baseline, _COLUMNS.model, _COLUMNS.seed)
+
+# Columns that come first in an order. Samples without a value come last, in either direction.
 SORTS: dict[str, tuple[Any, ...]] = {
-    "question": (_COLUMNS.task, _COLUMNS.question_id, _COLUMNS.baseline, _COLUMNS.model, _COLUMNS.seed),
-    "model": (_COLUMNS.baseline, _COLUMNS.model, _COLUMNS.task, _COLUMNS.question_id, _COLUMNS.seed),
-    "value": (_COLUMNS.value.is_(None), _COLUMNS.value, _COLUMNS.task, _COLUMNS.question_id, _COLUMNS.model),
-    "-value": (_COLUMNS.value.is_(None), _COLUMNS.value.desc(), _COLUMNS.task, _COLUMNS.question_id),
-    "difficulty": (_COLUMNS.difficulty, _COLUMNS.task, _COLUMNS.question_id, _COLUMNS.model, _COLUMNS.seed),
-    "newest": (_COLUMNS.made.desc(), _COLUMNS.task, _COLUMNS.question_id, _COLUMNS.model, _COLUMNS.seed),
+    "question": (_COLUMNS.task, _COLUMNS.question_id),
+    "model": (_COLUMNS.baseline, _COLUMNS.model),
+    "verdict": (_COLUMNS.verdict,),
+    "reason": (_COLUMNS.reason,),
+    "value": (_COLUMNS.value,),
+    "difficulty": (_COLUMNS.difficulty,),
+    "steps": (_COLUMNS.plan_length,),
+    "made": (_COLUMNS.made,),
 }
+
+FACETS = ("model", "task", "mode", "verdict", "reason", "difficulty", "agreement")
+"""Columns by which samples are filtered."""
 
 
 class SampleFilter(Record):
@@ -37,6 +45,7 @@ class SampleFilter(Record):
     question: str = ""
     q: str = Field(default="", max_length=200)
     sort: str = "question"
+    layout: str = ""
 
     @property
     def query(self) -> str:
@@ -45,16 +54,32 @@ class SampleFilter(Record):
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Columns to sort by. An unknown name sorts by question."""
-        return SORTS.get(self.sort, SORTS["question"])
+        """Columns to sort by; `-` before a name reverses the order. An unknown name sorts by question."""
+        columns = SORTS.get(self.sort.removeprefix("-"), SORTS["question"])
+        if not self.sort.startswith("-"):
+            return *(column.nulls_last() for column in columns), *_IDENTITY
+        return *(column.desc().nulls_last() for column in columns), *_IDENTITY
+
+    @property
+    def words(self) -> list[str]:
+        """What the filter selects, in words."""
+        fields = {name: getattr(self, name) for name in (*FACETS, "question")}
+        chosen = [f"{name} {value}" if name == "difficulty" else value for name, value in fields.items() if value]
+        return [*chosen, f"“{self.q}”"] if self.q else chosen
+
+    def sorted_by(self, name: str) -> str:
+        """Return the query that sorts by a column, or reverses the order if it sorts by it already."""
+        return self.model_copy(update={"sort": f"-{name}" if self.sort == name else name}).query
 
     def conditions(self) -> Iterator[Any]:
         """Yield the conditions that all selected samples meet."""
-        for name in ("model", "task", "mode", "verdict", "reason", "agreement"):
+        for name in FACETS:
             if value := getattr(self, name):
                 yield samples.c[name] == value
-        if self.difficulty is not None:
-            yield samples.c.difficulty == self.difficulty
+        yield from self.text_conditions()
+
+    def text_conditions(self) -> Iterator[Any]:
+        """Yield the conditions on the question and the text."""
         if self.question:
             yield samples.c.question_id == self.question
         for word in self.q.lower().split():

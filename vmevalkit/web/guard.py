@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import os
 import secrets
@@ -47,10 +48,15 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror}", "choose another --host or --port"
-        ) from None
+        fix = f"use --port {_free_port(host)}" if error.errno == errno.EADDRINUSE else "choose another --host or --port"
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", fix) from None
     return listener
+
+
+def _free_port(host: str) -> int:
+    """Return a port that is free at the moment."""
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        return int(probe.getsockname()[1])
 
 
 def required_token(host: str) -> str | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 from sqlalchemy.dialects import sqlite
@@ -31,7 +32,7 @@ from vmevalkit.store.experiment import (
 )
 from vmevalkit.types import MODES, Question, Score
 from vmevalkit.web.files import file_state, signature
-from vmevalkit.web.filters import SampleFilter
+from vmevalkit.web.filters import FACETS, SampleFilter
 from vmevalkit.web.tables import (
     KEY,
     SCORER_ORDER,
@@ -63,6 +64,15 @@ class _Changes:
     @property
     def altered_questions(self) -> set[QuestionKey]:
         return {(row["task"], row["question_id"]) for row in self.questions}
+
+
+class Neighbors(NamedTuple):
+    """The place of a sample among others, counted from 1, and the rows with the keys of those beside it."""
+
+    place: int
+    total: int
+    before: Any
+    after: Any
 
 
 class Index:
@@ -177,19 +187,47 @@ class Index:
         with self.engine.connect() as db:
             return int(db.scalar(statement) or 0)
 
-    def choices(self) -> dict[str, list[tuple[str, int]]]:
-        """Return the values by which samples can be filtered, with the number of samples of each."""
-        if self._choices is not None:
+    def neighbors(self, selected: SampleFilter, key: Key) -> Neighbors | None:
+        """Return a sample's place among the selected ones, and those beside it; None if it is not selected."""
+        place = sql.func.row_number().over(order_by=selected.order).label("place")
+        numbered = sql.select(*_KEY_COLUMNS, place).where(*selected.conditions()).subquery()
+        with self.engine.connect() as db:
+            own = db.scalar(sql.select(numbered.c.place).where(is_sample(numbered, *key)))
+            if own is None:
+                return None
+            around = db.execute(sql.select(numbered).where(numbered.c.place.in_((own - 1, own + 1))))
+            by_place = {row.place: row for row in around}
+        return Neighbors(own, self.count(selected), by_place.get(own - 1), by_place.get(own + 1))
+
+    def choices(self, selected: SampleFilter | None = None) -> dict[str, list[tuple[str, int]]]:
+        """Return the values by which samples can be filtered, with the number of samples of each.
+
+        Args:
+            selected: count only the samples that the other fields of this filter select. Its own values stay, also if
+                they select nothing.
+        """
+        if selected is None or not selected.words:
+            if self._choices is None:
+                self._choices = self._count_choices(SampleFilter())
             return self._choices
+        return self._count_choices(selected)
+
+    def _count_choices(self, selected: SampleFilter) -> dict[str, list[tuple[str, int]]]:
+        # One scan for all fields: a search through texts takes long.
+        columns = [samples.c[name] for name in FACETS]
+        groups = self.rows(sql.select(*columns, sql.func.count()).where(*selected.text_conditions()).group_by(*columns))
+        chosen = [getattr(selected, name) for name in FACETS]
         found = {}
-        for name in ("model", "task", "mode", "verdict", "reason", "difficulty", "agreement"):
-            column = samples.c[name]
-            rows = self.rows(sql.select(column, sql.func.count()).group_by(column).order_by(column))
-            found[name] = [(str(value), number) for value, number in rows if value not in (None, "")]
+        for place, name in enumerate(FACETS):
+            others = [(at, value) for at, value in enumerate(chosen) if value and at != place]
+            counts = Counter({str(chosen[place]): 0} if chosen[place] else {})
+            for group in groups:
+                if group[place] not in (None, "") and all(group[at] == value for at, value in others):
+                    counts[str(group[place])] += group[-1]
+            found[name] = sorted(counts.items())
         known = known_models()
         found["model"].sort(key=lambda item: known.sort_key(item[0]))
-        found["mode"].sort(key=lambda item: MODES.index(item[0]))
-        self._choices = found
+        found["mode"].sort(key=lambda item: (*MODES, item[0]).index(item[0]))
         return found
 
 
@@ -227,11 +265,14 @@ def _question_row(question: Question) -> dict[str, Any]:
 def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
     score, decisions = record.score, record.decisions
     result = file_state(found.files["result"]) if "result" in found.files else None
+    written = store.read_result(found.sample) if result else None
+    seconds = written.duration_seconds if written and written.success else None
     row = {
         **dict(zip(KEY, record.key, strict=True)),
         **{name: getattr(record, name) for name in ("baseline", "mode", "difficulty", "plan_length")},
         **{name: getattr(score, name) for name in ("value", "reason", "explanation", "evidence_frame")},
         "made": result[0] / 1e9 if result else None,
+        "seconds": seconds,
         "has_video": record.video is not None,
         "verdict": record.verdict,
         "passed": bool(score.passed),

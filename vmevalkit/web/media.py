@@ -32,6 +32,26 @@ def _poster(video: Path, _state: State) -> bytes | None:
     return _webp(ImageOps.contain(image, (POSTER, POSTER)))
 
 
+def still(video: Path, evidence: int | None) -> bytes | None:
+    """Return a small image of the evidence frame, or of the last frame; None if the video cannot be decoded.
+
+    All videos of a question have the same first frame, so that it would not tell them apart.
+    """
+    return _still(video, evidence, file_state(video))
+
+
+@lru_cache(maxsize=4096)
+def _still(video: Path, evidence: int | None, _state: State) -> bytes | None:
+    def choose(frames: int) -> tuple[int, ...]:
+        return (frames - 1 if evidence is None else max(0, min(evidence, frames - 1)),)
+
+    try:
+        frames, _, _ = media.overview(video, POSTER, choose)
+    except VideoError:
+        return None
+    return _webp(Image.fromarray(frames[0]))
+
+
 def strip(video: Path, evidence: int | None) -> bytes | None:
     """Return frames side by side, as in the report; None if the video cannot be decoded."""
     return _strip(video, evidence, file_state(video))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -13,8 +13,9 @@ from jinja2 import Environment
 
 from vmevalkit import store
 from vmevalkit.reporting.page import VERDICTS, templates
-from vmevalkit.store.ratings import Ratings
+from vmevalkit.store.ratings import Ratings, rater_name
 from vmevalkit.types import Seed
+from vmevalkit.web import claims
 from vmevalkit.web.blind import BlindNames
 from vmevalkit.web.files import is_inside
 from vmevalkit.web.index import Index
@@ -33,6 +34,8 @@ class Site:
 
     Attributes:
         raters: how many people rate each video.
+        rating_problem: why no ratings can be stored; empty if they can.
+        bundled: whether the pages become files, and so can neither filter nor store anything.
     """
 
     index: Index
@@ -40,11 +43,15 @@ class Site:
     blind: BlindNames
     raters: int
     environment: Environment
+    rating_problem: str = ""
+    bundled: bool = False
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill a template. All values are escaped."""
-        values.setdefault("rater", request.cookies.get(RATER, ""))
-        page = self.environment.get_template(template).render(path=request.url.path, **values)
+        values.setdefault("rater", rater_of(request))
+        base = base_of(request)
+        path = request.url.path.removeprefix(base)
+        page = self.environment.get_template(template).render(base=base, path=path, **values)
         return HTMLResponse(page, status_code=status)
 
     def video_path(self, sample: store.Sample) -> Path:
@@ -59,11 +66,30 @@ class Site:
         return path
 
 
-def make_site(index: Index, ratings: Ratings, raters: int) -> Site:
+def rater_of(request: Request) -> str:
+    """Return the name in the cookie of a rater; empty if there is none."""
+    # Cookies hold ASCII only.
+    return rater_name(unquote(request.cookies.get(RATER, ""))) or ""
+
+
+def base_of(request: Request) -> str:
+    """Return what the paths of all pages of an experiment begin with: nothing if the viewer shows only one."""
+    return str(request.scope.get("root_path", ""))
+
+
+def make_site(
+    index: Index, ratings: Ratings, raters: int, name: str, rating_problem: str = "", bundled: bool = False
+) -> Site:
     """Return the state of a web application for an experiment."""
     environment = templates("vmevalkit.web", "templates")
-    environment.globals.update(experiment=index.outputs.name, verdicts=VERDICTS, address=url)
-    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment)
+    environment.globals.update(
+        experiment=name,
+        verdicts=VERDICTS,
+        address=url,
+        bundled=bundled,
+        credits=lambda: claims.credits_of(index),
+    )
+    return Site(index, ratings, BlindNames(index, ratings.secret()), raters, environment, rating_problem, bundled)
 
 
 def _site(request: Request) -> Site:
@@ -98,8 +124,10 @@ SampleParameter = Annotated[IndexedSample, Depends(_indexed_sample)]
 
 
 def url(path: str, **values: Any) -> str:
-    """Return a URL with a query of the values that are not empty."""
-    return path + "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")})
+    """Return a URL with a query of the values that are not empty; those of a list one after the other."""
+    return (
+        path + "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")}, doseq=True)
+    )
 
 
 def image_response(data: bytes | None) -> Response:

@@ -9,7 +9,7 @@ import sqlalchemy as sql
 from vmevalkit.store.experiment import SCORER
 
 # Increase the version when the tables or the meaning of their columns change. The index is then made again.
-VERSION = 4
+VERSION = 5
 
 KEY = ("model", "task", "question_id", "seed")
 
@@ -40,6 +40,8 @@ samples = sql.Table(
     sql.Column("plan_length", sql.Integer),
     # When the result was written, in seconds since 1970.
     sql.Column("made", sql.Float),
+    # How long its generation took, as the result says.
+    sql.Column("seconds", sql.Float),
     sql.Column("has_video", sql.Boolean, nullable=False),
     sql.Column("verdict", sql.Text, nullable=False),
     sql.Column("passed", sql.Boolean, nullable=False),
@@ -72,7 +74,7 @@ SCORER_ORDER = (scores.c.scorer != SCORER, scores.c.scorer)
 """The rule scorer first, as in the report."""
 
 
-def is_sample(table: sql.Table, model: str, task: str, question_id: str, seed: int) -> Any:
+def is_sample(table: sql.FromClause, model: str, task: str, question_id: str, seed: int) -> Any:
     """Select the rows of one sample."""
     values = (model, task, question_id, seed)
     return sql.and_(*(table.c[name] == value for name, value in zip(KEY, values, strict=True)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vmevalkit.reporting.analysis.agreement import RATERS, disagreements, scorer_agreement
+from vmevalkit.reporting.analysis.measures import measured_of
 from vmevalkit.reporting.analysis.modes import DIFFERENCES, ModeAnalysis
 from vmevalkit.reporting.analysis.pass_rates import PassRates, pass_rates
 from vmevalkit.reporting.analysis.records import (
@@ -17,6 +18,7 @@ from vmevalkit.reporting.analysis.records import (
     Comparison,
     Disagreement,
     LengthBin,
+    Measured,
     Needed,
     Pair,
     Power,
@@ -39,6 +41,7 @@ __all__ = [
     "Comparison",
     "Disagreement",
     "LengthBin",
+    "Measured",
     "ModeAnalysis",
     "Needed",
     "Pair",
@@ -78,4 +81,5 @@ def analyze(samples: Sequence[SampleRecord]) -> Analysis:
         power=tuple(power),
         agreement=tuple(scorer_agreement({sample.key: sample.decisions for sample in samples})),
         disagreements=tuple(disagreements(samples)),
+        measured=tuple(measured_of(samples)),
     )

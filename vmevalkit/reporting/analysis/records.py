@@ -198,6 +198,27 @@ class Disagreement(Record):
     reasons: dict[str, str]
 
 
+class Measured(Record):
+    """What a scorer measured of one model's videos.
+
+    Attributes:
+        asked: number of videos, of the questions for which the scorer has measured any video.
+        measured: number of those that have a value.
+        passed: number of those that pass by this scorer; None if it does not decide.
+        value: mean value; videos without one count as 0.
+        means: mean of each number that was measured.
+    """
+
+    scorer: str
+    model: str
+    baseline: bool
+    asked: Count
+    measured: Count
+    passed: Count | None
+    value: Estimate
+    means: dict[str, float]
+
+
 class Analysis(Record):
     """All results of a report beyond counts."""
 
@@ -208,3 +229,4 @@ class Analysis(Record):
     power: tuple[Power, ...]
     agreement: tuple[ScorerAgreement, ...]
     disagreements: tuple[Disagreement, ...]
+    measured: tuple[Measured, ...] = ()

@@ -15,6 +15,7 @@ from vmevalkit.reporting import text
 from vmevalkit.reporting.media import TILE, QuestionImage, ReportVideo
 from vmevalkit.reporting.notes import Note
 from vmevalkit.reporting.page.claims import CHART, findings, mode_claims
+from vmevalkit.reporting.page.lead import lead_of
 from vmevalkit.reporting.page.rates import baseline_checks, rate_tables
 from vmevalkit.reporting.page.samples import VERDICTS, filter_choices, sample_id, sample_view
 from vmevalkit.reporting.paths import ExperimentPaths
@@ -35,12 +36,24 @@ def render(
     notes: list[Note],
     images: Mapping[tuple[str, str, str], QuestionImage],
     videos: Mapping[Key, ReportVideo],
+    title: str | None = None,
 ) -> str:
-    """Return the whole page, including its style and script."""
+    """Return the whole page, including its style and script. The name of the experiment is the default title."""
     environment = templates(_PACKAGE, "")
     environment.filters["anchor"] = _anchor
     environment.filters["row"] = lambda found: "#" + urlencode({"row": sample_id(*found)})
     tables = list(rate_tables(summary, data))
+    views = [
+        sample_view(
+            paths,
+            sample,
+            data.prompts[sample.score.task, sample.score.question_id],
+            images,
+            videos.get(sample.key),
+            data.sources.get((sample.score.task, sample.score.question_id)),
+        )
+        for sample in data.samples
+    ]
     return environment.get_template("index.html").render(
         summary=summary,
         notes=notes,
@@ -52,12 +65,10 @@ def render(
         claims=list(mode_claims(summary.analysis)),
         chart=CHART,
         draws=DRAWS,
-        views=[
-            sample_view(
-                paths, sample, data.prompts[sample.score.task, sample.score.question_id], images, videos.get(sample.key)
-            )
-            for sample in data.samples
-        ],
+        views=views,
+        title=title or summary.experiment,
+        lead=lead_of(summary, views),
+        baselines=len({sample.score.model for sample in data.samples if sample.baseline}),
         verdicts=VERDICTS,
         choices=filter_choices(data),
         modes=[table.mode for table in tables],

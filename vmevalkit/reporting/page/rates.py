@@ -71,7 +71,8 @@ def rate_tables(summary: Summary, data: ExperimentData) -> Iterator[Table]:
     floors = {(entry.mode, entry.task): entry.floor for entry in summary.floors}
     for mode in MODES_AND_NONE:
         cells = [cell for cell in summary.cells if cell.mode == mode]
-        if not cells:
+        # Where no rule scores anything, rates of 0 % would say something about the kit, not about the models.
+        if not cells or (mode is None and summary.analysis.measured and not any(c.tally.scored for c in cells)):
             continue
         tasks = sorted({cell.task for cell in cells if cell.task is not None})
         columns: list[str | None] = [None, *tasks] if len(tasks) > 1 else [*tasks]

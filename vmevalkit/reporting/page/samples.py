@@ -13,6 +13,7 @@ from vmevalkit.reporting.media import QuestionImage, ReportVideo, question_folde
 from vmevalkit.reporting.paths import ExperimentPaths, relative
 from vmevalkit.reporting.summary import MODES_AND_NONE
 from vmevalkit.store.experiment import ExperimentData, SampleRecord
+from vmevalkit.types import Source
 
 VERDICTS = {
     "pass": ("✓", "The answer is right, was reached by legal visible steps, and the rest of the scene stayed."),
@@ -53,6 +54,7 @@ class SampleView:
     sample: SampleRecord
     id: str
     prompt: str | None
+    credit: str | None
     glyph: str
     shots: list[Shot]
     video: ReportVideo | None
@@ -73,6 +75,7 @@ def sample_view(
     prompt: str | None,
     images: Mapping[tuple[str, str, str], QuestionImage],
     video: ReportVideo | None,
+    origin: Source | None = None,
 ) -> SampleView:
     """Return what the page shows of a sample."""
     suffix = store.seed_suffix(sample.score.seed)
@@ -81,6 +84,7 @@ def sample_view(
         sample=sample,
         id=sample_id(*sample.key),
         prompt=prompt,
+        credit=origin.credit if origin else None,
         glyph=VERDICTS[sample.verdict][0],
         shots=[*_shots(paths, sample, images)],
         video=video,

@@ -83,7 +83,7 @@ class Executor(ABC):
         """Run every job with a worker of the factory.
 
         Raises:
-            WorkerKilled: a worker was killed before it had finished anything.
+            WorkerKilled: a worker was killed while it loaded the model, or by several jobs in a row.
         """
 
     def status(self) -> str:
@@ -98,10 +98,11 @@ class Executors(ABC):
     """Whether the workers can use the files of this machine, and its packages and GPUs are theirs."""
 
     @abstractmethod
-    def executor(self, workers: int | None, gpus: int = 0) -> Executor:
+    def executor(self, workers: int | None, gpus: int = 0, apart: bool = False) -> Executor:
         """Return an executor.
 
         Args:
             workers: number of workers; None for the default of the place.
             gpus: number of GPUs that each worker needs, if there are any.
+            apart: whether a job may end the process that runs it, which must then not be this one.
         """

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -34,7 +35,7 @@ def process_pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if workers <= 1:
         yield map
         return
-    pool = _pool(workers)
+    pool = pool_of(workers)
     try:
         yield pool.map
     except BrokenProcessPool:
@@ -51,7 +52,13 @@ def map_processes(function: Callable[[J], R], items: Sequence[J], workers: int) 
             yield from parallel_map(function, items)
 
 
-def _pool(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+def pool_of(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """Return a pool of spawned processes, which end with this one.
+
+    Args:
+        workers: number of processes.
+        start: called in each process at its start, with `arguments`.
+    """
     # Otherwise, numpy's BLAS keeps a spinning thread for every core in each process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (start, *arguments))
@@ -86,20 +93,25 @@ def gpus() -> list[str]:
     return re.findall(r"^GPU (\d+):", listed, re.MULTILINE)
 
 
+# A worker that is killed so often in a row, without a result, would probably be killed by the other jobs, too.
+_DEATHS = 3
+
+
 class LocalExecutor(Executor):
     """Runs jobs in this process or, with several workers, in a process for each. GPUs are assigned in turn.
 
     Args:
         workers: number of workers, each with its own copy of the model.
+        apart: whether one worker has a process of its own, too, because a job may end the process that runs it.
     """
 
-    def __init__(self, workers: int = 1) -> None:
-        self._workers = workers
+    def __init__(self, workers: int = 1, apart: bool = False) -> None:
+        self._workers, self._apart = workers, apart
 
     def map(self, factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
         """Run every job; results come in the order in which they are finished."""
         workers = min(self._workers, len(jobs))
-        if workers > 1:
+        if workers > 1 or (self._apart and jobs):
             yield from _Processes(factory, jobs, workers).results()
         elif jobs:
             yield from _run_here(factory, jobs)
@@ -108,9 +120,9 @@ class LocalExecutor(Executor):
 class LocalExecutors(Executors):
     """Distributes jobs to processes of this machine, one by default."""
 
-    def executor(self, workers: int | None, gpus: int = 0) -> LocalExecutor:
+    def executor(self, workers: int | None, gpus: int = 0, apart: bool = False) -> LocalExecutor:
         """Return an executor. Workers share the GPUs in turn, whatever they need."""
-        return LocalExecutor(workers or 1)
+        return LocalExecutor(workers or 1, apart)
 
 
 class _Overlap(Generic[J, R]):
@@ -157,7 +169,7 @@ def _run_here(factory: WorkerFactory[J, R], jobs: Sequence[J]) -> Iterator[R]:
 
 
 class _Processes(Generic[J, R]):
-    """Several worker processes. If one is killed, only its own jobs are lost, and another one replaces it.
+    """Worker processes. If one is killed by a job, only its own jobs are lost, and another one replaces it.
 
     Each is a pool of one process, so that each can be asked for its last result, and can be replaced alone.
     """
@@ -167,16 +179,20 @@ class _Processes(Generic[J, R]):
         self._jobs = iter(jobs)
         self._gpus = gpus()
         self._pools = [self._new_pool(worker) for worker in range(workers)]
-        # Jobs that each worker has started and not finished, and workers that have finished something.
+        # Jobs that each worker has started and not finished, workers that hold the model, and how often in a row each
+        # was killed without a result.
         self._running: list[list[J]] = [[] for _ in self._pools]
-        self._proven: set[int] = set()
+        self._loaded: set[int] = set()
+        # Jobs of killed workers, any of which may have killed it. Each is run again with nothing beside it.
+        self._again: deque[J] = deque()
+        self._deaths = [0] * workers
         self._requests: dict[Future[Any], int] = {}
 
     def results(self) -> Iterator[R]:
         """Run all jobs and yield their results."""
         try:
             for worker in range(len(self._pools)):
-                self._request(worker)
+                self._load(worker)
             while self._requests:
                 for future in wait(self._requests, return_when=FIRST_COMPLETED).done:
                     yield from self._completed(future)
@@ -191,33 +207,47 @@ class _Processes(Generic[J, R]):
             result, has_more = future.result()
         except BrokenProcessPool:
             return self._replace(worker)
-        self._proven.add(worker)
+        self._loaded.add(worker)
         if result is not None:
             self._running[worker].pop(0)
+            self._deaths[worker] = 0
         if has_more:
             self._request(worker)
         return [result] if result is not None else []
 
     def _replace(self, worker: int) -> list[R]:
-        if worker not in self._proven:
+        self._deaths[worker] += 1
+        if worker not in self._loaded or self._deaths[worker] == _DEATHS:
             raise WorkerKilled from None
-        self._proven.discard(worker)
+        self._loaded.discard(worker)
         lost, self._running[worker] = self._running[worker], []
+        if len(lost) > 1:
+            self._again.extend(lost)
+            lost = []
         self._pools[worker] = self._new_pool(worker)
-        self._request(worker)
+        self._load(worker)
         return [self._factory.lost(job) for job in lost]
+
+    def _load(self, worker: int) -> None:
+        """Let a worker load the model, before it is given a job that may kill it."""
+        self._requests[self._submit(worker, _is_loaded)] = worker
 
     def _request(self, worker: int) -> None:
         """Give a worker its next job, or ask it for its last result."""
+        if self._again and not self._running[worker]:
+            again = self._again.popleft()
+            self._running[worker].append(again)
+            self._requests[self._submit(worker, _alone, again)] = worker
+            return
         job = next(self._jobs, None)
         if job is not None:
             self._running[worker].append(job)
         if self._running[worker]:
-            self._requests[self._submit(worker, job)] = worker
+            self._requests[self._submit(worker, _next, job)] = worker
 
-    def _submit(self, worker: int, job: J | None) -> Future[Any]:
+    def _submit(self, worker: int, function: Callable[..., tuple[Any, bool]], *arguments: J | None) -> Future[Any]:
         try:
-            return self._pools[worker].submit(_next, job)
+            return self._pools[worker].submit(function, *arguments)
         except BrokenProcessPool as error:
             broken: Future[Any] = Future()
             broken.set_exception(error)
@@ -225,7 +255,7 @@ class _Processes(Generic[J, R]):
 
     def _new_pool(self, worker: int) -> ProcessPoolExecutor:
         gpu = self._gpus[worker % len(self._gpus)] if len(self._gpus) > 1 else None
-        return _pool(1, _start, self._factory, gpu)
+        return pool_of(1, _start, self._factory, gpu)
 
 
 # The worker of this process.
@@ -238,6 +268,17 @@ def _start(factory: WorkerFactory[Any, Any], gpu: str | None) -> None:
         # Before anything uses a GPU; child processes inherit it.
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     _overlap = _Overlap(factory.create())
+
+
+def _is_loaded() -> tuple[None, bool]:
+    """Return, once this process holds the model, that there is no result yet, and that jobs are to come."""
+    return None, True
+
+
+def _alone(job: Any) -> tuple[Any, bool]:
+    """Return the result of a job beside which no other one was run."""
+    _overlap.next(job)
+    return _overlap.next(None), True
 
 
 def _next(job: Any | None) -> tuple[Any | None, bool]:

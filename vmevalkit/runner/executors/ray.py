@@ -99,7 +99,7 @@ class RayExecutors(Executors):
     def __init__(self, ray: Any) -> None:
         self._ray = ray
 
-    def executor(self, workers: int | None, gpus: int = 0) -> RayExecutor:
+    def executor(self, workers: int | None, gpus: int = 0, apart: bool = False) -> RayExecutor:
         """Return an executor. By default, it has as many workers as the cluster has room for."""
         if not self._ray.cluster_resources().get("GPU"):
             gpus = 0

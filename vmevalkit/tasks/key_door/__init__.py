@@ -38,7 +38,7 @@ from vmevalkit.tasks.key_door.puzzle import (
     steps_to_goal,
     without,
 )
-from vmevalkit.tasks.key_door.reading import ThingReader, followed
+from vmevalkit.tasks.key_door.reading import followed
 from vmevalkit.tasks.toolkit.draw import BLUE, HUES, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
@@ -54,6 +54,7 @@ from vmevalkit.tasks.toolkit.grid import (
     cell_of,
     corner,
 )
+from vmevalkit.tasks.toolkit.things import ThingReader
 from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes, tone
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, walked
 from vmevalkit.types import Size, Verdict

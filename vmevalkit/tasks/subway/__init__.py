@@ -44,6 +44,9 @@ __all__ = ["LEVELS", "Level", "Line", "Moment", "Puzzle", "Subway"]
 _WORDS = ("right", "lower right", "down", "lower left", "left", "upper left", "up", "upper right")
 # The train leaves the lines if it is farther from them than this, in distances between stations.
 _OFF = 0.24
+# Between two readings, the way over stations is at most so many times the distance, and so much more: at a sharp turn,
+# 2.6 times.
+_DETOUR, _BEND = 3.0, 0.6
 # Darker than ink, so that the train stands out from every line.
 _BLACK = (10, 12, 18)
 
@@ -130,7 +133,9 @@ class Subway(Walk[Puzzle]):
                 break
         across = Net(puzzle, puzzle.goal, crossings=True)
         short = across.way(puzzle.start)
-        if not all(stop in net.near for stop in short):
+        stations = [stop for stop in short if stop in net.near]
+        # A way may also pass over a crossing on its line.
+        if not all(b in dict(net.near[a]) for a, b in itertools.pairwise(stations)):
             found["changes_at_a_crossing"] = [*short]
         detour = detour_of(puzzle, way)
         if detour:
@@ -163,6 +168,7 @@ class Subway(Walk[Puzzle]):
             number: (math.dist(net.edges[number][0], puzzle.start), puzzle.start, 0)
             for _, number in net.near[puzzle.start]
         }
+        seen: Place = puzzle.start
         for reading in readings:
             if reading.state is None:
                 yield reading
@@ -175,7 +181,7 @@ class Subway(Walk[Puzzle]):
                     continue
                 for was, (before, last, count) in known.items():
                     passed = stations_passed(net, was, before, number, along)
-                    if passed is None:
+                    if passed is None or _is_detour([seen, *passed, place]):
                         continue
                     for stop in passed:
                         count, last = (count + 1, stop) if stop != last else (count, last)
@@ -185,7 +191,7 @@ class Subway(Walk[Puzzle]):
                 wrong = "changed_line" if any(off <= _OFF for _, _, off in on) else "off_line"
             elif min(count + net.left[last] for _, last, count in new.values()) > net.left[puzzle.start]:
                 wrong = "too_long"
-            known = new or known
+            known, seen = new or known, place
             yield Reading(Moment(place, wrong), reading.scene_intact, reading.note)
 
     def progress(self, puzzle: Puzzle, state: Moment) -> float:
@@ -194,6 +200,12 @@ class Subway(Walk[Puzzle]):
         left = net_of(puzzle).left
         nearest = min(left, key=lambda stop: math.dist(stop, state.place))
         return min(0.99, max(0.0, 1 - left[nearest] / left[puzzle.start]))
+
+
+def _is_detour(way: Sequence[Place]) -> bool:
+    """Whether a train that moves from the first to the last of some places cannot have passed the others unseen."""
+    length = sum(itertools.starmap(math.dist, itertools.pairwise(way)))
+    return length > _DETOUR * math.dist(way[0], way[-1]) + _BEND
 
 
 def _moments(way: Sequence[Place]) -> list[Moment]:

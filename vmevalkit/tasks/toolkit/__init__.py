@@ -4,13 +4,16 @@ Mechanisms; each brings the video, most cheats, the reader and the verdict:
 
 - `cells`: places change their look, one after another (`cell_boards`: their states, painter and reader).
 - `pieces`: pieces travel between resting places (`piece_boards`, `piece_finder`, `piece_reader`).
+- `ruled_pieces`: pieces that go from cell to cell of a floor plan, as rules that are a graph allow.
 - `strokes`: lines grow along paths that the puzzle determines (`lines`: their states, painter and reader).
 - `walk`: one object of one color moves through a scene.
+- `follow`: rules as a graph, for plans and for what is seen step by step; `RuledWalk` is a walk along such a graph.
 
 Building blocks:
 
 - `draw`: palette, shapes and the drawing of a scene.
 - `vision`: bring a frame to the light and position of a drawing, and find what the drawing does not explain. It exports
   `views`, `compare`, `lens`, `envelope`, `scene`, `blobs` and `glyphs`.
+- `spots`: small details of a scene that must stay. `things`: things that vanish, such as what is collected.
 - `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
 """

@@ -24,7 +24,7 @@ from vmevalkit.tasks.toolkit.piece_reader import PieceReader
 from vmevalkit.tasks.toolkit.vision import downscale_of
 from vmevalkit.types import Record, Size, Verdict
 
-__all__ = ["PIECE_HUES", "PIECE_REASONS", "REST", "Board", "PiecesTask", "Place", "Places", "hovering"]
+__all__ = ["PIECE_HUES", "PIECE_REASONS", "REST", "Board", "PiecesTask", "Place", "Places", "Tracker", "hovering"]
 
 P = TypeVar("P", bound=Record)
 
@@ -169,8 +169,12 @@ class PiecesTask(Task[P, Board]):
         exact = (place and self.stand(puzzle, homes, piece, place) for piece, place in enumerate(state.places))
         return Board(tuple(exact)), state
 
+    def tracker(self, puzzle: P, frames: int) -> Tracker[P]:
+        """Return what follows the pieces through a video of so many frames."""
+        return Tracker(self, puzzle, frames)
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
-        tracker = _Tracker(self, puzzle, len(readings))
+        tracker = self.tracker(puzzle, len(readings))
         return super().judge(puzzle, [tracker.follow(reading) for reading in readings])
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
@@ -265,35 +269,38 @@ class _BoardPainter(Generic[P]):
         return x - right, y - down, x + right, y + down
 
 
-class _Tracker(Generic[P]):
+class Tracker(Generic[P]):
     """Follows the pieces through a video: where each last rested, and which rules its moves broke.
 
     Args:
         frames: number of frames of the video.
+
+    Attributes:
+        homes: where each piece last rested.
     """
 
     def __init__(self, task: PiecesTask[P], puzzle: P, frames: int) -> None:
         self._task, self._puzzle, self._frames = task, puzzle, frames
-        self._homes = task.moves(puzzle)[0]
+        self.homes = task.moves(puzzle)[0]
         # Where each moving piece was seen clearly away from its resting places.
         self._paths: dict[int, list[Place]] = {}
         self._last = Board(())
         # Number of readings since each piece was last seen.
-        self._missing = [0] * len(self._homes)
+        self._missing = [0] * len(self.homes)
 
     def follow(self, reading: Reading[Board]) -> Reading[Board]:
         """Add `homes` and `wrong` to the board of the next reading."""
         board = reading.state
         if board is None:
             return reading
-        wrong = self._check_moves(board) or self._check_looks(board)
+        wrong = self.check_moves(board) or self._check_looks(board)
         self._last = board
         self._missing = [0 if place else count + 1 for place, count in zip(board.places, self._missing, strict=True)]
         if max(self._missing) > self._task.unseen * self._frames:
             wrong = wrong or "hidden"
-        return Reading(board._replace(homes=self._homes, wrong=wrong), reading.scene_intact, reading.note)
+        return Reading(board._replace(homes=self.homes, wrong=wrong), reading.scene_intact, reading.note)
 
-    def _check_moves(self, board: Board) -> str | None:
+    def check_moves(self, board: Board) -> str | None:
         """Update homes and paths; return the reason code of the first violation."""
         wrong, moving = None, 0
         seen_before = {piece for piece, path in self._paths.items() if path}
@@ -301,11 +308,11 @@ class _Tracker(Generic[P]):
             if place is None:
                 self._paths.setdefault(piece, [])
                 continue
-            home = self._homes[piece]
+            home = self.homes[piece]
             if math.dist(place, home) <= REST:
                 self._paths.pop(piece, None)
                 continue
-            slot = self._task.slot(self._puzzle, self._homes, piece, place)
+            slot = self._task.slot(self._puzzle, self.homes, piece, place)
             distance = min(math.dist(place, slot), math.dist(place, home))
             moving += distance > _AWAY
             if math.dist(place, slot) <= REST:
@@ -314,7 +321,7 @@ class _Tracker(Generic[P]):
                 path = self._paths.setdefault(piece, [])
                 if distance > self._task.clear:
                     path.append(place)
-                violation = self._task.astray(self._puzzle, self._homes, piece, place)
+                violation = self._task.astray(self._puzzle, self.homes, piece, place)
             wrong = wrong or violation
         if moving > self._task.hands:
             wrong = wrong or "several_at_once"
@@ -330,8 +337,8 @@ class _Tracker(Generic[P]):
         elif not path:
             # A piece must be seen on its path at least once.
             wrong = "teleport"
-        wrong = wrong or self._task.against(self._puzzle, self._homes, piece, slot, aloft)
-        self._homes = tuple(slot if other == piece else home for other, home in enumerate(self._homes))
+        wrong = wrong or self._task.against(self._puzzle, self.homes, piece, slot, aloft)
+        self.homes = tuple(slot if other == piece else home for other, home in enumerate(self.homes))
         return wrong
 
     def _check_looks(self, board: Board) -> str | None:

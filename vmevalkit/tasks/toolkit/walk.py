@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -125,16 +125,27 @@ def _beyond(unexplained: Mask, blob: Blob, reach: float) -> Mask:
     return beyond
 
 
-def walked(places: Sequence[Place | None], scale: Scale = STEPWISE) -> Fault | None:
+def walked(
+    places: Sequence[Place | None], scale: Scale = STEPWISE, step_of: Callable[[Place], Hashable] = cell_of
+) -> Fault | None:
     """Return where the agent vanishes or jumps, given its place in each frame (None if it is not seen as itself)."""
-    return first_of(vanished([places], scale, cell_of), jumped([places], scale), popped(places, scale))
+    return first_of(vanished([places], scale, step_of), jumped([places], scale), popped(places, scale))
 
 
 class Moment(NamedTuple):
-    """Place of the agent. A followed moment also has the reason code if the way to it was against the rules."""
+    """A moment of a walk.
+
+    Attributes:
+        place: of the agent.
+        wrong: in a followed moment, the reason code if the way to it was against the rules.
+        node: in a followed moment of a task whose rules are a graph (`follow`), the node that was reached last.
+        shown: for each thing that may vanish, 1 if it is present, 0 if it is gone, and 0.5 if that cannot be seen.
+    """
 
     place: tuple[float, float]
     wrong: str | None = None
+    node: Any = None
+    shown: tuple[float, ...] = ()
 
 
 class MomentReader:
@@ -187,10 +198,10 @@ class Walk(Task[P, Moment]):
         """Yield the readings with `wrong` set in each moment: the reason code if the rules were broken so far."""
 
     def between(self, puzzle: P, a: Moment, b: Moment, t: float) -> Moment:
-        return Moment((lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
+        return a._replace(place=(lerp(a.place[0], b.place[0], t), lerp(a.place[1], b.place[1], t)))
 
     def without_mover(self, puzzle: P, state: Moment, a: Moment, b: Moment) -> Moment:
-        return Moment(NOWHERE)
+        return state._replace(place=NOWHERE)
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Verdict:
         return super().judge(puzzle, list(self.followed(puzzle, readings)))

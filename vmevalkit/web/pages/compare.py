@@ -62,15 +62,16 @@ def _differences(a: str, b: str, mode: str, task: str) -> Any:
 
 
 def _by_question(model: str, mode: str, task: str) -> Any:
-    """Select, for each question, how many of a model's videos pass, and one reason."""
+    """Select, for each question, how many of a model's videos pass, one reason, and the first seed that plays."""
     c = samples.c
     limits = [c.task == task] if task else []
+    playing = sql.func.min(sql.case((sql.and_(c.has_video, c.verdict != "broken"), c.seed)))
     return (
         sql.select(c.task, c.question_id, c.difficulty, count_if(c.passed).label("passed"),
-                   sql.func.count().label("asked"), sql.func.min(c.reason).label("reason"))
+                   sql.func.count().label("asked"), sql.func.min(c.reason).label("reason"), playing.label("seed"))
         .where(c.model == model, in_mode(mode), *limits).group_by(c.task, c.question_id).subquery()
     )  # fmt: skip
 
 
 def _side(counts: Any, suffix: str) -> list[Any]:
-    return [counts.c[name].label(f"{name}_{suffix}") for name in ("passed", "asked", "reason")]
+    return [counts.c[name].label(f"{name}_{suffix}") for name in ("passed", "asked", "reason", "seed")]

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from vmevalkit.reporting.stats import DRAWS
 from vmevalkit.web import claims
-from vmevalkit.web.filters import SORTS, SampleFilter
+from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import Index
 from vmevalkit.web.site import SiteParameter
 from vmevalkit.web.tables import KEY, SCORER_ORDER, samples, scores
@@ -41,7 +41,7 @@ def _scores_by_video(index: Index) -> list[list[Any]]:
     """Return the scores of each video about which scorers disagree."""
     key = [samples.c[name] for name in KEY]
     disputed = (
-        sql.select(*key).where(*_DISAGREEMENTS.conditions()).order_by(*SORTS["question"]).limit(_LIMIT).subquery()
+        sql.select(*key).where(*_DISAGREEMENTS.conditions()).order_by(*_DISAGREEMENTS.order).limit(_LIMIT).subquery()
     )
     same_video = sql.and_(*(scores.c[name] == disputed.c[name] for name in KEY))
     c = scores.c

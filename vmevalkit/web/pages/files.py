@@ -38,6 +38,13 @@ def poster(site: SiteParameter, found: SampleParameter) -> Response:
     return image_response(media.poster(site.video_path(found.sample)))
 
 
+@router.get("/still/{model}/{task}/{question_id}/{seed}")
+def still(site: SiteParameter, found: SampleParameter) -> Response:
+    """Serve the frame that shows the reason of a failure, or the last frame of a video that passes."""
+    evidence = found.row.evidence_frame if found.row.verdict == "fail" else None
+    return image_response(media.still(site.video_path(found.sample), evidence))
+
+
 @router.get("/strip/{model}/{task}/{question_id}/{seed}")
 def strip(site: SiteParameter, found: SampleParameter) -> Response:
     """Serve frames of a video, side by side."""

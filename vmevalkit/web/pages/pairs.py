@@ -16,7 +16,8 @@ from vmevalkit.store.experiment import Key
 from vmevalkit.store.ratings import Preference
 from vmevalkit.web.media import video_info
 from vmevalkit.web.pages.rate import ask_for_name, rejected
-from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter
+from vmevalkit.web.ranking import information
+from vmevalkit.web.site import NotFound, Site, SiteParameter, base_of, rater_of
 
 router = APIRouter()
 
@@ -27,8 +28,10 @@ Pair = tuple[str, str, int, str, str]
 @router.get("/pairs", response_class=HTMLResponse)
 def pairs(request: Request, site: SiteParameter) -> HTMLResponse:
     """Show the next two videos of one question."""
-    rater = request.cookies.get(RATER, "")
-    if not store.is_name(rater):
+    if site.rating_problem:
+        return site.render(request, "error.html", message=f"Ratings cannot be stored: {site.rating_problem}.")
+    rater = rater_of(request)
+    if not rater:
         return ask_for_name(request, site, "/pairs")
     return site.render(request, "pairs.html", **_page(site, rater))
 
@@ -50,14 +53,14 @@ def add_preference(
         raise NotFound("These are not two videos of one question.")
     try:
         preference = Preference(
-            token=token, rater=rater or request.cookies.get(RATER, ""), task=first.task,
+            token=token, rater=rater or rater_of(request), task=first.task,
             question_id=first.question_id, seed=first.seed, left=first.model, right=second.model, better=better,
             comment=comment.strip(),
         )  # fmt: skip
     except ValidationError as error:
         return rejected(error)
     site.ratings.add(preference)
-    return RedirectResponse("/pairs", status_code=303)
+    return RedirectResponse(base_of(request) + "/pairs", status_code=303)
 
 
 def _page(site: Site, rater: str) -> dict[str, Any]:
@@ -65,8 +68,9 @@ def _page(site: Site, rater: str) -> dict[str, Any]:
     preferences = site.ratings.preferences(rater)
     seen = {(p.task, p.question_id, p.seed, frozenset((p.left, p.right))) for p in preferences}
     open_pairs = [pair for pair in all_pairs if (*pair[:3], frozenset(pair[3:])) not in seen]
-    # Each rater has an order of their own.
-    pair = min(open_pairs, key=lambda pair: _hash(rater, pair), default=None)
+    told = information(site.ratings.preferences(), sorted({model for key in all_pairs for model in key[3:]}))
+    # First the models of which another vote tells most. Among their questions, each rater has an order of their own.
+    pair = min(open_pairs, key=lambda pair: (-told[frozenset(pair[3:])], _hash(rater, pair)), default=None)
     page: dict[str, Any] = {
         "rater": rater,
         "done": len(all_pairs) - len(open_pairs),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sql
 from fastapi import APIRouter, Request
@@ -30,21 +30,37 @@ def progress(request: Request, site: SiteParameter) -> HTMLResponse:
             count_if(c.verdict != "not scored").label("scored"),
         ).group_by(c.model).order_by(c.baseline, c.model)
     )  # fmt: skip
-    seconds = {row.model: _seconds_per_video(site.index, row.model) for row in rows}
+    paces = {row.model: _pace(site.index, row.model) for row in rows}
     # htmx only asks for the table.
     template = "progress_table.html" if request.headers.get("HX-Request") == "true" else "progress.html"
-    return site.render(request, template, rows=rows, seconds=seconds)
+    return site.render(request, template, rows=rows, paces=paces)
 
 
-def _seconds_per_video(index: Index, model: str) -> float | None:
-    """Return the mean time between the last videos; None if it is not known.
+class Pace(NamedTuple):
+    """How long a video takes, in seconds, and how many are made at once."""
 
-    Earlier videos are ignored: a model starts slowly, and may have been stopped in between.
+    seconds: float
+    at_once: float
+
+
+def _pace(index: Index, model: str) -> Pace | None:
+    """Return the pace of the last videos, by the durations in their results; None if there are none.
+
+    Videos that were made at once have durations that overlap. Pauses between runs do not count.
     """
-    made: Any = samples.c.made
+    c = samples.c
     recent = index.rows(
-        sql.select(made).where(samples.c.model == model, made.is_not(None)).order_by(made.desc()).limit(_RECENT)
-    )
-    if len(recent) < 2:
+        sql.select(c.made, c.seconds).where(c.model == model, c.made.is_not(None), c.seconds.is_not(None))
+        .order_by(c.made.desc()).limit(_RECENT)
+    )  # fmt: skip
+    if not recent:
         return None
-    return float(recent[0].made - recent[-1].made) / (len(recent) - 1) or None
+    total = sum(row.seconds for row in recent)
+    busy, until = 0.0, float("inf")
+    for row in recent:
+        # From the last to the first: what lies before the videos that were counted.
+        end = min(row.made, until)
+        start = min(row.made - row.seconds, end)
+        busy += end - start
+        until = min(until, start)
+    return Pace(total / len(recent), max(1.0, total / busy) if busy else 1.0)

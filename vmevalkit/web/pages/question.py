@@ -6,6 +6,7 @@ import sqlalchemy as sql
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from vmevalkit import store
 from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.web.site import NotFound, SiteParameter
 from vmevalkit.web.tables import is_question, samples
@@ -28,5 +29,6 @@ def question(
         seed = DEFAULT_SEED if DEFAULT_SEED in seeds or not seeds else seeds[0]
     videos = sql.select(samples).where(matches, samples.c.seed == seed).order_by(samples.c.baseline, samples.c.model)
     return site.render(
-        request, "question.html", question=row, rows=site.index.rows(videos), seeds=seeds, seed=seed
+        request, "question.html", question=row, rows=site.index.rows(videos), seeds=seeds, seed=seed,
+        source=store.read_source(store.read_question(site.index.questions, row.task, row.question_id)),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,9 +12,9 @@ from pydantic import ValidationError
 from vmevalkit import store
 from vmevalkit.errors import explain_validation
 from vmevalkit.store.experiment import Key
-from vmevalkit.store.ratings import Rating, next_for
+from vmevalkit.store.ratings import RATER_LIMIT, Rating, next_for, rater_name
 from vmevalkit.web.media import video_info
-from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter
+from vmevalkit.web.site import RATER, NotFound, Site, SiteParameter, base_of, rater_of
 
 router = APIRouter()
 
@@ -21,19 +22,24 @@ router = APIRouter()
 @router.get("/rate", response_class=HTMLResponse)
 def rate(request: Request, site: SiteParameter, disputed: bool = False, video: str = "") -> HTMLResponse:
     """Show the next video to rate, or the one with the blind name `video`."""
-    rater = request.cookies.get(RATER, "")
-    if not store.is_name(rater):
+    if site.rating_problem:
+        return site.render(request, "error.html", message=f"Ratings cannot be stored: {site.rating_problem}.")
+    rater = rater_of(request)
+    if not rater:
         return ask_for_name(request, site, "/rate")
     return site.render(request, "rate.html", **_page(site, rater, disputed, video))
 
 
 @router.post("/rater")
-def sign_in(name: Annotated[str, Form()], after: Annotated[str, Form()] = "/rate") -> Response:
+def sign_in(request: Request, name: Annotated[str, Form()], after: Annotated[str, Form()] = "/rate") -> Response:
     """Store the rater's name in a cookie, and continue with the page `after`."""
-    if not store.is_name(name.strip()):
-        return HTMLResponse("A name consists of letters, digits, points, dashes and underscores.", status_code=422)
-    response = RedirectResponse(after if after in ("/rate", "/pairs") else "/rate", status_code=303)
-    response.set_cookie(RATER, name.strip(), httponly=True, samesite="strict", max_age=31_536_000)
+    checked = rater_name(name)
+    if checked is None:
+        return HTMLResponse(f"A name consists of 1 to {RATER_LIMIT} visible characters.", status_code=422)
+    response = RedirectResponse(
+        base_of(request) + (after if after in ("/rate", "/pairs") else "/rate"), status_code=303
+    )
+    response.set_cookie(RATER, quote(checked), httponly=True, samesite="strict", max_age=31_536_000)
     return response
 
 
@@ -56,14 +62,14 @@ def add_rating(
         raise NotFound("This video does not exist any more.")
     try:
         rating = Rating(
-            token=token, rater=rater or request.cookies.get(RATER, ""), model=sample.model, task=sample.task,
+            token=token, rater=rater or rater_of(request), model=sample.model, task=sample.task,
             question_id=sample.question_id, seed=sample.seed, video_sha256=store.sha256(path), passed=passed,
             stars=stars, comment=comment.strip(),
         )  # fmt: skip
     except ValidationError as error:
         return rejected(error)
     site.ratings.add(rating)
-    return RedirectResponse("/rate" + ("?disputed=true" if disputed else ""), status_code=303)
+    return RedirectResponse(base_of(request) + "/rate" + ("?disputed=true" if disputed else ""), status_code=303)
 
 
 def ask_for_name(request: Request, site: Site, after: str) -> HTMLResponse:

@@ -21,20 +21,22 @@ Selected = Annotated[SampleFilter, Query()]
 Page = Annotated[int, Path(ge=0, lt=10**9)]
 
 _CSV_BATCH = 2000
+ALL = 10**9
 
 
 @router.get("/samples", response_class=HTMLResponse)
 def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTMLResponse:
-    """Show the filters and the first page of samples."""
+    """Show the filters and the first page of samples; all samples, if the page becomes a file."""
+    size = ALL if site.bundled else PAGE
     return site.render(
         request,
         "samples.html",
         selected=selected,
-        choices=site.index.choices(),
+        choices=site.index.choices(selected),
         total=site.index.count(selected),
-        rows=site.index.page(selected, 0),
+        rows=site.index.page(selected, 0, size),
         page=0,
-        size=PAGE,
+        size=size,
     )
 
 
@@ -42,7 +44,8 @@ def first_page(request: Request, site: SiteParameter, selected: Selected) -> HTM
 def further_page(request: Request, site: SiteParameter, page: Page, selected: Selected) -> HTMLResponse:
     """Return the cards of another page, which are added to the list."""
     rows = site.index.page(selected, page)
-    return site.render(request, "cards.html", selected=selected, rows=rows, page=page, size=PAGE)
+    template = "rows.html" if selected.layout == "table" else "cards.html"
+    return site.render(request, template, selected=selected, rows=rows, page=page, size=PAGE)
 
 
 @router.get("/samples.csv")

@@ -63,26 +63,33 @@
       requestAnimationFrame(watch);
     };
 
-    // The decoded state, drawn over the canvas in the frame.
-    const stage = box.querySelector("[data-state]");
-    const toggle = box.querySelector("[data-do=decoded]");
+    // What the verifier reads, drawn over the canvas in the frame.
+    const stage = box.querySelector("[data-box]");
+    const choices = [...box.querySelectorAll("input[name=overlay]")];
+    const opacity = box.querySelector("input[name=opacity]");
+    const remark = box.querySelector("[data-remark-of]");
     let overlay = null;
     const decoded = () => {
-      if (!stage || !toggle) return;
-      if (!toggle.checked) { overlay?.remove(); overlay = null; return; }
-      const kind = box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList;
+      if (!stage || !choices.length) return;
+      const chosen = choices.find((choice) => choice.checked).value;
+      const mark = box.querySelector(`.timeline [data-frame="${frame()}"]`);
+      remark.textContent = mark ? `${mark.dataset.remark} ${chosen ? mark.dataset.drawn : ""}`.trim() : "";
+      opacity.disabled = !chosen || chosen === "difference";
+      stage.classList.toggle("difference", chosen === "difference" && Boolean(mark?.dataset.state));
+      if (!chosen || !mark?.dataset.state) { overlay?.remove(); overlay = null; return; }
       if (!overlay) {
         overlay = document.createElement("img");
         overlay.className = "overlay";
-        overlay.alt = "decoded state";
+        overlay.alt = "what the verifier reads";
         const [left, top, width, height] = stage.dataset.box.split(" ").map(Number);
         Object.assign(overlay.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
         stage.querySelector(".screen").append(overlay);
       }
-      const readable = kind && (kind.contains("state") || kind.contains("lost"));
-      overlay.hidden = !readable;
-      if (readable) overlay.src = stage.dataset.state + frame();
+      overlay.style.opacity = opacity.disabled ? 1 : opacity.value / 100;
+      const source = chosen === "outline" ? mark.dataset.outline : mark.dataset.state;
+      if (overlay.getAttribute("src") !== source) overlay.src = source;
     };
+    for (const choice of [...choices, ...(opacity ? [opacity] : [])]) choice.addEventListener("input", decoded);
 
     bar.addEventListener("click", (event) => {
       const action = event.target.dataset.do;
@@ -91,16 +98,20 @@
     });
     bar.querySelector("select").addEventListener("change", () => { if (playing) start(); });
     slider.addEventListener("input", () => { stop(); seek(frame()); });
-    toggle?.addEventListener("change", decoded);
     box.addEventListener("click", (event) => {
-      const at = event.target.closest("[data-frame]");
+      const at = event.target.closest("[data-frame]:not(.player)");
       if (at) { stop(); seek(Number(at.dataset.frame)); }
     });
     box.vmevalkit = {
       toggle: () => (playing ? stop() : start()),
       step: (by) => { stop(); seek(frame() + by); },
       why: () => box.querySelector("[data-do=why]")?.click(),
-      decode: () => toggle?.click(),
+      decode: () => {
+        const at = choices.findIndex((choice) => choice.checked);
+        if (at < 0) return;
+        choices[(at + 1) % choices.length].checked = true;
+        decoded();
+      },
       speed: () => {
         const select = bar.querySelector("select");
         select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
@@ -149,6 +160,11 @@
     const at = all.indexOf(document.activeElement);
     all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
   };
+  const help = () => {
+    const list = document.querySelector("dialog[data-keys]");
+    list.open ? list.close() : list.showModal();
+  };
+  document.querySelector("[data-do=help]")?.addEventListener("click", help);
   const keys = {
     " ": () => videos()?.toggle(),
     ",": () => videos()?.step(-1),
@@ -165,21 +181,60 @@
     c: () => form?.elements.comment.focus(),
     u: () => document.querySelector("[data-do=undo]")?.click(),
     Enter: () => form?.requestSubmit(),
+    ArrowLeft: () => document.querySelector("a[rel=prev]")?.click(),
+    ArrowRight: () => document.querySelector("a[rel=next]")?.click(),
+    "?": help,
   };
   const sides = ["left", "right", "both", "neither"];
   for (let star = 1; star <= 5; star += 1) keys[star] = () => pick("stars", star) || pick("better", sides[star - 1]);
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
     const target = event.target;
-    if (target.closest("textarea")) { if (event.key === "Escape") target.blur(); return; }
-    if (target.closest("input[type=search], input:not([type]), select")) return;
+    // A field keeps its keys; Escape leaves it.
+    if (target.closest("textarea, input[type=search], input:not([type]), select")) {
+      if (event.key === "Escape") target.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    if (document.querySelector("dialog[open]") && event.key !== "?") return;
+    if (event.key.startsWith("Arrow") && (target.closest("input, .scroll") || !document.querySelector("[data-walk]"))) return;
     if (event.key === "Enter" && (!form || target.closest("a, button, summary"))) return;
     if (event.key === " " && target.closest("a, button, summary, input[type=checkbox]")) return;
     if (form === null && ["a", "y", "n", "c", "u"].includes(event.key)) return;
     event.preventDefault();
     keys[event.key]();
   });
+
+  // A table is sorted by a click on the head of a column. A cell's `data-value` counts, or else its text.
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    const text = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
+    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  };
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      if (head.querySelector(".hidden")) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...head.childNodes);
+      head.append(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        // Numbers are most interesting from the top.
+        const numbers = typeof value(body.rows[0], column) === "number";
+        const before = head.getAttribute("aria-sort");
+        const order = before === "none" ? (numbers ? "descending" : "ascending") : before === "ascending" ? "descending" : "ascending";
+        for (const other of heads) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+        head.setAttribute("aria-sort", order);
+        const sign = order === "ascending" ? 1 : -1;
+        body.append(...[...body.rows].sort((a, b) => sign * compare(value(a, column), value(b, column))));
+      });
+    });
+  }
 
   // Filters apply immediately.
   for (const list of document.querySelectorAll("form.filters[method=get]")) {
