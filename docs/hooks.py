@@ -83,11 +83,12 @@ def command_line_page() -> str:
     parts.append("Options with several values take them after one flag: `--task maze chess`.\n")
     for name, command in sorted(group.commands.items()):
         arguments = [option for option in command.params if option.param_type_name == "argument"]
-        usage = " ".join([f"vmevalkit {name}", *(option.metavar or option.name.upper() for option in arguments)])
-        parts.append(f"## {name}\n\n{inspect.cleandoc(command.help)}\n\n```text\n{usage} [options]\n```\n")
+        words = [f"vmevalkit {name}", *(option.metavar or option.name.upper() for option in arguments)]
+        usage = " ".join([*words, *(["[options]"] if len(command.params) > len(arguments) else [])])
+        parts.append(f"## {name}\n\n{inspect.cleandoc(command.help)}\n\n```text\n{usage}\n```\n")
         rows = [_option_row(option) for option in command.params if not getattr(option, "hidden", False)]
         if rows:
-            parts.append("| option | meaning | default |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n")
+            parts.append("| argument or option | meaning | default |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 
@@ -107,16 +108,18 @@ def python_page() -> str:
     """Return every public name of the package, functions first."""
     import vmevalkit
 
-    # The package defines its names late, so each is documented where it is defined.
-    verbs, classes = [], []
+    # The package loads its names late, so each is documented where it is defined.
+    sections: dict[str, list[str]] = {"Functions": [], "Classes": [], "Types": []}
     for name in vmevalkit.__all__:
         value = getattr(vmevalkit, name)
-        module = vmevalkit._HOMES[name].partition(":")
-        path = f"vmevalkit.{module[0]}.{module[2] or name}"
-        (classes if inspect.isclass(value) else verbs).append(_entry(_defined(path, value)))
-    return "\n".join(
-        ["# Python\n", inspect.cleandoc(vmevalkit.__doc__ or ""), "\n## Functions\n", *verbs, "## Classes\n", *classes]
-    )
+        module, _, attribute = vmevalkit._HOMES[name].partition(":")
+        path = _defined(f"vmevalkit.{module}.{attribute or name}", value)
+        section = "Classes" if inspect.isclass(value) else "Functions" if inspect.isfunction(value) else "Types"
+        sections[section].append(_entry(path, heading=name))
+    parts = ["# Python\n", inspect.cleandoc(vmevalkit.__doc__ or "")]
+    for title, entries in sections.items():
+        parts += [f"\n## {title}\n", *entries]
+    return "\n".join(parts)
 
 
 def toolkit_page() -> str:
@@ -133,5 +136,6 @@ def _defined(path: str, value: Any) -> str:
     return path
 
 
-def _entry(path: str, level: int = 3) -> str:
-    return f"::: {path}\n    options:\n      heading_level: {level}\n"
+def _entry(path: str, level: int = 3, heading: str = "") -> str:
+    lines = [f"::: {path}", "    options:", f"      heading_level: {level}"]
+    return "\n".join([*lines, *([f"      heading: {heading}"] if heading else []), ""])
