@@ -138,4 +138,4 @@ def _defined(path: str, value: Any) -> str:
 
 def _entry(path: str, level: int = 3, heading: str = "") -> str:
     lines = [f"::: {path}", "    options:", f"      heading_level: {level}"]
-    return "\n".join([*lines, *([f"      heading: {heading}"] if heading else []), ""])
+    return "\n".join([*lines, *([f"      heading: {heading}", f"      toc_label: {heading}"] if heading else []), ""])
