@@ -8,6 +8,7 @@ it. A block's weights are one piece of memory: on the GPU, or in pinned host mem
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -42,6 +43,14 @@ def _parts(block: Any, device: str, fp8: bool) -> dict[str, Tensor]:
     if fp8:
         parts = rounded(parts, _LINEAR)
     return {name: part.detach() for name, part in parts.items()}
+
+
+def _add(x: Tensor, update: Tensor, gates: Tensor, text: int) -> Tensor:
+    """Add the update of a block to x in place, and return x."""
+    gate, text_gate = (gates.chunk(6, dim=1)[which][:, None] for which in (2, 5))
+    x[:, text:].addcmul_(gate, update[:, text:])
+    x[:, :text].addcmul_(text_gate, update[:, :text])
+    return x
 
 
 class Blocks(torch.nn.Module):
@@ -101,24 +110,35 @@ class Blocks(torch.nn.Module):
         if image_rotary_emb is not None:
             image_rotary_emb = tuple(table.to(x.device).contiguous() for table in image_rotary_emb)
         weights = self._weights()
+        run = partial(self._run, x=x, time=time, rotation=image_rotary_emb, text=text)
         if self.cache is None:
-            self._run(weights, x, time, image_rotary_emb, text)
+            _add(x, *run(weights), text)
             return x[:, text:], x[:, :text]
         before = x.clone()
-        self._run(islice(weights, 1), x, time, image_rotary_emb, text)
-        rest = self.cache.rest(x - before)
+        update, gates = run(islice(weights, 1))
+        # The other blocks go on from x and its update, as they do without a cache: adding it here would round it.
+        first = _add(x.clone(), update, gates, text)
+        rest = self.cache.rest(first - before)
         if rest is None:
-            before = x.clone()
-            self._run(weights, x, time, image_rotary_emb, text)
-            self.cache.keep(x - before)
+            _add(x, *run(weights, update=update, gates=gates), text)
+            self.cache.keep(x - first)
         else:
-            x += rest
+            x = first + rest
         return x[:, text:], x[:, :text]
 
-    def _run(self, pieces: Iterator[dict[str, Tensor]], x: Tensor, time: Tensor, rotation: Any, text: int) -> None:
-        """Some blocks one after the other; x, (B, S, D) with the text first, becomes what they answer."""
-        update: Tensor | None = None
-        gates: Tensor | None = None
+    def _run(
+        self, pieces: Iterator[dict[str, Tensor]], x: Tensor, time: Tensor, rotation: Any, text: int,
+        update: Tensor | None = None, gates: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Run some blocks one after the other. `x`, (B, S, D) with the text first, is changed in place.
+
+        Args:
+            update: what the block before these adds to x, if that has not been added yet.
+            gates: the modulation (B, 6 D) that scales this update.
+
+        Returns:
+            update and gates of the last block, for `_add`.
+        """
         # What is not needed any more is dropped at once: each of these is as large as x or several times that.
         for weights in pieces:
             modulation = nn.linear(time, weights["norm1.linear.weight"], weights["norm1.linear.bias"])
@@ -139,9 +159,7 @@ class Blocks(torch.nn.Module):
             del hidden, scales
         assert update is not None
         assert gates is not None
-        gate, text_gate = (gates.chunk(6, dim=1)[which][:, None] for which in (2, 5))
-        x[:, text:].addcmul_(gate, update[:, text:])
-        x[:, :text].addcmul_(text_gate, update[:, :text])
+        return update, gates
 
     def _weights(self) -> Iterator[dict[str, Tensor]]:
         memory = self._memory if self._stream is None else self._stream.pieces()
