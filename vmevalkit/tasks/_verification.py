@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,15 +20,11 @@ import numpy as np
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
 from vmevalkit.tasks._reading import Fault, Reading
-from vmevalkit.tasks.toolkit.camera import Camera
-from vmevalkit.tasks.toolkit.compare import Mask, differing
-from vmevalkit.tasks.toolkit.course import Course
-from vmevalkit.tasks.toolkit.emphasis import Stage, without_emphasis
+from vmevalkit.tasks._solved import Solved, solved
+from vmevalkit.tasks.toolkit.emphasis import without_emphasis
 from vmevalkit.tasks.toolkit.ends import without_ends
-from vmevalkit.tasks.toolkit.envelope import Envelope
-from vmevalkit.tasks.toolkit.lens import Lens
-from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, unblended, without_captions
-from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, patches, shows
+from vmevalkit.tasks.toolkit.repairs import Repaired, unblended, without_captions
+from vmevalkit.tasks.toolkit.vision import is_grainy, looks_like, patches, shows
 from vmevalkit.tasks.toolkit.visitors import without_visitors
 from vmevalkit.types import Mode, Size, Tolerance, Verdict
 
@@ -38,12 +33,6 @@ if TYPE_CHECKING:
 
 # The start must be readable within the first sixth of the video.
 START_WITHIN = 1 / 6
-# So many moments of the solution are drawn, to tell what belongs to the puzzle.
-_DRAWN = 24
-# Pixels of the view around what changes that a small movement of the camera brings there.
-_AROUND = 2
-# Drawn at this share of their size, objects are invisible.
-_INVISIBLE = 0.02
 # Reasons for which a video may fail because of something that has nothing to do with the puzzle.
 _DISTURBED = frozenset({
     "extra_object", "altered", "scene_lost", "wrong_start", "unreadable", "vanished_on_the_way", "teleport",
@@ -86,70 +75,37 @@ class Verification:
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions, and without emphasis or a visitor, if there are any."""
-        drawings, verdict, tolerated = self._solved, failed, _of_camera(failed)
-        cleaned = without_captions(frames, drawings)
+        verdict, tolerated = failed, _of_camera(failed)
+        cleaned = without_captions(frames, self._solved.margin, self._solved.acting)
         if cleaned is not None:
             frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
             verdict = self._scored(frames)
-        for repaired in () if verdict.passed else self._repairs(frames, drawings, verdict):
+        for repaired in () if verdict.passed else self._repairs(frames, verdict):
             verdict = self._scored(repaired.views, repaired.hidden, repaired.unseen)
             if verdict.passed:
                 tolerated = (*tolerated, repaired.tolerated)
                 break
         return verdict.model_copy(update={"tolerated": (*tolerated, *verdict.tolerated)}) if verdict.passed else failed
 
-    def _repairs(self, frames: Views, drawings: list[Planes], failed: Verdict) -> Iterator[Repaired]:
+    def _repairs(self, frames: Views, failed: Verdict) -> Iterator[Repaired]:
         """Yield the video without emphasis, then without its visitor."""
-        lens = Lens(drawings[0], ~self._changing)
+        solved = self._solved
         # Both are gone before the end, so a video that does not end with the answer is not looked at again.
-        if patches(Envelope(drawings[-1]).unexplained(lens.planes(frames[-1]))):
+        if patches(solved.answer.unexplained(solved.lens.planes(frames[-1]))):
             return
         if failed.reason in _DISTURBED:
             steps = len(self._task.solution(self._puzzle)) - 1
-            in_light = np.stack([lens.planes(frame) for frame in frames])
-            stressed = without_emphasis(in_light, Stage(drawings, self._drawings(_INVISIBLE)), steps)
+            in_light = np.stack([solved.lens.planes(frame) for frame in frames])
+            stressed = without_emphasis(in_light, solved.stage, steps)
             if stressed is not None:
                 yield stressed
-        acting = acting_colors(drawings)
-        left = without_visitors(frames, self._course(acting), acting)
+        left = without_visitors(frames, solved.course, solved.acting)
         if left is not None:
             yield left
 
-    def _course(self, acting: Planes) -> Course:
-        """Return the course of the solution."""
-        states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
-        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
-        steps = len(states) - 1
-
-        def draw(at: float) -> Planes:
-            return paint(self._task.moment(self._puzzle, states, round(at, 4)))
-
-        def draw_bare(at: float) -> Planes:
-            k = min(int(at), steps - 1)
-            state = self._task.moment(self._puzzle, states, round(at, 4))
-            return paint(self._task.without_mover(self._puzzle, state, states[k], states[k + 1]))
-
-        moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
-        return Course(draw, draw_bare if moves else None, steps, steps * max(8, math.ceil(192 / steps)), acting)
-
     @cached_property
-    def _solved(self) -> list[Planes]:
-        return self._drawings()
-
-    @cached_property
-    def _changing(self) -> Mask:
-        """The pixels that change in the solution."""
-        first, *others = self._solved
-        changing: Mask = np.logical_or.reduce([differing(first, drawing, _AROUND) for drawing in others])
-        return changing
-
-    def _drawings(self, object_scale: float = 1) -> list[Planes]:
-        """Return drawings of the solution, from the start to the answer."""
-        states = self._task.paced(self._puzzle, self._task.solution(self._puzzle))
-        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))
-        steps = len(states) - 1
-        shown = np.linspace(0, steps, max(1, _DRAWN // steps) * steps + 1 if steps < _DRAWN else _DRAWN)
-        return [paint(self._task.moment(self._puzzle, states, round(float(at), 3))) for at in shown]
+    def _solved(self) -> Solved:
+        return solved(self._task, self._puzzle.model_dump_json(), self._canvas)
 
     def _first_drawing(self) -> Planes:
         return self._task.drawing(self._puzzle, self._start, self._canvas)
@@ -160,7 +116,7 @@ class Verification:
         if is_grainy(frames[evidence]) and is_grainy(frames[-1]):
             # Noise tells no movement.
             return frames, failed
-        camera = Camera(self._solved[0], self._changing)
+        camera = self._solved.camera
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
             return frames, failed
         steady = camera.steady(frames)

@@ -59,18 +59,17 @@ class Repaired(NamedTuple):
     unseen: frozenset[int] = frozenset()
 
 
-def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | None:
+def without_captions(frames: Views, margin: Mask | None, acting: Planes) -> Repaired | None:
     """Clean the margin of a video; None if there is nothing to clean.
 
     Args:
         frames: the video, uint8 (count, 3, height, width).
-        drawings: drawings of the puzzle, from the start to the answer.
+        margin: see `margin_of`.
+        acting: colors of what moves or appears in the puzzle; see `acting_colors`.
     """
-    margin = _margin(drawings)
     if margin is None:
         return None
     views, marked, seen = frames.copy(), np.zeros(margin.shape, bool), []
-    acting: Planes | None = None
     # The soft edge of a mark may reach out of the margin, which is far enough from the puzzle.
     cleaned = widened(margin, _SOFT)
     at, largest = np.flatnonzero(margin), min(_TINTED * np.count_nonzero(margin), _MOST * margin.size)
@@ -82,7 +81,6 @@ def without_captions(frames: Views, drawings: Sequence[Planes]) -> Repaired | No
             continue
         marks = np.zeros(margin.shape, bool)
         marks.ravel()[at[off]] = True
-        acting = acting_colors(drawings) if acting is None else acting
         if _acts(frame, marks, acting):
             return None
         views[i] = np.where(widened(marks, _SOFT) & cleaned, paper[:, :, None], frame)
@@ -112,8 +110,8 @@ def _is_blend(before: Planes, frame: Planes, after: Planes) -> bool:
     return bool(np.count_nonzero(most(np.abs(2 * here - a - b)) < 2 * _MEAN) > _BLENDED * len(at))
 
 
-def _margin(drawings: Sequence[Planes]) -> Mask | None:
-    """Return a mask of what lies beside all that the puzzle uses; None if there is hardly any."""
+def margin_of(drawings: Sequence[Planes]) -> Mask | None:
+    """Return a mask of what lies beside all that the drawings of a puzzle use; None if there is hardly any."""
     first = drawings[0]
     paper = np.median(np.concatenate([first[:, 4], first[:, -5], first[:, :, 4], first[:, :, -5]], axis=1), axis=1)
     used = np.zeros(first.shape[1:], bool)

@@ -60,12 +60,12 @@ class Painted:
         self._last: tuple[Frame, Planes] | None = None
 
     def __call__(self, state: Any) -> Planes:
-        frame = self._paint(state)
-        if self._last is None:
+        frame, last = self._paint(state), self._last
+        if last is None:
             planes = to_planes(frame)
         else:
-            planes = self._last[1]
-            if (box := difference(frame, self._last[0])) is not None:
+            planes = last[1]
+            if (box := difference(frame, last[0])) is not None:
                 top, bottom, left, right = box
                 part = slice(top, bottom + 1), slice(left, right + 1)
                 planes = planes.copy()
