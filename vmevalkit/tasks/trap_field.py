@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, BROWN, ORANGE, SAND, UMBER, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place, around
@@ -147,7 +148,7 @@ class TrapField(RuledWalk[Puzzle]):
         return [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(self.plan(puzzle))]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        return ", ".join(f"{len(list(group))} {word}" for word, group in itertools.groupby(self.steps(puzzle)))
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

@@ -31,6 +31,7 @@ from vmevalkit.tasks.cost_path.puzzle import (
     second_best_path,
     shortest_path,
 )
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
@@ -78,8 +79,7 @@ class CostPath(Walk[Puzzle]):
         return [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(way)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
-        return ", ".join(f"{count} {word}" for word, count in runs)
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
