@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from vmevalkit import defaults
-from vmevalkit.cli import presentation
 from vmevalkit.cli.options import Workers, cores
 
 app = typer.Typer()
@@ -22,6 +21,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List models, tasks, scorers, suites or formats, or show all about one of them."""
+    from vmevalkit.cli import presentation
     from vmevalkit.listing import catalog
 
     found = catalog(shelf, name)  # type: ignore[arg-type]

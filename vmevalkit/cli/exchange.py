@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from vmevalkit import defaults
-from vmevalkit.cli import presentation
 from vmevalkit.cli.options import Outputs, Questions, Scores
 
 app = typer.Typer()
@@ -48,6 +47,7 @@ def import_(
     ] = None,
 ) -> None:
     """Import questions, videos and scores of another benchmark. Nothing is downloaded. Rerun to resume."""
+    from vmevalkit.cli import presentation
     from vmevalkit.interop import import_ as run
 
     done = run(
@@ -73,6 +73,7 @@ def export(
     scores: Scores = defaults.SCORES,
 ) -> None:
     """Write an experiment in the format of another tool: videos, scores, or a result card."""
+    from vmevalkit.cli import presentation
     from vmevalkit.interop import export as run
 
     done = run(format, target, questions=questions, outputs=outputs, scores=scores)

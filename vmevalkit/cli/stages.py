@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from vmevalkit import defaults
-from vmevalkit.cli import presentation
 from vmevalkit.cli.options import (
     ExecutorName,
     ExperimentName,
@@ -123,6 +122,7 @@ def generate(
     settings: Settings = None,
 ) -> None:
     """Generate videos for the questions. Rerun the command to resume."""
+    from vmevalkit.cli import presentation
     from vmevalkit.runner.inference import generate as run
     from vmevalkit.runner.inference import plan
 
@@ -181,6 +181,7 @@ def score(
     ] = None,
 ) -> None:
     """Score every video, including videos made with other tools."""
+    from vmevalkit.cli import presentation
     from vmevalkit.runner.score import iter_score
     from vmevalkit.scorers.base import TRANSIENT_REASONS
     from vmevalkit.store import write_text
