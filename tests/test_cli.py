@@ -14,8 +14,7 @@ from typer.models import OptionInfo
 
 import vmevalkit
 from tests.conftest import Experiment
-from vmevalkit import cli
-from vmevalkit.cli import main
+from vmevalkit.cli import main, stages
 from vmevalkit.runner import MODEL_CATALOG
 from vmevalkit.scorers.base import SCORERS
 
@@ -44,7 +43,7 @@ def test_no_public_name_shadows_a_builtin() -> None:
 
 @pytest.mark.parametrize("verb", ["make", "generate", "score", "report"])
 def test_the_command_line_has_the_defaults_of_the_functions(verb: str) -> None:
-    command = inspect.signature(getattr(cli, verb)).parameters
+    command = inspect.signature(getattr(stages, verb)).parameters
     function = inspect.signature(getattr(vmevalkit, verb)).parameters
     # The number of workers depends on the machine on the command line, and is 1 in Python.
     shared = [

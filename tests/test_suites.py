@@ -129,9 +129,9 @@ def test_mini_has_the_content_with_which_it_was_frozen(tmp_path: Path) -> None:
 
 def store_metadata(task: str, spec: object) -> vmevalkit.types.QuestionMetadata:
     """The metadata that `make` writes for a question, without digests."""
-    from vmevalkit.runner.make import _metadata
+    from vmevalkit.runner.question_writer import metadata_of
 
-    return _metadata(spec, 0, {})  # type: ignore[arg-type]
+    return metadata_of(spec, 0, {})  # type: ignore[arg-type]
 
 
 def test_phrasings_ask_about_the_same_puzzle(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_wheel_installs_environments_of_models(installed: Installed, tmp_path:
     variables = {"PATH": str(calls / "bin"), "CALLS": str(calls), "HOME": str(calls)}
     installed.run("install", NAME, cwd=tmp_path, **variables)
     env = installed.home / "envs" / NAME
-    assert (env / "site" / "vmevalkit" / "cli.py").is_file()
+    assert (env / "site" / "vmevalkit" / "cli" / "__init__.py").is_file()
     assert (env / "site" / f"{installed.wheel.name.removesuffix('-py3-none-any.whl')}.dist-info" / "METADATA").is_file()
     assert "-I -m vmevalkit" in (env / "bin" / "vmevalkit").read_text()
     assert f"{NAME}         installed" in installed.run("install", "--list", cwd=tmp_path, **variables)

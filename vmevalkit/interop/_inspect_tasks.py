@@ -36,9 +36,9 @@ from vmevalkit.defaults import DEFAULT_SEED
 from vmevalkit.errors import UsageError, VMEvalError
 from vmevalkit.interop.inspect import inspect_score, question_message, question_metadata
 from vmevalkit.interop.lmms_eval import ELSEWHERE, score_file
-from vmevalkit.runner.generate import plan
 from vmevalkit.runner.jobs import publish
 from vmevalkit.runner.make import make
+from vmevalkit.runner.planning import plan
 from vmevalkit.runner.video_worker import GenerateWorker
 from vmevalkit.scorers.base import SCORERS
 from vmevalkit.suites import suite_names

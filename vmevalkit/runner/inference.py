@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from vmevalkit.runner.generate import GenerateOptions, Plan, Summary, generate, plan
+from vmevalkit.runner.generate import Summary, generate
 from vmevalkit.runner.jobs import Job
 from vmevalkit.runner.model_run import ModelRun
 from vmevalkit.runner.model_run import load_model_wrapper as _load_model_wrapper
+from vmevalkit.runner.planning import GenerateOptions, Plan, plan
 
 __all__ = ["GenerateOptions", "Job", "ModelRun", "Plan", "Summary", "_load_model_wrapper", "generate", "plan"]

@@ -23,6 +23,7 @@ import numpy as np
 
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, FIGURES, GRAY, HUES, INK, PAPER, WHITE, Point, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, nodes_of, shortest_path
 from vmevalkit.tasks.toolkit.grid import NOWHERE, WORDS, Cell, Place, around
@@ -160,8 +161,7 @@ class CollectInOrder(RuledWalk[Puzzle]):
         ):
             run.append(word)
             if count > before:
-                ways = [f"{len(list(group))} {word}" for word, group in itertools.groupby(run)]
-                found.append(f"{' '.join(ways)} to the {puzzle.items[before].words}")
+                found.append(f"{' '.join(counted(run))} to the {puzzle.items[before].words}")
                 run = []
         return ", ".join(found)
 

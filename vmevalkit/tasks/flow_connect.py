@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, SKY, WHITE, YELLOW, Point, Sketch, digit
 from vmevalkit.tasks.toolkit.grid import WORDS, around
 from vmevalkit.tasks.toolkit.levels import levels
@@ -103,7 +104,7 @@ class FlowConnect(StrokesTask[Puzzle]):
         pieces = []
         for path in puzzle.ways:
             moves = [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(path)]
-            pieces.append([f"{len(list(run))} {word}" for word, run in itertools.groupby(moves)])
+            pieces.append(counted(moves))
         return pieces
 
     def steps(self, puzzle: Puzzle) -> list[str]:

@@ -23,7 +23,7 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
 from vmevalkit.tasks.toolkit.compass import STEPS, WORDS
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, WHITE, YELLOW, Point, Sketch, digit
-from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
+from vmevalkit.tasks.toolkit.follow import RuledWalk, distances, shortest_path
 from vmevalkit.tasks.toolkit.grid import Place
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.spots import Spots
@@ -111,9 +111,9 @@ class GraphTraversal(RuledWalk[Puzzle]):
         while True:
             graph = _random_graph(rng, level)
             circles = range(len(graph.spots))
-            far = [_distances(circle, _ahead(graph)) for circle in circles]
+            far = [distances(circle, _ahead(graph).__getitem__) for circle in circles]
             both = graph.model_copy(update={"arrows": (*graph.arrows, *((b, a) for a, b in graph.arrows))})
-            near = [_distances(circle, _ahead(both)) for circle in circles]
+            near = [distances(circle, _ahead(both).__getitem__) for circle in circles]
             for _ in range(40):
                 stops = rng.sample(circles, level.goals + 1)
                 legs = [far[a].get(b, 0) for a, b in itertools.pairwise(stops)]
@@ -225,17 +225,6 @@ def _random_graph(rng: random.Random, level: Level) -> Puzzle:
     places = [(round(x + rng.uniform(-_SCATTER, _SCATTER), 2), round(y + rng.uniform(-_SCATTER, _SCATTER), 2))
               for x, y in spots]  # fmt: skip
     return Puzzle(spots=tuple(spots), places=tuple(places), arrows=tuple(arrows), start=0, goals=())
-
-
-def _distances(start: int, ahead: Sequence[Sequence[int]]) -> dict[int, int]:
-    """Return the number of steps to each circle that can be reached."""
-    found, queue = {start: 0}, [start]
-    for circle in queue:
-        for near in ahead[circle]:
-            if near not in found:
-                found[near] = found[circle] + 1
-                queue.append(near)
-    return found
 
 
 def _through(ahead: Sequence[Sequence[int]], stops: Sequence[int]) -> list[int]:

@@ -19,9 +19,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
-from vmevalkit.tasks.toolkit.follow import RuledWalk, along
-from vmevalkit.tasks.toolkit.grid import Cell, Place
+from vmevalkit.tasks.toolkit.follow import RuledWalk, along, distances
+from vmevalkit.tasks.toolkit.grid import Cell, Place, spanning_tree
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
@@ -130,8 +131,9 @@ class HexMaze(RuledWalk[Puzzle]):
         while True:
             layout = rng.choice(LAYOUTS)
             empty = Puzzle(layout=layout, rings=getattr(level, layout), links=(), start=(0, 0), goal=(0, 0))
-            maze = empty.model_copy(update={"links": _spanning_tree(rng, empty), "start": rng.choice(empty.cells)})
-            steps = _distances(maze, maze.start)
+            links = tuple(sorted(spanning_tree(rng, empty.cells, empty.beside)))
+            maze = empty.model_copy(update={"links": links, "start": rng.choice(empty.cells)})
+            steps = distances(maze.start, _open(maze).__getitem__)
             goals = [cell for cell in maze.cells if level.min_steps <= steps[cell] <= level.max_steps]
             if goals:
                 return maze.model_copy(update={"goal": rng.choice(goals)})
@@ -166,7 +168,7 @@ class HexMaze(RuledWalk[Puzzle]):
         return [_word(puzzle, a, b) for a, b in itertools.pairwise(self.plan(puzzle))]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        return ", ".join(f"{len(list(group))} {word}" for word, group in itertools.groupby(self.steps(puzzle)))
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         kind = "hexagons" if puzzle.layout == "hexagons" else "rings around a middle cell"
@@ -236,34 +238,6 @@ class HexMaze(RuledWalk[Puzzle]):
 
 def _turned(radius: float, angle: float) -> Place:
     return radius * math.cos(angle), radius * math.sin(angle)
-
-
-def _spanning_tree(rng: random.Random, maze: Puzzle) -> tuple[tuple[Cell, Cell], ...]:
-    """Return links that make a perfect maze, by the algorithm of Wilson (1996): all trees are equally likely."""
-    cells = maze.cells
-    inside, links = {rng.choice(cells)}, []
-    for origin in cells:
-        after: dict[Cell, Cell] = {}
-        cell = origin
-        while cell not in inside:
-            after[cell] = rng.choice(maze.beside(cell))
-            cell = after[cell]
-        cell = origin
-        while cell not in inside:
-            inside.add(cell)
-            links.append((min(cell, after[cell]), max(cell, after[cell])))
-            cell = after[cell]
-    return tuple(sorted(links))
-
-
-def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
-    found, queue = {origin: 0}, [origin]
-    for cell in queue:
-        for near in _open(puzzle)[cell]:
-            if near not in found:
-                found[near] = found[cell] + 1
-                queue.append(near)
-    return found
 
 
 def _off(task: HexMaze, puzzle: Puzzle, place: Place) -> float:

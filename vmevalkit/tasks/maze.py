@@ -17,14 +17,15 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
+from vmevalkit.tasks.toolkit.follow import distances
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
     CUT,
@@ -76,14 +77,7 @@ class Puzzle(Walls):
 
 @lru_cache(maxsize=256)
 def _distances(puzzle: Puzzle, origin: Cell) -> dict[Cell, int]:
-    found, queue = {origin: 0}, deque([origin])
-    while queue:
-        cell = queue.popleft()
-        for near in puzzle.around(cell):
-            if near not in found:
-                found[near] = found[cell] + 1
-                queue.append(near)
-    return found
+    return distances(origin, puzzle.around)
 
 
 @register_task
@@ -128,8 +122,7 @@ class Maze(Task[Puzzle, Place]):
         return [WORDS[round(b[0] - a[0]), round(b[1] - a[1])] for a, b in itertools.pairwise(path)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
-        return ", ".join(f"{count} {word}" for word, count in runs)
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

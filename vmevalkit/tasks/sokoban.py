@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, HUES, ORANGE, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, around
 from vmevalkit.tasks.toolkit.levels import levels
@@ -157,7 +158,7 @@ class Sokoban(RuledPieces[Puzzle]):
         return found
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        return ", ".join(f"{len(list(group))} {word}" for word, group in itertools.groupby(self.steps(puzzle)))
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         one = len(puzzle.boxes) == 1

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import INK, UMBER, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.follow import distances
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
@@ -282,17 +283,7 @@ def _neighbors(pegs: Pegs) -> list[Pegs]:
 @lru_cache(maxsize=32)
 def _distances(discs: int, goal: int) -> dict[Pegs, int]:
     """Smallest number of moves from each arrangement to all discs on the goal peg."""
-    edge: list[Pegs] = [(goal,) * discs]
-    found = {edge[0]: 0}
-    while edge:
-        new = []
-        for pegs in edge:
-            for other in _neighbors(pegs):
-                if other not in found:
-                    found[other] = found[pegs] + 1
-                    new.append(other)
-        edge = new
-    return found
+    return distances((goal,) * discs, _neighbors)
 
 
 def _count_moves(pegs: Pegs, goal: int) -> int:

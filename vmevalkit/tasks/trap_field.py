@@ -23,13 +23,14 @@ from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, register_task
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, BROWN, ORANGE, SAND, UMBER, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
-from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place, around
+from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place, around, corner
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.spots import Spots
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter, moments
 from vmevalkit.types import Record, Size
 
 
@@ -147,7 +148,7 @@ class TrapField(RuledWalk[Puzzle]):
         return [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(self.plan(puzzle))]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        return ", ".join(f"{len(list(group))} {word}" for word, group in itertools.groupby(self.steps(puzzle)))
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
@@ -182,11 +183,10 @@ class TrapField(RuledWalk[Puzzle]):
             if traps:
                 found["onto_a_trap_and_back"] = [*plan[: i + 1], traps[0], *plan[i:]]
                 break
-        for i, (a, b) in enumerate(zip(plan, plan[2:], strict=False)):
-            if 0 not in (b[0] - a[0], b[1] - a[1]):
-                found["across_a_corner"] = [*plan[: i + 1], *plan[i + 2 :]]
-                break
-        return {name: [Moment((float(r), float(c))) for r, c in cells] for name, cells in found.items()}
+        bend = corner(plan, 1)
+        if bend:
+            found["across_a_corner"] = [*plan[: bend.start + 1], *plan[bend.end :]]
+        return {name: moments(cells) for name, cells in found.items()}
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         plan = self.plan(puzzle)

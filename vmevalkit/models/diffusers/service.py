@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from PIL import Image
 
 from vmevalkit import media
-from vmevalkit.errors import EnvironmentMissing, GenerationError, VMEvalError, WeightsError
+from vmevalkit.errors import EnvironmentMissing, VMEvalError, WeightsError
 from vmevalkit.media import Frame
 from vmevalkit.models.base import ModelCard, Request, Service, Video
 from vmevalkit.models.diffusers import checkpoint as checkpoints
@@ -47,6 +46,7 @@ from vmevalkit.models.diffusers.memory import (
     stock_plans,
     within_memory,
 )
+from vmevalkit.models.diffusers.output import to_frames
 from vmevalkit.models.diffusers.prompts import Embedding, PromptCache, check_length
 from vmevalkit.models.progress import ReportedBar
 
@@ -384,25 +384,3 @@ def _running(pipe: Any, watch: Stopwatch) -> Iterator[None]:
         del pipe.progress_bar
         hook.remove()
         pipe.maybe_free_model_hooks()
-
-
-def to_frames(video: Any) -> list[Frame]:
-    """Convert a pipeline's output, float (frames, height, width, 3) in [0, 1], to uint8 frames.
-
-    Raises:
-        GenerationError: it contains NaN or infinity.
-    """
-    frames: list[Frame] = []
-    for index, frame in enumerate(np.asarray(video)):
-        if not np.isfinite(frame).all():
-            raise not_finite(index)
-        frames.append((np.clip(frame, 0, 1) * 255).round().astype(np.uint8))
-    return frames
-
-
-def not_finite(index: int) -> GenerationError:
-    """Return the error for a frame that contains NaN or infinity."""
-    return GenerationError(
-        f"the model's output contains NaN or infinity (frame {index})",
-        "its weights are damaged, or the data type is too small for it",
-    )

@@ -31,10 +31,11 @@ from vmevalkit.tasks.cost_path.puzzle import (
     second_best_path,
     shortest_path,
 )
+from vmevalkit.tasks.toolkit.compass import counted
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
-from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place
+from vmevalkit.tasks.toolkit.grid import WORDS, Place, corner
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
 from vmevalkit.types import Size
 
 __all__ = ["LEVELS", "CostPath", "Level", "Moment", "Puzzle"]
@@ -71,15 +72,14 @@ class CostPath(Walk[Puzzle]):
         return generate_puzzle(rng, difficulty)
 
     def solution(self, puzzle: Puzzle) -> list[Moment]:
-        return _moments(cheapest_path(puzzle))
+        return moments(cheapest_path(puzzle))
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         way = cheapest_path(puzzle)
         return [WORDS[b[0] - a[0], b[1] - a[1]] for a, b in itertools.pairwise(way)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
-        return ", ".join(f"{count} {word}" for word, count in runs)
+        return ", ".join(counted(self.steps(puzzle)))
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
@@ -112,15 +112,14 @@ class CostPath(Walk[Puzzle]):
             "one_cell_twice": [*way[:3], way[1], *way[2:]],
             "straight_there": [way[0], *[way[-1]] * 3],
         }
-        for i, (a, b) in enumerate(zip(way, way[2:], strict=False)):
-            if 0 not in (b[0] - a[0], b[1] - a[1]):
-                found["across_a_corner"] = [*way[: i + 1], *way[i + 2 :]]
-                break
-        return {name: _moments(cells) for name, cells in found.items()}
+        bend = corner(way, 1)
+        if bend:
+            found["across_a_corner"] = [*way[: bend.start + 1], *way[bend.end :]]
+        return {name: moments(cells) for name, cells in found.items()}
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         other = cheapest_path(puzzle, last=True)
-        return {"as_cheap": _moments(other)} if other != cheapest_path(puzzle) else {}
+        return {"as_cheap": moments(other)} if other != cheapest_path(puzzle) else {}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         downscale = downscale_of(canvas)
@@ -170,7 +169,3 @@ class CostPath(Walk[Puzzle]):
             return 1.0
         left, here = costs_to_goal(puzzle), (round(state.place[0]), round(state.place[1]))
         return min(0.99, max(0.0, 1 - left[here] / left[puzzle.start])) if here in left else 0.0
-
-
-def _moments(way: Sequence[Cell]) -> list[Moment]:
-    return [Moment((float(r), float(c))) for r, c in way]

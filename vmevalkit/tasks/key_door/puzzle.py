@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from vmevalkit.tasks.toolkit.follow import steps_left
 from vmevalkit.tasks.toolkit.grid import Cell, Place, Walls, carve
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record
@@ -98,24 +98,7 @@ def _after(puzzle: Puzzle, node: Node) -> Iterator[Node]:
 def steps_to_goal(puzzle: Puzzle) -> dict[Node, int]:
     """Return the number of steps to the goal from every node that can be reached."""
     first = (puzzle.start, (1.0,) * (2 * len(puzzle.locks)))
-    before: dict[Node, list[Node]] = {first: []}
-    queue = deque([first])
-    while queue:
-        node = queue.popleft()
-        for new in _after(puzzle, node):
-            if new not in before:
-                before[new] = []
-                queue.append(new)
-            before[new].append(node)
-    left = {node: 0 for node in before if node[0] == puzzle.goal}
-    queue = deque(left)
-    while queue:
-        node = queue.popleft()
-        for old in before[node]:
-            if old not in left:
-                left[old] = left[node] + 1
-                queue.append(old)
-    return left
+    return steps_left(first, lambda node: _after(puzzle, node), lambda node: node[0] == puzzle.goal)
 
 
 def plan_of(puzzle: Puzzle) -> list[Node]:

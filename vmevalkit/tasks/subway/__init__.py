@@ -35,7 +35,7 @@ from vmevalkit.tasks.subway.puzzle import (
 from vmevalkit.tasks.toolkit.compass import STEPS
 from vmevalkit.tasks.toolkit.draw import Point
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
 from vmevalkit.types import Size
 
 __all__ = ["LEVELS", "Level", "Line", "Moment", "Puzzle", "Subway"]
@@ -78,7 +78,7 @@ class Subway(Walk[Puzzle]):
         return generate_puzzle(rng, difficulty)
 
     def solution(self, puzzle: Puzzle) -> list[Moment]:
-        return _moments(net_of(puzzle).way(puzzle.start))
+        return moments(net_of(puzzle).way(puzzle.start))
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         way = net_of(puzzle).way(puzzle.start)
@@ -140,12 +140,12 @@ class Subway(Walk[Puzzle]):
         detour = detour_of(puzzle, way)
         if detour:
             found["a_longer_way"] = [*detour]
-        return {name: _moments(places) for name, places in found.items()}
+        return {name: moments(places) for name, places in found.items()}
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         net = net_of(puzzle)
         other = net.way(puzzle.start, last=True)
-        return {"as_short": _moments(other)} if other != net.way(puzzle.start) else {}
+        return {"as_short": moments(other)} if other != net.way(puzzle.start) else {}
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         downscale = downscale_of(canvas)
@@ -206,10 +206,6 @@ def _is_detour(way: Sequence[Place]) -> bool:
     """Whether a train that moves from the first to the last of some places cannot have passed the others unseen."""
     length = sum(itertools.starmap(math.dist, itertools.pairwise(way)))
     return length > _DETOUR * math.dist(way[0], way[-1]) + _BEND
-
-
-def _moments(way: Sequence[Place]) -> list[Moment]:
-    return [Moment((float(x), float(y))) for x, y in way]
 
 
 def _word(a: Place, b: Place) -> str:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 # Each direction as (columns to the right, rows down).
 STEPS: tuple[tuple[int, int], ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 WORDS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
+
+
+def counted(words: Iterable[str]) -> list[str]:
+    """Return the words of steps, each with how often it is repeated: `2 right`, `1 down`."""
+    return [f"{len(list(group))} {word}" for word, group in itertools.groupby(words)]

@@ -55,6 +55,18 @@ def steps_left(first: N, after: Callable[[N], Iterable[N]], finished: Callable[[
     return left
 
 
+def distances(first: N, after: Callable[[N], Iterable[N]]) -> dict[N, int]:
+    """Return the number of steps from a node to every node that can be reached, the nearest first."""
+    found, queue = {first: 0}, deque([first])
+    while queue:
+        node = queue.popleft()
+        for new in after(node):
+            if new not in found:
+                found[new] = found[node] + 1
+                queue.append(new)
+    return found
+
+
 def plan_of(first: N, after: Callable[[N], Iterable[N]], left: dict[N, int]) -> list[N]:
     """Return the nodes of a shortest plan, given the result of `steps_left`. `first` must be in it."""
     plan = [first]

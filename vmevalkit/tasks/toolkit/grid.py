@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from vmevalkit.tasks.base import lerp
@@ -151,21 +151,36 @@ def around(cell: Cell) -> list[Cell]:
 
 
 def carve(rng: random.Random, cells: int, kind: type[W]) -> W:
-    """Generate a maze of `cells` x `cells` by the algorithm of Wilson (1996): all spanning trees are equally likely."""
-    all_cells = [(r, c) for r in range(cells) for c in range(cells)]
-    inside = {rng.choice(all_cells)}
-    links: set[tuple[Cell, Cell]] = set()
-    for origin in all_cells:
+    """Generate a maze of `cells` x `cells`. All mazes are equally likely (`spanning_tree`)."""
+
+    def beside(cell: Cell) -> list[Cell]:
+        return [near for near in around(cell) if min(near) >= 0 and max(near) < cells]
+
+    links = spanning_tree(rng, [(r, c) for r in range(cells) for c in range(cells)], beside)
+    right = tuple("".join("01"[((r, c), (r, c + 1)) in links] for c in range(cells)) for r in range(cells))
+    down = tuple("".join("01"[((r, c), (r + 1, c)) in links] for c in range(cells)) for r in range(cells))
+    return kind(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0))
+
+
+def spanning_tree(
+    rng: random.Random, cells: Sequence[Cell], beside: Callable[[Cell], Sequence[Cell]]
+) -> set[tuple[Cell, Cell]]:
+    """Return links that make a perfect maze, by the algorithm of Wilson (1996): all trees are equally likely.
+
+    Args:
+        cells: all cells of the maze.
+        beside: returns the neighbors of a cell. Their order decides which maze a seed gives.
+    """
+    inside, links = {rng.choice(cells)}, set()
+    for origin in cells:
         after: dict[Cell, Cell] = {}
         cell = origin
         while cell not in inside:
-            after[cell] = rng.choice([n for n in around(cell) if min(n) >= 0 and max(n) < cells])
+            after[cell] = rng.choice(beside(cell))
             cell = after[cell]
         cell = origin
         while cell not in inside:
             inside.add(cell)
             links.add((min(cell, after[cell]), max(cell, after[cell])))
             cell = after[cell]
-    right = tuple("".join("01"[((r, c), (r, c + 1)) in links] for c in range(cells)) for r in range(cells))
-    down = tuple("".join("01"[((r, c), (r + 1, c)) in links] for c in range(cells)) for r in range(cells))
-    return kind(cells=cells, right=right, down=down, start=(0, 0), goal=(0, 0))
+    return links

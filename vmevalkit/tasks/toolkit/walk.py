@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -146,6 +146,11 @@ class Moment(NamedTuple):
     wrong: str | None = None
     node: Any = None
     shown: tuple[float, ...] = ()
+
+
+def moments(way: Iterable[Place]) -> list[Moment]:
+    """Return the moments at the places of a way."""
+    return [Moment((float(place[0]), float(place[1]))) for place in way]
 
 
 class MomentReader:

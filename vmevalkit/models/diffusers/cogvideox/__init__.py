@@ -1,1 +1,1 @@
-"""Acceleration of CogVideoX: fused blocks, kernels, decoder, and two GPUs for one video."""
+"""CogVideoX: its catalog entries, and its acceleration: fused blocks, kernels, decoder, and two GPUs for one video."""

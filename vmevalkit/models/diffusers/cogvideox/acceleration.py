@@ -10,7 +10,7 @@ from vmevalkit.media import Frame
 from vmevalkit.models.diffusers import checkpoint as checkpoints
 from vmevalkit.models.diffusers.devices import on_device, require
 from vmevalkit.models.diffusers.memory import TILED, Memory
-from vmevalkit.models.diffusers.service import not_finite
+from vmevalkit.models.diffusers.output import not_finite
 from vmevalkit.models.diffusers.speed import index_on_host
 
 
