@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,42 @@ def test_a_plan_that_fails_is_in_the_table(
     assert rows(capsys.readouterr().out)["resident"][1].startswith("QuestionError: the prompt has")
 
 
+def test_a_plan_is_measured_under_the_smallest_limit_under_which_it_fits() -> None:
+    row = plans.Row("group", seconds=2.0, first=3.0, peak=15.0, video=30.0)
+    tried = []
+
+    def attempt(plan: Any, limit: float | None) -> plans.Row:
+        tried.append(limit)
+        if limit == 12:
+            raise RuntimeError("CUDA out of memory")
+        return row if limit == 24 else replace(row, plan="tiled")
+
+    *failures, last = plans.rows(attempt, "group", [12, 16, 24, 80])
+    assert last == row
+    assert tried == [12, 16, 24]
+    assert failures == ["RuntimeError at 12 GB: CUDA out of memory", "out of memory at 16 GB; tiled was used"]
+
+
+def test_a_plan_that_is_never_chosen_is_measured_without_a_limit() -> None:
+    row = plans.Row("model", seconds=2.0, first=3.0, peak=15.0, video=30.0)
+    tried = []
+
+    def attempt(plan: Any, limit: float | None) -> plans.Row:
+        tried.append((plan, limit))
+        return row
+
+    assert list(plans.rows(attempt, "model", [])) == [row]
+    assert tried == [("model", None)]
+
+
 def test_passes_are_recorded_with_their_guidance_branches(small_networks: object, tmp_path: Path) -> None:
     service = pipelines.RandomPipelines("ltx-video", TINY, tmp_path).service()
-    passes = pipelines.record_passes(service, TINY)
+    passes = pipelines.Passes(service, TINY)
     for steps in (1, 3):
         service.generate(plans.request(tmp_path), num_inference_steps=steps)
         # LTX-Video computes both branches in one batch.
-        assert [branches for _, branches in passes] == [2] * steps
-        assert all(seconds > 0 for seconds, _ in passes)
+        assert [branches for _, branches in passes.seconds()] == [2] * steps
+        assert all(seconds > 0 for seconds, _ in passes.seconds())
 
 
 @pytest.mark.parametrize("model", ["ltx-video", "wan2.1-i2v-14b-480p"])
@@ -92,6 +121,18 @@ def test_pipelines_in_memory_have_the_parameters_of_a_checkpoint(
         assert sum(parameter.numel() for parameter in filled.parameters()) == count, "shared weights count once"
         assert (tmp_path / name / "model.safetensors").stat().st_size == 4 * count
         assert component_config(checkpoint, name)
+
+
+def test_a_pipeline_in_memory_makes_the_video_of_a_checkpoint_with_its_weights(
+    small_networks: object, tmp_path: Path
+) -> None:
+    (described := tmp_path / "described").mkdir()
+    service = pipelines.RandomPipelines("ltx-video", TINY, described).service()
+    saved = tmp_path / "saved"
+    service.load_pipeline(service.locate(), "cpu").save_pretrained(saved)
+    plain = type(service).__mro__[1](service.config.model_id, **service.config.card.args, weights=saved, device="cpu")
+    ours, theirs = (made.generate(plans.request(tmp_path), num_inference_steps=2) for made in (service, plain))
+    assert np.array_equal(np.stack(list(ours.frames)), np.stack(list(theirs.frames)))
 
 
 def test_whole_videos_are_compared_with_the_first_row(small_networks: object, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def difference(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 def free(where: Machine) -> None:
     """Return the memory of what is no longer used to the GPU."""
+    torch.compiler.reset()  # compiled blocks keep their weights
     gc.collect()
     if where.device == "cuda":
         torch.cuda.empty_cache()

@@ -173,34 +173,43 @@ def _in_memory(kind: type[DiffusersService], source: RandomPipelines) -> type[Di
     return InMemory
 
 
-def record_passes(service: Any, where: Machine) -> list[tuple[float, int]]:
-    """Return a list that always has the passes of a service's last video: seconds, and number of guidance branches."""
-    passes: list[tuple[float, int]] = []
-    run = service.run
-    start = 0.0
+class Passes:
+    """The passes of a service's last video. The GPU is not waited for until they are asked for."""
 
-    def before(*_: Any) -> None:
-        nonlocal start
-        where.synchronize()
-        start = time.perf_counter()
+    def __init__(self, service: Any, where: Machine) -> None:
+        self._where = where
+        self._marks: list[tuple[Any, Any, int]] = []
+        self._start: Any = None
+        self._run, service.run = service.run, self._recorded
 
-    def after(_: Any, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-        where.synchronize()
-        # Some pipelines compute both branches in one batch.
-        branches = len(named["hidden_states"] if "hidden_states" in named else args[0])
-        passes.append((time.perf_counter() - start, branches))
+    def seconds(self) -> list[tuple[float, int]]:
+        """Return the seconds of each pass, and how many guidance branches it computes: some pipelines batch both."""
+        self._where.synchronize()
+        if self._where.device == "cuda":
+            return [(start.elapsed_time(end) / 1000, branches) for start, end, branches in self._marks]
+        return [(end - start, branches) for start, end, branches in self._marks]
 
-    def recorded(loaded: Any, call: Any, watch: Any) -> Any:
-        passes.clear()
-        hooks = [
-            loaded.pipe.transformer.register_forward_pre_hook(before),
-            loaded.pipe.transformer.register_forward_hook(after, with_kwargs=True),
-        ]
+    def _recorded(self, loaded: Any, call: Any, watch: Any) -> Any:
+        self._marks.clear()
+        transformer = loaded.pipe.transformer
+        before = transformer.register_forward_pre_hook(self._before)
+        after = transformer.register_forward_hook(self._after, with_kwargs=True)
         try:
-            return run(loaded, call, watch)
+            return self._run(loaded, call, watch)
         finally:
-            for hook in hooks:
-                hook.remove()
+            before.remove()
+            after.remove()
 
-    service.run = recorded
-    return passes
+    def _before(self, *_: Any) -> None:
+        self._start = self._mark()
+
+    def _after(self, _: Any, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        branches = len(named["hidden_states"] if "hidden_states" in named else args[0])
+        self._marks.append((self._start, self._mark(), branches))
+
+    def _mark(self) -> Any:
+        if self._where.device == "cpu":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event

@@ -10,16 +10,17 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from benchmarks.video_models.machine import Machine, limited, say
-from benchmarks.video_models.pipelines import RandomPipelines, record_passes
+from benchmarks.video_models.pipelines import Passes, RandomPipelines
 from vmevalkit.models.base import Request
 from vmevalkit.models.diffusers.memory import GIB, Memory, free_memory_gib, pick_plan, release_memory, stock_plans
 
@@ -47,7 +48,7 @@ class Row:
 
 
 def measure(model: str, where: Machine, limits: Sequence[float], wanted: Sequence[Memory]) -> bool:
-    """Print a row for each plan, and which plan is chosen under each limit, in 10^9 bytes. Return whether all ran.
+    """Print a row for each plan, and which plan is chosen under each limit. Return whether all were measured.
 
     Args:
         model: catalog name.
@@ -56,42 +57,58 @@ def measure(model: str, where: Machine, limits: Sequence[float], wanted: Sequenc
         wanted: plans to measure, beside those that are chosen under a limit.
     """
     started, complete = time.monotonic(), True
+    peaks: dict[Memory, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         source = RandomPipelines(model, where, Path(folder))
         card, service = source.card, source.service()
         possible = service.plans(service.config, where.device)
-        limits = sorted(limits, reverse=True) if where.device == "cuda" else []
+        limits = sorted(limits) if where.device == "cuda" else []
         chosen = {limit: choice(limit, possible, card.memory_gib, where) for limit in limits}
         say(f"\n{model}: {card.size[0]}x{card.size[1]}, {card.frames} frames, {where.name}; {where.versions}\n")
         say("| plan | chosen at, GB | s a pass | first pass, s | peak, GiB | on the card, GiB | video, s |")
         say("| --- | --- | --- | --- | --- | --- | --- |")
-        peaks: dict[Memory, float] = {}
         for plan in dict.fromkeys((*possible, *stock_plans(where.device))):
             at = [limit for limit in limits if chosen[limit] == plan]
-            if plan not in wanted and not at:
-                continue
-            begin = f"| {plan} | {', '.join(f'{limit:g}' for limit in at)} |"
-            # If the plan does not fit where it is chosen, it is measured without a limit.
-            for limit in (min(at), None) if at else (None,):
-                try:
-                    row = _video(source, "auto" if limit else plan, limit)
-                except Exception as error:  # noqa: BLE001 - the other plans are measured
-                    failed = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+            for row in rows(partial(_video, source), plan, at) if plan in wanted or at else ():
+                begin = f"| {plan} | {', '.join(f'{limit:g}' for limit in at)} |"
+                if isinstance(row, str):
+                    complete = False
+                    say(f"{begin} {row} | | | | |")
                 else:
-                    failed = "" if row.plan == plan else f"out of memory at {limit:g} GB; {row.plan} was used"
-                if not failed:
                     peaks[plan] = row.peak
-                    say(f"{begin} {row.seconds:.3f} | {row.first:.1f} | {row.peak:.1f} "
-                        f"| {card.memory_gib.get(plan, 0):.1f} | {row.video:.0f} |")  # fmt: skip
-                    break
-                complete = False
-                say(f"{begin} {failed} | | | | |")
-        measured = [plan for plan in possible if plan in peaks]
-        for limit in limits if measured else ():
-            say(f"\nAt {limit:g} GB, the card chooses {chosen[limit]}; the measured peaks would choose "
-                f"{choice(limit, measured, peaks, where)}.")  # fmt: skip
+                    need = card.memory_gib.get(plan, 0.0)
+                    say(
+                        f"{begin} {row.seconds:.3f} | {row.first:.1f} | {row.peak:.1f} | {need:.1f} | {row.video:.0f} |"
+                    )
+    measured = [plan for plan in possible if plan in peaks]
+    for limit in limits if measured else ():
+        better = choice(limit, measured, peaks, where)
+        say(f"\nAt {limit:g} GB, the card chooses {chosen[limit]}; the measured peaks would choose {better}.")
     say(f"\nMeasured in {time.monotonic() - started:.0f} s.")
     return complete
+
+
+def rows(attempt: Callable[[Memory, float | None], Row], plan: Memory, at: Sequence[float]) -> Iterator[Row | str]:
+    """Measure a plan under the smallest limit under which it fits, else without one.
+
+    Args:
+        attempt: measures a plan under a limit.
+        plan: the plan.
+        at: the limits at which it is chosen, ascending.
+
+    Yields what went wrong, then the row.
+    """
+    for limit in (*at, None):
+        try:
+            row = attempt(plan, limit)
+        except Exception as error:  # noqa: BLE001 - the other plans are measured
+            under = f" at {limit:g} GB" if limit else ""
+            yield f"{type(error).__name__}{under}: {' '.join(str(error).split())[:100]}"
+        else:
+            if row.plan == plan:
+                yield row
+                return
+            yield f"out of memory at {limit:g} GB; {row.plan} was used"
 
 
 def choice(limit: float, possible: Sequence[Memory], needs: dict[Memory, float], where: Machine) -> Memory:
@@ -101,21 +118,22 @@ def choice(limit: float, possible: Sequence[Memory], needs: dict[Memory, float],
         return pick_plan("auto", possible, needs, free_memory_gib(where.device))
 
 
-def _video(source: RandomPipelines, memory: Memory, limit: float | None) -> Row:
-    """Make one video with a plan, or with the automatic choice under a limit."""
+def _video(source: RandomPipelines, plan: Memory, limit: float | None) -> Row:
+    """Make one video with a plan or, under a limit, with the automatic choice, which should be that plan."""
     torch.compiler.reset()  # compiled blocks keep the weights of the last plan
     release_memory()
-    steps = 1 if memory == "sequential" else 2
+    steps = 1 if plan == "sequential" else 2
     started = time.monotonic()
     with limited(limit) if limit else nullcontext():
-        service = source.service(memory=memory)
-        passes = record_passes(service, source.where)
+        service = source.service(memory="auto" if limit else plan)
+        passes = Passes(service, source.where)
         video = service.generate(request(source.folder), num_inference_steps=steps)
         list(video.frames)
+    branch = [taken / branches for taken, branches in passes.seconds()]
     return Row(
         plan=video.memory_plan,  # type: ignore[arg-type]
-        seconds=statistics.median(taken / branches for taken, branches in passes[len(passes) // 2 :]),
-        first=passes[0][0] / passes[0][1],
+        seconds=statistics.median(branch[len(branch) // 2 :]),
+        first=branch[0],
         peak=video.peak_memory_bytes.get("cuda", 0) / GIB,
         video=time.monotonic() - started,
     )

@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.video_models import networks
 from benchmarks.video_models.ceiling import Ceiling, measure_ceiling
 from benchmarks.video_models.machine import Machine, limited, random_model, say
-from benchmarks.video_models.pipelines import RandomPipelines, record_passes
+from benchmarks.video_models.pipelines import Passes, RandomPipelines
 from benchmarks.video_models.plot import plot
 from vmevalkit import media
 from vmevalkit.models.base import MODELS, Request, Video, service_of
@@ -161,11 +161,11 @@ def measure(job: Job) -> Result:
         service = _service(job, Path(folder), settings)
         if job.row == COMPILED:
             _compile_blocks(service)
-        passes = record_passes(service, job.where)
+        passes = Passes(service, job.where)
         first, _ = _video(service, WARM)
-        warm = sum(taken for taken, _ in passes)
+        warm = sum(taken for taken, _ in passes.seconds())
         second, frames = _video(service, job.steps)
-        denoising = sum(taken for taken, _ in passes)
+        denoising = sum(taken for taken, _ in passes.seconds())
         if job.profile:
             _profile(service)
     seconds = second.seconds
