@@ -155,6 +155,7 @@ def test_whole_videos_are_compared_with_the_first_row(small_networks: object, tm
         ("plans svd --tiny", "svd: there are no random weights of its shapes"),
         ("exactness ltx-video --tiny", "the kit has no kernels for it"),
         ("videos ltx-video --steps 2 --tiny", "--steps 2: at least 3 are needed"),
+        ("videos ltx-video --caps 12 --tiny", "--caps: they limit GPU memory, and --tiny runs on the CPU"),
         ("videos ltx-video --plot a.svg --tiny", "--plot a.svg: it shows --caps"),
     ],
 )

@@ -98,6 +98,8 @@ def run(arguments: argparse.Namespace, where: Machine) -> int:
     """Measure the rows one after the other and print them; return the exit status."""
     if arguments.steps <= WARM:
         raise SystemExit(f"--steps {arguments.steps}: at least {WARM + 1} are needed")
+    if arguments.caps and where.device == "cpu":
+        raise SystemExit("--caps: they limit GPU memory, and --tiny runs on the CPU; leave out one of them")
     if arguments.plot and not arguments.caps:
         raise SystemExit(f"--plot {arguments.plot}: it shows --caps, and there are none")
     model = arguments.model
