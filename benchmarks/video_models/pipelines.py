@@ -120,7 +120,7 @@ class RandomPipelines:
                 kinds[1 / math.sqrt(math.prod(parameter.shape[1:])), kind].append(parameter)
         for (bound, kind), parameters in kinds.items():
             sizes = [p.numel() for p in parameters]
-            piece = self._piece(bound, kind, max(*sizes, min(sum(sizes), _SHARED)) if len(sizes) > 1 else sizes[0])
+            piece = self._piece(bound, kind, max(*sizes, min(sum(sizes), _SHARED)))
             start = 0
             for parameter, size in zip(parameters, sizes, strict=True):
                 start = start if start + size <= piece.numel() else 0
