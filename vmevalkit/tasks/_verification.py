@@ -7,6 +7,7 @@
 4. A video that fails is scored again without blends of neighboring frames (`toolkit.repairs`), and without the movement
    of the camera (`toolkit.camera`), if there are any; then without captions (`toolkit.repairs`), emphasis
    (`toolkit.emphasis`) and visitors (`toolkit.visitors`). What was undone or taken out is listed in the verdict.
+5. The place in the evidence frame that shows the reason is found (`_particulars`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
+from vmevalkit.tasks._particulars import place_of
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks.toolkit.camera import Camera
 from vmevalkit.tasks.toolkit.compare import Mask, differing
@@ -31,7 +33,7 @@ from vmevalkit.tasks.toolkit.lens import Lens
 from vmevalkit.tasks.toolkit.repairs import Repaired, acting_colors, unblended, without_captions
 from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, is_grainy, looks_like, patches, shows
 from vmevalkit.tasks.toolkit.visitors import without_visitors
-from vmevalkit.types import Mode, Size, Tolerance, Verdict
+from vmevalkit.types import Box, Mode, Size, Tolerance, Verdict
 
 if TYPE_CHECKING:
     from vmevalkit.tasks.base import Reader, Task
@@ -76,13 +78,22 @@ class Verification:
             shown, numbers = shown[kept], numbers[kept]
             verdict = self._scored(shown)
         if not verdict.passed:
-            steady, verdict = self._scored_steady(shown, verdict)
+            shown, verdict = self._scored_steady(shown, verdict)
             if not verdict.passed and self._mode != "hold":
-                verdict = self._scored_repaired(steady, verdict)
+                verdict = self._scored_repaired(shown, verdict)
+        box = self._place(shown, verdict)
         evidence = None if verdict.evidence_frame is None else int(numbers[verdict.evidence_frame])
         later = [t.model_copy(update={"first": int(numbers[t.first]), "last": int(numbers[t.last])})
                  for t in verdict.tolerated]  # fmt: skip
-        return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.tolerated, *later)})
+        tolerated = (*ends.tolerated, *later)
+        return verdict.model_copy(update={"evidence_frame": evidence, "evidence_box": box, "tolerated": tolerated})
+
+    def _place(self, frames: Views, verdict: Verdict) -> Box | None:
+        """Return where the evidence frame of a failed video shows the reason, if that is one place."""
+        if verdict.passed or verdict.evidence_frame is None or is_grainy(frames[verdict.evidence_frame]):
+            return None
+        drawings = [self._first_drawing()] if self._mode == "hold" else self._solved
+        return place_of(verdict.reason, verdict.evidence_frame, frames, drawings)
 
     def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
         """Score a video that failed again, without captions, and without emphasis or a visitor, if there are any."""

@@ -23,7 +23,6 @@ from vmevalkit.media import Frame, Frames, Planes, Views
 from vmevalkit.registry import Registry
 from vmevalkit.tasks._reading import Fault as Fault
 from vmevalkit.tasks._reading import Reading as Reading
-from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks._verification import START_WITHIN, Verification
@@ -61,8 +60,8 @@ class Task(ABC, Generic[P, S]):
         puzzle_type: the record that describes one puzzle.
         tags: what the task tests.
         reasons: sentences for the task's own reason codes.
-        rubric: what a person or a model that judges by eye must look for, by criterion (see `CRITERIA`). A criterion
-            that is left out is described by `summary` and `reasons`.
+        rubric: what a person or a model that judges by eye must look for, by criterion (see `types.CRITERIA`). A
+            criterion that is left out is described by `summary` and `reasons`.
     """
 
     name: ClassVar[str]
@@ -428,6 +427,7 @@ def strictly(verdict: Verdict) -> Verdict:
             "reason": intrusion.code,
             "explanation": REASONS[intrusion.code],
             "evidence_frame": intrusion.first,
+            "evidence_box": intrusion.box,
         }
     )
 
