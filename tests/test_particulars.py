@@ -78,7 +78,8 @@ def test_an_answer_that_is_not_reached_is_boxed_where_it_lacks(question: Questio
     assert left <= columns.mean() / WIDTH <= right
     assert top <= rows.mean() / HEIGHT <= bottom
     assert found.failing == ("outcome",)
-    assert "The answer is missing here: " in found.explanation
+    assert "is at " in found.explanation
+    assert "; expected: at " in found.explanation
 
 
 def test_a_cut_of_the_whole_frame_has_no_place(question: Question, truth: np.ndarray) -> None:

@@ -85,6 +85,13 @@ class Geometry(Record):
         x, y = (frame[0] - width) // 2, (frame[1] - height) // 2
         return cls(canvas=canvas, frame=frame, fit=fit, x=x, y=y, width=width, height=height)
 
+    def in_frame(self, box: Box) -> Box:
+        """Return a box on the canvas as shares of the frame; the part outside of the frame is cut off."""
+        left, right = ((self.x + end * self.width) / self.frame[0] for end in box[::2])
+        top, bottom = ((self.y + end * self.height) / self.frame[1] for end in box[1::2])
+        inside = [round(min(1.0, max(0.0, end)), 4) for end in (left, top, right, bottom)]
+        return inside[0], inside[1], inside[2], inside[3]
+
 
 class QuestionMetadata(Record):
     """The content of question_metadata.json, for a question that the kit made.

@@ -17,7 +17,7 @@ from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
 from vmevalkit.tasks._particulars import explained
 from vmevalkit.tasks.base import TASKS, Reader, strictly
 from vmevalkit.tasks.toolkit.vision import view_size
-from vmevalkit.types import Box, Geometry, Question, QuestionMetadata, Record, Score, Size, Verdict
+from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Score, Size, Verdict
 
 # Raised when geometry, decoding or the shared part of the verifiers change verdicts.
 VERSION = 3
@@ -113,7 +113,7 @@ class Rule(Scorer):
         verdict = task.verify(puzzle, shown.views, metadata.mode, metadata.canvas, read, shown.fps)
         is_strict = self.settings.strict or task.strict or metadata.mode == "hold"
         verdict = strictly(verdict) if is_strict else verdict
-        box = verdict.evidence_box and _in_frame(verdict.evidence_box, shown.geometry)
+        box = verdict.evidence_box and shown.geometry.in_frame(verdict.evidence_box)
         return verdict.model_copy(update={"explanation": explained(verdict, shown.fps), "evidence_box": box})
 
 
@@ -146,14 +146,6 @@ def _metadata_of(question: Question) -> QuestionMetadata:
             f"The question is of version {metadata.task_version} of {task.name}; the kit has {task.version}.",
         )
     return metadata
-
-
-def _in_frame(box: Box, geometry: Geometry) -> Box:
-    """Return a box on the canvas as shares of the frame in which the canvas lies."""
-    left, right = ((geometry.x + end * geometry.width) / geometry.frame[0] for end in box[::2])
-    top, bottom = ((geometry.y + end * geometry.height) / geometry.frame[1] for end in box[1::2])
-    within = [round(min(1.0, max(0.0, end)), 4) for end in (left, top, right, bottom)]
-    return within[0], within[1], within[2], within[3]
 
 
 def puzzle_of(metadata: QuestionMetadata) -> tuple[Any, Reader[Any]]:

@@ -136,6 +136,14 @@ class Task(ABC, Generic[P, S]):
         """
         return None
 
+    def in_words(self, puzzle: P, state: S) -> dict[str, str]:
+        """Return a state in words, for explanations: where or how each thing that can change is, by its name.
+
+        A text follows "is": `{"the blue disc": "in row 2, column 3"}`. A thing that cannot be seen is left out. By
+        default nothing is said.
+        """
+        return {}
+
     # Scoring videos.
 
     @abstractmethod

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
@@ -130,6 +131,9 @@ class Maze(Task[Puzzle, Place]):
     def plan_text(self, puzzle: Puzzle) -> str:
         runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
         return ", ".join(f"{count} {word}" for word, count in runs)
+
+    def in_words(self, puzzle: Puzzle, state: Place) -> dict[str, str]:
+        return {"the blue disc": cell_in_words(state)}
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

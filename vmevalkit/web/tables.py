@@ -53,6 +53,8 @@ samples = sql.Table(
     sql.Column("evidence_box", sql.JSON(none_as_null=True)),
     # The criteria that a failed video does not fulfil.
     sql.Column("failing", sql.JSON, nullable=False),
+    # Records of what the verdict does not count.
+    sql.Column("tolerated", sql.JSON, nullable=False),
     # "agree", "disagree", or empty if fewer than two scorers decided.
     sql.Column("agreement", sql.Text, nullable=False),
     # The text to search, in lower case.

@@ -5,3 +5,8 @@ from __future__ import annotations
 # Each direction as (columns to the right, rows down).
 STEPS: tuple[tuple[int, int], ...] = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 WORDS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
+
+
+def cell_in_words(place: tuple[float, float]) -> str:
+    """Return the cell of a grid that a place (row, column) from (0, 0) lies in, as explanations name it."""
+    return f"in row {round(place[0]) + 1}, column {round(place[1]) + 1}"

@@ -26,7 +26,7 @@
       shown.value = `frame ${frame()}`;
       for (const mark of box.querySelectorAll(".timeline .current")) mark.classList.remove("current");
       box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList.add("current");
-      place.hidden = frame() !== Number(scene?.dataset.evidence);
+      for (const place of box.querySelectorAll(".screen .place")) place.hidden = frame() < Number(place.dataset.first) || frame() > Number(place.dataset.last);
       decoded();
     };
     const seek = (number) => {
@@ -63,16 +63,6 @@
       if (all.every(({ video }) => video.ended)) { stop(); seek(count() - 1); return; }
       requestAnimationFrame(watch);
     };
-
-    // The place that shows why the video fails, drawn over the evidence frame.
-    const scene = box.querySelector("[data-place]");
-    const place = document.createElement("span");
-    place.className = "place";
-    if (scene) {
-      const [left, top, right, bottom] = scene.dataset.place.split(" ").map((end) => 100 * Number(end));
-      Object.assign(place.style, { left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%` });
-      scene.querySelector(".screen").append(place);
-    }
 
     // What the verifier reads, drawn over the canvas in the frame.
     const stage = box.querySelector("[data-box]");
