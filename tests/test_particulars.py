@@ -10,6 +10,9 @@ import pytest
 
 import vmevalkit
 from vmevalkit import media, store
+from vmevalkit.tasks._reading import Reading
+from vmevalkit.tasks._wording import told
+from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import Question, Score
 
 FPS = 8.0
@@ -78,8 +81,8 @@ def test_an_answer_that_is_not_reached_is_boxed_where_it_lacks(question: Questio
     assert left <= columns.mean() / WIDTH <= right
     assert top <= rows.mean() / HEIGHT <= bottom
     assert found.failing == ("outcome",)
-    assert "is at " in found.explanation
-    assert "; expected: at " in found.explanation
+    assert "The time shown is " in found.explanation
+    assert "; expected: " in found.explanation
 
 
 def test_a_cut_of_the_whole_frame_has_no_place(question: Question, truth: np.ndarray) -> None:
@@ -103,3 +106,57 @@ def test_a_box_survives_being_written_and_read(question: Question, truth: np.nda
     store.write_score(tmp_path, found)
     [path] = tmp_path.rglob("rule.json")
     assert store.read_record(path, Score) == found
+
+
+def test_noise_is_called_noise(question: Question, truth: np.ndarray) -> None:
+    frames = truth.copy()
+    frames[20:] = np.random.default_rng(1).integers(0, 256, frames[20:].shape, dtype=np.uint8)
+    found = score(question, frames)
+    assert found.evidence_box is None
+    assert found.explanation.endswith("The frame is noise.")
+
+
+def test_a_color_that_does_not_belong_is_named(question: Question, truth: np.ndarray) -> None:
+    assert score(question, marked(truth, 16, 210, 40)).explanation.endswith("The place is purple; expected: white.")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_says_its_states_in_words(name: str) -> None:
+    task = TASKS[name]
+    puzzle = task.example(2)
+    states = task.solution(puzzle)
+    first, last = task.in_words(puzzle, states[0]), task.in_words(puzzle, states[-1])
+    assert first.keys() == last.keys()
+    assert first != last
+    moments = [task.moment(puzzle, states, position) for position in (0.3, 0.5, len(states) - 1.4)]
+    for words in (first, last, *(task.in_words(puzzle, moment) for moment in moments)):
+        assert all(name and where for name, where in words.items())
+        assert not any(text[-1] in ".,;" for text in (*words, *words.values()))
+
+
+def read(*places: str) -> list[Reading[str]]:
+    return [Reading(place) for place in places]
+
+
+def disc(place: str) -> dict[str, str]:
+    return {"the disc": f"at {place}"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "places", "expected"),
+    [
+        ("off_line", "ax", "The disc was at a and is at x; expected: at b."),
+        ("off_line", "axy", "The disc was at x and is at y; expected in the end: at c."),
+        ("off_line", "aba", "The disc was at b and is at a; expected: at c."),
+        ("undone", "abcb", "The disc is at b; expected: at c."),
+        ("wrong_start", "b", "The disc is at b; expected: at a."),
+        ("teleport", "ab", "The disc was at a and is at b."),
+        ("altered", "ab", ""),
+    ],
+)
+def test_what_was_seen_and_expected_is_said(reason: str, places: str, expected: str) -> None:
+    assert told(reason, len(places) - 1, read(*places), "abc", disc) == expected
+
+
+def test_what_is_lost_was_last_seen_somewhere() -> None:
+    assert told("agent_lost", 2, [*read("a", "b"), Reading(None)], "abc", disc) == "The disc was last seen at b."

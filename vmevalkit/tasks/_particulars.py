@@ -29,7 +29,7 @@ _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
 # Colors that words can tell apart: those of drawings, and some that only models show.
 _COLORS = {**HUES, "white": WHITE, "black": INK, "light gray": GRAY, "gray": (120, 122, 126), "beige": SAND,
            "pink": (240, 130, 180), "bright green": (60, 220, 60)}  # fmt: skip
-# Colors that differ by less than this in each plane have the same name and are told apart by their luma.
+# Colors of the same name are told apart in words if their luma differs by this.
 _SHADE = 12
 
 
@@ -37,16 +37,20 @@ class Place(NamedTuple):
     """Where the evidence frame shows the reason.
 
     Attributes:
-        box: as shares of the canvas.
-        colors: what is seen there, in a sentence, if the drawings say what color was expected; else empty.
+        box: as shares of the canvas; None if that is not one place.
+        seen: a sentence about the pixels there, if the drawings say what was expected; else empty.
     """
 
-    box: Box
-    colors: str = ""
+    box: Box | None = None
+    seen: str = ""
 
 
-def place_of(reason: str, evidence: int, frames: Views, drawings: Sequence[Planes]) -> Place | None:
-    """Return where the evidence frame of a failed video shows the reason; None if that is not one place.
+NOISE = Place(None, "The frame is noise.")
+"""The place in a frame that shows no image."""
+
+
+def place_of(reason: str, evidence: int, frames: Views, drawings: Sequence[Planes]) -> Place:
+    """Return where the evidence frame of a failed video shows the reason.
 
     If the answer was not reached, it is the place of what the answer changes; or else of the pixels that no drawing of
     the solution explains; or else of what has changed since the frame before.
@@ -59,20 +63,22 @@ def place_of(reason: str, evidence: int, frames: Views, drawings: Sequence[Plane
     """
     frame = frames[evidence]
     if reason in MISSING:
-        box = _box(differing(frame, drawings[-1], 1) & differing(drawings[0], drawings[-1]))
+        box = _box(Envelope(drawings[-1]).unexplained(frame) & differing(drawings[0], drawings[-1]))
         if box is not None:
             return _near(box)
     unexplained = Envelope(*drawings).unexplained(frame)
     box = _box(unexplained)
     if box is not None:
-        return _near(box, _colors(frame, unexplained, drawings))
+        found, share = _near(box), f"{unexplained.mean():.0%} of the frame does not fit the puzzle."
+        is_part = found.box is not None and reason != "wrong_start"
+        return found._replace(seen=(is_part and _colors(frame, unexplained, drawings)) or share)
     if evidence == 0:
-        return None
+        return Place()
     box = _box(most(distance(frame, frames[evidence - 1])) > _CHANGED)
-    return box and _near(box)
+    return Place() if box is None else _near(box)
 
 
-def altered_place(frame: Planes, drawing: Planes) -> Place | None:
+def altered_place(frame: Planes, drawing: Planes) -> Place:
     """Return where a frame differs most from the drawing of what was read from it."""
     off = most(distance(frame, drawing))
     height, width = (side // _BLOCK * _BLOCK for side in off.shape)
@@ -99,21 +105,18 @@ def _in_words(box: Box) -> str:
 
 
 def _colors(frame: Planes, mask: Mask, drawings: Sequence[Planes]) -> str:
-    """Return the color of the pixels of a mask, and that of the drawing that is most like them."""
+    """Return the color of the pixels of a mask, and that of the drawing that is most like them; empty if one word."""
     at = np.flatnonzero(mask)
     seen = np.median(frame.reshape(3, -1)[:, at], 1)
     # Drawings of the start and the answer are enough: between them lie what moves, and the ground that it uncovers.
     wanted = (np.median(drawing.reshape(3, -1)[:, at], 1) for drawing in (drawings[0], drawings[-1]))
     expected = min(wanted, key=lambda planes: float(np.abs(planes - seen).sum()))
-    return f"The place is {_shade(seen, expected)}; expected: {_color(expected)}."
-
-
-def _shade(seen: Values, other: Values) -> str:
-    """Return a color in words, and how it differs from another one that has the same name."""
-    name, lighter = _color(seen), float(seen[0] - other[0])
-    if name != _color(other):
-        return name
-    return f"{'lighter' if lighter > _SHADE else 'darker' if lighter < -_SHADE else 'another shade of'} {name}"
+    name, other, lighter = _color(seen), _color(expected), float(seen[0] - expected[0])
+    if name == other:
+        if abs(lighter) < _SHADE:
+            return ""
+        name = f"{'lighter' if lighter > 0 else 'darker'} {name}"
+    return f"The place is {name}; expected: {other}."
 
 
 def _color(planes: Values) -> str:
@@ -145,7 +148,7 @@ def _around(squares: Mask, shape: tuple[int, ...]) -> Box:
     return left_, top_, right_, bottom_
 
 
-def _near(box: Box, colors: str = "") -> Place | None:
+def _near(box: Box, seen: str = "") -> Place:
     """Return the place, unless its box surrounds most of the canvas."""
     left, top, right, bottom = box
-    return Place(box, colors) if (right - left) * (bottom - top) <= _LARGEST else None
+    return Place(box, seen) if (right - left) * (bottom - top) <= _LARGEST else Place()

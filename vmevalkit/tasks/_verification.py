@@ -22,7 +22,7 @@ import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
-from vmevalkit.tasks._particulars import Place, altered_place, place_of
+from vmevalkit.tasks._particulars import NOISE, Place, altered_place, place_of
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks._wording import told
 from vmevalkit.tasks.toolkit.camera import Camera
@@ -114,19 +114,22 @@ class Verification:
             return verdict
         place = self._place(scored, evidence)
         words = told(verdict.reason, evidence, scored.readings, self._solution,
-                     partial(self._task.in_words, self._puzzle)) or (place.colors if place else "")  # fmt: skip
+                     partial(self._task.in_words, self._puzzle)) or place.seen  # fmt: skip
         explanation = f"{verdict.explanation} {words}" if words else verdict.explanation
-        return verdict.model_copy(update={"evidence_box": place and place.box, "explanation": explanation})
+        return verdict.model_copy(update={"evidence_box": place.box, "explanation": explanation})
 
-    def _place(self, scored: _Scored, evidence: int) -> Place | None:
-        """Return where the evidence frame of a failed video shows the reason, if that is one place."""
+    def _place(self, scored: _Scored, evidence: int) -> Place:
+        """Return where the evidence frame of a failed video shows the reason."""
         frame = scored.frames[evidence]
+        if scored.verdict.reason == "camera_moved":
+            return Place()
         if is_grainy(frame):
-            return None
+            return NOISE
         state = scored.readings[evidence].state if evidence < len(scored.readings) else None
         if scored.verdict.reason == "altered" and state is not None:
             return altered_place(frame, self._task.drawing(self._puzzle, state, self._canvas))
-        drawings = [self._first_drawing()] if self._mode == "hold" else self._solved
+        at_start = self._mode == "hold" or scored.verdict.reason == "wrong_start"
+        drawings = [self._first_drawing()] if at_start else self._solved
         return place_of(scored.verdict.reason, evidence, scored.frames, drawings)
 
     def _scored_repaired(self, failed: _Scored) -> _Scored:
