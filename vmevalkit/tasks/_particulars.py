@@ -69,7 +69,7 @@ def place_of(reason: str, evidence: int, frames: Views, drawings: Sequence[Plane
     unexplained = Envelope(*drawings).unexplained(frame)
     box = _box(unexplained)
     if box is not None:
-        found, share = _near(box), f"{unexplained.mean():.0%} of the frame does not fit the puzzle."
+        found, share = _near(box), f"{100 * unexplained.mean():.0f} % of the frame does not fit the puzzle."
         is_part = found.box is not None and reason != "wrong_start"
         return found._replace(seen=(is_part and _colors(frame, unexplained, drawings)) or share)
     if evidence == 0:

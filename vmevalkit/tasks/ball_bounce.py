@@ -172,7 +172,7 @@ class BallBounce(Task[Puzzle, Ball]):
             return {"the ball": f"at field {int((state.height + _BALL) / _FIELD) + 1} of the wall"}
         way = (state.x - puzzle.place(puzzle.start)[0]) / (puzzle.place(puzzle.end)[0] - puzzle.place(puzzle.start)[0])
         return {
-            "the ball": f"{way:.0%} of the way to the wall, {state.height:.2f} heights of the image above the floor"
+            "the ball": f"{100 * way:.0f} % of the way to the wall, {state.height:.2f} heights of the image above the floor"
         }
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
