@@ -171,9 +171,8 @@ class BallBounce(Task[Puzzle, Ball]):
         if state.x > _WALL - _BALL - _RESTS:
             return {"the ball": f"at field {int((state.height + _BALL) / _FIELD) + 1} of the wall"}
         way = (state.x - puzzle.place(puzzle.start)[0]) / (puzzle.place(puzzle.end)[0] - puzzle.place(puzzle.start)[0])
-        return {
-            "the ball": f"{100 * way:.0f} % of the way to the wall, {state.height:.2f} heights of the image above the floor"
-        }
+        where = f"{100 * way:.0f} % of the way to the wall, {state.height:.2f} heights of the image above the floor"
+        return {"the ball": where}
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
