@@ -28,8 +28,8 @@ from vmevalkit.cli import main
 from vmevalkit.errors import ConfigError, UsageError
 from vmevalkit.runner.score import iter_score
 from vmevalkit.scorers.judge import Answer, Details, JudgeConfig, Vote, choose_frames
-from vmevalkit.tasks.base import CRITERIA, REASONS, TASKS, criteria_of
-from vmevalkit.types import Score
+from vmevalkit.tasks.base import REASONS, TASKS, criteria_of
+from vmevalkit.types import CRITERIA, Score
 
 KEY = "sk-very-secret-1234567890"
 TOKENS = {"prompt_tokens": 1000, "completion_tokens": 100}

@@ -485,11 +485,24 @@ def test_the_strip_shows_the_evidence(world: World) -> None:
     assert tiles == pytest.approx([10 * i for i in (0, 4, 5, 8, 11, 14, 16, 19)], abs=4)
 
 
-def test_an_explanation_names_frame_time_and_criteria(world: World) -> None:
-    article = _article(world.page, "mine/maze/maze_0001")
-    assert "Frame 4, at 0.50 s of 2.50 s:</strong>" in article
-    assert "Not met: outcome." in article
+def test_the_explanation_of_the_score_is_shown_with_the_criteria_that_are_not_met(world: World) -> None:
+    article = _text(_article(world.page, "mine/maze/maze_0001"))
+    assert f"{' '.join(EVIL.split())} Not met: outcome." in article
     assert "Not met" not in _article(world.page, "mine/maze/maze_0000")
+
+
+def test_the_evidence_has_a_box_in_its_frame_and_over_the_video(small: World) -> None:
+    small.judge("mine", "maze", "maze_0000", "scored", **_credit(False, 0.5), evidence_frame=4,
+                evidence_box=(0.25, 0.5, 0.5, 1.0))  # fmt: skip
+    small.make()
+    article = _article(small.page, "mine/maze/maze_0000")
+    boxes = re.findall(
+        r'<i class="place" data-first="4" data-last="4" title="evidence" style="([^"]+)"( hidden)?', article
+    )
+    style = "left:25.00%;top:50.00%;width:25.00%;height:50.00%"
+    assert boxes == [(style, " hidden"), (style, "")]
+    [evidence] = re.findall(r'<li data-seconds="[^"]+" class="why">.*?</li>', article)
+    assert style in evidence
 
 
 def test_what_a_verdict_tolerates_has_a_box_in_the_frames_that_show_it(small: World) -> None:
@@ -499,7 +512,8 @@ def test_what_a_verdict_tolerates_has_a_box_in_the_frames_that_show_it(small: Wo
     article = _article(small.page, "mine/maze/maze_0000")
     # The strip has the frames 0, 3, 5, 8, 11, 14, 16 and 19.
     assert re.findall(r"frame (\d+) · visitor", article) == ["5", "8"]
-    assert article.count("left:25.0%;top:50.0%;width:25.0%;height:50.0%") == 2
+    strip = article[article.index('class="strip"') :]
+    assert strip.count("left:25.00%;top:50.00%;width:25.00%;height:50.00%") == 2
 
 
 def test_a_box_lies_where_the_canvas_is_in_the_video_and_is_left_out_where_that_is_unknown(small: World) -> None:
@@ -508,10 +522,11 @@ def test_a_box_lies_where_the_canvas_is_in_the_video_and_is_left_out_where_that_
     media.write_video(sample.video, (np.full((128, 96, 3), i, np.uint8) for i in range(20)), 8)
     small.judge("mine", "maze", "maze_0000", "scored", **_credit(True, 1.0), tolerated=[visitor])
     small.make()
-    assert '<i class="mark"' not in small.page
+    assert '<i class="place' not in small.page
     _made(small, Geometry.place((96, 64), (96, 128)))
     small.make()
-    assert small.page.count("left:0.0%;top:25.0%;width:100.0%;height:50.0%") == 8
+    strip = small.page[small.page.index('class="strip"') :]
+    assert strip.count("left:0.00%;top:25.00%;width:100.00%;height:50.00%") == 8
 
 
 def test_a_sample_without_a_video_says_so(world: World) -> None:

@@ -145,14 +145,15 @@ def test_a_policy_is_trained_and_evaluated(tmp_path: Path, monkeypatch: pytest.M
     import policy
 
     monkeypatch.setattr(policy, "STEPS", 1)
-    words = "--task maze --difficulty 1 --also --evaluated 1 --pool 3 --rounds 1 --questions 1 --group 2 --updates 1"
+    words = "--task maze --difficulty 1 --also --evaluated 1 --pool 3 --rounds 1 --questions 1 --group 2 --updates 2"
     monkeypatch.setattr(sys, "argv", ["policy.py", str(tmp_path), *words.split(), "--batch", "2", "--workers", "1"])
     policy.main()
     found = json.loads((tmp_path / "policy.json").read_text())["maze_1"]
     assert found["before"]["asked"] == found["after"]["asked"] == 1
     assert (tmp_path / "adapter" / "pytorch_lora_weights.safetensors").is_file()
     assert (tmp_path / "report" / "maze_1" / "index.html").is_file()
-    assert "passed" in json.loads((tmp_path / "rounds.jsonl").read_text())
+    rounds = [json.loads(line) for line in (tmp_path / "rounds.jsonl").read_text().splitlines()]
+    assert [facts["round"] for facts in rounds] == [0, 1]
 
 
 def test_an_update_goes_towards_the_better_videos(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_an_update_goes_towards_the_better_videos(tmp_path: Path) -> None:
     vmevalkit.make("maze", count=1, difficulty=1, size=(96, 96), questions=tmp_path)
     (question,) = iter_questions(tmp_path)
     torch.manual_seed(0)
-    learner = policy.load(Namespace(weights=None, rank=4))
+    learner = policy.load(Namespace(weights=None))
     frames = torch.from_numpy(media.read_frames(question.ground_truth)[::3][:17])
     x = frames.permute(3, 0, 1, 2)[None].float().div(127.5).sub(1)
     with torch.no_grad():
@@ -174,7 +175,7 @@ def test_an_update_goes_towards_the_better_videos(tmp_path: Path) -> None:
         torch.cat([good, torch.zeros_like(good)]), learner.first_latents(frames[[0, 0]]),
         torch.stack([learner.prompt(question)] * 2), torch.tensor([1.0, 0.001]),
     )  # fmt: skip
-    learned = [p.requires_grad_() for name, p in learner.pipe.transformer.named_parameters() if "lora_" in name]
+    learned = learner.new_adapter(4)
     optimizer = torch.optim.AdamW(learned, 1e-3)
     losses = []
     for _ in range(6):
@@ -182,3 +183,4 @@ def test_an_update_goes_towards_the_better_videos(tmp_path: Path) -> None:
         losses.append(policy.update(learner, experience, optimizer, learned, 4))
     # With the same noise, the loss of the good video falls; the other one has next to no weight.
     assert losses[-1] < losses[0]
+    assert len(policy.fit(learner, experience, Namespace(rank=4, rate=1e-3, updates=6, batch=4))) == 4

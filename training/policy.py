@@ -4,9 +4,13 @@
     python training/policy.py WORK --task tower_of_hanoi --difficulty 1 2
 
 Each round samples several videos for each of some questions. The advantage of a video is its reward less the mean of
-its question, divided by their standard deviation. The adapter is fine-tuned on videos with a positive
-advantage, weighted by it, of the last few rounds. This is reward-weighted regression (Peters and Schaal, 2007), with a
-group for each question as in GRPO. The reward is `value` of strict verdicts.
+its question, divided by their standard deviation. After some rounds, a new adapter is fine-tuned on all videos so far
+that pass and have a positive advantage, weighted by it; the next rounds sample with this adapter. This is
+reward-weighted regression (Peters and Schaal, 2007), with a group for each question as in GRPO. The reward is `value`
+of strict verdicts.
+
+Adapters are not trained further, but made anew: an adapter that was updated at a constant rate after each round, on
+the videos of the last rounds, lost the sharpness of what moves, and then learned from its own blurred videos.
 
 The model is evaluated before and after on questions with fresh puzzles and seeds. WORK/adapter is what was learned,
 WORK/rounds.jsonl the course, WORK/policy.json the pass rates with intervals, WORK/report the report of both models with
@@ -20,7 +24,7 @@ import argparse
 import json
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +80,14 @@ class Policy:
             self.texts[text] = found[0][0]
         return self.texts[text]
 
+    def new_adapter(self, rank: int) -> list[Tensor]:
+        """Replace the adapter by one that changes nothing yet, and return its parameters."""
+        transformer = self.pipe.transformer
+        if getattr(transformer, "peft_config", None):
+            transformer.delete_adapters(list(transformer.peft_config))
+        transformer.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=lora._LAYERS))
+        return [parameter.requires_grad_() for name, parameter in transformer.named_parameters() if "lora_" in name]
+
     @torch.no_grad()
     def sample(self, questions: Sequence[Question], seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return latents and frames, uint8 (videos, frames, height, width, 3), for each question and seed."""
@@ -104,13 +116,13 @@ def main() -> None:
     parser.add_argument("--task", default="maze")
     parser.add_argument("--difficulty", type=int, nargs="+", default=[3])
     parser.add_argument("--also", nargs="*", default=["light_sequence", "tic_tac_toe"], help="other tasks to evaluate")
-    parser.add_argument("--minutes", type=float, default=4.5, help="of training, without the evaluations")
-    parser.add_argument("--rounds", type=int, default=10**6)
+    parser.add_argument("--adapters", type=int, default=2, help="number of adapters, one after the other")
+    parser.add_argument("--rounds", type=int, default=12, help="before each adapter")
     parser.add_argument("--questions", type=int, default=24, help="in a round")
     parser.add_argument("--group", type=int, default=8, help="videos for each question")
-    parser.add_argument("--updates", type=int, default=16, help="optimizer steps in a round")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--updates", type=int, default=400, help="optimizer steps for each adapter")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=1e-4, help="highest learning rate; it rises, then falls to zero")
     parser.add_argument("--rank", type=int, default=64)
     parser.add_argument("--pool", type=int, default=600, help="questions to train on, for each difficulty")
     parser.add_argument("--evaluated", type=int, default=200, help="questions to evaluate, for each difficulty")
@@ -138,7 +150,6 @@ def load(given: argparse.Namespace) -> Policy:
     pipe.set_progress_bar_config(disable=True)
     for module in (pipe.vae, pipe.text_encoder, pipe.transformer):
         module.requires_grad_(False).float()
-    pipe.transformer.add_adapter(LoraConfig(r=given.rank, lora_alpha=given.rank, target_modules=lora._LAYERS))
     return Policy(pipe, accelerator)
 
 
@@ -183,28 +194,34 @@ def _signature(question: Question) -> str:
 
 
 def train(policy: Policy, reward: Reward, questions: Sequence[Question], given: argparse.Namespace) -> None:
-    """Sample, score and fine-tune until the time is over."""
-    learned = [parameter.requires_grad_() for name, parameter in policy.pipe.transformer.named_parameters()
-               if "lora_" in name]  # fmt: skip
-    optimizer = torch.optim.AdamW(learned, given.rate, betas=(0.9, 0.95), weight_decay=0)
+    """Sample and score some rounds, train an adapter, and repeat both with it."""
+    policy.new_adapter(given.rank)
     chance = np.random.default_rng(given.seed)
-    kept: deque[Experience] = deque(maxlen=4)
+    kept: list[Experience] = []
     began = time.monotonic()
-    for number in range(given.rounds):
-        if time.monotonic() - began > 60 * given.minutes:
-            break
+    for number in range(given.adapters * given.rounds):
         asked = [questions[i] for i in chance.choice(len(questions), min(given.questions, len(questions)), False)]
         experience, facts = explore(policy, reward, asked, given.group, chance)
         kept.append(experience)
-        losses = [
-            update(policy, Experience.joined(kept), optimizer, learned, given.batch)
-            for _ in range(given.updates if any(len(e.weights) for e in kept) else 0)
-        ]
-        facts = {"round": number, "seconds": round(time.monotonic() - began, 1), **facts,
-                 "loss": round(float(np.mean(losses)), 4) if losses else None}  # fmt: skip
+        if (number + 1) % given.rounds == 0 and any(len(part.weights) for part in kept):
+            facts["losses"] = [round(loss, 4) for loss in fit(policy, Experience.joined(kept), given)]
+        facts = {"round": number, "seconds": round(time.monotonic() - began, 1), **facts}
         print(json.dumps(facts), flush=True)
         with (given.work / "rounds.jsonl").open("a") as log:
             log.write(json.dumps(facts) + "\n")
+
+
+def fit(policy: Policy, experience: Experience, given: argparse.Namespace) -> list[float]:
+    """Train a new adapter, and return the mean loss of each quarter of the steps."""
+    learned = policy.new_adapter(given.rank)
+    optimizer = torch.optim.AdamW(learned, given.rate, betas=(0.9, 0.95), weight_decay=0)
+    # One step more, because the last one has a rate of zero.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, given.rate, total_steps=given.updates + 1, pct_start=0.1)
+    losses = []
+    for _ in range(given.updates):
+        losses.append(update(policy, experience, optimizer, learned, given.batch))
+        schedule.step()
+    return [float(np.mean(part)) for part in np.array_split(losses, 4) if len(part)]
 
 
 @dataclass
@@ -224,7 +241,7 @@ class Experience:
 def explore(
     policy: Policy, reward: Reward, asked: Sequence[Question], group: int, chance: np.random.Generator
 ) -> tuple[Experience, dict[str, Any]]:
-    """Sample a group of videos for each question, and return those that are better than their group."""
+    """Sample a group of videos for each question, and return those that pass and are better than their group."""
     policy.pipe.transformer.eval()
     repeated = [question for question in asked for _ in range(group)]
     seeds = chance.integers(2**31, size=len(repeated)).tolist()
@@ -233,7 +250,7 @@ def explore(
     values = np.array([reward.of(score) for score in scores]).reshape(-1, group)
     spread = values.std(1, keepdims=True)
     advantages = np.where(spread > 0, (values - values.mean(1, keepdims=True)) / (spread + 1e-4), 0.0).reshape(-1)
-    good = np.flatnonzero(advantages > 0)
+    good = np.flatnonzero((advantages > 0) & [bool(score.passed) for score in scores])
     experience = Experience(
         latents[good],
         policy.first_latents(frames[good][:, 0]) if len(good) else latents[:0, :1],
@@ -262,7 +279,9 @@ def update(policy: Policy, experience: Experience, optimizer: Any, learned: Sequ
     with policy.accelerator.autocast():
         given = torch.cat([noisy, known], 2)
         found = transformer(given, experience.texts[chosen], moment, image_rotary_emb=rope, return_dict=False)[0]
-    off = (found.float() - scheduler.get_velocity(clean, noise, moment)).pow(2).mean((1, 2, 3, 4))
+    # Most of a frame stays: what moves counts for more, as when the model was trained.
+    moves = 1 + 2 * ((clean - image).abs().amax((1, 2), keepdim=True) > 0.5).float()
+    off = ((found.float() - scheduler.get_velocity(clean, noise, moment)).pow(2) * moves).mean((1, 2, 3, 4))
     weights = experience.weights[chosen]
     loss = (off * weights).sum() / weights.sum()
     optimizer.zero_grad(set_to_none=True)

@@ -28,6 +28,8 @@ Difficulty = Annotated[int, Field(ge=1, le=5)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+Box = tuple[Unit, Unit, Unit, Unit]
+"""Left, top, right and bottom as shares of the width and height."""
 SEEDS = range(-(10**18) + 1, 10**18)
 """Seeds that are allowed: SQLite and Parquet have 64 bits."""
 Seed = Annotated[int, Field(ge=SEEDS.start, lt=SEEDS.stop)]
@@ -82,6 +84,13 @@ class Geometry(Record):
         width, height = max(1, round(canvas[0] * scale)), max(1, round(canvas[1] * scale))
         x, y = (frame[0] - width) // 2, (frame[1] - height) // 2
         return cls(canvas=canvas, frame=frame, fit=fit, x=x, y=y, width=width, height=height)
+
+    def in_frame(self, box: Box) -> Box:
+        """Return a box on the canvas as shares of the frame; the part outside of the frame is cut off."""
+        left, right = ((self.x + end * self.width) / self.frame[0] for end in box[::2])
+        top, bottom = ((self.y + end * self.height) / self.frame[1] for end in box[1::2])
+        inside = [round(min(1.0, max(0.0, end)), 4) for end in (left, top, right, bottom)]
+        return inside[0], inside[1], inside[2], inside[3]
 
 
 class QuestionMetadata(Record):
@@ -208,19 +217,23 @@ class Tolerance(Record):
     code: Name
     first: Annotated[int, Field(ge=0)]
     last: Annotated[int, Field(ge=0)]
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
 
 
 # Tolerated habits that are mistakes where nothing else may happen: strict verdicts, and mode hold.
 INTRUSIONS = frozenset({"visitor", "caption", "overlay"})
+
+# What a verdict consists of, in the order in which a judge or rater is asked.
+CRITERIA = ("outcome", "process", "preservation")
 
 
 class Verdict(Record):
     """The verdict of a verifier about one video.
 
     `outcome`, `process` and `preservation` are partial credit in [0, 1]. `evidence_frame` is the index of the first
-    frame that shows the reason. A video passes exactly if all three are 1 and `reason` is a passing one. `tolerated`
-    lists what the verdict does not count, although the prompt did not ask for it.
+    frame that shows the reason, and `evidence_box` its place on the canvas, if the verifier knows it. A video passes
+    exactly if all three are 1 and `reason` is a passing one. `tolerated` lists what the verdict does not count,
+    although the prompt did not ask for it.
     """
 
     passed: bool
@@ -230,6 +243,7 @@ class Verdict(Record):
     reason: str
     explanation: str
     evidence_frame: Count | None = None
+    evidence_box: Box | None = None
     tolerated: tuple[Tolerance, ...] = ()
 
     @property
@@ -250,6 +264,8 @@ class Score(Record):
     A scorer that measures and does not decide gives a `value` and `measures`, without `passed`.
 
     Attributes:
+        evidence_box: where the evidence frame shows the reason, as shares of the frame of the video; None if the scorer
+            does not know.
         notes: short codes of what a reader should know, among them the codes of `tolerated`.
         tolerated: what the verdict does not count.
         measures: numbers by name, of a scorer that measures, such as `ssim`.
@@ -272,6 +288,7 @@ class Score(Record):
     reason: str
     explanation: str
     evidence_frame: Count | None = None
+    evidence_box: Box | None = None
     notes: tuple[str, ...] = ()
     tolerated: tuple[Tolerance, ...] = ()
     measures: dict[str, float] = Field(default_factory=dict)
@@ -287,9 +304,15 @@ class Score(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_empty_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Scores of scorers that decide are written as before there were scorers that measure.
-        return {name: value for name, value in serialize(self).items() if (name, value) != ("measures", {})}
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Scores without them are written as before there were measures and boxes.
+        empty: dict[str, Any] = {"measures": {}, "evidence_box": None}
+        return {name: value for name, value in serialize(self).items() if name not in empty or value != empty[name]}
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The criteria that a video which does not pass does not fulfil."""
+        return () if self.passed is not False else tuple(c for c in CRITERIA if (getattr(self, c) or 0.0) < 1.0)
 
     def _repr_html_(self) -> str:
         verdict = self.status if self.passed is None else "passed" if self.passed else "failed"

@@ -162,6 +162,15 @@
     remember();
   };
 
+  // Boxes over a video are shown with their frames.
+  const placeBoxes = ({ target: video }) => {
+    const frame = Math.floor(video.currentTime * Number(video.closest("[data-fps]")?.dataset.fps));
+    for (const place of video.parentElement.querySelectorAll(".place")) {
+      place.hidden = !(frame >= Number(place.dataset.first) && frame <= Number(place.dataset.last));
+    }
+  };
+  for (const name of ["timeupdate", "seeked"]) document.addEventListener(name, placeBoxes, true);
+
   const seek = (card, seconds) => {
     const video = card?.querySelector("video");
     if (!video) return;

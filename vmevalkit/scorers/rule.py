@@ -14,6 +14,7 @@ from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, explain_validation, first_line
 from vmevalkit.media import CanvasVideo, Frames
 from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+from vmevalkit.tasks._particulars import explained
 from vmevalkit.tasks.base import TASKS, Reader, strictly
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Score, Size, Verdict
@@ -111,7 +112,9 @@ class Rule(Scorer):
         shown = _on_canvas(question, metadata, video, geometry, fps)
         verdict = task.verify(puzzle, shown.views, metadata.mode, metadata.canvas, read, shown.fps)
         is_strict = self.settings.strict or task.strict or metadata.mode == "hold"
-        return strictly(verdict) if is_strict else verdict
+        verdict = strictly(verdict) if is_strict else verdict
+        box = verdict.evidence_box and shown.geometry.in_frame(verdict.evidence_box)
+        return verdict.model_copy(update={"explanation": explained(verdict, shown.fps), "evidence_box": box})
 
 
 def _metadata_of(question: Question) -> QuestionMetadata:

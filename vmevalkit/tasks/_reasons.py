@@ -1,4 +1,4 @@
-"""Reason codes that every task has, with their sentences, and the criteria of a verdict."""
+"""Reason codes that every task has, with their sentences."""
 
 from __future__ import annotations
 
@@ -27,6 +27,3 @@ REASONS: dict[str, str] = {
     "caption": "A text or mark that the prompt did not ask for is shown beside the puzzle.",
     "overlay": "A mark or effect that the prompt did not ask for is laid over the scene.",
 }
-
-# What a verdict consists of, in the order in which a judge or rater is asked.
-CRITERIA = ("outcome", "process", "preservation")

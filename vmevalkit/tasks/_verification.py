@@ -7,20 +7,24 @@
 4. A video that fails is scored again without blends of neighboring frames (`toolkit.repairs`), and without the movement
    of the camera (`toolkit.camera`), if there are any; then without captions (`toolkit.repairs`), emphasis
    (`toolkit.emphasis`) and visitors (`toolkit.visitors`). What was undone or taken out is listed in the verdict.
+5. A video that fails is explained: the place in the evidence frame that shows the reason (`_particulars`), and what was
+   seen and expected in words (`_wording`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
+from vmevalkit.tasks._particulars import NOISE, Place, altered_place, place_of
 from vmevalkit.tasks._reading import Fault, Reading
 from vmevalkit.tasks._solved import Solved, solved
+from vmevalkit.tasks._wording import told
 from vmevalkit.tasks.toolkit.emphasis import without_emphasis
 from vmevalkit.tasks.toolkit.ends import without_ends
 from vmevalkit.tasks.toolkit.repairs import Repaired, unblended, without_captions
@@ -42,6 +46,23 @@ _DISTURBED = frozenset({
 _NEGLIGIBLE = 0.02
 
 
+class _Scored(NamedTuple):
+    """Frames as they were scored, what was read from them, and the verdict."""
+
+    frames: Views
+    readings: list[Reading[Any]]
+    verdict: Verdict
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict.passed
+
+    def tolerating(self, tolerated: tuple[Tolerance, ...]) -> _Scored:
+        """Return the same with what was undone or taken out before it was scored."""
+        verdict = self.verdict.model_copy(update={"tolerated": (*tolerated, *self.verdict.tolerated)})
+        return self._replace(verdict=verdict)
+
+
 class Verification:
     """Scores videos of one question.
 
@@ -54,38 +75,65 @@ class Verification:
         self, task: Task[Any, Any], puzzle: Any, mode: Mode, canvas: Size, read: Reader[Any] | None = None
     ) -> None:
         self._task, self._puzzle, self._mode, self._canvas = task, puzzle, mode, canvas
-        self._read, self._start = read, task.solution(puzzle)[0]
+        self._read, self._solution = read, task.solution(puzzle)
+        self._start = self._solution[0]
 
     def verdict(self, frames: Views, fps: float) -> Verdict:
         """Score a video; its frames are uint8 (count, 3, height, width)."""
         ends = without_ends(frames, fps, self._first_drawing, cuts=self._mode != "hold")
         shown, numbers = ends.views, np.arange(len(ends.views)) + ends.first
-        verdict = self._scored(shown)
-        if not verdict.passed and len(kept := unblended(shown)) < len(shown):
+        scored = self._scored(shown)
+        if not scored.passed and len(kept := unblended(shown)) < len(shown):
             shown, numbers = shown[kept], numbers[kept]
-            verdict = self._scored(shown)
-        if not verdict.passed:
-            steady, verdict = self._scored_steady(shown, verdict)
-            if not verdict.passed and self._mode != "hold":
-                verdict = self._scored_repaired(steady, verdict)
+            scored = self._scored(shown)
+        if not scored.passed:
+            scored = self._scored_steady(scored)
+            if not scored.passed and self._mode != "hold":
+                scored = self._scored_repaired(scored)
+        verdict = scored.verdict if scored.passed else self._explained(scored)
         evidence = None if verdict.evidence_frame is None else int(numbers[verdict.evidence_frame])
         later = [t.model_copy(update={"first": int(numbers[t.first]), "last": int(numbers[t.last])})
                  for t in verdict.tolerated]  # fmt: skip
         return verdict.model_copy(update={"evidence_frame": evidence, "tolerated": (*ends.tolerated, *later)})
 
-    def _scored_repaired(self, frames: Views, failed: Verdict) -> Verdict:
+    def _explained(self, scored: _Scored) -> Verdict:
+        """Return the verdict of a failed video with the place, and with what was seen and expected."""
+        verdict, evidence = scored.verdict, scored.verdict.evidence_frame
+        if evidence is None:
+            return verdict
+        place = self._place(scored, evidence)
+        words = told(verdict.reason, evidence, scored.readings, self._solution,
+                     partial(self._task.in_words, self._puzzle)) or place.seen  # fmt: skip
+        explanation = f"{verdict.explanation} {words}" if words else verdict.explanation
+        return verdict.model_copy(update={"evidence_box": place.box, "explanation": explanation})
+
+    def _place(self, scored: _Scored, evidence: int) -> Place:
+        """Return where the evidence frame of a failed video shows the reason."""
+        frame = scored.frames[evidence]
+        if scored.verdict.reason == "camera_moved":
+            return Place()
+        if is_grainy(frame):
+            return NOISE
+        state = scored.readings[evidence].state if evidence < len(scored.readings) else None
+        if scored.verdict.reason == "altered" and state is not None:
+            return altered_place(frame, self._task.drawing(self._puzzle, state, self._canvas))
+        at_start = self._mode == "hold" or scored.verdict.reason == "wrong_start"
+        drawings = [self._first_drawing()] if at_start else self._solved.drawings
+        return place_of(scored.verdict.reason, evidence, scored.frames, drawings)
+
+    def _scored_repaired(self, failed: _Scored) -> _Scored:
         """Score a video that failed again, without captions, and without emphasis or a visitor, if there are any."""
-        verdict, tolerated = failed, _of_camera(failed)
-        cleaned = without_captions(frames, self._solved.margin, self._solved.acting)
+        scored, tolerated = failed, _of_camera(failed.verdict)
+        cleaned = without_captions(failed.frames, self._solved.margin, self._solved.acting)
         if cleaned is not None:
-            frames, tolerated = cleaned.views, (*tolerated, cleaned.tolerated)
-            verdict = self._scored(frames)
-        for repaired in () if verdict.passed else self._repairs(frames, verdict):
-            verdict = self._scored(repaired.views, repaired.hidden, repaired.unseen)
-            if verdict.passed:
+            tolerated = (*tolerated, cleaned.tolerated)
+            scored = self._scored(cleaned.views)
+        for repaired in () if scored.passed else self._repairs(scored.frames, scored.verdict):
+            scored = self._scored(repaired.views, repaired.hidden, repaired.unseen)
+            if scored.passed:
                 tolerated = (*tolerated, repaired.tolerated)
                 break
-        return verdict.model_copy(update={"tolerated": (*tolerated, *verdict.tolerated)}) if verdict.passed else failed
+        return scored.tolerating(tolerated) if scored.passed else failed
 
     def _repairs(self, frames: Views, failed: Verdict) -> Iterator[Repaired]:
         """Yield the video without emphasis, then without its visitor."""
@@ -110,15 +158,16 @@ class Verification:
     def _first_drawing(self) -> Planes:
         return self._task.drawing(self._puzzle, self._start, self._canvas)
 
-    def _scored_steady(self, frames: Views, failed: Verdict) -> tuple[Views, Verdict]:
-        """Return the frames without the movement of the camera, and their verdict, if there is any movement."""
-        evidence = len(frames) - 1 if failed.evidence_frame is None else failed.evidence_frame
+    def _scored_steady(self, failed: _Scored) -> _Scored:
+        """Score a video that failed again, without the movement of the camera, if there is any movement."""
+        frames, verdict = failed.frames, failed.verdict
+        evidence = len(frames) - 1 if verdict.evidence_frame is None else verdict.evidence_frame
         if is_grainy(frames[evidence]) and is_grainy(frames[-1]):
             # Noise tells no movement.
-            return frames, failed
+            return failed
         camera = self._solved.camera
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
-            return frames, failed
+            return failed
         steady = camera.steady(frames)
         too_far = steady.too_far
         if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
@@ -126,19 +175,23 @@ class Verification:
         elif self._mode == "hold" and steady.moved:
             too_far = steady.moved[0]
         if too_far is not None:
-            preservation = min(failed.preservation, 0.99)
-            return frames, self._task.verdict("camera_moved", failed.outcome, failed.process, preservation, too_far)
+            preservation = min(verdict.preservation, 0.99)
+            moved = self._task.verdict("camera_moved", verdict.outcome, verdict.process, preservation, too_far)
+            return failed._replace(verdict=moved)
         if not steady.moved:
-            return frames, failed
+            return failed
         zoom = Tolerance(code="zoom", first=steady.moved[0], last=steady.moved[-1])
-        verdict = self._scored(steady.views)
-        return steady.views, verdict.model_copy(update={"tolerated": (zoom, *verdict.tolerated)})
+        return self._scored(steady.views).tolerating((zoom,))
 
-    def _scored(self, frames: Views, hidden: Container[int] = (), unseen: Container[int] = ()) -> Verdict:
+    def _scored(self, frames: Views, hidden: Container[int] = (), unseen: Container[int] = ()) -> _Scored:
         """Score frames as they are. A damaged scene says nothing if `hidden`, and no reading does if `unseen`."""
         readings = self._readings(frames)
         readings = [Reading(None) if i in unseen else Reading(r.state) if i in hidden and not r.scene_intact else r
                     for i, r in enumerate(readings)]  # fmt: skip
+        return _Scored(frames, readings, self._verdict(frames, readings))
+
+    def _verdict(self, frames: Views, readings: list[Reading[Any]]) -> Verdict:
+        """Return the verdict of what was read from frames."""
         if self._mode == "hold":
             return self._task.judge_hold(self._puzzle, readings)
         verdict = self._task.judge(self._puzzle, readings)

@@ -208,6 +208,12 @@ class Arc(CellsTask[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return f"{puzzle.rule}, cell by cell from the upper left"
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        return f"row {place // puzzle.side + 1}, column {place % puzzle.side + 1}"
+
+    def look_in_words(self, puzzle: Puzzle, look: int) -> str:
+        return _COLORS[look - 1] if look else "empty"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "Small grids in pairs, joined by arrows: one rule turns each left grid into its right grid. Apply the same "

@@ -167,6 +167,13 @@ class BallBounce(Task[Puzzle, Ball]):
         times = f"{puzzle.bounces} times" if puzzle.bounces > 1 else "once"
         return f"bounce {times}, each time lower, then hit field {puzzle.field + 1} of the wall, counted from below"
 
+    def in_words(self, puzzle: Puzzle, state: Ball) -> dict[str, str]:
+        if state.x > _WALL - _BALL - _RESTS:
+            return {"the ball": f"at field {int((state.height + _BALL) / _FIELD) + 1} of the wall"}
+        way = (state.x - puzzle.place(puzzle.start)[0]) / (puzzle.place(puzzle.end)[0] - puzzle.place(puzzle.start)[0])
+        where = f"{100 * way:.0f} % of the way to the wall, {state.height:.2f} heights of the image above the floor"
+        return {"the ball": where}
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "A blue ball flies to the right and has bounced once; the light dots show where it was, at equal times. "

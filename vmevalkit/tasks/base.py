@@ -24,7 +24,6 @@ from vmevalkit.registry import Registry
 from vmevalkit.tasks._criteria import criteria_of as criteria_of
 from vmevalkit.tasks._reading import Fault as Fault
 from vmevalkit.tasks._reading import Reading as Reading
-from vmevalkit.tasks._reasons import CRITERIA as CRITERIA
 from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.tasks._reasons import REASONS as REASONS
 from vmevalkit.tasks._verification import START_WITHIN, Verification
@@ -62,8 +61,8 @@ class Task(ABC, Generic[P, S]):
         puzzle_type: the record that describes one puzzle.
         tags: what the task tests.
         reasons: sentences for the task's own reason codes.
-        rubric: what a person or a model that judges by eye must look for, by criterion (see `CRITERIA`). A criterion
-            that is left out is described by `summary` and `reasons`.
+        rubric: what a person or a model that judges by eye must look for, by criterion (see `types.CRITERIA`). A
+            criterion that is left out is described by `summary` and `reasons`.
     """
 
     name: ClassVar[str]
@@ -137,6 +136,14 @@ class Task(ABC, Generic[P, S]):
             None if nothing moves from place to place in this task.
         """
         return None
+
+    def in_words(self, puzzle: P, state: S) -> dict[str, str]:
+        """Return a state in words, for explanations: where or how each thing that can change is, by its name.
+
+        A text follows "is": `{"the blue disc": "in row 2, column 3"}`. A thing that cannot be seen is left out. By
+        default nothing is said.
+        """
+        return {}
 
     # Scoring videos.
 
@@ -385,6 +392,7 @@ def strictly(verdict: Verdict) -> Verdict:
             "reason": intrusion.code,
             "explanation": REASONS[intrusion.code],
             "evidence_frame": intrusion.first,
+            "evidence_box": intrusion.box,
         }
     )
 

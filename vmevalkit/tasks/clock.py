@@ -123,6 +123,11 @@ class Clock(Task[Puzzle, Hands]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return "the clock shows " + ", then ".join(_time(puzzle, after) for after in self._stops(puzzle))
 
+    def in_words(self, puzzle: Puzzle, state: Hands) -> dict[str, str]:
+        # Both hands in one, because they are wrong together.
+        hours, minutes = state.short / 30 % 12, round(state.long / _FAST) % 60
+        return {"the time shown": f"{hours:.1f} hours (orange hand) and {minutes} minutes (blue hand)"}
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         hours, minutes = divmod(puzzle.forward, 60)
         parts = [

@@ -23,7 +23,7 @@ import numpy as np
 
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, register_task
-from vmevalkit.tasks.toolkit.compass import counted
+from vmevalkit.tasks.toolkit.compass import cell_in_words, counted
 from vmevalkit.tasks.toolkit.draw import BLUE, FIGURES, GRAY, HUES, INK, PAPER, WHITE, Point, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, nodes_of, shortest_path
 from vmevalkit.tasks.toolkit.grid import NOWHERE, WORDS, Cell, Place, around
@@ -164,6 +164,12 @@ class CollectInOrder(RuledWalk[Puzzle]):
                 found.append(f"{' '.join(counted(run))} to the {puzzle.items[before].words}")
                 run = []
         return ", ".join(found)
+
+    def in_words(self, puzzle: Puzzle, state: Moment) -> dict[str, str]:
+        clear = ((item, shown) for item, shown in zip(puzzle.items, state.shown, strict=False) if shown in (0, 1))
+        return super().in_words(puzzle, state) | {
+            f"the {item.words} {cell_in_words(item.cell)}": "there" if shown else "gone" for item, shown in clear
+        }
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

@@ -144,6 +144,15 @@ class Counting(CellsTask[Puzzle]):
         where = ", ".join(f"{y + 1} {x + 1}" for x, y in cells)
         return f"ring the figures in (row column) {where}, then write {len(cells)} in the box"
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        if place == len(puzzle.figures):
+            return "the box"
+        figure = puzzle.figures[place]
+        return f"the {figure.colour} {figure.shape} in row {figure.cell[1] + 1}, column {figure.cell[0] + 1}"
+
+    def look_in_words(self, puzzle: Puzzle, look: int) -> str:
+        return {0: "without a mark", _RINGED: "ringed"}.get(look, f"filled with {look}")
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         kind = f"{puzzle.colour} {puzzle.shape}"
         kinds = f"{kind}{'es' if puzzle.shape == 'cross' else 's'}"

@@ -80,6 +80,9 @@ class DotToDot(StrokesTask[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return "the line goes from " + " to ".join(str(i + 1) for i in range(len(puzzle.dots))) + " to 1"
 
+    def line_in_words(self, puzzle: Puzzle, line: int) -> str:
+        return "the line"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         last = len(puzzle.dots)
         return (

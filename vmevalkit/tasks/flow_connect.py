@@ -118,6 +118,9 @@ class FlowConnect(StrokesTask[Puzzle]):
             lines.append(f"{color} from the {side} disc {', '.join(pieces)}")
         return "; ".join(lines)
 
+    def line_in_words(self, puzzle: Puzzle, line: int) -> str:
+        return f"the {puzzle.colours[line]} line"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "A grid with pairs of coloured, numbered discs. Join the two discs of each pair with a thick line of their "

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
-from vmevalkit.tasks.toolkit.compass import STEPS, WORDS
+from vmevalkit.tasks.toolkit.compass import STEPS, WORDS, cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, WHITE, YELLOW, Point, Sketch, digit
 from vmevalkit.tasks.toolkit.follow import RuledWalk, distances, shortest_path
 from vmevalkit.tasks.toolkit.grid import Place
@@ -144,6 +144,13 @@ class GraphTraversal(RuledWalk[Puzzle]):
 
     def plan_text(self, puzzle: Puzzle) -> str:
         return "go " + ", ".join(self.steps(puzzle))
+
+    def place_in_words(self, puzzle: Puzzle, place: Place) -> str:
+        circle = min(range(len(puzzle.spots)), key=lambda i: math.dist(puzzle.places[i], place))
+        near = "at" if math.dist(puzzle.places[circle], place) < self.there else "near"
+        number = f" with the number {puzzle.goals.index(circle) + 1}" if circle in puzzle.goals else ""
+        column, row = puzzle.spots[circle]
+        return f"{near} the circle{number} {cell_in_words((row, column))}"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         last = len(puzzle.goals)

@@ -170,6 +170,15 @@ class HexMaze(RuledWalk[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return ", ".join(counted(self.steps(puzzle)))
 
+    def place_in_words(self, puzzle: Puzzle, place: Place) -> str:
+        cell = min(puzzle.cells, key=lambda cell: math.dist(puzzle.center(cell), place))
+        x, y = puzzle.center(cell)
+        if math.hypot(x, y) < 0.5:
+            return "in the middle"
+        ring = cell[0] if puzzle.layout == "circles" else max(abs(cell[0]), abs(cell[1]), abs(sum(cell)))
+        turn = round(math.degrees(math.atan2(x, -y))) % 360
+        return f"in ring {ring}, {turn} degrees clockwise from the top"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         kind = "hexagons" if puzzle.layout == "hexagons" else "rings around a middle cell"
         shape = "A honeycomb maze" if puzzle.layout == "hexagons" else "A round maze"

@@ -130,6 +130,13 @@ class LightSequence(CellsTask[Puzzle]):
         lamps = (puzzle.lamps[lamp] for lamp in self.order(puzzle))
         return "light the lamps (row column) " + ", ".join(f"{y + 1} {x + 1}" for x, y in lamps)
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        x, y = puzzle.lamps[place]
+        return f"the lamp in row {y + 1}, column {x + 1}"
+
+    def look_in_words(self, puzzle: Puzzle, look: int) -> str:
+        return "lit" if look else "dark"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "Lamps with arrows on a dark board; one of them glows yellow. Its arrow points at the next lamp, the "

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
-from vmevalkit.tasks.toolkit.compass import counted
+from vmevalkit.tasks.toolkit.compass import cell_in_words, counted
 from vmevalkit.tasks.toolkit.draw import BLUE, Point
 from vmevalkit.tasks.toolkit.follow import distances
 from vmevalkit.tasks.toolkit.grid import (
@@ -123,6 +123,9 @@ class Maze(Task[Puzzle, Place]):
 
     def plan_text(self, puzzle: Puzzle) -> str:
         return ", ".join(counted(self.steps(puzzle)))
+
+    def in_words(self, puzzle: Puzzle, state: Place) -> dict[str, str]:
+        return {"the blue disc": cell_in_words(state)}
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

@@ -121,6 +121,9 @@ class Nonogram(CellsTask[Puzzle]):
         filled = [[str(i + 1) for i, cell in enumerate(row) if cell == "#"] for row in puzzle.rows]
         return "fill " + ", ".join(f"in row {i + 1} columns {' '.join(row)}" for i, row in enumerate(filled) if row)
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        return f"row {place // puzzle.side + 1}, column {place % puzzle.side + 1}"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "A nonogram: an empty grid with numbers beside its rows and above its columns. Each number is the length "

@@ -177,6 +177,13 @@ class ObjectSubtraction(CellsTask[Puzzle]):
         rows = (f"row {row} columns {' '.join(columns)}" for row, columns in columns_by_row.items())
         return "remove the figures in " + ", ".join(rows)
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        row, column = divmod(place, puzzle.columns)
+        return f"the {puzzle.kinds[puzzle.figures[place]].words()} in row {row + 1}, column {column + 1}"
+
+    def look_in_words(self, puzzle: Puzzle, look: int) -> str:
+        return "there" if look else "gone"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         every = " and ".join(f"every {name.words()}" for name in puzzle.names)
         return (

@@ -30,7 +30,7 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Reader, Reading, lerp, register_task
 from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, INK, PAPER, WHITE, Color, Point, Sketch, figure, oval
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.tasks.toolkit.vision import Floats, Lens, downscale_of
 from vmevalkit.types import Record, Size
 
@@ -146,6 +146,15 @@ class Raven(PiecesTask[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"slide the card with the {puzzle.hues[_right(puzzle)]} frame into the empty place"]
+
+    def piece_in_words(self, puzzle: Puzzle, piece: int) -> str:
+        return f"the card with the {puzzle.hues[self._order(puzzle)[piece]]} frame"
+
+    def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
+        if math.dist(place, _GAP) < REST:
+            return "in the empty place"
+        at_home = math.dist(place, self.moves(puzzle)[0][piece]) < REST
+        return "at its place beside the grid" if at_home else "on its way"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         count = {4: "four", 6: "six"}[len(puzzle.answers)]

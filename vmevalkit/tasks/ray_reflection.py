@@ -149,6 +149,9 @@ class RayReflection(StrokesTask[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return "the ray goes " + ", ".join(WORDS[direction] for _, direction in puzzle.ray()[:-1]) + " to a pad"
 
+    def line_in_words(self, puzzle: Puzzle, line: int) -> str:
+        return "the ray"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "A red ray grows from the lamp straight into the board. Each mirror bar that it meets turns it like light: "

@@ -75,6 +75,7 @@ class ShapeSorter(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    noun = "shape"
     reasons = {
         **PIECE_REASONS,
         "wrong_hole": "A shape enters a hole of another form or size.",
@@ -131,6 +132,11 @@ class ShapeSorter(PiecesTask[Puzzle]):
 
     def plan_text(self, puzzle: Puzzle) -> str:
         return "move " + ", ".join(self.steps(puzzle)) + " from the left"
+
+    def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
+        if place[0] < 0.5:
+            return f"at hole {round(place[1]) + 1} from the left"
+        return "in the tray" if place[0] > _depth(puzzle) - 0.5 else "between the tray and the holes"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

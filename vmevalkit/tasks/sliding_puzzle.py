@@ -98,6 +98,9 @@ class SlidingPuzzle(PiecesTask[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return "slide tile " + ", ".join(self.steps(puzzle))
 
+    def piece_in_words(self, puzzle: Puzzle, piece: int) -> str:
+        return f"tile {piece + 1}"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         last = puzzle.rows * puzzle.columns - 1
         return (

@@ -160,6 +160,14 @@ class Sokoban(RuledPieces[Puzzle]):
     def plan_text(self, puzzle: Puzzle) -> str:
         return ", ".join(counted(self.steps(puzzle)))
 
+    def in_words(self, puzzle: Puzzle, state: Board) -> dict[str, str]:
+        # Boxes first: where the disc is at the end does not matter.
+        words = super().in_words(puzzle, state)
+        return dict(sorted(words.items(), key=lambda item: "box" not in item[0]))
+
+    def piece_in_words(self, puzzle: Puzzle, piece: int) -> str:
+        return f"the {_BOX_HUES[piece - 1]} box" if piece else "the blue disc"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         one = len(puzzle.boxes) == 1
         box, goal, each = ("the box", "the orange square", "it") if one else (

@@ -74,6 +74,7 @@ class Sorting(PiecesTask[Puzzle]):
     hands = 2
     clear = 0.5
     unseen = 0.15
+    noun = "disc"
     reasons = {
         **PIECE_REASONS,
         "onto_another": "A disc comes to rest on another disc.",
@@ -117,6 +118,10 @@ class Sorting(PiecesTask[Puzzle]):
             a, b = (hue for hue, was, now in zip(puzzle.hues, old, new, strict=True) if was != now)
             found.append((a, b))
         return found
+
+    def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
+        where = "at" if abs(place[0]) < REST else "above" if place[0] < 0 else "below"
+        return f"{where} place {round(place[1]) + 1} of the row"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         small, large = ("right", "left") if puzzle.falling else ("left", "right")

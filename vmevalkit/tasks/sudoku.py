@@ -148,6 +148,11 @@ class Sudoku(Task[Puzzle, Board]):
             row.append(f"{goal[cell]} in {'' if row else 'column '}{cell % side + 1}")
         return "; ".join(f"row {row}: {', '.join(parts)}" for row, parts in rows.items())
 
+    def in_words(self, puzzle: Puzzle, state: Board) -> dict[str, str]:
+        fresh, side = state.fresh(), puzzle.side
+        looks = ("being written" if cell in fresh else str(digit or "empty") for cell, digit in enumerate(state.digits))
+        return {f"row {cell // side + 1}, column {cell % side + 1}": look for cell, look in enumerate(looks)}
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         n = puzzle.side
         return (

@@ -122,6 +122,13 @@ class Symmetry(CellsTask[Puzzle]):
             "; ".join(f"fill {', '.join(cells)} {color}" for color, cells in cells_by_color.items()) + " (row-column)"
         )
 
+    def place_in_words(self, puzzle: Puzzle, place: int) -> str:
+        row, column = _cell(puzzle, place, mirrored=True)
+        return f"row {row + 1}, column {column + 1}"
+
+    def look_in_words(self, puzzle: Puzzle, look: int) -> str:
+        return puzzle.colours[look - 1] if look else "empty"
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         where = ("below", "above") if puzzle.flat else ("to the right of", "to the left of")
         side = where[puzzle.flipped]

@@ -27,6 +27,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from vmevalkit.tasks.base import Reading, register_task
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, Color, Point, Sketch, oval
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
@@ -138,6 +139,15 @@ class TicTacToe(PiecesTask[Puzzle]):
     def steps(self, puzzle: Puzzle) -> list[str]:
         row, column = _answer(puzzle)
         return [f"slide the {puzzle.hue} {puzzle.mover} to row {row + 1:.0f}, column {column + 1:.0f}"]
+
+    def piece_in_words(self, puzzle: Puzzle, piece: int) -> str:
+        return f"the {puzzle.hue} {puzzle.mover}"
+
+    def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
+        if math.dist(place, _tray(puzzle)) < REST:
+            return "in the tray"
+        inside = -0.5 < min(place) and max(place) < puzzle.side - 0.5
+        return cell_in_words(place) if inside else "beside the board"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         count = "three" if puzzle.side == 3 else "four"

@@ -74,6 +74,7 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 1.2
     unseen = 0.15
+    noun = "disc"
     reasons = {
         **PIECE_REASONS,
         "onto_smaller": "A disc comes to rest on a smaller one.",
@@ -113,6 +114,11 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
         for a, b in itertools.pairwise(plan):
             disc = next(i for i in range(len(a)) if a[i] != b[i])
             yield puzzle.hues[disc], _PEG_NAMES[b[disc]]
+
+    def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
+        discs = len(puzzle.pegs)
+        where = "on" if -place[0] < discs - 0.5 else "above"
+        return f"{where} the {_PEG_NAMES[_peg(discs, place)]} peg"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         peg = _PEG_NAMES[puzzle.goal]

@@ -73,6 +73,7 @@ class TwoAgents(RuledPieces[Puzzle]):
     name = "two_agents"
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
+    noun = "disc"
     reasons = {
         **PIECE_REASONS,
         "wall_crossed": "A disc leaves the corridors.",

@@ -270,7 +270,9 @@ def _sample_row(found: SampleFiles, record: SampleRecord) -> dict[str, Any]:
     row = {
         **dict(zip(KEY, record.key, strict=True)),
         **{name: getattr(record, name) for name in ("baseline", "mode", "difficulty", "plan_length")},
-        **{name: getattr(score, name) for name in ("value", "reason", "explanation", "evidence_frame")},
+        **{name: getattr(score, name) for name in ("value", "reason", "explanation", "failing")},
+        **{name: getattr(score, name) for name in ("evidence_frame", "evidence_box")},
+        "tolerated": [tolerance.model_dump() for tolerance in score.tolerated],
         "made": result[0] / 1e9 if result else None,
         "seconds": seconds,
         "has_video": record.video is not None,

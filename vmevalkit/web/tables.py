@@ -9,7 +9,7 @@ import sqlalchemy as sql
 from vmevalkit.store.experiment import SCORER
 
 # Increase the version when the tables or the meaning of their columns change. The index is then made again.
-VERSION = 5
+VERSION = 6
 
 KEY = ("model", "task", "question_id", "seed")
 
@@ -49,6 +49,12 @@ samples = sql.Table(
     sql.Column("reason", sql.Text, nullable=False),
     sql.Column("explanation", sql.Text, nullable=False),
     sql.Column("evidence_frame", sql.Integer),
+    # Left, top, right and bottom of the place in the evidence frame, as shares of the frame.
+    sql.Column("evidence_box", sql.JSON(none_as_null=True)),
+    # The criteria that a failed video does not fulfil.
+    sql.Column("failing", sql.JSON, nullable=False),
+    # Records of what the verdict does not count.
+    sql.Column("tolerated", sql.JSON, nullable=False),
     # "agree", "disagree", or empty if fewer than two scorers decided.
     sql.Column("agreement", sql.Text, nullable=False),
     # The text to search, in lower case.

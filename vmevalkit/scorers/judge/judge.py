@@ -29,8 +29,8 @@ from vmevalkit.scorers.judge.client import Client
 from vmevalkit.scorers.judge.config import HARMLESS_SETTINGS, Details, JudgeConfig, Vote
 from vmevalkit.scorers.judge.frames import SHEET, LabeledImage, choose_frames, data_url, fit, sheet
 from vmevalkit.scorers.judge.rubric import INSTRUCTIONS, PROMPT_VERSION, question_text, rubric
-from vmevalkit.tasks.base import CRITERIA, random_generator
-from vmevalkit.types import Question, Verdict
+from vmevalkit.tasks.base import random_generator
+from vmevalkit.types import CRITERIA, Question, Verdict
 
 
 @register_scorer

@@ -98,6 +98,18 @@ class Chess(Task[Puzzle, State]):
             )
         return found
 
+    def in_words(self, puzzle: Puzzle, state: State) -> dict[str, str]:
+        words = {
+            f"square {_square_name(*divmod(square, 8))}": "empty"
+            if piece == "."
+            else f"held by the {piece_name(piece)}"
+            for square, piece in enumerate(state.board)
+        }
+        if state.piece:
+            at = _square_name(round(state.row), round(state.column))
+            words[f"the {piece_name(state.piece)}"] = f"on its way over {at}"
+        return words
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         if puzzle.then:
             return (
@@ -313,3 +325,8 @@ class Chess(Task[Puzzle, State]):
             if 0.1 < gone < 0.9 and all(abs(gone - place) > 0.1 for place in places):
                 places.append(gone)
         return len(places) >= _MIN_PLACES
+
+
+def _square_name(row: int, column: int) -> str:
+    """Return the usual name of a square, given its row from the top and its column from the left."""
+    return f"{'abcdefgh'[min(max(column, 0), 7)]}{8 - min(max(row, 0), 7)}"

@@ -39,6 +39,7 @@ from vmevalkit.tasks.key_door.puzzle import (
     without,
 )
 from vmevalkit.tasks.key_door.reading import followed
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, HUES, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
@@ -108,6 +109,14 @@ class KeyDoor(Task[Puzzle, Moment]):
     def plan_text(self, puzzle: Puzzle) -> str:
         runs = [(word, len(list(group))) for word, group in itertools.groupby(self.steps(puzzle))]
         return ", ".join(word if " " in word else f"{count} {word}" for word, count in runs)
+
+    def in_words(self, puzzle: Puzzle, state: Moment) -> dict[str, str]:
+        names = [f"the {lock.colour} {what}" for what in ("key", "door") for lock in puzzle.locks]
+        clear = ((name, shown) for name, shown in zip(names, state.shown, strict=True) if shown in (0, 1))
+        return {
+            "the blue disc": cell_in_words(state.place),
+            **{name: "there" if shown else "gone" for name, shown in clear},
+        }
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         if len(puzzle.locks) == 1:

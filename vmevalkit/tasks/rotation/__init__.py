@@ -82,6 +82,11 @@ class Rotation(Task[Puzzle, Pose]):
         angles = ", ".join(str(i * step) for i in range(1, abs(puzzle.turn) // step + 1))
         return f"the {puzzle.thing.colour} shape turns {_direction(puzzle)} to {angles} degrees from where it was"
 
+    def in_words(self, puzzle: Puzzle, state: Pose) -> dict[str, str]:
+        way = "clockwise" if state.turn >= 0 else "counterclockwise"
+        mirrored = " and mirrored" if state.mirrored else ""
+        return {f"the {puzzle.thing.colour} shape": f"turned {abs(round(state.turn))} degrees {way}{mirrored}"}
+
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         color, angle, way = puzzle.thing.colour, f"{abs(puzzle.turn)} degrees", _direction(puzzle)
         share = _SHARES[abs(puzzle.turn)]

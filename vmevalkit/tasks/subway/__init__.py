@@ -32,7 +32,7 @@ from vmevalkit.tasks.subway.puzzle import (
     net_of,
     stations_passed,
 )
-from vmevalkit.tasks.toolkit.compass import STEPS
+from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words
 from vmevalkit.tasks.toolkit.draw import Point
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
@@ -59,6 +59,7 @@ class Subway(Walk[Puzzle]):
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
     leap, there = LEAP, 0.3
+    mover = "the train"
     reasons = {
         **AGENT_REASONS,
         "map_changed": "Lines or stations of the map vanish or change.",
@@ -91,6 +92,11 @@ class Subway(Walk[Puzzle]):
             f"{len(ride)} station{'s' * (len(ride) > 1)} on the {color} line, first {_word(*ride[0])}"
             for color, ride in rides
         )
+
+    def place_in_words(self, puzzle: Puzzle, place: Place) -> str:
+        stop = min({stop for line in puzzle.lines for stop in line.stops}, key=lambda stop: math.dist(stop, place))
+        near = "at" if math.dist(stop, place) < self.there else "near"
+        return f"{near} the station {cell_in_words((stop[1], stop[0]))}"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (

@@ -187,6 +187,22 @@ class CellsTask(Task[P, Board]):
         """Return whether no place is between two looks."""
         return not state.coming
 
+    def in_words(self, puzzle: P, state: Board) -> dict[str, str]:
+        """Return the look of each place in words; see `Task.in_words`."""
+        changing = state.changing()
+        return {
+            self.place_in_words(puzzle, place): "changing" if place in changing else self.look_in_words(puzzle, look)
+            for place, look in enumerate(state.looks)
+        }
+
+    def place_in_words(self, puzzle: P, place: int) -> str:
+        """Return the name of a place."""
+        return f"place {place + 1}"
+
+    def look_in_words(self, puzzle: P, look: int) -> str:
+        """Return a look in words. By default a place is empty or filled."""
+        return "filled" if look else "empty"
+
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`."""
         return super().judge(puzzle, list(_with_last_looks(_without_stress(readings), self.start(puzzle))))

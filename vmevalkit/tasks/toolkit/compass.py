@@ -13,3 +13,8 @@ WORDS = ("right", "down right", "down", "down left", "left", "up left", "up", "u
 def counted(words: Iterable[str]) -> list[str]:
     """Return the words of steps, each with how often it is repeated: `2 right`, `1 down`."""
     return [f"{len(list(group))} {word}" for word, group in itertools.groupby(words)]
+
+
+def cell_in_words(place: tuple[float, float]) -> str:
+    """Return the cell of a grid that a place (row, column) from (0, 0) lies in, as explanations name it."""
+    return f"in row {round(place[0]) + 1}, column {round(place[1]) + 1}"

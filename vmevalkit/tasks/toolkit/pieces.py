@@ -17,6 +17,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from vmevalkit.media import Frame
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, SMEARED, Scale, first_of, jumped, vanished
 from vmevalkit.tasks.toolkit.piece_boards import PIECE_HUES, REST, Board, Layout, Place, Places
@@ -54,11 +55,13 @@ class PiecesTask(Task[P, Board]):
         clear: a moving piece must be seen farther than this from its resting places. Use half a unit if paths are
             long, so that a piece half uncovered by a wipe does not count as moving.
         unseen: longest share of the video during which a piece may be invisible without a break.
+        noun: what a piece is called in explanations.
     """
 
     hands: ClassVar[int] = 1
     clear: ClassVar[float] = REST
     unseen: ClassVar[float] = 1.0
+    noun: ClassVar[str] = "piece"
 
     @abstractmethod
     def colors(self, puzzle: P) -> Sequence[Color]:
@@ -168,6 +171,23 @@ class PiecesTask(Task[P, Board]):
         homes = _homes(self, puzzle)
         exact = (place and self.stand(puzzle, homes, piece, place) for piece, place in enumerate(state.places))
         return Board(tuple(exact)), state
+
+    def in_words(self, puzzle: P, state: Board) -> dict[str, str]:
+        """Return where each piece that can be seen is; see `Task.in_words`."""
+        return {
+            self.piece_in_words(puzzle, piece): self.place_in_words(puzzle, piece, place)
+            for piece, place in enumerate(state.places)
+            if place is not None
+        }
+
+    def piece_in_words(self, puzzle: P, piece: int) -> str:
+        """Return the name of a piece. By default its color and `noun`."""
+        color = self.colors(puzzle)[piece]
+        return f"the {next((name for name, hue in PIECE_HUES.items() if hue == color), 'other')} {self.noun}"
+
+    def place_in_words(self, puzzle: P, piece: int, place: Place) -> str:
+        """Return a place of a piece in words. By default the row and the column."""
+        return cell_in_words(place)
 
     def tracker(self, puzzle: P, frames: int) -> Tracker[P]:
         """Return what follows the pieces through a video of so many frames."""

@@ -131,6 +131,18 @@ class StrokesTask(Task[P, Lines]):
             found["two_at_once"] = [path[0], Lines((_ALL, _ALL, *path[0].drawn[2:])), path[-1]]
         return found
 
+    def in_words(self, puzzle: P, state: Lines) -> dict[str, str]:
+        """Return how much of each line is drawn; see `Task.in_words`."""
+        # Readings differ a little from frame to frame, so shares are rounded.
+        return {
+            self.line_in_words(puzzle, line): f"drawn to {min(100, 5 * round(20 * sum(ends)))} %"
+            for line, ends in enumerate(state.drawn)
+        }
+
+    def line_in_words(self, puzzle: P, line: int) -> str:
+        """Return the name of a line."""
+        return f"line {line + 1}"
+
     def alternatives(self, puzzle: P) -> dict[str, list[Lines]]:
         """Return the solution that draws the lines in reverse order and, if allowed, from their last ends."""
         count = len(self.solution(puzzle)[0].drawn)

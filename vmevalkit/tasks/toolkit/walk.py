@@ -11,6 +11,7 @@ import numpy as np
 
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Fault, Painter, Reading, Task, lerp
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import Color, Point, Sketch
 from vmevalkit.tasks.toolkit.grid import NOWHERE, Place, cell_of
 from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, Scale, first_of, jumped, popped, vanished
@@ -192,11 +193,13 @@ class Walk(Task[P, Moment]):
         leap: a longer distance between two readings is a jump.
         scale: smallest lengths that count, for `motion`.
         there: two places are the same if they are nearer than this.
+        mover: what the object is called in explanations.
     """
 
     leap: ClassVar[float]
     scale: ClassVar[Scale] = STEPWISE
     there: ClassVar[float]
+    mover: ClassVar[str] = "the blue disc"
 
     @abstractmethod
     def followed(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
@@ -207,6 +210,14 @@ class Walk(Task[P, Moment]):
 
     def without_mover(self, puzzle: P, state: Moment, a: Moment, b: Moment) -> Moment:
         return state._replace(place=NOWHERE)
+
+    def in_words(self, puzzle: P, state: Moment) -> dict[str, str]:
+        """Return where the object is; see `Task.in_words`."""
+        return {self.mover: self.place_in_words(puzzle, state.place)}
+
+    def place_in_words(self, puzzle: P, place: Place) -> str:
+        """Return a place in words. By default the row and the column."""
+        return cell_in_words(place)
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Verdict:
         return super().judge(puzzle, list(self.followed(puzzle, readings)))

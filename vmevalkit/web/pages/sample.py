@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from vmevalkit import defaults, store
 from vmevalkit.models import MODELS
+from vmevalkit.reporting.marks import marks_of
 from vmevalkit.reporting.media import choose_frames
 from vmevalkit.reporting.paths import ExperimentPaths
-from vmevalkit.types import Provenance
+from vmevalkit.types import Provenance, Tolerance
 from vmevalkit.web.decoding import Image, as_outline, as_state, decode
 from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.media import video_info
@@ -32,6 +33,9 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter, select
     provenance = store.read_provenance(found.sample)
     path = store.find_video(found.sample)
     info = video_info(path) if path else None
+    decoded = decode(index.questions, found.sample) if info else None
+    tolerated = [Tolerance.model_validate(tolerance) for tolerance in row.tolerated]
+    geometry = decoded.geometry if decoded else None
     return site.render(
         request,
         "sample.html",
@@ -46,7 +50,8 @@ def sample(request: Request, site: SiteParameter, found: SampleParameter, select
         scores=index.scores_of(row.model, row.task, row.question_id, row.seed),
         # Files of a copy may be published; names of raters are not.
         ratings=() if site.bundled else site.ratings.history(sample=found.sample),
-        decoded=decode(index.questions, found.sample) if info else None,
+        decoded=decoded,
+        marks=marks_of(row.evidence_frame, row.evidence_box, tolerated, geometry),
         commands=_commands(site, found.sample, provenance),
         source=store.read_source(store.read_question(index.questions, row.task, row.question_id)),
     )

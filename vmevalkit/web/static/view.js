@@ -26,6 +26,7 @@
       shown.value = `frame ${frame()}`;
       for (const mark of box.querySelectorAll(".timeline .current")) mark.classList.remove("current");
       box.querySelector(`.timeline [data-frame="${frame()}"]`)?.classList.add("current");
+      for (const place of box.querySelectorAll(".screen .place")) place.hidden = frame() < Number(place.dataset.first) || frame() > Number(place.dataset.last);
       decoded();
     };
     const seek = (number) => {
