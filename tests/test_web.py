@@ -163,10 +163,17 @@ def test_results_about_other_questions_are_refused_and_the_pages_stay(experiment
     with pytest.raises(UsageError, match=r"4 scores of good, lazy, replay, still .* maze/maze_0000 .*score again: "):
         index.refresh()
     assert index.count(SampleFilter()) == 8
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     refused = subprocess.run(
-        [sys.executable, "-m", "vmevalkit", "view", *folders, "--port", "1"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "vmevalkit", "view", *folders, "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "4 scores of good, lazy, replay, still" in refused.stderr
 
 
 def test_an_index_of_another_version_is_made_again(experiment: Path, tmp_path: Path) -> None:
