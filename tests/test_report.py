@@ -638,6 +638,17 @@ def test_a_report_that_cannot_be_written_is_a_storage_error(small: World) -> Non
         small.make()
 
 
+def test_files_of_a_killed_report_are_removed_and_two_reports_in_one_folder_are_refused(small: World) -> None:
+    left = small.report / ".summary.json.0123456789ab.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_text("{")
+    with store.locked(small.report / ".lock", "busy"), pytest.raises(UsageError, match="is writing the report in"):
+        small.make()
+    assert left.is_file()
+    small.make()
+    assert not [path for path in small.report.rglob(".*") if path.is_file()]
+
+
 def test_the_verb_can_be_called_more_than_once(small: World) -> None:
     for _ in range(2):
         index = vmevalkit.report(small.questions, small.outputs, small.scores, small.report)

@@ -15,6 +15,7 @@ from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.plots import figures, to_bytes
 from vmevalkit.reporting.summary import summarize
 from vmevalkit.reporting.tables import rows_of, to_csv, to_parquet
+from vmevalkit.store.experiment import ExperimentData
 from vmevalkit.suites import identify
 
 __all__ = ["report"]
@@ -44,11 +45,18 @@ def report(
         Path of index.html, which is written last.
 
     Raises:
-        UsageError: there are no questions, or results are about others.
+        UsageError: there are no questions, results are about others, or another process writes this report.
         StorageError: the report's folder cannot be written.
     """
     paths = ExperimentPaths(Path(questions), Path(outputs), Path(scores), Path(report))
     data = read_comparable(paths)
+    with store.locked(paths.report / ".lock", f"writing the report in {paths.report}"):
+        store.remove_temporary(paths.report)
+        return _write(paths, data, title)
+
+
+def _write(paths: ExperimentPaths, data: ExperimentData, title: str | None) -> Path:
+    """Write all files of a report, index.html last, and return its path."""
     suite = identify(paths.questions, data.questions)
     notes = notes_about(paths, data)
     summary = summarize(paths, data, notes, suite)
