@@ -148,6 +148,16 @@ def test_names_of_components_must_be_plain(tmp_path: Path) -> None:
     assert "not an index of a pipeline" in problem(folder)
 
 
+def test_a_name_that_is_too_long_for_the_disk_is_missing(tmp_path: Path) -> None:
+    folder = write_layout(tmp_path / "a")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "a" * 400: index["scheduler"]}))
+    assert "a" * 400 in problem(folder)
+    shards = write_layout(tmp_path / "b") / "vae/diffusion_pytorch_model.safetensors.index.json"
+    shards.write_text(json.dumps({"weight_map": {"a": f"{'b' * 400}.safetensors"}}))
+    assert "b" * 400 in problem(tmp_path / "b")
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

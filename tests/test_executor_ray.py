@@ -50,6 +50,18 @@ def fails(image, prompt, seed):
 """
 
 
+SLOWLY = """
+import os
+import time
+
+def slowly(image, prompt, seed):
+    with open({started!r}, "a") as file:
+        file.write(f"{{os.getpid()}}\\n")
+    time.sleep(0.5)
+    return [image.rotate(i * seed) for i in range(9)]
+"""
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two nodes with two cores each, to which this process is connected."""
@@ -115,6 +127,52 @@ def test_videos_of_two_nodes_equal_those_of_this_process(
         model + "mine", samples=2, questions=mazes, outputs=tmp_path / "ray", baselines=False, executor="ray"
     )
     assert (again.made, again.complete_before) == (0, 6)
+
+
+def test_a_function_that_ends_its_process_costs_that_video_only(cluster: Cluster, mazes: Path, tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text(
+        "import os\n\n\ndef leaves(image, prompt, seed):\n    return [image] * 3 if seed != 43 else os._exit(0)\n"
+    )
+    done = vmevalkit.generate(
+        f"{tmp_path / 'leaves.py'}:leaves", baselines=False, samples=3, task_id="maze_0001", questions=mazes,
+        outputs=tmp_path / "o", executor="ray", workers=1,
+    )  # fmt: skip
+    assert (done.made, len(done.failed)) == (2, 1)
+    assert "killed" in done.failed[0][1]
+
+
+@pytest.mark.skipif("VMEVALKIT_FAULTS" not in os.environ, reason="takes a minute: VMEVALKIT_FAULTS=1 pytest -k four")
+def test_four_nodes_of_which_one_is_lost_make_what_this_process_makes(
+    cluster: Cluster, mazes: Path, tmp_path: Path
+) -> None:
+    added = [cluster.add_node(num_cpus=2) for _ in range(2)]
+    cluster.wait_for_nodes()
+    assert sum(node["Alive"] for node in ray.nodes()) == 4
+    started = tmp_path / "started"
+    (tmp_path / "slowly.py").write_text(SLOWLY.format(started=str(started)))
+    options: dict[str, Any] = {"baselines": False, "samples": 8, "questions": mazes}
+    models = [f"{tmp_path / 'slowly.py'}:slowly", "replay"]
+    vmevalkit.generate(models, outputs=tmp_path / "local", **options)
+    started.unlink()
+
+    def lose() -> None:
+        for number in (4, 6, 8):
+            while not started.exists() or len(started.read_text().splitlines()) < number:
+                time.sleep(0.05)
+            with suppress(ProcessLookupError):
+                os.kill(int(started.read_text().splitlines()[-1]), signal.SIGKILL)
+        cluster.remove_node(added[0])
+
+    losing = threading.Thread(target=lose)
+    losing.start()
+    try:
+        done = vmevalkit.generate(models, outputs=tmp_path / "ray", executor="ray", workers=8, **options)
+    finally:
+        losing.join(60)
+        cluster.remove_node(added[1])
+    assert (done.made, done.failed) == (2 * 8 * 3, ())
+    assert len(started.read_text().splitlines()) > 8 * 3, "something was lost and made again"
+    assert content(tmp_path / "local") == content(tmp_path / "ray")
 
 
 def test_scores_of_two_nodes_equal_those_of_this_process(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from tests.faults import lab, mutations
 from tests.faults.__main__ import main
 from tests.faults.areas import AREAS
-from tests.faults.lab import Command, differences, read_only, run, snapshot
+from tests.faults.lab import Command, Stopwatch, differences, read_only, run, snapshot
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 
@@ -44,6 +48,8 @@ def test_a_break_is_counted_with_the_command_that_shows_it(
         assert main(["--seed", "7", "--only", "broken:3"]) == 1
         said.append(capsys.readouterr().out.split("\n\n")[1])
     assert said[0] == said[1]
+    assert main(["--attempts", "3", "--only", "broken"]) == 1
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["broken", "3", "3", "3"]
     assert "python -m tests.faults --seed 7 --only broken:3" in said[0]
 
 
@@ -65,6 +71,21 @@ def test_the_lab_notices_failures_hangs_tracebacks_and_changed_files(tmp_path: P
     assert [text.split(",")[0] for text in differences(before, snapshot(tmp_path / "q"))] == [
         "1 files missing", "1 files left over", "1 files different",
     ]  # fmt: skip
+
+
+def test_the_lab_does_not_count_seconds_in_which_others_used_the_core(tmp_path: Path) -> None:
+    spins = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
+    spinning = [subprocess.Popen([sys.executable, "-c", spins]) for _ in range(6)]
+    try:
+        watches = [Stopwatch(lambda pid=one.pid: (pid,)) for one in spinning]
+        asleep = Stopwatch(lambda: (os.getpid(),))
+        time.sleep(1.2)
+        assert max(watch.read() for watch in watches) < 0.8
+        assert asleep.read() > 0.8
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()
 
 
 def test_permissions_hold_for_a_command_also_when_root_starts_it(tmp_path: Path) -> None:

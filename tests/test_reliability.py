@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -548,6 +550,39 @@ def test_a_damaged_index_is_made_again_and_damaged_ratings_are_named(here: Exper
     with pytest.raises(StorageError, match=r"ratings\.sqlite is damaged: .*move it away"):
         Ratings(here.outputs)
     assert (here.outputs / store.RATINGS).read_bytes() == b"not a database" * 1000
+
+
+def test_a_database_of_which_one_page_is_damaged_is_damaged(here: Experiment) -> None:
+    from vmevalkit.store.ratings import Ratings
+    from vmevalkit.web.index import Index
+
+    generate(here, plain)
+    index = Index(here.questions, here.outputs, here.scores)
+    assert index.refresh() == 2
+    index.engine.dispose()
+    Ratings(here.outputs)
+    for path in (here.scores / ".index.sqlite", here.outputs / store.RATINGS):
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        data = bytearray(path.read_bytes())
+        data[2 * 4096 : 2 * 4096 + 64] = b"\xff" * 64
+        path.write_bytes(data)
+    assert Index(here.questions, here.outputs, here.scores).refresh() == 2
+    with pytest.raises(StorageError, match=r"ratings\.sqlite is damaged: .*move it away"):
+        Ratings(here.outputs)
+
+
+def test_a_damaged_text_in_the_index_is_shown(here: Experiment) -> None:
+    from vmevalkit.web.filters import SampleFilter
+    from vmevalkit.web.index import Index
+
+    generate(here, plain)
+    score(here)
+    index = Index(here.questions, here.outputs, here.scores)
+    index.refresh()
+    with sqlite3.connect(here.scores / ".index.sqlite") as db:
+        db.execute("UPDATE samples SET explanation = CAST(x'41ff42' AS TEXT)")
+    assert {row.explanation for row in index.page(SampleFilter(), 0)} == {"A\ufffdB"}
 
 
 @pytest.fixture

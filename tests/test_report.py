@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import vmevalkit
-from vmevalkit import media, store
+from vmevalkit import cli, media, store
 from vmevalkit.errors import StorageError, UsageError
 from vmevalkit.reporting import report
 from vmevalkit.reporting.latex import tex
@@ -652,7 +653,41 @@ def test_a_report_that_cannot_be_written_is_a_storage_error(small: World) -> Non
         small.make()
 
 
+def test_files_of_a_killed_report_are_removed_and_two_reports_in_one_folder_are_refused(small: World) -> None:
+    left = small.report / ".summary.json.0123456789ab.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_text("{")
+    with store.locked(small.report / ".lock", "busy"), pytest.raises(UsageError, match="is writing the report in"):
+        small.make()
+    assert left.is_file()
+    small.make()
+    assert not [path for path in small.report.rglob(".*") if path.is_file()]
+
+
 def test_the_verb_can_be_called_more_than_once(small: World) -> None:
     for _ in range(2):
         index = vmevalkit.report(small.questions, small.outputs, small.scores, small.report)
         assert index.is_file()
+
+
+def test_results_about_other_questions_are_refused_until_the_named_commands_ran(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("questions", "outputs", "scores")}
+    vmevalkit.make("maze", count=1, size=(96, 96), questions=folders["questions"])
+    vmevalkit.generate("replay", baselines=False, questions=folders["questions"], outputs=folders["outputs"])
+    vmevalkit.score(**folders)
+    folders["questions"] = tmp_path / "others"
+    vmevalkit.make("maze", count=1, size=(96, 96), seed=7, questions=folders["questions"])
+
+    for verb in ("score", "generate"):
+        with pytest.raises(UsageError) as refused:
+            report(**folders, report=tmp_path / "report")
+        assert "1 " in refused.value.what
+        assert f"of replay in {tmp_path}" in refused.value.what
+        assert f"about other questions than those in {tmp_path / 'others'}" in refused.value.what
+        assert "maze/maze_0000" in refused.value.what
+        command = shlex.split(str(refused.value.fix).partition(": vmevalkit ")[2])
+        assert command[0] == verb
+        assert cli.main(command) == 0
+    folders["outputs"] = Path(command[command.index("--outputs") + 1])
+    vmevalkit.score(**folders)
+    assert report(**folders, report=tmp_path / "report").is_file()

@@ -55,6 +55,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("experiment")
     questions, outputs, scores = root / "questions", root / "outputs", root / "scores"
     vmevalkit.make("maze", count=2, difficulty=1, questions=questions)
+    (questions / "maze_task/maze_0001/prompt.txt").write_text(f"Solve it. {EVIL}")
     vmevalkit.generate(["replay", "still"], questions=questions, outputs=outputs, baselines=False)
     for name, source in (("good", "replay"), ("lazy", "still")):
         for video in (outputs / source).glob("*/*/video/video.mp4"):
@@ -62,7 +63,6 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.parent.mkdir(parents=True)
             shutil.copy(video, target)
     vmevalkit.score(questions=questions, outputs=outputs, scores=scores)
-    (questions / "maze_task/maze_0001/prompt.txt").write_text(f"Solve it. {EVIL}")
     path = scores / "good/maze_task/maze_0001/rule.json"
     judged = store.read_record(path, Score).model_copy(update={
         "scorer": "judge", "passed": False, "value": 0.0, "outcome": 0.0, "explanation": EVIL})  # fmt: skip
@@ -152,6 +152,28 @@ def test_an_older_file_is_a_change_too(experiment: Path, tmp_path: Path) -> None
     os.utime(path, (1_000_000_000, 1_000_000_000))
     assert index.refresh() == 1
     assert index.count(SampleFilter(reason="restored")) == 1
+
+
+def test_results_about_other_questions_are_refused_and_the_pages_stay(experiment: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(experiment, tmp_path / "copy")
+    index = Index(folder / "questions", folder / "outputs", folder / "scores")
+    index.refresh()
+    folders = [word for name in ("questions", "outputs", "scores") for word in (f"--{name}", str(folder / name))]
+    Image.new("RGB", (720, 480)).save(folder / "questions/maze_task/maze_0000/first_frame.png")
+    with pytest.raises(UsageError, match=r"4 scores of good, lazy, replay, still .* maze/maze_0000 .*score again: "):
+        index.refresh()
+    assert index.count(SampleFilter()) == 8
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    refused = subprocess.run(
+        [sys.executable, "-m", "vmevalkit", "view", *folders, "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "4 scores of good, lazy, replay, still" in refused.stderr
 
 
 def test_an_index_of_another_version_is_made_again(experiment: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_forms_return_to_the_experiment(pages: TestClient) -> None:
     assert answer.headers["location"] == "/x/second/rate"
 
 
-def test_experiments_of_one_suite_are_compared_on_common_questions(pages: TestClient) -> None:
+def test_experiments_of_one_suite_are_compared_on_common_questions(folder: Path, pages: TestClient) -> None:
     shown = pages.get("/compare?experiment=first&experiment=second").text
     assert "2 questions asked of all" in shown
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in shown.split("<tr>")[2:6]]
@@ -116,8 +116,22 @@ def test_experiments_of_one_suite_are_compared_on_common_questions(pages: TestCl
     assert '/x/second/still/better/maze/maze_0001/42"' in shown
     assert "replay" not in shown
     assert "replay" in pages.get("/compare?experiment=first&experiment=second&baselines=true").text
-    assert "Select experiments of one suite" in pages.get("/compare?experiment=first&experiment=other").text
+    refused = pages.get("/compare?experiment=first&experiment=other").text
+    sets = "first answers a question set that is no suite \\([0-9a-f]{12}\\), other answers .* \\([0-9a-f]{12}\\)"
+    folders = f"--questions {folder}/data/questions --outputs {folder}/other/outputs_first"
+    assert re.search(f"Select experiments of one suite: {sets}.* generate --model mine {folders}", refused)
     assert "Select experiments." in pages.get("/compare").text
+
+
+def test_an_experiment_whose_scores_are_about_other_questions_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "all")
+    (tmp_path / "all/data/questions/maze_task/maze_0001/prompt.txt").write_text("Another prompt.")
+    experiments = Experiments(tmp_path / "all")
+    experiments.refresh()
+    shown = TestClient(create_folder_app(experiments), base_url="http://127.0.0.1").get("/").text
+    assert set(experiments.problems) == {"first", "second"}
+    assert re.search("<b>first</b>: .* about other questions .*: vmevalkit score ", shown)
+    assert 'href="/x/other/"' in shown
 
 
 def test_unknown_experiments_are_not_found(pages: TestClient) -> None:

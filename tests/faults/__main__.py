@@ -1,4 +1,4 @@
-"""Run the campaign: `python -m tests.faults [--minutes M] [--seed S] [--only AREA[:ATTEMPT] ...]`."""
+"""Run the campaign: `python -m tests.faults [--minutes M | --attempts N] [--seed S] [--only AREA[:ATTEMPT] ...]`."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0, help="time for all areas (default: 15)")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
+    parser.add_argument("--attempts", type=int, help="so many of each area, however long they take")
     parser.add_argument("--only", nargs="+", default=list(AREAS), metavar="AREA", help="AREA, or AREA:ATTEMPT")
     options = parser.parse_args(argv)
     wanted = [word.partition(":")[::2] for word in options.only]
@@ -92,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{'area':18} {'attempts':>9} {'faults':>8} {'broke':>7} {'seconds':>8}")
     counts: dict[str, Count] = {}
     whole = [name for name, number in wanted if not number]
-    counts.update(campaign(whole, options.minutes, options.seed))
+    numbers = None if options.attempts is None else range(options.attempts)
+    counts.update(campaign(whole, options.minutes, options.seed, numbers))
     for name, number in wanted:
         if number:
             counts.update(campaign([name], 0, options.seed, [int(number)]))

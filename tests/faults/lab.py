@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +20,7 @@ from vmevalkit.files import dumps
 
 HANG_SECONDS = 20
 PATIENCE = 2.0 * HANG_SECONDS
-"""How long a command may take. Undisturbed, none takes half of it, also on a busy machine."""
+"""How long a command may take, by a stopwatch. Undisturbed, none takes half of it."""
 
 MEMORY_LIMIT = 10**9
 
@@ -60,6 +60,33 @@ class Area(ABC):
         return 1
 
 
+class Stopwatch:
+    """Seconds since it was started, without those in which a process waited for a core that other programs used.
+
+    Args:
+        pids: returns the processes.
+    """
+
+    def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
+        self._pids, self._waited, self._last, self._seconds = pids, dict(_waits(pids())), time.monotonic(), 0.0
+
+    def read(self) -> float:
+        """Return the seconds. Between two readings, at most the time that passed is left out."""
+        now, waited = time.monotonic(), dict(_waits(self._pids()))
+        longest = max((seconds - self._waited.get(task, 0.0) for task, seconds in waited.items()), default=0.0)
+        self._seconds += max(0.0, now - self._last - longest)
+        self._waited, self._last = waited, now
+        return self._seconds
+
+
+def _waits(pids: Iterable[int]) -> Iterator[tuple[str, float]]:
+    """Yield how long each thread of some processes has waited for a core, in seconds."""
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+            with suppress(OSError, ValueError, IndexError):
+                yield task.name, int((task / "schedstat").read_text().split()[1]) / 1e9
+
+
 class Command:
     """A command of the kit in a process group of its own.
 
@@ -87,9 +114,10 @@ class Command:
         self._process = _FORKS.Process(
             target=_command, args=(str(folder), words, str(self._log), file_limit, unprivileged, dies_at)
         )
-        self._began, self._said = time.monotonic(), ""
+        self._said = ""
         self.memory, self._memory_limit = 0, memory_limit
         self._process.start()
+        self._watch = Stopwatch(lambda: {self.pid, *members(self.pid)})
 
     @property
     def pid(self) -> int:
@@ -107,7 +135,7 @@ class Command:
 
     def wait(self, seconds: float = PATIENCE) -> bool:
         """Wait until it ends. Return whether it did; otherwise it is killed."""
-        while self._process.is_alive() and time.monotonic() - self._began < seconds:
+        while self._process.is_alive() and self._watch.read() < seconds:
             self._measure()
             # Looking at all processes takes a while, so it is not done often.
             self._process.join(0.2)

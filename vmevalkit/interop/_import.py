@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from vmevalkit import defaults, media, store
-from vmevalkit.errors import QuestionError, StorageError, UnknownName, UsageError, VMEvalError
+from vmevalkit.errors import QuestionError, StorageError, UnknownName, UsageError, VMEvalError, first_line
 from vmevalkit.interop._folder import SourceFolder, opened
 from vmevalkit.interop.base import (
     FORMATS,
@@ -315,7 +315,7 @@ def _import_video(video: ForeignVideo, known: Known, outputs: Path, left_out: li
     except StorageError:
         raise
     except (VMEvalError, ValueError) as error:
-        left_out.append((str(video.path), clean(str(error).splitlines()[0])))
+        left_out.append((str(video.path), first_line(error)))
         return False
 
 
@@ -348,5 +348,5 @@ def _import_score(
     except StorageError:
         raise
     except (VMEvalError, ValueError) as error:
-        left_out.append((f"score of {found.original_id}", clean(str(error).splitlines()[0])))
+        left_out.append((f"score of {found.original_id}", first_line(error)))
         return False

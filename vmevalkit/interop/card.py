@@ -14,13 +14,13 @@ from vmevalkit import store
 from vmevalkit.interop.base import Exported, Exporter, register_format
 from vmevalkit.redaction import clean
 from vmevalkit.reporting.analysis import Measured
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.notes import notes_about
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.stats import Estimate
 from vmevalkit.reporting.summary import SourceCount, Summary, summarize
 from vmevalkit.reporting.text import estimate
-from vmevalkit.store.experiment import ExperimentData, read_experiment
+from vmevalkit.store.experiment import ExperimentData
 from vmevalkit.suites import SuiteId, identify
 from vmevalkit.types import Mode, Record
 
@@ -92,7 +92,7 @@ class ResultCard(Exporter):
 
 def read_card(experiment: ExperimentPaths) -> Card:
     """Return the card of an experiment."""
-    data = read_experiment(experiment.questions, experiment.outputs, experiment.scores, known_models())
+    data = read_comparable(experiment)
     suite = identify(experiment.questions, data.questions)
     summary = summarize(experiment, data, notes_about(experiment, data), suite)
     versions = {q.metadata.task: q.metadata.task_version for q in data.questions if q.metadata}

@@ -14,11 +14,11 @@ from typing import Any
 from vmevalkit import store
 from vmevalkit.interop.base import Exported, Exporter, register_format
 from vmevalkit.interop.card import Card, read_card, to_markdown
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.tables import COLUMNS, rows_of, rows_of_scores
 from vmevalkit.reporting.text import count
-from vmevalkit.store.experiment import ExperimentData, read_experiment
+from vmevalkit.store.experiment import ExperimentData
 from vmevalkit.suites import SuiteId, identify
 from vmevalkit.types import Question
 
@@ -63,7 +63,7 @@ class HuggingFaceDataset(Exporter):
 
         Further files of an earlier export are removed, because readers would take them for a part of this one.
         """
-        data = read_experiment(experiment.questions, experiment.outputs, experiment.scores, known_models())
+        data = read_comparable(experiment)
         suite = identify(experiment.questions, data.questions)
         videos, scores = rows_of(experiment.outputs, data, suite), rows_of_scores(experiment.outputs, data, suite)
         files = [

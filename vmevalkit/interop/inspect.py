@@ -18,10 +18,10 @@ from vmevalkit._version import __version__
 from vmevalkit.errors import UsageError
 from vmevalkit.interop.base import Exported, Exporter, register_format
 from vmevalkit.interop.card import Card, read_card
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.text import count
-from vmevalkit.store.experiment import SCORER, ExperimentData, SampleRecord, read_experiment
+from vmevalkit.store.experiment import SCORER, ExperimentData, SampleRecord
 from vmevalkit.types import Question, Score
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class InspectLogs(Exporter):
             from inspect_ai.log import write_eval_log
         except ModuleNotFoundError as error:
             raise UsageError(f"logs of Inspect need {error.name}", "pip install 'vmevalkit[inspect]'") from None
-        data = read_experiment(experiment.questions, experiment.outputs, experiment.scores, known_models())
+        data = read_comparable(experiment)
         card = read_card(experiment)
         target.mkdir(parents=True, exist_ok=True)
         for model in data.models:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from vmevalkit import store
 from vmevalkit.interop.base import Exported, Exporter, register_format
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.tables import SCORE_COLUMNS, rows_of_scores, to_csv
 from vmevalkit.reporting.text import count
-from vmevalkit.store.experiment import read_experiment
 from vmevalkit.suites import identify
 
 
@@ -24,7 +23,7 @@ class ScoresCSV(Exporter):
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:
         """Write scores.csv."""
-        data = read_experiment(experiment.questions, experiment.outputs, experiment.scores, known_models())
+        data = read_comparable(experiment)
         rows = rows_of_scores(experiment.outputs, data, identify(experiment.questions, data.questions))
         store.write_text(target / "scores.csv", to_csv(rows, SCORE_COLUMNS))
         return Exported(f"scores.csv with {count(len(rows), 'row')}", target)

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from PIL import Image, ImageOps
 
-from vmevalkit.errors import QuestionError
+from vmevalkit.errors import QuestionError, first_line
 from vmevalkit.media.planes import Frame
 from vmevalkit.types import Fit, Geometry, Size
 
@@ -64,7 +64,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise QuestionError(f"{path} is far too large; at most {MAX_SIDE} pixels on each side") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise QuestionError(f"{path} is not a readable image: {str(error).splitlines()[0]}") from None
+        raise QuestionError(f"{path} is not a readable image: {first_line(error)}") from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

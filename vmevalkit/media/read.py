@@ -160,8 +160,9 @@ def _open(path: Path | str) -> Iterator[tuple[Any, Any]]:
 
 
 def libav_reason(error: Exception) -> str:
-    """Return the first line of what a libav error says."""
-    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+    """Return the first line of what a libav error says; its name, if it says nothing."""
+    said = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return said.splitlines()[0]
 
 
 def _decode(container: Any, path: Path | str) -> Iterator[Any]:

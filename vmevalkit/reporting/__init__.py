@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from vmevalkit import defaults, store
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.latex import to_tex
 from vmevalkit.reporting.media import question_images, report_videos
 from vmevalkit.reporting.notes import notes_about
@@ -15,7 +15,7 @@ from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.plots import figures, to_bytes
 from vmevalkit.reporting.summary import summarize
 from vmevalkit.reporting.tables import rows_of, to_csv, to_parquet
-from vmevalkit.store.experiment import read_experiment
+from vmevalkit.store.experiment import ExperimentData
 from vmevalkit.suites import identify
 
 __all__ = ["report"]
@@ -45,13 +45,20 @@ def report(
         Path of index.html, which is written last.
 
     Raises:
-        UsageError: there are no questions.
+        UsageError: there are no questions, results are about others, or another process writes this report.
         StorageError: the report's folder cannot be written.
     """
     paths = ExperimentPaths(Path(questions), Path(outputs), Path(scores), Path(report))
-    data = read_experiment(paths.questions, paths.outputs, paths.scores, known_models())
-    notes = notes_about(paths, data)
+    data = read_comparable(paths)
+    with store.locked(paths.report / ".lock", f"writing the report in {paths.report}"):
+        store.remove_temporary(paths.report)
+        return _write(paths, data, title)
+
+
+def _write(paths: ExperimentPaths, data: ExperimentData, title: str | None) -> Path:
+    """Write all files of a report, index.html last, and return its path."""
     suite = identify(paths.questions, data.questions)
+    notes = notes_about(paths, data)
     summary = summarize(paths, data, notes, suite)
     rows = rows_of(paths.outputs, data, suite)
     store.write_text(paths.report / "scores.csv", to_csv(rows))

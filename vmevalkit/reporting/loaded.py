@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from vmevalkit import defaults, store
 from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.files import glob
-from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.asked import read_comparable
 from vmevalkit.reporting.notes import notes_about
 from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.plots import difficulty_curves, length_curves
 from vmevalkit.reporting.summary import Summary, summarize
 from vmevalkit.reporting.tables import COLUMNS, rows_of
-from vmevalkit.store.experiment import ExperimentData, SampleRecord, read_experiment
+from vmevalkit.store.experiment import ExperimentData, SampleRecord
 from vmevalkit.suites import identify
 from vmevalkit.types import Mode, Question, Score
 
@@ -73,12 +73,12 @@ class Experiment:
         paths: its folders.
 
     Raises:
-        UsageError: there are no questions.
+        UsageError: there are no questions, or results are about others.
     """
 
     def __init__(self, paths: ExperimentPaths) -> None:
         self.paths = paths
-        self._data: ExperimentData = read_experiment(paths.questions, paths.outputs, paths.scores, known_models())
+        self._data: ExperimentData = read_comparable(paths)
         self._suite = identify(paths.questions, self._data.questions)
 
     @property

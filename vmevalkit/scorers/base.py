@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 STOPPED = "stopped"
 """Reason of a sample that was not reached before the run ended. Such a score is not stored."""
 
+OTHER_QUESTION = "other_question"
+"""Reason of a video that was made for another question than the one of its name."""
+
 TRANSIENT_REASONS = frozenset({"scorer_error", "call_failed", STOPPED})
 """Reasons that are due to the scorer, not to the sample: rerunning the command may give a score."""
 

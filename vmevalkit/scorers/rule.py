@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, explain_validation, first_line
 from vmevalkit.media import CanvasVideo, Frames
-from vmevalkit.scorers.base import Scorer, Unscorable, register_scorer
+from vmevalkit.scorers.base import OTHER_QUESTION, Scorer, Unscorable, register_scorer
 from vmevalkit.tasks._particulars import explained
 from vmevalkit.tasks.base import TASKS, Reader, strictly
 from vmevalkit.tasks.toolkit.vision import view_size
@@ -238,7 +238,7 @@ def _known_geometry(question: Question, metadata: QuestionMetadata, sample: stor
     if provenance is None:
         return None
     if provenance.prompt_sha256 != store.prompt_digest(question):
-        raise Unscorable("other_question", f"The video was made for another prompt than {question.prompt_file}.")
+        raise Unscorable(OTHER_QUESTION, f"The video was made for another prompt than {question.prompt_file}.")
     if provenance.image_sha256 != metadata.sha256.get("first_frame.png", provenance.image_sha256):
-        raise Unscorable("other_question", f"The video was made for another first frame than {question.first_frame}.")
+        raise Unscorable(OTHER_QUESTION, f"The video was made for another first frame than {question.first_frame}.")
     return provenance.geometry if provenance.geometry.canvas == metadata.canvas else None

@@ -20,6 +20,7 @@ from vmevalkit.reporting import analysis
 from vmevalkit.reporting.analysis import Comparison, PassRates
 from vmevalkit.reporting.catalog import is_baseline
 from vmevalkit.reporting.page import VERDICTS, templates
+from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.reporting.stats import DRAWS
 from vmevalkit.store.experiment import QuestionKey
 from vmevalkit.types import MODES
@@ -109,7 +110,7 @@ def compare(
     found: Experiments = request.app.state.experiments
     chosen = [named for slug in dict.fromkeys(experiment) if (named := found.get(slug))]
     groups = {named.overview().group for named in chosen}
-    problem = "" if len(groups) == 1 else "Select experiments of one suite." if groups else "Select experiments."
+    problem = "" if len(groups) == 1 else _several_suites(chosen) if groups else "Select experiments."
     modes = [name for name in MODES if any(name in dict(named.index.choices()["mode"]) for named in chosen)]
     mode = mode if mode in modes else modes[0] if modes else ""
     runs, questions = _runs(chosen, mode, baselines) if not problem else ([], [])
@@ -127,6 +128,26 @@ def compare(
         modes=modes,
         baselines=baselines,
         draws=DRAWS,
+    )
+
+
+def _several_suites(chosen: list[Experiment]) -> str:
+    """Say why experiments cannot be compared, and how the models of one can answer the questions of another."""
+    first = chosen[0]
+    other = next(named for named in chosen if named.overview().group != first.overview().group)
+    answered = (
+        f"{named.folders.name} answers {overview.suite or 'a question set that is no suite'} ({overview.group[:12]})"
+        for named, overview in ((first, first.overview()), (other, other.overview()))
+    )
+    again = ExperimentPaths(
+        questions=first.index.questions,
+        outputs=Path(f"{other.folders.outputs}_{first.folders.slug}"),
+        scores=other.folders.scores,
+    )
+    models = [word for model in other.overview().rates for word in ("--model", model)]
+    return (
+        f"Select experiments of one suite: {', '.join(answered)}. For videos that can be compared, run: "
+        f"{again.command('generate', *models)}"
     )
 
 

@@ -18,7 +18,9 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import sqlite
 
 from vmevalkit import store
+from vmevalkit.reporting.asked import check_asked
 from vmevalkit.reporting.catalog import known_models
+from vmevalkit.reporting.paths import ExperimentPaths
 from vmevalkit.store.database import DamagedDatabase, connect
 from vmevalkit.store.experiment import (
     Key,
@@ -102,7 +104,7 @@ class Index:
         """Read what has changed in the folders since the last refresh. Return the number of changed samples.
 
         Raises:
-            UsageError: there are no questions.
+            UsageError: there are no questions, or results are about others. The index stays as it was.
         """
         with self._refreshing:
             changes = self._find_changes()
@@ -124,7 +126,7 @@ class Index:
             questions=[row for key, row in rows.items() if indexed_questions.get(key) != row],
             removed_questions=set(indexed_questions) - set(rows),
         )
-        altered, existing = changes.altered_questions, set[Key]()
+        altered, existing, records = changes.altered_questions, set[Key](), list[SampleRecord]()
         models = sorted(models_of(self.outputs, self.scores))
         for found in expected_samples(question_set, models, self.outputs, self.scores):
             key = _key_of(found.sample)
@@ -134,8 +136,10 @@ class Index:
             if indexed.get(key) == state and key[1:3] not in altered:
                 continue
             record = read_sample(found, known)
+            records.append(record)
             changes.samples.append({**_sample_row(found, record), "signature": state})
             changes.scores += [_score_row(score) for score in record.written_scores]
+        check_asked(ExperimentPaths(self.questions, self.outputs, self.scores), question_set, records)
         changes.removed_samples = set(indexed) - existing
         return changes
 
@@ -259,6 +263,7 @@ def _question_row(question: Question) -> dict[str, Any]:
         "difficulty": found.difficulty if found else None,
         "plan_length": found.plan_length if found else None,
         "prompt": prompt_of(question),
+        "signature": signature({path.name: path for path in question.files}),
     }
 
 

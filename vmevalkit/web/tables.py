@@ -24,6 +24,8 @@ questions = sql.Table(
     sql.Column("difficulty", sql.Integer),
     sql.Column("plan_length", sql.Integer),
     sql.Column("prompt", sql.Text),
+    # Times and sizes of the question's files. Any difference means that its samples must be read again.
+    sql.Column("signature", sql.Text, nullable=False),
 )  # fmt: skip
 
 samples = sql.Table(

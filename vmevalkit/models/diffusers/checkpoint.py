@@ -222,7 +222,7 @@ def _problems(folder: Path, kind: str, variant: str | None) -> list[str]:
 
 def variants_in(folder: Path) -> set[str | None]:
     """Return the variants of the weights in a component's folder; None stands for the usual weights."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return set()
     names = [path.name for path in folder.iterdir()]
     matches = [match for name in names if (match := _WEIGHTS_NAME.match(name) or _SHARDS_NAME.match(name))]
@@ -236,7 +236,7 @@ def _common_variant(variants: list[set[str | None]]) -> str | None:
 
 
 def _weight_problems(folder: Path, variant: str | None) -> list[str]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return ["*.safetensors"]
     names = sorted(path.name for path in folder.iterdir())
     matches = {name: match for name in names if (match := _WEIGHTS_NAME.match(name))}
@@ -248,13 +248,13 @@ def _weight_problems(folder: Path, variant: str | None) -> list[str]:
         if not shards:
             problems.append(f"{indexes[0]} (not an index of weights)")
         files = sorted(shards)
-        problems += [name for name in files if not (folder / name).is_file()]
+        problems += [name for name in files if not os.path.isfile(folder / name)]
     elif not files:
         pickled = [name for name in names if name.endswith(_PICKLED)]
         problems.append(f"*.safetensors ({pickled[0]} is pickled and never loaded)" if pickled else "*.safetensors")
     elif any("-of-" in name for name in files):
         problems.append("*.safetensors.index.json")
-    existing = [name for name in files if (folder / name).is_file()]
+    existing = [name for name in files if os.path.isfile(folder / name)]
     return problems + [f"{name} (cut short)" for name in existing if not _is_complete(folder / name)]
 
 
@@ -270,7 +270,8 @@ def _are_texts(values: Any) -> bool:
 
 
 def _has(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    # False for a name from a file that is too long, where `Path.is_file` raises.
+    return os.path.isfile(path) and path.stat().st_size > 0
 
 
 def _is_complete(path: Path) -> bool:
