@@ -2,6 +2,7 @@
 # make check     lint, types, shell scripts
 # make test      every test
 # make faults   kill it, fill the disk, damage files, ...; 15 minutes; FAULTS='--minutes 5 --seed 1 --only kill-make'
+# make docs      generated pages, then the documentation site in site/
 # make demo      questions, CogVideoX on them, verdicts, and a page to look at
 .PHONY: install check test demo docs audit attack faults lock
 
@@ -25,6 +26,8 @@ demo: install
 
 docs: install
 	$(VENV)/python docs/generate.py
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --strict
 
 audit: install
 	$(VENV)/python docs/audit.py

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Install the environments of models, each into envs/<name>/ in the repository. See `--help`.
+# Install the environments of models, each into envs/<name>/. See `--help`.
 set -euo pipefail
 SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=setup/lib/common.sh
 source "$SETUP/lib/common.sh"
 
+COMMAND="bash setup/install_model.sh"
+if is_wheel; then COMMAND="vmevalkit install"; fi
 QUESTIONS=(tests_0001 tests_0002)
 
 usage() {
     cat <<EOF
-usage: bash setup/install_model.sh NAME... [--fast] [--validate] [--weights DIR] [--force]
-       bash setup/install_model.sh --list
+usage: $COMMAND NAME... [--fast] [--validate] [--weights DIR] [--force]
+       $COMMAND --list
 
-Make a Python environment with exact versions for each model, in envs/NAME, unless there is a current one. Models with the
+Make a Python environment with exact versions for each model, in $ENVIRONMENTS/NAME, unless there is a current one. Models with the
 same versions share one, such as envs/diffusers-models. NAME may also be a model of an installed package that brings its
 own requirements; the package is installed into the environment, too.
 
@@ -102,6 +104,9 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+if [ "$check" = 1 ] && is_wheel; then
+    usage_error "--validate needs the questions of the repository; run it in a clone: bash setup/install_model.sh ${names[*]-} --validate"
+fi
 [ "${#names[@]}" -gt 0 ] || usage_error "name a model: ${OPENSOURCE_MODELS[*]}; see --help"
 if [ "$FAST" = 1 ] && [ "${#plugins[@]}" -gt 0 ]; then
     usage_error "--fast: ${plugins[*]} has only one file of requirements"

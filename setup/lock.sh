@@ -17,6 +17,12 @@ compile --extra cogvideox --constraint <(echo 'torch==2.13.0') --output-file "$w
 # Leave out the CUDA packages: each wheel of torch names the ones it needs, and the one for the CPU needs none.
 grep -vxFf "$work/core" "$work/all" | grep -vE '^(nvidia-|cuda-|triton)' >"$work/models"
 
+compile --extra docs --constraint "$work/core" --constraint "$work/models" --output-file "$work/docs" >/dev/null
+{
+    echo '# On top of requirements.lock: what the documentation site needs. Made by: make lock'
+    grep -vxFf "$work/core" "$work/docs"
+} >requirements-docs.lock
+
 {
     echo '# The kit and the tools to work on it. Made by: make lock'
     cat "$work/core"

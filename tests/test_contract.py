@@ -56,7 +56,7 @@ def test_no_contract_video_is_lost() -> None:
 # What models and lazy programs do most, besides the ground truth.
 COMMON = ("blended", "still", "crossfade", "wipe_right", "cut_half_way", "reversed")
 # A task meets one of so many of the videos that are made for every task.
-PARTS = 4
+PARTS = 5
 
 
 def shared_out(name: str) -> list[str]:
@@ -71,8 +71,8 @@ def shared_out(name: str) -> list[str]:
 def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> None:
     """`make audit` tries every video at every difficulty; here, they are shared out.
 
-    At one difficulty, a task meets all its own videos and a quarter of those of all tasks. At each of the others, it
-    meets the ground truth and two of the commonest, so that it meets each of these at least once.
+    At one difficulty, a task meets all its own videos and a fifth of those of all tasks. At each other one, it meets
+    the ground truth and one of the commonest.
     """
     task, turn = TASKS[name], list(TASKS).index(name)
     seed = 20 + difficulty
@@ -80,9 +80,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
         pair = contract.puzzle_of(task, difficulty, seed), contract.other_puzzle_of(task, difficulty, seed)
         names = shared_out(name) + [video.name for video in contract.videos(task, *pair, "solve") if video.own]
     else:
-        # Four difficulties after the one above, of two videos each.
-        first = 2 * ((difficulty - turn - 2) % len(DIFFICULTIES))
-        names = ["ground_truth", *(COMMON[(first + k) % len(COMMON)] for k in range(2))]
+        names = ["ground_truth", COMMON[(turn + difficulty) % len(COMMON)]]
     holding = ("still", ("ground_truth", "crossfade", "cut_half_way")[(turn + difficulty) % 3])
     # guided differs from solve in the prompt alone.
     trials = [
@@ -103,7 +101,7 @@ def test_every_video_is_met_by_a_task() -> None:
     assert met == MUST_PASS_SOLVING | MUST_FAIL_SOLVING
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", list(TASKS)[::3])
 def test_images_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
     names = ("ground_truth", "black", "white", "noise", "still_with_noise")
     trials = contract.try_videos(TASKS[name], 3, "hold", 53, (96, 96), names=names)
@@ -119,9 +117,9 @@ def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
         assert trial.as_expected, str(trial)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", list(TASKS)[: len(contract.TRANSFORMS)])
 def test_transforms_change_no_verdict(name: str) -> None:
-    """Difficulties, seeds and transforms take turns: a task meets one transform, in `make audit` it meets all."""
+    """Tasks, difficulties and seeds take turns: each transform is met by one task, in `make audit` by all."""
     turn = list(TASKS).index(name)
     number = turn % len(contract.TRANSFORMS)
     trials = contract.try_transform(

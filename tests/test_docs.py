@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from vmevalkit import contract, store
 from vmevalkit.media import load_image
@@ -175,3 +177,33 @@ def test_architecture_names_files_that_exist_and_every_package() -> None:
     assert packages
     for package in packages:
         assert f"\n  {package}/" in page, f"{package}/ is not in the tree"
+
+
+def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
+    model, reading = code_of("tutorial.md")
+    (tmp_path / "my_model.py").write_text(model)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # The results do not depend on the number of workers, and most of the time is their start.
+    script = re.sub(r"(?m)^(vmevalkit (?:make|score))", r"\1 --workers 1", "".join(code_of("tutorial.md", "bash")))
+    run = subprocess.run(
+        ["bash", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Only `replay` passes" in (ROOT / "docs" / "tutorial.md").read_text()
+    passed = {line.split()[0]: line.split()[2] for line in run.stdout.splitlines() if " passed " in line}
+    assert passed == {"crossfade": "0", "jumpcut": "0", "my_model": "0", "noise": "0", "replay": "4", "still": "0"}
+    run = subprocess.run([sys.executable, "-c", reading], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"replay\s+light_sequence\s+1\.0", run.stdout), run.stdout
+
+
+def test_the_site_has_every_page() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+
+    def pages(items: list[dict[str, Any]]) -> list[str]:
+        entries = [entry for item in items for entry in item.values()]
+        return [page for entry in entries for page in (pages(entry) if isinstance(entry, list) else [entry])]
+
+    listed = pages(site["nav"])
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(listed)
+    assert len(listed) == len(set(listed))

@@ -220,7 +220,7 @@ def test_the_page_says_whether_the_baselines_pass_as_expected(world: World) -> N
 
 
 def test_every_status_is_counted_on_the_page(world: World) -> None:
-    verdicts = Counter(re.findall(r'data-verdict="([^"]+)"', world.page))
+    verdicts = Counter(re.findall(r"<article .*?</span> ([a-z ]+)</span>", world.page, re.DOTALL))
     assert verdicts == {"pass": 8, "fail": 8, "failed": 1, "broken": 1, "missing": 1, "unscorable": 1, "not scored": 10}
 
 
@@ -236,18 +236,23 @@ def test_several_seeds_are_samples_of_their_own_and_all_questions_are_asked_with
     assert 'id="mine/maze/maze_0000_seed7"' in small.page
 
 
+def _made(world: World, geometry: Geometry, **settings: Any) -> None:
+    """Write the result of the video of a small experiment."""
+    provenance = Provenance(
+        model="mine", kit_version="1", seed=42, prompt_sha256="", image_sha256="", frames=20, fps=8,
+        video_seconds=2.5, size=geometry.frame, geometry=geometry, settings=settings,
+    )  # fmt: skip
+    result = GenerationResult(
+        success=True, video_path="video/video.mp4", error=None, duration_seconds=1.0, generation_id="1",
+        model="mine", status="completed", metadata=provenance.model_dump(mode="json"),
+    )  # fmt: skip
+    sample = store.Sample(outputs=world.outputs, model="mine", task="maze", question_id="maze_0000")
+    store.write_record(sample.result, result)
+
+
 def test_videos_of_less_precision_are_named(small: World) -> None:
-    video = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0000")
     for speed in ("exact", "fast"):
-        provenance = Provenance(
-            model="mine", kit_version="1", seed=42, prompt_sha256="", image_sha256="", frames=20, fps=8,
-            video_seconds=2.5, size=(96, 64), geometry=Geometry.place((96, 64), (96, 64)), settings={"speed": speed},
-        )  # fmt: skip
-        result = GenerationResult(
-            success=True, video_path="video/video.mp4", error=None, duration_seconds=1.0, generation_id="1",
-            model="mine", status="completed", metadata=provenance.model_dump(mode="json"),
-        )  # fmt: skip
-        store.write_record(video.result, result)
+        _made(small, Geometry.place((96, 64), (96, 64)), speed=speed)
         small.make()
         assert ("videos of mine were made with --speed fast" in small.page) == (speed == "fast")
 
@@ -441,9 +446,29 @@ def test_the_page_needs_no_network_and_links_only_to_files_that_are_there(world:
 
 def test_what_comes_from_outside_is_text(world: World) -> None:
     page = _Page(world.page)
-    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    # The page's own script, and the catalog.
+    assert [a.get("src") for tag, a in page.tags if tag == "script"] == [None, "samples/catalog.js"]
     assert not any("onerror" in attributes for _, attributes in page.tags)
-    assert _text(world.page).count(" ".join(EVIL.split())) == 5 + 1
+    # The first screen shows one of these explanations again.
+    assert _text(world.page).count(" ".join(EVIL.split())) == 5 + 1 + 1
+
+
+def test_the_first_screen_says_who_leads(world: World) -> None:
+    lead = world.page[world.page.index('<section class="lead"') :]
+    lead = lead[: lead.index("</section>")]
+    best = max((s for s in world.summary.analysis.standings if not s.baseline), key=lambda s: s.rate.value)
+    assert best.model in lead[: lead.index("</h2>")]
+    assert lead.count("<video") in (1, 2)
+
+
+def test_equal_models_lead_together_and_none_leads_if_no_video_passes(small: World) -> None:
+    small.right("other", "maze", "maze_0000")
+    small.make()
+    assert "mine and other lead: 100 % each." in small.page
+    for model in ("mine", "other"):
+        small.wrong(model, "maze", "maze_0000")
+    small.make()
+    assert "No video of the 2 models passes." in small.page
 
 
 def test_the_strip_shows_the_evidence(world: World) -> None:
@@ -458,6 +483,35 @@ def test_the_strip_shows_the_evidence(world: World) -> None:
         assert image.size == (8 * 96, 64)
         tiles = [np.asarray(image.convert("L"))[:, i * 96 : (i + 1) * 96].mean() for i in range(8)]
     assert tiles == pytest.approx([10 * i for i in (0, 4, 5, 8, 11, 14, 16, 19)], abs=4)
+
+
+def test_an_explanation_names_frame_time_and_criteria(world: World) -> None:
+    article = _article(world.page, "mine/maze/maze_0001")
+    assert "Frame 4, at 0.50 s of 2.50 s:</strong>" in article
+    assert "Not met: outcome." in article
+    assert "Not met" not in _article(world.page, "mine/maze/maze_0000")
+
+
+def test_what_a_verdict_tolerates_has_a_box_in_the_frames_that_show_it(small: World) -> None:
+    visitor = {"code": "visitor", "first": 4, "last": 9, "box": (0.25, 0.5, 0.5, 1.0)}
+    small.judge("mine", "maze", "maze_0000", "scored", **_credit(True, 1.0), tolerated=[visitor], notes=["visitor"])
+    small.make()
+    article = _article(small.page, "mine/maze/maze_0000")
+    # The strip has the frames 0, 3, 5, 8, 11, 14, 16 and 19.
+    assert re.findall(r"frame (\d+) · visitor", article) == ["5", "8"]
+    assert article.count("left:25.0%;top:50.0%;width:25.0%;height:50.0%") == 2
+
+
+def test_a_box_lies_where_the_canvas_is_in_the_video_and_is_left_out_where_that_is_unknown(small: World) -> None:
+    visitor = {"code": "visitor", "first": 0, "last": 19, "box": (0.0, 0.0, 1.0, 1.0)}
+    sample = store.Sample(outputs=small.outputs, model="mine", task="maze", question_id="maze_0000", seed=42)
+    media.write_video(sample.video, (np.full((128, 96, 3), i, np.uint8) for i in range(20)), 8)
+    small.judge("mine", "maze", "maze_0000", "scored", **_credit(True, 1.0), tolerated=[visitor])
+    small.make()
+    assert '<i class="mark"' not in small.page
+    _made(small, Geometry.place((96, 64), (96, 128)))
+    small.make()
+    assert small.page.count("left:0.0%;top:25.0%;width:100.0%;height:50.0%") == 8
 
 
 def test_a_sample_without_a_video_says_so(world: World) -> None:

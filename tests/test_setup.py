@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import vmevalkit
-from vmevalkit import media, store
+from vmevalkit import installation, media, store
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.runner import doctor, environment, plugins, validate
 
@@ -43,7 +43,8 @@ for word in "$@"; do
 done
 case "$*" in
     *sys.executable*) echo "$0" ;;
-    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m venv "*) mkdir -p "$3/bin" "$3/site" && cp "$0" "$3/bin/python" ;;
+    *sysconfig*) bin=${0%/*} && echo "${bin%/*}/site" ;;
     *vmevalkit.runner.plugins?*) cat "$CALLS/plugin" 2>/dev/null || exit 1 ;;
     *"pip index"*) if [ -e "$CALLS/index" ]; then cat "$CALLS/index"; else exit 1; fi ;;
 esac
@@ -183,7 +184,7 @@ def test_a_good_environment_is_kept_and_force_makes_it_again(clone: Clone) -> No
 
 
 def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     (clone.calls / "bin" / "python3.10").rename(clone.calls / "bin" / "python3.12")
     assert "installed in" in clone.run(NAME, "--fast")
     (install,) = [line for line in clone.log.splitlines() if " -r " in line]
@@ -202,7 +203,7 @@ def test_the_fast_lane_lies_beside_and_is_preferred(clone: Clone, monkeypatch: p
 
 
 def test_models_with_the_same_versions_share_an_environment(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     (clone.calls / "bin" / "python3.10").rename(clone.calls / "bin" / "python3.12")
     assert f"{SHARED}: installed in" in clone.run("svd-xt")
     (install,) = [line for line in clone.log.splitlines() if " -r " in line]
@@ -313,7 +314,7 @@ def test_validate_runs_the_real_command_and_checks_its_videos(clone: Clone, tmp_
 
 
 def test_the_kit_and_the_scripts_mean_the_same_marker(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     assert environment.environment_state(NAME) == "missing"
     clone.flag("fail-check")
     clone.run(NAME, status=1)
@@ -327,7 +328,7 @@ def test_the_kit_and_the_scripts_mean_the_same_marker(clone: Clone, monkeypatch:
 
 
 def test_the_kit_asks_for_an_environment_that_is_missing(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     card = MODELS[NAME].model_copy(update={"packages": ("no_such_package",)})
     assert environment.needs_environment(card)
     assert not environment.needs_environment(MODELS["still"])
@@ -402,7 +403,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnPackage]
 def test_a_model_of_a_package_gets_its_own_pins_and_its_package(
     clone: Clone, own: OwnPackage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "REPOSITORY", clone.root)
+    monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     (clone.root / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(clone.calls / "bin" / "python3.10", clone.root / ".venv" / "bin" / "python")
     with pytest.raises(environment.EnvironmentMissing, match=r"missing .*install_model\.sh own-environment"):
@@ -503,8 +504,8 @@ def test_a_run_uses_the_environment_of_a_package_and_the_doctor_knows_it(
     own: OwnPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "repository"
-    monkeypatch.setattr(environment, "REPOSITORY", root)
-    (root / "setup").mkdir(parents=True)
+    shutil.copytree(SETUP, root / "setup")
+    monkeypatch.setattr(installation, "REPOSITORY", root)
     folder = root / "envs" / "own-environment"
     (folder / "bin").mkdir(parents=True)
     question = tmp_path / "q" / "mine_task" / "a"

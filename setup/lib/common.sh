@@ -9,7 +9,11 @@ OPENSOURCE_MODELS=(
     diffusers-models
 )
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# In a checkout, `ROOT/setup` and `ROOT/envs`. In an installed wheel, SETUP is `_setup` in the package (setup.py), and
+# `vmevalkit install` says where environments are.
+SETUP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+ROOT=$(dirname "$SETUP")
+ENVIRONMENTS=${VMEVALKIT_HOME:-$ROOT}/envs
 MARKER=.installed
 PYTORCH_INDEX=https://download.pytorch.org/whl/cu118
 
@@ -32,13 +36,16 @@ usage_error() {
     exit 2
 }
 
-environment_of() { printf '%s\n' "$ROOT/envs/$1"; }
+# is_wheel: whether these scripts are in an installed package, without the rest of the repository.
+is_wheel() { [ "${SETUP##*/}" = _setup ]; }
+
+environment_of() { printf '%s\n' "$ENVIRONMENTS/$1"; }
 
 # environment_for MODEL: print the environment of a model of the kit, or nothing.
 environment_for() {
     local name
     for name in "${OPENSOURCE_MODELS[@]}"; do
-        if [ "$name" = "$1" ] || grep -qE "^$1( |\$)" "$ROOT/setup/models/$name/models.txt" 2>/dev/null; then
+        if [ "$name" = "$1" ] || grep -qE "^$1( |\$)" "$SETUP/models/$name/models.txt" 2>/dev/null; then
             printf '%s\n' "$name"
             return 0
         fi
@@ -46,12 +53,12 @@ environment_for() {
 }
 
 # is_shared ENVIRONMENT: whether several models use it, so that its name is not a model's.
-is_shared() { [ -f "$ROOT/setup/models/$1/models.txt" ]; }
+is_shared() { [ -f "$SETUP/models/$1/models.txt" ]; }
 
 # validation_setting ENVIRONMENT MODEL: print the setting with which a model makes a video quickly.
 validation_setting() {
     local setting=""
-    if is_shared "$1"; then setting=$(sed -n "s/^$2 //p" "$ROOT/setup/models/$1/models.txt"); fi
+    if is_shared "$1"; then setting=$(sed -n "s/^$2 //p" "$SETUP/models/$1/models.txt"); fi
     printf '%s\n' "${setting:-num_inference_steps=2}"
 }
 
@@ -135,10 +142,11 @@ PLUGIN_REQUIREMENTS=""
 PLUGIN_DIGEST=""
 PLUGIN_PACKAGE=()
 
-# kit_python: print a Python that has the kit, and with it the packages that extend the kit.
+# kit_python: print a Python that has the kit, and with it the packages that extend the kit. `vmevalkit install` names its
+# own.
 kit_python() {
     local candidate
-    for candidate in "$ROOT/.venv/bin/python" python3 python; do
+    for candidate in "${VMEVALKIT_PYTHON:-$ROOT/.venv/bin/python}" python3 python; do
         if "$candidate" -I -c 'import vmevalkit.runner.plugins' >/dev/null 2>&1; then
             printf '%s\n' "$candidate"
             return 0
@@ -162,8 +170,8 @@ requirements_of() {
         return 0
     fi
     case "$1" in
-        *-fast) printf '%s\n' "$ROOT/setup/models/${1%-fast}/requirements-fast.txt" ;;
-        *) printf '%s\n' "$ROOT/setup/models/$1/requirements.txt" ;;
+        *-fast) printf '%s\n' "$SETUP/models/${1%-fast}/requirements-fast.txt" ;;
+        *) printf '%s\n' "$SETUP/models/$1/requirements.txt" ;;
     esac
 }
 
@@ -172,7 +180,7 @@ marker_of() {
     if [ -n "$PLUGIN_DIGEST" ]; then
         printf '%s\n' "$PLUGIN_DIGEST"
     else
-        cat "$(requirements_of "$1")" "$ROOT/setup/models/${1%-fast}/setup.sh" "$ROOT/setup/lib/nvidia.txt" | sha256
+        cat "$(requirements_of "$1")" "$SETUP/models/${1%-fast}/setup.sh" "$SETUP/lib/nvidia.txt" | sha256
     fi
     environment_of "$1"
 }
@@ -188,6 +196,20 @@ pip_install() {
     local python=$1
     shift
     "$python" -I -m pip install --disable-pip-version-check --no-input "$@"
+}
+
+# add_kit PYTHON: install the kit into an environment, editable. An installed wheel is linked, to the same effect.
+add_kit() {
+    local site
+    if ! is_wheel; then
+        PYTHONWARNINGS=ignore pip_install "$1" --quiet --no-build-isolation --no-deps --editable "$ROOT"
+        return 0
+    fi
+    site=$("$1" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    [ -d "$site" ] || fail "the environment of $1 has no folder for packages: '$site'"
+    ln -s "$ROOT" "$ROOT-"*.dist-info "$site/"
+    printf '#!/bin/sh\nexec "%s" -I -m vmevalkit "$@"\n' "$1" >"${1%/*}/vmevalkit"
+    chmod +x "${1%/*}/vmevalkit"
 }
 
 # make_environment NAME OBJECT...: make envs/NAME from its pins, unless there is a current one. OBJECT is
@@ -209,7 +231,7 @@ make_environment() {
     # Remove the marker first, because the removal of the folder may be interrupted.
     rm -f "$env/$MARKER"
     rm -rf "$env"
-    mkdir -p "$ROOT/envs"
+    mkdir -p "$ENVIRONMENTS"
     "$python" -m venv "$env"
     python=$env/bin/python
 
@@ -220,14 +242,14 @@ make_environment() {
     if ! has_newer_pins && [ -z "$PLUGIN_REQUIREMENTS" ]; then
         build=$(torch_build "$python" "$(sed -n 's/^torch==//p' "$requirements")")
         chosen=("torch==$build")
-        constraints=(-c "$ROOT/setup/lib/nvidia.txt")
+        constraints=(-c "$SETUP/lib/nvidia.txt")
         case "$build" in
             *+cu118) index=(--extra-index-url "$PYTORCH_INDEX") ;;
         esac
     fi
     pip_install "$python" --no-build-isolation -r "$requirements" ${chosen[@]+"${chosen[@]}"} \
         ${constraints[@]+"${constraints[@]}"} ${index[@]+"${index[@]}"}
-    PYTHONWARNINGS=ignore pip_install "$python" --quiet --no-build-isolation --no-deps --editable "$ROOT"
+    add_kit "$python"
     if [ "${#PLUGIN_PACKAGE[@]}" -gt 0 ]; then
         # With build isolation, because the package may be built by a tool that is not among the pins.
         pip_install "$python" --quiet --no-deps "${PLUGIN_PACKAGE[@]}"

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from vmevalkit import installation
 from vmevalkit.errors import ConfigError, UnknownName, VMEvalError, WeightsError
 from vmevalkit.media import Frame
 from vmevalkit.models.base import ModelCard
@@ -351,7 +352,7 @@ CogVideoXConfig.register(
         limits=_limits((96, 96), (96, 96), (17,), prompt_tokens=128),
         defaults={"num_inference_steps": 12},
         latent_side=4,
-        get="bash training/train.sh",
+        get=installation.in_checkout("bash training/train.sh"),
     ),
     Variant(
         card=_card(

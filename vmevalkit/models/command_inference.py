@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 from PIL import Image
 from pydantic import Field
 
-from vmevalkit import media
+from vmevalkit import installation, media
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, VideoError, VMEvalError
 from vmevalkit.files import has_toml, sha256, temporary_name
 from vmevalkit.models.base import (
@@ -102,7 +102,10 @@ class CommandService(Service):
         if self.folder.is_dir() and (program.is_file() if program else shutil.which(name)):
             return None
         missing = (program or Path(name)) if self.folder.is_dir() else self.folder
-        return EnvironmentMissing(f"{missing} is missing", f"install it: {self.program.install or 'see its README'}")
+        install = self.program.install or "see its README"
+        if self.config.file in ready_files().values():
+            install = installation.in_checkout(install)
+        return EnvironmentMissing(f"{missing} is missing", f"install it: {install}")
 
     @classmethod
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str]:

@@ -65,6 +65,7 @@ def report(
     images = question_images(media, data.questions)
     videos = report_videos(media, data.samples)
     index = paths.report / "index.html"
-    store.write_text(index, render(paths, data, summary, notes, images, videos, title))
+    for name, content in render(paths, data, summary, notes, images, videos, title):
+        store.write_text(paths.report / name, content)
     log.info("%d samples of %d questions in %s", summary.samples, summary.questions, index)
     return index

@@ -3,71 +3,113 @@
   const form = document.querySelector(".filters");
   const list = document.querySelector(".samples");
   const more = document.querySelector(".more");
-  const rows = [...list.children];
+  const unread = document.querySelector(".unread");
   const filters = ["model", "task", "mode", "verdict", "reason"].filter((name) => form.elements[name]);
   const verdicts = [...form.elements.verdict.options].map((option) => option.value);
-  const place = new Map(rows.map((row, index) => [row, index]));
+  // Cards are shown in batches, because moving the focus is slow when thousands of videos are laid out.
+  const batch = 30;
+  // Samples are numbers: their places in the catalog. Cards are added when a sheet is loaded.
+  const cards = [];
+  const sheets = new Map();
   const texts = new Map();
-  // Rows are shown in batches, because moving the focus is slow when thousands of videos are laid out.
-  const batch = 60;
+  let catalog = null;
+  let all = [];
+  let visible = [];
   let limit = batch;
-  let visible = rows;
   let current = null;
-  let order = "";
+  let turn = 0;
 
-  // The text of a row in lower case, read at the first search.
-  const text = (row) => {
-    if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
-    return texts.get(row);
+  const column = (name) => {
+    const { values, codes } = catalog[name];
+    return (sample) => values[codes[sample]];
   };
 
-  // Rows without the value go last in both orders.
-  const number = (row, name, unknown) => (row.dataset[name] === "" ? unknown : Number(row.dataset[name]));
+  // The text of a sample in lower case, made at the first search.
+  const text = (sample) => {
+    if (!texts.has(sample)) {
+      const words = ["model", "task", "verdict", "reason", "said", "prompt"].map((name) => column(name)(sample));
+      texts.set(sample, [catalog.id[sample], ...words].join(" ").toLowerCase());
+    }
+    return texts.get(sample);
+  };
+
+  // Samples without the value go last in both orders.
+  const numbers = (name, unknown, sign) => (a, b) => sign * ((catalog[name][a] ?? unknown) - (catalog[name][b] ?? unknown));
   const sorts = {
     "": () => 0,
-    model: (a, b) => (a.dataset.model < b.dataset.model ? -1 : a.dataset.model > b.dataset.model ? 1 : 0),
-    verdict: (a, b) => verdicts.indexOf(a.dataset.verdict) - verdicts.indexOf(b.dataset.verdict),
-    low: (a, b) => number(a, "value", 2) - number(b, "value", 2),
-    high: (a, b) => number(b, "value", -1) - number(a, "value", -1),
-    difficulty: (a, b) => number(a, "difficulty", 9) - number(b, "difficulty", 9),
+    model: (a, b) => (column("model")(a) < column("model")(b) ? -1 : column("model")(a) > column("model")(b) ? 1 : 0),
+    verdict: (a, b) => verdicts.indexOf(column("verdict")(a)) - verdicts.indexOf(column("verdict")(b)),
+    low: numbers("value", 2, 1),
+    high: numbers("value", -1, -1),
+    difficulty: numbers("difficulty", 9, 1),
   };
 
-  // Show the first `limit` of the matching rows, and no others.
-  const show = () => {
-    const shown = new Set(visible.slice(0, limit));
-    for (const row of rows) {
-      const hidden = !shown.has(row);
-      if (hidden && !row.hidden) row.querySelector("video")?.pause();
-      row.hidden = hidden;
+  const warn = (message) => {
+    unread.textContent = message;
+    unread.hidden = false;
+  };
+
+  // Load the sheet that has the card of a sample.
+  const load = (sample) => {
+    const number = Math.floor(sample / catalog.size);
+    if (!sheets.has(number)) {
+      const script = document.createElement("script");
+      script.src = `samples/${number}.js`;
+      sheets.set(number, new Promise((loaded, failed) => {
+        script.onload = loaded;
+        script.onerror = () => failed(new Error(`samples/${number}.js cannot be read, so some videos are not shown.`));
+      }));
+      document.head.append(script);
     }
-    more.hidden = visible.length <= limit;
+    return sheets.get(number);
   };
 
-  const reveal = (index) => {
-    if (index < limit) return;
-    limit = (Math.floor(index / batch) + 1) * batch;
-    show();
+  const add = (first, found) => {
+    found.forEach((card, i) => {
+      cards[first + i] = card;
+      near.observe(card);
+    });
+  };
+
+  // Show the first `limit` of the matching samples, and no others. Cards that stay are not moved, so that they play on.
+  const show = async () => {
+    const mine = ++turn;
+    const wanted = visible.slice(0, limit);
+    more.hidden = visible.length <= limit;
+    try {
+      await Promise.all(wanted.map(load));
+      unread.hidden = true;
+    } catch (error) {
+      warn(error.message);
+    }
+    if (mine !== turn) return;
+    const shown = wanted.map((sample) => cards[sample]).filter(Boolean);
+    let same = 0;
+    while (same < shown.length && list.children[same] === shown[same]) same += 1;
+    for (const card of [...list.children].slice(same)) {
+      card.querySelector("video")?.pause();
+      card.remove();
+    }
+    list.append(...shown.slice(same));
+  };
+
+  const reveal = async (index) => {
+    if (index >= limit) limit = (Math.floor(index / batch) + 1) * batch;
+    await show();
   };
 
   const apply = () => {
-    const selected = filters.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
+    const selected = filters.map((name) => [column(name), form.elements[name].value]).filter(([, value]) => value);
     const words = form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const matches = (row) =>
-      selected.every(([name, value]) => row.dataset[name] === value) && words.every((word) => text(row).includes(word));
-    const sort = form.elements.sort.value;
-    if (sort !== order) {
-      const compare = sorts[sort];
-      list.append(...[...rows].sort((a, b) => compare(a, b) || place.get(a) - place.get(b)));
-      order = sort;
-    }
-    const matching = new Set(rows.filter(matches));
-    visible = [...list.children].filter((row) => matching.has(row));
+    const matches = (sample) =>
+      selected.every(([of, value]) => of(sample) === value) && words.every((word) => text(sample).includes(word));
+    visible = all.filter(matches).sort(sorts[form.elements.sort.value]);
     limit = batch;
-    show();
-    const all = rows.length.toLocaleString("en");
+    const total = all.length.toLocaleString("en");
     const some = visible.length.toLocaleString("en");
-    form.elements.shown.value = visible.length === rows.length ? `${all} samples` : `${some} of ${all} samples`;
+    form.elements.shown.value = visible.length === all.length ? `${total} samples` : `${some} of ${total} samples`;
     document.querySelector(".nothing").hidden = visible.length > 0;
+    return show();
   };
 
   // The URL holds the state of the page, so that it can be shared.
@@ -76,51 +118,52 @@
     for (const name of [...filters, "q", "sort"]) {
       if (form.elements[name].value) state.set(name, form.elements[name].value);
     }
-    if (visible.includes(current)) state.set("row", current.id);
+    if (visible.includes(current)) state.set("row", catalog.id[current]);
     history.replaceState(null, "", `#${state}`);
   };
 
-  const recall = () => {
+  const recall = async () => {
     const hash = location.hash.slice(1);
     if (hash && !hash.includes("=")) return;
     const state = new URLSearchParams(hash);
-    const row = document.getElementById(state.get("row") ?? "");
     for (const name of [...filters, "q", "sort"]) form.elements[name].value = state.get(name) ?? "";
     for (const name of [...filters, "sort"]) {
       if (form.elements[name].selectedIndex < 0) form.elements[name].value = "";
     }
-    apply();
-    if (row && visible.includes(row)) go(row);
+    await apply();
+    const sample = catalog.id.indexOf(state.get("row"));
+    if (visible.includes(sample)) await go(sample);
     else if (hash) form.scrollIntoView();
   };
 
-  const mark = (row) => {
-    if (row === current) return;
-    current?.classList.remove("current");
-    current = row;
-    current.classList.add("current");
+  const mark = (sample) => {
+    if (sample === current) return;
+    cards[current]?.classList.remove("current");
+    current = sample;
+    cards[current].classList.add("current");
   };
 
-  const go = (row) => {
-    mark(row);
-    reveal(visible.indexOf(row));
-    row.focus({ preventScroll: true });
-    row.scrollIntoView({ block: "start" });
+  const go = async (sample) => {
+    await reveal(visible.indexOf(sample));
+    if (!cards[sample]?.isConnected) return;
+    mark(sample);
+    cards[sample].focus({ preventScroll: true });
+    cards[sample].scrollIntoView({ block: "start" });
   };
 
-  const step = (by) => {
+  const step = async (by) => {
     if (!visible.length) return;
     let index = visible.indexOf(current);
     if (index < 0) {
-      const below = visible.slice(0, limit).findIndex((row) => row.getBoundingClientRect().bottom > 120);
+      const below = [...list.children].findIndex((card) => card.getBoundingClientRect().bottom > 120);
       index = below < 0 ? Math.min(limit, visible.length) - 1 : by > 0 ? below - 1 : below + 1;
     }
-    go(visible[Math.min(visible.length - 1, Math.max(0, index + by))]);
+    await go(visible[Math.min(visible.length - 1, Math.max(0, index + by))]);
     remember();
   };
 
-  const seek = (row, seconds) => {
-    const video = row?.querySelector("video");
+  const seek = (card, seconds) => {
+    const video = card?.querySelector("video");
     if (!video) return;
     video.pause();
     if (video.readyState > 0) {
@@ -136,38 +179,39 @@
     j: () => step(1),
     k: () => step(-1),
     " ": () => {
-      const video = current?.querySelector("video");
+      const video = cards[current]?.querySelector("video");
       if (video) video.paused ? video.play().catch(() => {}) : video.pause();
     },
-    e: () => current?.querySelector("button.evidence")?.click(),
+    e: () => cards[current]?.querySelector("button.evidence")?.click(),
     ",": () => nudge(-1),
     ".": () => nudge(1),
     "/": () => form.elements.q.focus(),
   };
 
   const nudge = (frames) => {
-    const video = current?.querySelector("video");
-    if (video) seek(current, Math.max(0, video.currentTime + frames / Number(current.dataset.fps)));
+    const card = cards[current];
+    const video = card?.querySelector("video");
+    if (video) seek(card, Math.max(0, video.currentTime + frames / Number(card.dataset.fps)));
   };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
     if (event.target.closest("input, select, textarea")) return;
-    if (event.key === " " && (!current || event.target.closest("button, summary, video, a"))) return;
+    if (event.key === " " && (current === null || event.target.closest("button, summary, video, a"))) return;
     event.preventDefault();
     keys[event.key]();
   });
 
   list.addEventListener("click", (event) => {
-    const row = event.target.closest(".sample");
-    if (!row) return;
-    mark(row);
+    const card = event.target.closest(".sample");
+    if (!card) return;
+    mark(cards.indexOf(card));
     const target = event.target.closest("[data-seconds]");
-    if (target) seek(row, Number(target.dataset.seconds));
+    if (target) seek(card, Number(target.dataset.seconds));
   });
   list.addEventListener("focusin", (event) => {
-    const row = event.target.closest(".sample");
-    if (row) mark(row);
+    const card = event.target.closest(".sample");
+    if (card) mark(cards.indexOf(card));
   });
   // Only one video plays at a time.
   list.addEventListener("play", (event) => {
@@ -175,18 +219,22 @@
   }, true);
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", () => { apply(); remember(); });
+  const changed = () => {
+    if (!catalog) return;
+    void apply();
+    remember();
+  };
+  form.addEventListener("input", changed);
   // The fields are reset only after the event.
-  form.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
+  form.addEventListener("reset", () => setTimeout(changed));
   document.querySelector("button.reset").addEventListener("click", () => form.reset());
-  window.addEventListener("hashchange", recall);
 
-  // The filter bar is sticky and grows in narrow windows. Rows scroll to a position below it.
+  // The filter bar is sticky and grows in narrow windows. Cards scroll to a position below it.
   new ResizeObserver(() => {
     document.documentElement.style.setProperty("--bar", `${form.offsetHeight}px`);
   }).observe(form);
 
-  // Load a poster when its row comes near the viewport, because browsers cannot load posters lazily.
+  // Load a poster when its card comes near the viewport, because browsers cannot load posters lazily.
   const near = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
@@ -195,12 +243,30 @@
       if (video) video.poster = video.dataset.poster;
     }
   }, { rootMargin: "800px" });
-  for (const row of rows) near.observe(row);
 
   more.addEventListener("click", () => reveal(limit));
   new IntersectionObserver(([entry]) => {
-    if (entry.isIntersecting) reveal(limit);
+    if (entry.isIntersecting) void reveal(limit);
   }, { rootMargin: "1500px" }).observe(more);
 
-  recall();
+  window.addEventListener("load", () => {
+    if (!catalog) warn("samples/catalog.js cannot be read, so the videos cannot be filtered.");
+  });
+
+  // What the files in samples/ call. The cards of the first sheet are in the page.
+  window.vmevalkit = {
+    catalog(found) {
+      catalog = found;
+      all = catalog.id.map((_, sample) => sample);
+      sheets.set(0, Promise.resolve());
+      add(0, [...list.children]);
+      void recall();
+      window.addEventListener("hashchange", recall);
+    },
+    sheet(number, found) {
+      const template = document.createElement("template");
+      template.innerHTML = found.join("");
+      add(number * catalog.size, [...template.content.children]);
+    },
+  };
 })();

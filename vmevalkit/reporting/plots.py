@@ -28,9 +28,7 @@ def difficulty_curves(rates: Mapping[str, Mapping[int, Counts]]) -> Figure:
     Args:
         rates: (passed, asked) by model and difficulty.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    figure = _figure(len(rates))
     axes = figure.add_subplot()
     for number, (model, found) in enumerate(rates.items()):
         levels = sorted(found)
@@ -51,9 +49,7 @@ def difficulty_curves(rates: Mapping[str, Mapping[int, Counts]]) -> Figure:
 
 def length_curves(standings: Sequence[Standing]) -> Figure:
     """Plot pass rate against plan length, for each model: dots with Wilson intervals, and the curve with its band."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    figure = _figure(len(standings))
     axes = figure.add_subplot()
     for number, standing in enumerate(standings):
         color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
@@ -93,6 +89,13 @@ def figures(samples: Iterable[SampleRecord], analysis: Analysis) -> dict[str, Fi
         if standings:
             found[f"plan_length_{mode}"] = length_curves(standings)
     return found
+
+
+def _figure(lines: int) -> Figure:
+    """Return an empty figure, high enough for a legend with so many lines."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, max(3.4, 0.2 * lines)), layout="constrained")
 
 
 def _finish(figure: Figure, label: str) -> None:

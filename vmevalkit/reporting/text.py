@@ -22,6 +22,11 @@ def estimate(found: Estimate | None) -> str:
     return f"{percent(found.value)} % ({percent(found.low)}–{percent(found.high)})"
 
 
+def decimal(value: float | None) -> str:
+    """Return a number with two decimals, or a dash for None."""
+    return "–" if value is None else f"{value:.2f}"
+
+
 def points(found: Estimate) -> str:
     """Return a difference with its interval, in percentage points with signs: `+5 (−1 to +11)`."""
     value, low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in (found.value, found.low, found.high))

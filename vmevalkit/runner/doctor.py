@@ -58,7 +58,7 @@ def examine() -> list[Finding]:
     gpu, gpu_gib = _gpu()
     hub = _hub()
     disk = shutil.disk_usage(Path.cwd()).free / 1e9
-    machine = Machine(gpu_gib=gpu_gib, host_gib=_host_gib(), disk_gb=disk, hub=bool(hub.ok))
+    machine = Machine(gpu_gib=gpu_gib, host_gib=machine_memory(), disk_gb=disk, hub=bool(hub.ok))
     findings = [_python(), gpu, _disk(disk), _video(), hub, _keys()]
     cards = [MODELS[name] for name in MODELS]
     environments = {card.environment: card for card in cards if card.environment}
@@ -96,10 +96,11 @@ def _gpu() -> tuple[Finding, float | None]:
     return Finding(topic="gpu", ok=True, what="; ".join(shown)), max(sizes)
 
 
-def _host_gib() -> float | None:
+def machine_memory() -> float | None:
+    """Return the memory of this machine in GiB; None where it is unknown (Windows)."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         return None
 
 

@@ -14,13 +14,17 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from vmevalkit import defaults
-from vmevalkit.errors import EnvironmentMissing
+from vmevalkit import installation
+from vmevalkit.errors import EnvironmentMissing, UsageError
 from vmevalkit.models.base import ModelCard
 from vmevalkit.runner.plugins import FAST, plugin_card, plugin_environment
 
@@ -29,8 +33,6 @@ State = Literal["ready", "outdated", "unfinished", "missing"]
 MARKER = ".installed"
 # Not imported, because importing pip changes how setuptools finds distutils.
 _INSTALLERS = ("pip", "setuptools")
-# The kit runs from its repository, where setup/ and envs/ are beside the package.
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def needs_environment(card: ModelCard) -> bool:
@@ -40,7 +42,7 @@ def needs_environment(card: ModelCard) -> bool:
 
 def environment_folder(name: str) -> Path:
     """Return the folder of an environment."""
-    return REPOSITORY / defaults.ENVIRONMENTS / name
+    return installation.environments_folder() / name
 
 
 def environment_state(name: str) -> State:
@@ -64,7 +66,7 @@ def expected_marker(name: str) -> str:
     Raises:
         EnvironmentMissing: the pins of a package's model cannot be used.
     """
-    setup = REPOSITORY / "setup"
+    setup = installation.setup_folder()
     card = None if (setup / "models" / name.removesuffix(FAST)).is_dir() else plugin_card(name)
     if card is not None:
         return f"{plugin_environment(card).digest}\n{environment_folder(name)}\n"
@@ -106,7 +108,35 @@ def require_python(card: ModelCard) -> Path:
 
 def install_command(name: str) -> str:
     """Return the command that installs an environment."""
-    return f"bash setup/install_model.sh {name.removesuffix(FAST)}{' --fast' if name.endswith(FAST) else ''}"
+    command = "bash setup/install_model.sh" if installation.is_checkout() else "vmevalkit install"
+    return f"{command} {name.removesuffix(FAST)}{' --fast' if name.endswith(FAST) else ''}"
+
+
+def install(
+    names: Sequence[str] = (),
+    *,
+    fast: bool = False,
+    validate: bool = False,
+    weights: Path | None = None,
+    force: bool = False,
+    list_models: bool = False,
+) -> int:
+    """Run setup/install_model.sh, which makes the environments of models. Return its exit status.
+
+    Raises:
+        UsageError: there is no bash.
+    """
+    bash = shutil.which("bash")
+    if bash is None:
+        raise UsageError("the installing scripts need bash, and there is none; on Windows, use WSL")
+    flags = {"--fast": fast, "--validate": validate, "--force": force, "--list": list_models}
+    words = [*names, *(flag for flag, given in flags.items() if given)]
+    command = [bash, str(installation.setup_folder() / "install_model.sh"), *words]
+    home = installation.environments_folder().parent
+    # The scripts ask this Python for the models of installed packages.
+    variables = {installation.VARIABLE: str(home), "VMEVALKIT_PYTHON": sys.executable}
+    command += ["--weights", str(weights)] if weights else []
+    return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:

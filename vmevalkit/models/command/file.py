@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from vmevalkit import installation
 from vmevalkit.errors import ConfigError, UnknownName, UsageError, explain_validation
 from vmevalkit.files import read_toml
 from vmevalkit.types import Record, Size
-
-# The kit runs from its repository, where setup/ is beside the package.
-READY = Path(__file__).resolve().parents[3] / "setup" / "models"
 
 PLACEHOLDERS = {
     "image": "the first frame, a PNG of `size`",
@@ -103,7 +101,7 @@ def find_file(name: str) -> Path:
 
 def ready_files() -> dict[str, Path]:
     """Return the files that come with the kit, by name."""
-    return {path.stem: path for path in sorted(READY.glob("*.toml"))}
+    return {path.stem: path for path in sorted((installation.setup_folder() / "models").glob("*.toml"))}
 
 
 def read_file(path: Path) -> CommandFile:

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vmevalkit import defaults
+from vmevalkit import defaults, installation
 from vmevalkit.errors import WeightsError
 from vmevalkit.models.base import ModelCard
 from vmevalkit.models.diffusers.hub import VARIABLE, download, is_reachable
@@ -27,7 +27,7 @@ INDEX = "model_index.json"
 ADAPTER = "pytorch_lora_weights.safetensors"
 # Weights that come with the repository have a manifest.
 MANIFEST = "SHA256SUMS"
-_SHIPPED = Path(__file__).parents[3] / "weights"
+_SHIPPED = installation.REPOSITORY / "weights"
 
 # Components without weights, by the end of their class's name, and their configuration file. Processors of
 # transformers 5 have a suffix for the library that they use.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from vmevalkit import installation
 from vmevalkit.models.base import ModelCard
 from vmevalkit.models.diffusers.random_weights import RandomWeights
 from vmevalkit.types import Record, Size
@@ -100,5 +101,5 @@ class Variant(Record):
     @classmethod
     def _random_weights_have_a_command(cls, data: dict[str, Any]) -> dict[str, Any]:
         if data.get("random") is not None:
-            return {"get": f"python setup/make_checkpoint.py --like {data['random'].like}", **data}
+            return {"get": f"python {installation.script('make_checkpoint.py')} --like {data['random'].like}", **data}
         return data

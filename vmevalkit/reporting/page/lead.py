@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vmevalkit.reporting.analysis import Analysis, Standing
-from vmevalkit.reporting.page.samples import SampleView
+from vmevalkit.reporting.media import ReportVideo
 from vmevalkit.reporting.stats import CEILING, LEVEL
 from vmevalkit.reporting.summary import Summary
-from vmevalkit.reporting.text import estimate
+from vmevalkit.reporting.text import estimate, percent
+from vmevalkit.store.experiment import Key, SampleRecord
 from vmevalkit.types import MODES, Mode
 
 
@@ -30,10 +31,10 @@ class Lead:
     models: list[Standing]
     floor: float | None
     ceiling: float | None
-    examples: list[SampleView]
+    examples: list[SampleRecord]
 
 
-def lead_of(summary: Summary, views: Sequence[SampleView]) -> Lead | None:
+def lead_of(summary: Summary, samples: Sequence[SampleRecord], videos: Mapping[Key, ReportVideo]) -> Lead | None:
     """Return the first screen; None if no model was asked, or the kit has no rule for the questions."""
     analysis = summary.analysis
     models = [standing for standing in analysis.standings if not standing.baseline]
@@ -43,8 +44,9 @@ def lead_of(summary: Summary, views: Sequence[SampleView]) -> Lead | None:
     models = sorted((s for s in models if s.mode == mode), key=lambda s: (-s.rate.value, s.model))
     floors = (cell.floor.rate for cell in summary.floors if (cell.mode, cell.task) == (mode, None))
     ceilings = (s.rate.value for s in analysis.standings if (s.mode, s.model) == (mode, CEILING))
-    own = [view for view in views if (view.sample.mode, view.sample.score.model) == (mode, models[0].model)]
-    return Lead(mode, _sentence(analysis, models), models, next(floors, None), next(ceilings, None), _examples(own))
+    own = [sample for sample in samples if (sample.mode, sample.score.model) == (mode, models[0].model)]
+    playing = [sample for sample in own if sample.key in videos and videos[sample.key].plays]
+    return Lead(mode, _sentence(analysis, models), models, next(floors, None), next(ceilings, None), _examples(playing))
 
 
 def _sentence(analysis: Analysis, models: Sequence[Standing]) -> str:
@@ -58,13 +60,20 @@ def _sentence(analysis: Analysis, models: Sequence[Standing]) -> str:
             p for p in analysis.pairs if p.mode == best.mode and {p.first, p.second} == {best.model, other.model}
         )
         (ahead if pair.p_holm < LEVEL else level).append(other)
-    text = f"{best.model} leads: {estimate(best.rate)}"
+    if best.rate.value == 0.0:
+        return f"No video of the {len(models)} models passes."
+    equal = [model.model for model in others if model.rate.value == best.rate.value]
+    if equal:
+        text = f"{_listed([best.model, *equal])} lead: {percent(best.rate.value)} % each"
+    else:
+        text = f"{best.model} leads: {estimate(best.rate)}"
     if ahead:
         points = 100 * (best.rate.value - ahead[0].rate.value)
         text += f", {points:.0f} points ahead of {ahead[0].model}"
         text += f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-    if level:
-        text += f"; not separable from {_listed([other.model for other in level])}"
+    unclear = [other.model for other in level if other.model not in equal]
+    if unclear:
+        text += f"; not separable from {_listed(unclear)}"
     return text + "."
 
 
@@ -76,10 +85,9 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
-def _examples(views: Sequence[SampleView]) -> list[SampleView]:
-    """Return the first video that passes, and that which fails nearest to the answer. Browsers must play them."""
-    playing = [view for view in views if view.source and view.video and view.video.info and view.video.plays]
-    passing = [view for view in playing if view.sample.score.passed]
-    failing = [view for view in playing if view.sample.score.passed is False]
-    failing.sort(key=lambda view: -(view.sample.score.value or 0.0))
+def _examples(samples: Sequence[SampleRecord]) -> list[SampleRecord]:
+    """Return the first video that passes, and that which fails nearest to the answer."""
+    passing = [sample for sample in samples if sample.score.passed]
+    failing = [sample for sample in samples if sample.score.passed is False]
+    failing.sort(key=lambda sample: -(sample.score.value or 0.0))
     return [*passing[:1], *failing[:1]]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from vmevalkit.models import MODELS
-from vmevalkit.reporting.catalog import is_baseline
-from vmevalkit.reporting.stats import CEILING, Floor, Tally
+from vmevalkit.reporting.stats import CEILING, Estimate, Floor, Tally
 from vmevalkit.reporting.summary import MODES_AND_NONE, Cell, Summary
 from vmevalkit.reporting.text import count
 from vmevalkit.store.experiment import ExperimentData
@@ -17,10 +16,16 @@ from vmevalkit.types import STATUSES, Mode
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell of a table: the tally, the floor to compare it with, and a link that filters the samples."""
+    """A cell of a table, with a link that filters the samples.
 
+    Attributes:
+        task: None for all tasks.
+        rate: the pass rate, with the interval of the bootstrap for all tasks, and Wilson's for a single task.
+    """
+
+    task: str | None
     tally: Tally
-    floor: float | None
+    rate: Estimate
     href: str
 
     @property
@@ -37,7 +42,6 @@ class TableRow:
     """A model's row in a table, with a cell for each column; None if nothing was asked."""
 
     model: str
-    about: str
     cells: list[CellView | None]
 
 
@@ -52,23 +56,22 @@ class Table:
     baselines: list[TableRow]
     floors: list[Floor | None]
 
-    @property
-    def places(self) -> set[tuple[Mode | None, str | None]]:
-        """Mode and task of the cells of the summary that the table shows."""
-        return {(self.mode, task) for task in self.columns}
-
 
 @dataclass(frozen=True)
 class Check:
-    """Whether a baseline passes as expected."""
+    """Whether a baseline passes as expected, and what it does."""
 
     holds: bool
     text: str
+    about: str
 
 
 def rate_tables(summary: Summary, data: ExperimentData) -> Iterator[Table]:
     """Yield a table for each mode that has questions."""
     floors = {(entry.mode, entry.task): entry.floor for entry in summary.floors}
+    standings: dict[tuple[Mode | None, str], Estimate] = {
+        (standing.mode, standing.model): standing.rate for standing in summary.analysis.standings
+    }
     for mode in MODES_AND_NONE:
         cells = [cell for cell in summary.cells if cell.mode == mode]
         # Where no rule scores anything, rates of 0 % would say something about the kit, not about the models.
@@ -80,32 +83,28 @@ def rate_tables(summary: Summary, data: ExperimentData) -> Iterator[Table]:
             mode=mode,
             questions=sum((q.metadata.mode if q.metadata else None) == mode for q in data.questions),
             columns=columns,
-            models=_rows([cell for cell in cells if not cell.baseline], columns, floors),
-            baselines=_rows([cell for cell in cells if cell.baseline], columns, floors),
+            models=_rows([cell for cell in cells if not cell.baseline], columns, standings),
+            baselines=_rows([cell for cell in cells if cell.baseline], columns, standings),
             floors=[floors.get((mode, task)) for task in columns],
         )
 
 
 def _rows(
-    cells: list[Cell], columns: list[str | None], floors: Mapping[tuple[Mode | None, str | None], Floor]
+    cells: list[Cell], columns: list[str | None], standings: Mapping[tuple[Mode | None, str], Estimate]
 ) -> list[TableRow]:
+    """Return the rows of some models, best first."""
     views: dict[str, dict[str | None, CellView]] = {}
     for cell in cells:
         selection = {"model": cell.model, "task": cell.task, "mode": cell.mode or "none"}
-        found = floors.get((cell.mode, cell.task))
+        wilson = Estimate(value=cell.tally.rate or 0.0, low=cell.tally.low, high=cell.tally.high)
         views.setdefault(cell.model, {})[cell.task] = CellView(
+            task=cell.task,
             tally=cell.tally,
-            floor=found.rate if found else None,
+            rate=wilson if cell.task else standings.get((cell.mode, cell.model), wilson),
             href="#" + urlencode({name: value for name, value in selection.items() if value}),
         )
-    return [
-        TableRow(
-            model=model,
-            about=MODELS[model].about if is_baseline(model) else "",
-            cells=[found.get(task) for task in columns],
-        )
-        for model, found in views.items()
-    ]
+    ordered = sorted(views.items(), key=lambda view: -view[1][None].rate.value)
+    return [TableRow(model=model, cells=[found.get(task) for task in columns]) for model, found in ordered]
 
 
 def baseline_checks(summary: Summary) -> Iterator[Check]:
@@ -116,8 +115,9 @@ def baseline_checks(summary: Summary) -> Iterator[Check]:
             continue
         passed = f"{cell.tally.passed} of {count(cell.tally.asked, 'video')}"
         where = f" in mode {cell.mode}" if len({c.mode for c in all_tasks}) > 1 else ""
+        about = MODELS[cell.model].about
         if cell.model == CEILING:
             text = f"{cell.model}, the ground truth, passes {passed}{where}"
-            yield Check(cell.tally.passed == cell.tally.asked, text)
+            yield Check(cell.tally.passed == cell.tally.asked, text, about)
         else:
-            yield Check(cell.tally.passed == 0, f"{cell.model} passes {passed}{where}")
+            yield Check(cell.tally.passed == 0, f"{cell.model} passes {passed}{where}", about)

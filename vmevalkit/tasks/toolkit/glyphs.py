@@ -21,7 +21,7 @@ class Glyphs:
     shifts), its total ink (a ghost has less, two glyphs have more), and no ink elsewhere in the cell.
 
     Args:
-        drawings: drawings at the size of the view. drawings[v][k] shows glyph k + 1 in every cell, in variant v (for
+        drawings: drawings at the size of the view. `drawings[v][k]` shows glyph k + 1 in every cell, in variant v (for
             example smaller).
         unfinished: the same for variants that are too small to be read, such as a glyph that is still growing.
         corners: left and top of each cell, in pixels of the view.
