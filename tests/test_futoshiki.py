@@ -64,3 +64,14 @@ def test_an_answer_that_breaks_a_sign_fails() -> None:
 def test_the_order_is_free() -> None:
     of = puzzle(4, 2)
     assert all(verdict(of, boards).passed for boards in TASK.alternatives(of).values())
+
+
+def test_a_sign_may_not_be_turned_to_fit_a_mistake() -> None:
+    of = puzzle(2, 1)
+    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    (few, many), *rest = of.signs
+    turned = of.model_copy(update={"signs": ((many, few), *rest)})
+    frames[-5:] = TASK.painter(turned, CANVAS)(TASK.solution(of)[-1])
+    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    assert (found.passed, found.outcome) == (False, 1.0)
+    assert found.preservation < 1

@@ -12,16 +12,19 @@ There are far more than 10,000 questions at every difficulty.
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box, swept
+from vmevalkit.tasks.toolkit.completions import Choices, completions, has_one_completion
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
+
+# The first of two neighboring cards has fewer pips than the second.
+Sign = tuple[int, int]
 
 
 class Level(NamedTuple):
@@ -40,10 +43,12 @@ LEVELS = levels(
     Level(side=5, fewest=12, most=15, signs=9),
     Level(side=5, fewest=16, most=20, signs=12),
 )
-# Shares of the distance between cards: side of a card, width of its border, and half the height of a sign.
-_CARD, _BORDER, _SIGN = 0.74, 0.045, 0.1
+# Shares of the distance between cards: side of a card, width of its border, half the opening and half the depth of a
+# sign, and width of its lines.
+_CARD, _BORDER = 0.7, 0.045
+_OPENING, _DEPTH, _PEN = 0.125, 0.07, 0.07
 # Shares of half a card: radius of a pip, and distance of the outer pips from the middle.
-_PIP, _SPREAD = 0.26, 0.56
+_PIP, _SPREAD = 0.28, 0.56
 # Places of the pips of each number, as on dice, in units of the distance above.
 _PIPS: dict[int, tuple[Point, ...]] = {
     1: ((0, 0),),
@@ -60,13 +65,13 @@ class Puzzle(Record):
     Attributes:
         given: pips on each card; 0 if it is empty.
         answer: pips on each card.
-        signs: pairs of neighboring cards; the first has fewer pips than the second.
+        signs: pairs of neighboring cards (fewer pips, more pips).
     """
 
     side: int
     given: tuple[int, ...]
     answer: tuple[int, ...]
-    signs: tuple[tuple[int, int], ...]
+    signs: tuple[Sign, ...]
 
 
 @register_task
@@ -86,16 +91,17 @@ class Futoshiki(CellsTask[Puzzle]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
-        side, fewest, most, signs = LEVELS[difficulty]
+        level = LEVELS[difficulty]
+        side = level.side
         while True:
-            answer = next(_answers((0,) * side * side, (), side, rng))
-            missing = rng.sample(range(side * side), rng.randint(fewest, most))
-            given = tuple(0 if card in missing else pips for card, pips in enumerate(answer))
-            if swept([divmod(card, side) for card in missing]) or _is_unique(given, (), side):
+            answer = next(completions((0,) * side * side, _rules(side), rng))
+            missing = rng.sample(range(side * side), rng.randint(level.fewest, level.most))
+            given = changed(answer, dict.fromkeys(missing, 0))
+            if swept([divmod(card, side) for card in missing]) or has_one_completion(given, _rules(side)):
                 continue
-            found = _necessary(rng, given, answer, side, signs)
-            if found is not None:
-                return Puzzle(side=side, given=given, answer=answer, signs=found)
+            signs = _necessary(rng, given, answer, side, level.signs)
+            if signs is not None:
+                return Puzzle(side=side, given=given, answer=answer, signs=signs)
 
     def start(self, puzzle: Puzzle) -> Looks:
         return (0,) * puzzle.given.count(0)
@@ -122,15 +128,15 @@ class Futoshiki(CellsTask[Puzzle]):
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         n = puzzle.side
         return (
-            f"A board of {n}x{n} cards with 1 to {n} pips, some still empty. The empty cards get blue pips, one card "
-            "after another, until no number of pips repeats in any row or column and every sign between two cards "
+            f"A board of {n}x{n} cards with 1 to {n} pips, some still empty. One empty card after another gets blue "
+            "pips, all at once, until no number of pips repeats in any row or column and every sign between two cards "
             "opens towards the card with more pips. The dark pips and the signs never change. The camera is fixed.",
             f"Solve this number puzzle with pips instead of digits: each row and column must have 1 to {n} pips once "
             "each, and each arrow-like sign points from the card with more pips to the one with fewer. Fill the empty "
-            "cards in blue, one at a time. Given pips and signs stay. Static camera.",
-            f"Blue pips appear on one empty card after another. In the end every row and every column holds the "
-            f"numbers 1 to {n}, none twice, and the wide side of every sign faces the larger number. The cards with "
-            "dark pips stay as they are and the camera does not move.",
+            "cards in blue, one whole card at a time. Given pips and signs stay. Static camera.",
+            f"All blue pips of an empty card appear together, one card after another. In the end every row and every "
+            f"column holds the numbers 1 to {n}, none twice, and the wide side of every sign faces the larger number. "
+            "The cards with dark pips stay as they are and the camera does not move.",
         )
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -138,18 +144,16 @@ class Futoshiki(CellsTask[Puzzle]):
         other = next(place for place in order if goal[place] != goal[order[-1]])
         swapped = changed(goal, {other: goal[order[-1]], order[-1]: goal[other]})
         found["nearly_two_swapped"] = self.filled(puzzle, order, swapped)
-        without_signs = next(a for a in _answers(puzzle.given, (), puzzle.side) if a != puzzle.answer)
-        found["nearly_signs_ignored"] = self.filled(
-            puzzle, order, tuple(without_signs[card] for card in _missing(puzzle))
-        )
+        ignoring = next(it for it in completions(puzzle.given, _rules(puzzle.side)) if it != puzzle.answer)
+        found["nearly_signs_ignored"] = self.filled(puzzle, order, tuple(ignoring[card] for card in _missing(puzzle)))
         return found
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
         side = puzzle.side
-        step = min(canvas) * 0.94 / side
-        left, top = ((extent - step * side) / 2 for extent in canvas)
+        step = min(canvas) * 0.92 / (side - 1 + _CARD)
+        left, top = ((extent - step * (side - 1)) / 2 for extent in canvas)
         sketch = Sketch(canvas, downscale=downscale)
-        centers = [(left + (c % side + 0.5) * step, top + (c // side + 0.5) * step) for c in range(side * side)]
+        centers = [(left + c % side * step, top + c // side * step) for c in range(side * side)]
         boxes = []
         for pips, center in zip(puzzle.given, centers, strict=True):
             inside = square_box(center, (_CARD / 2 - _BORDER) * step)
@@ -160,7 +164,7 @@ class Futoshiki(CellsTask[Puzzle]):
             else:
                 boxes.append(inside)
         for few, many in puzzle.signs:
-            _draw_sign(sketch, centers[few], centers[many], _SIGN * step)
+            _draw_sign(sketch, centers[few], centers[many])
         return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
@@ -174,13 +178,11 @@ def _draw_pips(sketch: Sketch, box: Box, pips: int, color: Color, size: float) -
         sketch.circle((x + across * _SPREAD * half, y + down * _SPREAD * half), _PIP * half * size, color)
 
 
-def _draw_sign(sketch: Sketch, few: Point, many: Point, half: float) -> None:
-    """Draw a sign between two cards, whose tip shows the one with fewer pips."""
-    x, y = (few[0] + many[0]) / 2, (few[1] + many[1]) / 2
-    distance = abs(few[0] - many[0]) + abs(few[1] - many[1])
-    dx, dy = (few[0] - many[0]) / distance, (few[1] - many[1]) / distance
-    ends = [(x - 0.55 * half * dx + k * half * dy, y - 0.55 * half * dy + k * half * dx) for k in (1, -1)]
-    sketch.line([ends[0], (x + 0.55 * half * dx, y + 0.55 * half * dy), ends[1]], 0.42 * half, INK)
+def _draw_sign(sketch: Sketch, few: Point, many: Point) -> None:
+    """Draw a sign between the centers of two cards. Its tip points to the card with fewer pips."""
+    x, y, right, down = (few[0] + many[0]) / 2, (few[1] + many[1]) / 2, few[0] - many[0], few[1] - many[1]
+    ends = [(x - _DEPTH * right + k * down, y - _DEPTH * down + k * right) for k in (_OPENING, -_OPENING)]
+    sketch.line([ends[0], (x + _DEPTH * right, y + _DEPTH * down), ends[1]], _PEN * (abs(right) + abs(down)), INK)
 
 
 def _missing(puzzle: Puzzle) -> list[int]:
@@ -188,57 +190,30 @@ def _missing(puzzle: Puzzle) -> list[int]:
     return [card for card, pips in enumerate(puzzle.given) if not pips]
 
 
-def _pairs(side: int) -> list[tuple[int, int]]:
-    """Return all pairs of neighboring cards."""
+def _necessary(rng: random.Random, given: Looks, answer: Looks, side: int, most: int) -> tuple[Sign, ...] | None:
+    """Return at most `most` signs that leave one answer; None if leaving out one after another does not find them."""
     cards = range(side * side)
-    return [(c, c + 1) for c in cards if (c + 1) % side] + [(c, c + side) for c in cards if c + side < side * side]
-
-
-def _necessary(
-    rng: random.Random, given: Looks, answer: Looks, side: int, most: int
-) -> tuple[tuple[int, int], ...] | None:
-    """Return signs that leave one answer, found by leaving out one after another; None if there are more than `most`.
-
-    There are exactly `most` if fewer are enough. A sign between two given cards says nothing and is left out first.
-    """
-    signs = [(a, b) if answer[a] < answer[b] else (b, a) for a, b in _pairs(side)]
+    pairs = [(c, c + 1) for c in cards if (c + 1) % side] + [(c, c + side) for c in cards[:-side]]
+    # A sign between two given cards says nothing.
+    signs = [(a, b) if answer[a] < answer[b] else (b, a) for a, b in pairs if not (given[a] and given[b])]
     rng.shuffle(signs)
-    signs = [pair for pair in signs if not (given[pair[0]] and given[pair[1]])]
-    if not _is_unique(given, signs, side):
+    if not has_one_completion(given, _rules(side, signs)):
         return None
     for sign in list(signs):
         rest = [it for it in signs if it != sign]
-        if len(signs) > most and _is_unique(given, rest, side):
+        if len(signs) > most and has_one_completion(given, _rules(side, rest)):
             signs = rest
     return tuple(sorted(signs)) if len(signs) <= most else None
 
 
-def _is_unique(given: Looks, signs: Sequence[tuple[int, int]], side: int) -> bool:
-    return len(list(itertools.islice(_answers(given, signs, side), 2))) == 1
+def _rules(side: int, signs: Sequence[Sign] = ()) -> Choices:
+    """Return what tells how many pips an empty card may have, next to the other cards and to signs."""
 
-
-def _answers(
-    given: Looks, signs: Sequence[tuple[int, int]], side: int, rng: random.Random | None = None
-) -> Iterator[Looks]:
-    """Yield the answers, in random order if there is a random generator.
-
-    The card with the fewest choices is filled first.
-    """
-    if 0 not in given:
-        yield given
-        return
-    best: tuple[int, list[int]] | None = None
-    for card in (card for card, pips in enumerate(given) if not pips):
+    def choices(board: Looks, card: int) -> list[int]:
         row, column = divmod(card, side)
-        taken = {*given[row * side : (row + 1) * side], *given[column::side]}
-        low = max((given[a] for a, b in signs if b == card), default=0)
-        high = min((given[b] or side + 1 for a, b in signs if a == card), default=side + 1)
-        choices = [pips for pips in range(low + 1, high) if pips not in taken]
-        if best is None or len(choices) < len(best[1]):
-            best = card, choices
-    assert best is not None
-    card, choices = best
-    if rng is not None:
-        rng.shuffle(choices)
-    for pips in choices:
-        yield from _answers(changed(given, {card: pips}), signs, side, rng)
+        taken = {*board[row * side : (row + 1) * side], *board[column::side]}
+        low = max((board[a] for a, b in signs if b == card), default=0)
+        high = min((board[b] or side + 1 for a, b in signs if a == card), default=side + 1)
+        return [pips for pips in range(low + 1, high) if pips not in taken]
+
+    return choices
