@@ -78,3 +78,14 @@ def test_shifting_instead_of_mirroring_fails() -> None:
             assert verdict(of, cheats["nearly_shifted_instead_of_mirrored"]).reason == "wrong_place"
             return
     raise AssertionError("no puzzle tells shifting from mirroring")
+
+
+def test_a_punch_may_not_be_moved_to_fit_a_mistake() -> None:
+    of = puzzle(1, 1)
+    frames = as_frames(task().render(of, task().solution(of), CANVAS))
+    free = next(cell for cell in sorted(of.layers()) if cell not in of.punches)
+    moved = of.model_copy(update={"punches": (*of.punches[1:], free)})
+    frames[-5:] = task().painter(moved, CANVAS)(task().solution(of)[-1])
+    found = task().verify(of, contract.views(frames), canvas=CANVAS)
+    assert (found.passed, found.outcome) == (False, 1.0)
+    assert found.preservation < 1

@@ -6,20 +6,19 @@
     +-------+      +---+          layers, so it is mirrored in each fold. No other cell may get a hole, not even for a
                                   moment, and the small images must stay.
 
-Folds are along lines of the grid, from any side, and may be narrow, so that parts of the sheet have one layer. The plan
-length is the number of holes in the large sheet. There are more than 10,000 questions at every difficulty.
+Folds are along lines of the grid and may be narrow, so that parts of the folded sheet have one layer. The plan length
+is the number of holes in the large sheet. There are more than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, middle_of, swept
-from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, SAND, UMBER, Box, Color, Point, Sketch, arrow, mix
+from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, inset_cell, middle_of, swept
+from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, PAPER, SAND, UMBER, Box, Color, Point, Sketch, arrow, mix
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
@@ -53,12 +52,11 @@ LEVELS = levels(
     Level(sides=(6,), folds=(2, 3), punches=(3, 4, 5), fewest=12, most=15),
     Level(sides=(6,), folds=(3,), punches=(4, 5, 6), fewest=16, most=20),
 )
-_EDGES: tuple[Edge, ...] = ("top", "left", "bottom", "right")
-# The way of a fold, as (across, down).
-_WAYS: dict[Edge, Point] = {"top": (0, 1), "left": (1, 0), "bottom": (0, -1), "right": (-1, 0)}
+# The way of a flap that is folded from an edge: (across, down).
+_WAYS: dict[Edge, tuple[int, int]] = {"top": (0, 1), "left": (1, 0), "bottom": (0, -1), "right": (-1, 0)}
 _FLAP = mix(SAND, UMBER, 0.55)
-# Radius of a hole in cells.
-_HOLE = 0.32
+# Radius of a hole, and margin of a cell that holds one, in cells.
+_HOLE, _MARGIN = 0.32, 0.1
 
 
 class Fold(Record):
@@ -66,6 +64,36 @@ class Fold(Record):
 
     edge: Edge
     width: int
+
+    def split(self, sheet: Area) -> tuple[Area, Area]:
+        """Return the flap and the rest of a sheet."""
+        (top, left, bottom, right), width = sheet, self.width
+        parts: dict[Edge, tuple[Area, Area]] = {
+            "top": ((top, left, top + width, right), (top + width, left, bottom, right)),
+            "left": ((top, left, bottom, left + width), (top, left + width, bottom, right)),
+            "bottom": ((bottom - width, left, bottom, right), (top, left, bottom - width, right)),
+            "right": ((top, right - width, bottom, right), (top, left, bottom, right - width)),
+        }
+        return parts[self.edge]
+
+    def crease(self, flap: Area) -> tuple[Point, Point]:
+        """Return the ends (x, y) of the line along which a flap is folded."""
+        top, left, bottom, right = flap
+        ends: dict[Edge, tuple[Point, Point]] = {
+            "top": ((left, bottom), (right, bottom)),
+            "left": ((right, top), (right, bottom)),
+            "bottom": ((left, top), (right, top)),
+            "right": ((left, top), (left, bottom)),
+        }
+        return ends[self.edge]
+
+    def landing(self, cell: Cell, flap: Area, mirrored: bool = True) -> Cell:
+        """Return where a cell of the flap comes to lie, if the flap is folded or (not `mirrored`) shifted."""
+        (row, column), (across, down) = cell, _WAYS[self.edge]
+        if not mirrored:
+            return row + down * self.width, column + across * self.width
+        x, y = (int(at) for at in self.crease(flap)[0])
+        return (2 * y - 1 - row, column) if down else (row, 2 * x - 1 - column)
 
 
 class Puzzle(Record):
@@ -78,30 +106,32 @@ class Puzzle(Record):
     folds: tuple[Fold, ...]
     punches: tuple[Cell, ...]
 
-    def areas(self) -> list[Area]:
-        """Return what the sheet covers at the start and after each fold."""
+    def sheets(self) -> list[Area]:
+        """Return the area of the sheet at the start and after each fold."""
         found: list[Area] = [(0, 0, self.side, self.side)]
         for fold in self.folds:
-            area, i = list(found[-1]), _EDGES.index(fold.edge)
-            area[i] += fold.width if i < 2 else -fold.width
-            found.append((area[0], area[1], area[2], area[3]))
+            found.append(fold.split(found[-1])[1])
         return found
+
+    def flaps(self) -> list[Area]:
+        """Return the area of the flap before each fold."""
+        return [fold.split(sheet)[0] for fold, sheet in zip(self.folds, self.sheets(), strict=False)]
 
     def layers(self, mirrored: bool = True) -> dict[Cell, list[Cell]]:
         """Return the cells of the unfolded sheet that lie on each other, by the cell of the folded sheet.
 
         If not `mirrored`, flaps are shifted instead of folded, as in a common mistake.
         """
-        sheet: dict[Cell, list[Cell]] = {(r, c): [(r, c)] for r in range(self.side) for c in range(self.side)}
-        for fold, area in zip(self.folds, self.areas()[1:], strict=True):
-            for cell in [cell for cell in sheet if not _inside(cell, area)]:
-                sheet[_moved(cell, fold, area, mirrored)] += sheet.pop(cell)
-        return sheet
+        found: dict[Cell, list[Cell]] = {(r, c): [(r, c)] for r in range(self.side) for c in range(self.side)}
+        for fold, flap in zip(self.folds, self.flaps(), strict=True):
+            for cell in [cell for cell in found if _inside(cell, flap)]:
+                found[fold.landing(cell, flap, mirrored)] += found.pop(cell)
+        return found
 
     def holes(self, mirrored: bool = True) -> set[Cell]:
         """Return the cells of the unfolded sheet that have a hole."""
-        sheet = self.layers(mirrored)
-        return {cell for punch in self.punches for cell in sheet[punch]}
+        layers = self.layers(mirrored)
+        return {cell for punch in self.punches for cell in layers[punch]}
 
 
 @register_task
@@ -121,13 +151,13 @@ class PaperFold(CellsTask[Puzzle]):
         level = LEVELS[difficulty]
         while True:
             side = rng.choice(level.sides)
-            puzzle = Puzzle(side=side, folds=tuple(_random_folds(rng, side, rng.choice(level.folds))), punches=())
-            sheet = puzzle.layers()
-            punches = rng.sample(sorted(sheet), min(len(sheet), rng.choice(level.punches)))
-            puzzle = puzzle.model_copy(update={"punches": tuple(sorted(punches))})
+            folded = Puzzle(side=side, folds=_random_folds(rng, side, rng.choice(level.folds)), punches=())
+            cells = sorted(folded.layers())
+            punches = rng.sample(cells, min(len(cells), rng.choice(level.punches)))
+            puzzle = folded.model_copy(update={"punches": tuple(sorted(punches))})
             holes = puzzle.holes()
             # Each fold must matter, so a hole lies in each flap.
-            matters = all(any(_inside(cell, flap) for cell in holes) for flap in _flaps(puzzle))
+            matters = all(any(_inside(cell, flap) for cell in holes) for flap in puzzle.flaps())
             if matters and level.fewest <= len(holes) <= level.most and not swept(list(holes)):
                 return puzzle
 
@@ -141,22 +171,22 @@ class PaperFold(CellsTask[Puzzle]):
         return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
-        cells = (divmod(place, puzzle.side) for place in self.order(puzzle))
+        cells = (_cell(puzzle, place) for place in self.order(puzzle))
         return [f"punch row {row + 1}, column {column + 1}" for row, column in cells]
 
     def plan_text(self, puzzle: Puzzle) -> str:
-        cells = (divmod(place, puzzle.side) for place in self.order(puzzle))
+        cells = (_cell(puzzle, place) for place in self.order(puzzle))
         return "holes at (row column) " + ", ".join(f"{row + 1} {column + 1}" for row, column in cells)
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
-            "The small images on the left show, in order, how a square sheet of paper is folded and where the folded "
-            "sheet is punched. On the large sheet, the same paper unfolded, the dark round holes appear one after "
-            "another, exactly where they will be: each hole goes through all layers. The small images stay as they "
-            "are. The camera is fixed.",
-            "Paper folding: the dark part of the sheet is folded along its edge in the direction of the arrow, then "
-            "the folded sheet gets holes. Where are the holes after unfolding? Draw them into the large sheet as dark "
-            "discs, one at a time, mirrored in every fold, and put none in a wrong cell. The small images do not "
+            "The small images on the left show, row by row, how a square sheet of paper is folded along the blue lines "
+            "and where the folded sheet is punched. On the large sheet, the same paper unfolded, the dark round holes "
+            "appear one after another, exactly where they will be: each punch goes through all layers. The small "
+            "images stay as they are. The camera is fixed.",
+            "Paper folding: the darker part of the sheet is folded over the blue line in the direction of the arrow, "
+            "then the folded sheet gets holes. Where are the holes after unfolding? Draw them into the large sheet as "
+            "dark discs, one at a time, mirrored in every fold, and put none in a wrong cell. The small images do not "
             "change. Static camera.",
             "A sheet is folded step by step and punched, as the small images show. Dark holes appear one by one in "
             "the cells of the large unfolded sheet until it has every hole that goes through its layers, and no "
@@ -168,9 +198,7 @@ class PaperFold(CellsTask[Puzzle]):
         wrong = {
             "nearly_punches_only": {*puzzle.punches},
             "nearly_shifted_instead_of_mirrored": puzzle.holes(mirrored=False),
-            "nearly_last_fold_forgotten": puzzle.model_copy(
-                update={"folds": puzzle.folds[:-1], "punches": puzzle.punches}
-            ).holes(),
+            "nearly_last_fold_forgotten": puzzle.model_copy(update={"folds": puzzle.folds[:-1]}).holes(),
         }
         for name, holes in wrong.items():
             looks = _looks(puzzle, holes)
@@ -187,110 +215,71 @@ class PaperFold(CellsTask[Puzzle]):
         unit = min(canvas[1], canvas[0] / 1.5)
         left, top = (canvas[0] - 1.5 * unit) / 2, (canvas[1] - unit) / 2
         sketch = Sketch(canvas, downscale=downscale)
-        areas, count = puzzle.areas(), len(puzzle.folds) + 1
-        size, across, down = (0.37, 0.0, 0.46) if count == 2 else (0.26, 0.32, 0.4)
-        for i, area in enumerate(areas):
-            column, row = (0, i) if count == 2 else (i % 2, i // 2)
-            x = left + (0.07 + (0.1 if count == 2 else 0.0) + column * across) * unit
-            y = top + (0.5 - (size + down) / 2 + row * down) * unit
-            cell = size * unit / puzzle.side
-            # The outline of the unfolded sheet.
-            sketch.line(_corners((0, 0, puzzle.side, puzzle.side), (x, y), cell), 0.007 * unit, GRAY)
-            _draw_paper(sketch, area, (x, y), cell)
-            if i < len(puzzle.folds):
-                _draw_flap(sketch, puzzle, i, (x, y), cell)
-            else:
-                for punch in puzzle.punches:
-                    center = x + (punch[1] + 0.5) * cell, y + (punch[0] + 0.5) * cell
-                    sketch.circle(center, _HOLE * cell, INK)
-        cell = 0.74 * unit / puzzle.side
-        corner = left + 0.72 * unit, top + 0.13 * unit
-        _draw_paper(sketch, areas[0], corner, cell)
-        boxes = []
-        for row, column in itertools.product(range(puzzle.side), repeat=2):
-            x, y = corner[0] + column * cell, corner[1] + row * cell
-            margin = 0.1 * cell
-            boxes.append((x + margin, y + margin, x + cell - margin, y + cell - margin))
-        return sketch, boxes
+        columns, size = (1, 0.42) if len(puzzle.folds) == 1 else (2, 0.31)
+        for i in range(len(puzzle.folds) + 1):
+            row, column = divmod(i, columns)
+            x = left + (0.395 + (column - columns / 2) * (size + 0.05) + 0.025) * unit
+            y = top + (0.5 + (row - 1) * (size + 0.06) + 0.03) * unit
+            _draw_stage(sketch, puzzle, i, (x, y), size * unit)
+        corner, cell = (left + 0.79 * unit, top + 0.17 * unit), 0.66 * unit / puzzle.side
+        _draw_paper(sketch, puzzle.sheets()[0], corner, cell, 0.07)
+        return sketch, [inset_cell(corner, cell, *_cell(puzzle, place), _MARGIN) for place in range(puzzle.side**2)]
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
         x, y, half = middle_of(box)
-        sketch.circle((x, y), _HOLE / 0.4 * half * size, INK)
+        sketch.circle((x, y), _HOLE / (0.5 - _MARGIN) * half * size, INK)
+
+
+def _cell(puzzle: Puzzle, place: int) -> Cell:
+    return divmod(place, puzzle.side)
+
+
+def _looks(puzzle: Puzzle, holes: set[Cell]) -> Looks:
+    return tuple(int(_cell(puzzle, place) in holes) for place in range(puzzle.side**2))
 
 
 def _inside(cell: Cell, area: Area) -> bool:
     return area[0] <= cell[0] < area[2] and area[1] <= cell[1] < area[3]
 
 
-def _moved(cell: Cell, fold: Fold, area: Area, mirrored: bool) -> Cell:
-    """Return where a cell of a flap comes to lie; `area` is the sheet after the fold."""
-    line, axis = area[_EDGES.index(fold.edge)], _EDGES.index(fold.edge) % 2
-    shift = fold.width if fold.edge in ("top", "left") else -fold.width
-    place = list(cell)
-    place[axis] = 2 * line - 1 - cell[axis] if mirrored else cell[axis] + shift
-    return place[0], place[1]
-
-
-def _flaps(puzzle: Puzzle) -> list[Area]:
-    """Return what the flap of each fold covers before it is folded."""
-    found = []
-    for fold, area in zip(puzzle.folds, puzzle.areas(), strict=False):
-        i, flap = _EDGES.index(fold.edge), list(area)
-        flap[(i + 2) % 4] = area[i] + (fold.width if i < 2 else -fold.width)
-        found.append((flap[0], flap[1], flap[2], flap[3]))
-    return found
-
-
-def _random_folds(rng: random.Random, side: int, count: int) -> Iterator[Fold]:
-    """Yield folds whose flaps are at most half as wide as the sheet."""
-    extent = {"top": side, "left": side}
+def _random_folds(rng: random.Random, side: int, count: int) -> tuple[Fold, ...]:
+    """Return folds whose flaps are at most half as wide as the sheet."""
+    folds: list[Fold] = []
+    high = wide = side
     for _ in range(count):
-        edge = rng.choice(_EDGES)
-        along = "top" if edge in ("top", "bottom") else "left"
-        width = rng.randint(1, extent[along] // 2)
-        extent[along] -= width
-        yield Fold(edge=edge, width=width)
+        edge = rng.choice([*_WAYS])
+        width = rng.randint(1, (high if edge in ("top", "bottom") else wide) // 2)
+        high, wide = (high - width, wide) if edge in ("top", "bottom") else (high, wide - width)
+        folds.append(Fold(edge=edge, width=width))
+    return tuple(folds)
 
 
-def _looks(puzzle: Puzzle, holes: set[Cell]) -> Looks:
-    return tuple(int(divmod(place, puzzle.side) in holes) for place in range(puzzle.side**2))
-
-
-def _corners(area: Area, corner: Point, cell: float) -> list[Point]:
-    """Return the outline of an area, as a closed line."""
-    top, left, bottom, right = area
-    turns = ((left, top), (right, top), (right, bottom), (left, bottom), (left, top))
-    return [(corner[0] + x * cell, corner[1] + y * cell) for x, y in turns]
-
-
-def _draw_paper(sketch: Sketch, area: Area, corner: Point, cell: float, color: Color = SAND) -> None:
-    """Draw a part of the sheet with the lines of its cells; `corner` is the upper left of the unfolded sheet."""
-    top, left, bottom, right = area
-    x, y = corner
-    sketch.rectangle((x + left * cell, y + top * cell, x + right * cell, y + bottom * cell), color)
-    for row in range(top, bottom + 1):
-        sketch.line(
-            [(x + left * cell, y + row * cell), (x + right * cell, y + row * cell)], 0.07 * cell, mix(color, INK, 0.22)
-        )
-    for column in range(left, right + 1):
-        sketch.line(
-            [(x + column * cell, y + top * cell), (x + column * cell, y + bottom * cell)],
-            0.07 * cell,
-            mix(color, INK, 0.22),
-        )
-
-
-def _draw_flap(sketch: Sketch, puzzle: Puzzle, number: int, corner: Point, cell: float) -> None:
-    """Draw the flap of a fold, the line along which it is folded, and the way."""
-    fold, flap = puzzle.folds[number], _flaps(puzzle)[number]
-    _draw_paper(sketch, flap, corner, cell, _FLAP)
-    top, left, bottom, right = flap
-    x, y = corner
-    across, down = _WAYS[fold.edge]
-    # The line lies at the end of the flap in the way of the fold.
-    ends = {"top": ((left, bottom), (right, bottom)), "left": ((right, top), (right, bottom)),
-            "bottom": ((left, top), (right, top)), "right": ((left, top), (left, bottom))}[fold.edge]  # fmt: skip
-    sketch.line([(x + a * cell, y + b * cell) for a, b in ends], 0.2 * cell, BLUE)
+def _draw_stage(sketch: Sketch, puzzle: Puzzle, number: int, corner: Point, size: float) -> None:
+    """Draw a small image: the sheet before the fold of a number, or the punched sheet after the last one."""
+    (x, y), cell, outline = corner, size / puzzle.side, 0.02 * size
+    # What the unfolded sheet covers.
+    sketch.rectangle((x - outline, y - outline, x + size + outline, y + size + outline), GRAY)
+    sketch.rectangle((x, y, x + size, y + size), PAPER)
+    _draw_paper(sketch, puzzle.sheets()[number], corner, cell, 0.1)
+    if number == len(puzzle.folds):
+        for row, column in puzzle.punches:
+            sketch.circle((x + (column + 0.5) * cell, y + (row + 0.5) * cell), _HOLE * cell, INK)
+        return
+    fold, flap = puzzle.folds[number], puzzle.flaps()[number]
+    _draw_paper(sketch, flap, corner, cell, 0.1, _FLAP)
+    ends = [(x + right * cell, y + down * cell) for right, down in fold.crease(flap)]
+    sketch.line(ends, 0.25 * cell, BLUE)
     middle = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
-    reach = min(max(fold.width, 1.2), 1.6)
-    arrow(sketch, (x + middle[0] * cell, y + middle[1] * cell), 0.62 * reach * cell, INK, (across, down))
+    arrow(sketch, middle, (0.75 if fold.width == 1 else 1.0) * cell, INK, _WAYS[fold.edge])
+
+
+def _draw_paper(sketch: Sketch, area: Area, corner: Point, cell: float, width: float, color: Color = SAND) -> None:
+    """Draw a part of the sheet with lines of a width in cells; `corner` is the upper left of the unfolded sheet."""
+    top, left, bottom, right = area
+    x0, y0, x1, y1 = (corner[k % 2] + at * cell for k, at in enumerate((left, top, right, bottom)))
+    shade = mix(color, INK, 0.28)
+    sketch.rectangle((x0, y0, x1, y1), color)
+    for row in range(bottom - top + 1):
+        sketch.line([(x0, y0 + row * cell), (x1, y0 + row * cell)], width * cell, shade)
+    for column in range(right - left + 1):
+        sketch.line([(x0 + column * cell, y0), (x0 + column * cell, y1)], width * cell, shade)
