@@ -29,7 +29,7 @@ from vmevalkit.tasks.toolkit.cells import (
     inset_cell,
     swept,
 )
-from vmevalkit.tasks.toolkit.draw import HUES, INK, WHITE, Box, Point, Sketch
+from vmevalkit.tasks.toolkit.draw import HUES, INK, WHITE, Box, Point, Sketch, arrow
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
@@ -240,12 +240,12 @@ class Arc(CellsTask[Puzzle]):
             x, y = left + (space + i * (width + space)) * unit, top + (0.25 - small / 2) * unit
             _draw_grid(sketch, (x, y), small * unit, before)
             _draw_grid(sketch, (x + small * unit + gap * unit, y), small * unit, after)
-            _draw_arrow(sketch, (x, y), small * unit, gap * unit)
+            _arrow_after(sketch, (x, y), small * unit, gap * unit)
         x, y = left + (0.75 - large - 0.095) * unit, top + 0.48 * unit
         size, gap = large * unit, 0.19 * unit
         _draw_grid(sketch, (x, y), size, puzzle.given)
         boxes = _draw_grid(sketch, (x + size + gap, y), size, ((0,) * puzzle.side,) * puzzle.side)
-        _draw_arrow(sketch, (x, y), size, gap)
+        _arrow_after(sketch, (x, y), size, gap)
         return sketch, boxes
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
@@ -266,11 +266,9 @@ def _draw_grid(sketch: Sketch, corner: Point, size: float, grid: Grid) -> list[B
     return boxes
 
 
-def _draw_arrow(sketch: Sketch, corner: Point, size: float, gap: float) -> None:
+def _arrow_after(sketch: Sketch, corner: Point, size: float, gap: float) -> None:
     """Draw an arrow in the gap to the right of a grid of a size (its upper left corner is given)."""
-    x, y, half = corner[0] + size + gap / 2, corner[1] + size / 2, 0.28 * gap
-    sketch.line([(x - half, y), (x + half * 0.4, y)], 0.13 * gap, INK)
-    sketch.polygon([(x + half, y), (x + half * 0.1, y - half * 0.7), (x + half * 0.1, y + half * 0.7)], INK)
+    arrow(sketch, (corner[0] + size + gap / 2, corner[1] + size / 2), 0.28 * gap, INK)
 
 
 def _random_grid(rng: random.Random, side: int, count: int) -> Grid:

@@ -11,7 +11,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -43,8 +43,6 @@ P = TypeVar("P", bound=Record)
 # A look that appears grows from this share of its size, and has its full size after this share of the step. For the
 # rest of the step nothing changes.
 _SMALLEST, _GROWN_AFTER = 0.2, 0.7
-# The size at which readers expect looks, as a share of the full size.
-_READ_SIZE = 0.96
 # A place is stressed for at most so many frames, or this share of the video, at a time. It gets another look within
 # twice as many frames.
 _STRESS, _STRESS_SHARE = 4, 0.08
@@ -59,7 +57,13 @@ class CellsTask(Task[P, Board]):
 
     Only cells that could change are places. An empty cell that must stay empty is a place; a given cell is part of the
     sheet.
+
+    Attributes:
+        read_size: the size at which readers expect looks, as a share of the full size. What is cut off must be so
+            little that blur can explain it (`envelope.REACH`): large looks need a larger share.
     """
+
+    read_size: ClassVar[float] = 0.96
 
     @abstractmethod
     def start(self, puzzle: P) -> Looks:
@@ -177,7 +181,7 @@ class CellsTask(Task[P, Board]):
     def reader(self, puzzle: P, canvas: Size) -> Reader[Board]:
         """Return a function that reads boards; see `Task.reader`."""
         downscale = downscale_of(canvas)
-        paint = Painted(self.painter(puzzle, canvas, downscale, _READ_SIZE))
+        paint = Painted(self.painter(puzzle, canvas, downscale, self.read_size))
         boxes = [scaled(box, 1 / downscale) for box in self.sheet(puzzle, canvas, downscale)[1]]
         choices = self.choices(puzzle)
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])

@@ -295,3 +295,12 @@ def figure(sketch: Sketch, name: str, center: Point, radius: float, color: Color
     else:
         tips = [(radius * (0.46 if k % 2 else 1.03), k * math.pi / 5) for k in range(10)]
         sketch.polygon([(x + far * math.sin(a), y + 0.05 * radius - far * math.cos(a)) for far, a in tips], color)
+
+
+def arrow(sketch: Sketch, center: Point, half: float, color: Color, way: Point = (1, 0)) -> None:
+    """Draw an arrow, `half` of its length to each side of a center, that points along the unit vector `way`."""
+    (x, y), (across, down) = center, way
+    tip, neck, end = ((x + k * half * across, y + k * half * down) for k in (1, 0.1, 0.4))
+    sketch.line([(x - half * across, y - half * down), end], 0.464 * half, color)
+    wing = (-0.7 * half * down, 0.7 * half * across)
+    sketch.polygon([tip, (neck[0] - wing[0], neck[1] - wing[1]), (neck[0] + wing[0], neck[1] + wing[1])], color)
