@@ -301,6 +301,6 @@ def arrow(sketch: Sketch, center: Point, half: float, color: Color, way: Point =
     """Draw an arrow, `half` of its length to each side of a center, that points along the unit vector `way`."""
     (x, y), (across, down) = center, way
     tip, neck, end = ((x + k * half * across, y + k * half * down) for k in (1, 0.1, 0.4))
-    sketch.line([(x - half * across, y - half * down), end], 0.464 * half, color)
+    sketch.line([(x - half * across, y - half * down), end], 0.13 / 0.28 * half, color)
     wing = (-0.7 * half * down, 0.7 * half * across)
     sketch.polygon([tip, (neck[0] - wing[0], neck[1] - wing[1]), (neck[0] + wing[0], neck[1] + wing[1])], color)
