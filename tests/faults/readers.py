@@ -79,14 +79,14 @@ def _media(folder: Path) -> Kinds:
         path = folder / f"other{suffix}"
         _write_video(path, frames[:9])
         yield f"video {suffix}", path, video
-    picture = Image.open(folder / _QUESTION / "first_frame.png")
+    opened = Image.open(folder / _QUESTION / "first_frame.png")
     yield "image", folder / _QUESTION / "first_frame.png", image
     for form in ("JPEG", "WEBP", "BMP", "GIF", "TIFF"):
         path = folder / f"{form}.png"
-        picture.save(path, form)
+        opened.save(path, form)
         yield f"image {form}", path, image
     path = folder / "deflated.tiff"
-    picture.save(path, "TIFF", compression="tiff_adobe_deflate")
+    opened.save(path, "TIFF", compression="tiff_adobe_deflate")
     yield "image deflated TIFF", path, image
 
 
