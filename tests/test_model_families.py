@@ -13,7 +13,7 @@ from PIL import Image
 from vmevalkit import media
 from vmevalkit.errors import ConfigError
 from vmevalkit.models import progress
-from vmevalkit.models.base import MODELS, service_of
+from vmevalkit.models.base import MODELS, Request, service_of
 from vmevalkit.models.diffusers import devices
 from vmevalkit.models.diffusers.checkpoint import Checkpoint
 from vmevalkit.models.diffusers.config import random_models
@@ -389,6 +389,18 @@ def test_guidance_of_hunyuanvideo_15_and_quoted_text(wrappers: dict[str, ModelWr
     assert len(set(videos.values())) == 3
     answer = wrapper.generate(image, f'Write "{"yes " * 70}".')
     assert "tokens; the model reads 255" in answer["error"]
+
+
+def test_a_video_of_hunyuanvideo_15_is_the_same_without_the_padding_of_its_prompts(
+    weights: Path, image: Path, tmp_path: Path
+) -> None:
+    """As a GPU makes it, also of the empty negative prompt."""
+    service: Any = make_wrapper("hunyuanvideo-1.5-tiny-random", tmp_path, weights=weights).service
+    request = Request(media.load_image(image), image, PROMPT, seed=1, duration=None)
+    padded = np.stack(list(service.generate(request).frames)).astype(int)
+    service.prepare(service._loaded.pipe.transformer)
+    difference = np.abs(np.stack(list(service.generate(request).frames)) - padded)
+    assert difference.max() <= 1, difference.mean()
 
 
 def test_other_sizes_of_hunyuanvideo_15(wrappers: dict[str, ModelWrapper], image: Path) -> None:

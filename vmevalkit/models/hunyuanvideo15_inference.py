@@ -149,9 +149,10 @@ _FULL_BYT5: dict[str, Any] = {
 }  # fmt: skip
 _BYT5_VOCABULARY = 384
 _MARKS = ("<|im_start|>", "<|im_end|>")
+# As Qwen's: the pipeline cuts off the first 108 tokens, which must leave some of an empty prompt.
 _CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }} {{ message['content'] }}<|im_end|>{% endfor %}"
-    "<|im_start|> assistant"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
 )
 
 
