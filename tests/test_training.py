@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -75,6 +76,15 @@ def test_both_stages_go_on_and_end_in_a_model(
     assert last["step"] > first["step"]
     assert {path.name for path in (tmp_path / "strips").iterdir()} == {"vae.png", "transformer.png"}
 
+    more = tmp_path / "more"
+    more.mkdir()
+    for name in ("videos", "vae"):
+        shutil.copytree(tmp_path / name, more / name)
+    train.train_transformer(train.Run(more, "transformer", 2, minutes=1e-9, part=1, base=tmp_path / "model"))
+    for part in ("transformer", "text_encoder"):
+        (weights,) = (tmp_path / "model" / part).glob("*.safetensors")
+        assert weights.read_bytes() == (more / "model" / part / weights.name).read_bytes()
+
     vmevalkit.make("maze", count=1, size=(videos.SIDE, videos.SIDE), questions=tmp_path / "questions")
     done = vmevalkit.generate(
         "cogvideox-tiny-i2v", questions=tmp_path / "questions", outputs=tmp_path / "outputs", baselines=False,
@@ -90,7 +100,7 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     (tmp_path / "pass_rates.json").write_text(json.dumps({"maze": parts}))
     lines = [
         {"stage": "vae", "step": 3600, "seconds": 385, "gpus": 1, "videos": 16, "psnr": 33.0, "psnr_moving": 25.8},
-        {"stage": "transformer", "step": 9000, "seconds": 900, "gpus": 2, "videos": 256, "loss": 0.01},
+        {"stage": "transformer", "step": 9000, "seconds": 900, "gpus": 2, "videos": 256, "loss": 0.01, "base": None},
     ]
     (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "model" / "vae").mkdir(parents=True)
@@ -101,8 +111,12 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     assert f"| maze | 80% ({low:.0%} to {high:.0%}) | 0% | 0% | 0% |" in card
     assert "- maze: teleport 18, unfinished 2" in card
     assert "| VAE | 1 | 3600 | 16 | 385 | 33.0 dB on videos it was not trained on, 25.8 dB where" in card
+    assert "`bash training/train.sh` repeats all of it" in card
     run = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
     assert run.returncode == 0
+    lines[1]["base"] = evaluate.NAME
+    (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "went on from them (`train.py transformer --start`)" in evaluate.card(tmp_path)
 
 
 def test_an_adapter_from_questions_to_a_video(tmp_path: Path) -> None:

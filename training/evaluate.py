@@ -134,7 +134,10 @@ def card(work: Path) -> str:
     """The model card, from what was measured and logged."""
     rates = json.loads((work / "pass_rates.json").read_text())
     stages = {line["stage"]: line for line in map(json.loads, (work / "losses.jsonl").read_text().splitlines())}
-    return _CARD.format(vae=stages["vae"], transformer=stages["transformer"], tables=tables(rates), seed=SEED)
+    begun = _CONTINUED if stages["transformer"].get("base") else _BEGUN
+    return _CARD.format(
+        vae=stages["vae"], transformer=stages["transformer"], tables=tables(rates), seed=SEED, begun=begun
+    )
 
 
 _TABLES = """\
@@ -196,7 +199,13 @@ without its prompt, for classifier-free guidance; the default is none. Seed 0.
 | transformer | {transformer[gpus]} | {transformer[step]} | {transformer[videos]} | {transformer[seconds]} | \
 loss {transformer[loss]} |
 
-`bash training/train.sh` repeats all of it, including this page.
+{begun}
+"""
+
+_BEGUN = "`bash training/train.sh` repeats all of it, including this page."
+_CONTINUED = """\
+The VAE is that of earlier weights, and the transformer's stage went on from them (`train.py transformer --start`).
+`bash training/train.sh` trains everything from nothing, and writes this page.\
 """
 
 

@@ -5,6 +5,7 @@
 
 The videos are in WORK (`videos.py`). Any number of GPUs works on a stage; the rate falls with the stage's minutes, and
 a stage that was stopped goes on from its last checkpoint. `--part 5` stops after five minutes, where machines are lent.
+`--start FOLDER` begins the transformer's stage with the weights of a trained model, to teach it more tasks.
 Losses go to WORK/losses.jsonl, strips of videos that no stage has seen to WORK/strips.
 """
 
@@ -48,10 +49,13 @@ class Run:
     Attributes:
         step: optimizer steps so far, over all runs of the stage.
         share: of the stage's minutes that have passed, over all runs; the same in every process.
+        base: folder of the trained model with which the transformer's stage begins.
     """
 
-    def __init__(self, work: Path, stage: str, batch: int, minutes: float, part: float) -> None:
-        self.work, self.stage, self.batch = work, stage, batch
+    def __init__(
+        self, work: Path, stage: str, batch: int, minutes: float, part: float, base: Path | None = None
+    ) -> None:
+        self.work, self.stage, self.batch, self.base = work, stage, batch, base
         self.seconds, self.part = 60 * minutes, 60 * part
         self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
         self.device = self.accelerator.device
@@ -218,6 +222,11 @@ class Denoiser(nn.Module):
         self.text_encoder: T5EncoderModel = shapes.new_text_encoder(vocabulary)
         self.transformer: CogVideoXTransformer3DModel = shapes.new_transformer()
 
+    def read(self, model: Path) -> None:
+        """Take the weights of a trained model of the same shapes."""
+        for name, part in self.named_children():
+            part.load_state_dict(type(part).from_pretrained(model / name, torch_dtype=torch.float32).state_dict())
+
     def forward(self, noisy: Tensor, tokens: Tensor, step: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         text = self.text_encoder(tokens)[0]
         found: Tensor = self.transformer(noisy, text, step, image_rotary_emb=rope, return_dict=False)[0]
@@ -258,14 +267,20 @@ def train_transformer(run: Run) -> None:
     vae = AutoencoderKLCogVideoX.from_pretrained(run.work / "vae").to(run.device).eval().requires_grad_(False)
     latents, images, prompts = encoded(run, vae)
     if run.accelerator.is_main_process and not (run.work / "tokenizer").is_dir():
-        train_tokenizer(run.work / "tokenizer", shapes.PROMPT_TOKENS)
+        if run.base:
+            shutil.copytree(run.base / "tokenizer", run.work / "tokenizer")
+        else:
+            train_tokenizer(run.work / "tokenizer", shapes.PROMPT_TOKENS)
     run.accelerator.wait_for_everyone()
     tokenizer = T5Tokenizer.from_pretrained(run.work / "tokenizer")
     # The last is no prompt at all.
     tokens = tokenize(tokenizer, [*prompts, ""]).to(run.device)
     scheduler = shapes.new_scheduler()
     signal = scheduler.alphas_cumprod.float().to(run.device)
-    denoiser = Denoiser(len(tokenizer)).to(run.device)
+    denoiser = Denoiser(len(tokenizer))
+    if run.base:
+        denoiser.read(run.base)
+    denoiser.to(run.device)
     average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(0.999))
     optimizer = torch.optim.AdamW(denoiser.parameters(), _RATE, betas=(0.9, 0.95), weight_decay=0.01)
     pipe = CogVideoXImageToVideoPipeline(
@@ -303,7 +318,7 @@ def train_transformer(run: Run) -> None:
             look_at_videos(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
     run.save(**parts)
     if run.accelerator.is_main_process:
-        run.say(finished=run.finished)
+        run.say(finished=run.finished, base=run.base and run.base.name)
         look_at_videos(run, pipe, latents[-HELD_OUT:][:10], prompts[-HELD_OUT:][:10])
         pipe.to(torch.float16).save_pretrained(run.work / "model")
         # In the form that every release of transformers reads.
@@ -340,12 +355,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="of the whole stage")
     parser.add_argument("--part", type=float, default=math.inf, help="minutes after which this run stops")
     parser.add_argument("--batch", type=int, help="videos a step and GPU")
+    parser.add_argument("--start", type=Path, metavar="FOLDER", help="model whose transformer and text encoder go on")
     given = parser.parse_args()
     train, batch, minutes = stages[given.stage]
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    train(Run(given.work, given.stage, given.batch or batch, given.minutes or minutes, given.part))
+    train(Run(given.work, given.stage, given.batch or batch, given.minutes or minutes, given.part, given.start))
 
 
 if __name__ == "__main__":

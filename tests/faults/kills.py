@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import shutil
 import threading
@@ -85,6 +86,9 @@ class Killed(Area):
         """Prepare the folder of an attempt."""
         copy(self.folder, folder, *self.inputs)
 
+    def wait(self, folder: Path) -> None:
+        """Prepare the folder for the last run, which has to finish what the killed ones began."""
+
     def faults(self) -> int:
         return self.kills
 
@@ -103,6 +107,7 @@ class Killed(Area):
                 command.kill()
             # What it had finished before is fine; what it says is checked if it did end.
             yield from command.complaints((0, -9))
+        self.wait(folder)
         yield from run(folder, *words, memory_limit=self.memory_limit)
         yield from differences(self.expected, snapshot(*(folder / name for name in self.results)))
 
@@ -184,6 +189,11 @@ class Score(Killed):
 
     def words(self, rng: random.Random) -> tuple[str, ...]:
         return ("score", "--workers", rng.choice("12"), *ALL)
+
+    def wait(self, folder: Path) -> None:
+        # Other `score` commands may be writing into the folder, so only old temporary files are removed.
+        for path in folder.glob("scores/**/.*.tmp"):
+            os.utime(path, (0, 0))
 
 
 class Report(Killed):

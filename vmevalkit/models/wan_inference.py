@@ -250,7 +250,7 @@ _MEMORY_14B = {"resident": 60.0, "model": 48.0, "group": 16.0, "tiled": 12.0, "s
 _LIKE_A14B: dict[str, Any] = {"download_gb": 126.2, "memory_gib": {**_MEMORY_14B, "resident": 88.0, "model": 76.0}}
 _LIKE_5B: dict[str, Any] = {
     "download_gb": 34.2,
-    "memory_gib": {"resident": 44.2, "model": 33.6, "group": 25.0, "tiled": 9.0, "sequential": 8.0},
+    "memory_gib": {"resident": 44.2, "model": 33.6, "group": 25.0, "tiled": 10.9, "sequential": 10.9},
 }
 WanConfig.register(
     _variant(
