@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,9 @@ def videos(task: Task[Any, Any], puzzle: Any, other: Any, mode: Mode, canvas: Si
     yield from attacks(scene)
 
 
+@lru_cache(maxsize=16)
 def puzzle_of(task: Task[Any, Any], difficulty: int, seed: int) -> Any:
-    """Return the contract's own puzzle for a difficulty and seed."""
+    """Return the contract's own puzzle for a difficulty and seed. It is cached, because many videos show it."""
     return task.example(difficulty, seed)
 
 

@@ -10,8 +10,8 @@ seen.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -34,23 +34,38 @@ _COARSE = 60
 _OWN = 0.1
 # A moment is refined to this share of the distance between two moments.
 _FINE = 1 / 16
+# So many drawings are kept, of 64 KB each.
+_KEPT = 200
 
 
 Draw = Callable[[float], Planes]
 
 
-class Shown(NamedTuple):
-    """What a frame shows of the puzzle.
+class Shown:
+    """What a frame shows of the puzzle. What is expensive is found when it is asked for.
+
+    Args:
+        course: the course of the puzzle.
+        frame: a frame of the video.
+        moments: the moment that each region of the course shows.
 
     Attributes:
-        drawing: what it would look like without anything that lies over it.
         position: how far the solution has come, from 0 to the number of steps.
-        mover: mask of the pixels of what is on its way from one place to another; None if nothing is.
     """
 
-    drawing: Planes
-    position: float
-    mover: Mask | None
+    def __init__(self, course: Course, frame: Planes, moments: tuple[int, ...]) -> None:
+        self._course, self._frame, self._moments = course, frame, moments
+        self.position = max(map(course.position, moments), default=0.0)
+
+    @cached_property
+    def drawing(self) -> Planes:
+        """What the frame would look like without anything that lies over it."""
+        return self._course.composed(self._frame, self._moments)
+
+    @cached_property
+    def mover(self) -> Mask | None:
+        """Mask of the pixels of what is on its way from one place to another; None if nothing is."""
+        return self._course.mover(self._moments)
 
 
 class Course:
@@ -71,7 +86,9 @@ class Course:
     def __init__(self, draw: Draw, draw_bare: Draw | None, end: float, count: int, acting: Planes) -> None:
         from scipy.ndimage import label
 
-        self._draw, self._draw_bare, self._acting = draw, draw_bare, acting
+        self._draw, self._draw_bare, self._acting = lru_cache(_KEPT)(draw), draw_bare, acting
+        # The videos of a question ask for the same positions.
+        self._moving: Callable[[float], Mask] = lru_cache(None)(self._find_moving)
         self._positions = np.linspace(0, end, count + 1)
         drawings = [draw(float(position)) for position in self._positions]
         self._start = drawings[0]
@@ -87,13 +104,14 @@ class Course:
         self.way: Mask = changes
         self._regions = [_Region(np.flatnonzero(parts == k + 1), drawings) for k in range(found)]
 
-    def follow(self, frames: Views) -> Iterator[Shown]:
-        """Yield what each frame shows: in each region, its own moment."""
-        shown = [region.follow(frames) for region in self._regions]
-        for i, frame in enumerate(frames):
-            moments = [int(moments[i]) for moments in shown]
-            position = max((float(self._positions[moment]) for moment in moments), default=0.0)
-            yield Shown(self._composed(frame, moments), position, self._mover(moments))
+    def follow(self, frames: Views) -> list[Shown]:
+        """Return what each frame shows: in each region, its own moment."""
+        moments = zip(*(region.follow(frames).tolist() for region in self._regions), strict=True)
+        return [Shown(self, frame, shown) for frame, shown in zip(frames, moments, strict=True)]
+
+    def position(self, moment: int) -> float:
+        """Return how far the solution has come at a moment."""
+        return float(self._positions[moment])
 
     def moves(self, step: int) -> bool:
         """Whether something moves from place to place in a step; else things appear, change or vanish in place."""
@@ -112,9 +130,10 @@ class Course:
             if patches(parts == number)
         ]
 
-    def _mover(self, moments: Sequence[int]) -> Mask | None:
+    def mover(self, moments: Sequence[int]) -> Mask | None:
+        """Return the pixels of what is on its way at the moments that the regions show; None if nothing is."""
         for region, moment in zip(self._regions, moments, strict=True):
-            position = float(self._positions[moment])
+            position = self.position(moment)
             if position % 1:
                 mover = self._moving(position)
                 inside = np.zeros_like(mover)
@@ -123,7 +142,7 @@ class Course:
                     return inside
         return None
 
-    def _moving(self, position: float) -> Mask:
+    def _find_moving(self, position: float) -> Mask:
         """Return the pixels of what is on its way at a position."""
         here = self._draw(position)
         if self._draw_bare is not None:
@@ -137,7 +156,8 @@ class Course:
         )
         return away if np.count_nonzero(own) > _OWN * np.count_nonzero(away) else np.zeros_like(away)
 
-    def _composed(self, frame: Planes, moments: Sequence[int]) -> Planes:
+    def composed(self, frame: Planes, moments: Sequence[int]) -> Planes:
+        """Return a drawing of the moments that the regions show; between two moments, of what agrees with the frame."""
         planes: Planes = self._start.copy()
         flat = planes.reshape(3, -1)
         for region, moment in zip(self._regions, moments, strict=True):
@@ -149,7 +169,7 @@ class Course:
 
     def _refined(self, frame: Planes, region: _Region, moment: int) -> Planes:
         """Return what a region shows between two moments: the look that agrees best with a frame."""
-        look, at = region.look(moment), float(self._positions[moment])
+        look, at = region.look(moment), self.position(moment)
         least = region.disagreement(frame, look)
         step = share = float(self._positions[1])
         while share > _FINE * step and least:
@@ -197,7 +217,7 @@ class _Region:
 
     def follow(self, frames: Views) -> npt.NDArray[np.intp]:
         """Return the number of the moment that each frame shows."""
-        cost = np.stack([self._disagreements(frame) for frame in frames])
+        cost = np.stack(self._disagreements(frames))
         cost += _LATER * np.arange(cost.shape[1]) / cost.shape[1]
         for i in range(1, len(cost)):
             cost[i] += np.minimum.accumulate(cost[i - 1])
@@ -211,7 +231,15 @@ class _Region:
         """Return how much a look differs from a frame."""
         return float(np.minimum(most(distance(frame.reshape(3, -1).take(self.at, 1), look)), _OTHER).sum())
 
-    def _disagreements(self, frame: Planes) -> npt.NDArray[np.float64]:
-        """Return how much each look differs from a frame, in some of the pixels."""
-        seen = frame.reshape(3, -1).take(self.at[self._some], 1)
-        return np.array([np.minimum(most(distance(seen, look)), _OTHER).sum(dtype=np.float64) for look in self._fewer])
+    def _disagreements(self, frames: Views) -> list[npt.NDArray[np.float64]]:
+        """Return for each frame how much each look differs from it, in some of the pixels."""
+        found, before = list[npt.NDArray[np.float64]](), None
+        for frame in frames:
+            seen = frame.reshape(3, -1).take(self.at[self._some], 1)
+            # Videos hold still for long, and equal frames have equal costs.
+            if before is None or not np.array_equal(seen, before):
+                before = seen
+                off = [np.minimum(most(distance(seen, look)), _OTHER).sum(dtype=np.float64) for look in self._fewer]
+                costs = np.array(off)
+            found.append(costs)
+        return found

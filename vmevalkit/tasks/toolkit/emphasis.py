@@ -99,7 +99,9 @@ def _all_odd(frames: Views, stage: Stage) -> _Odd:
     masks, all_faint = ([np.zeros(shape, bool)] * len(frames) for _ in range(2))
     recent: list[Mask] = []
     for i in range(_ABSENT, len(frames) - tail):
-        faint, clear = _odd(frames[i], (frames[0], frames[-1]), stage)
+        # Videos hold still for long, and equal frames have equal odd pixels.
+        if i == _ABSENT or not np.array_equal(frames[i], frames[i - 1]):
+            faint, clear = _odd(frames[i], (frames[0], frames[-1]), stage)
         # What fades away was clear a few frames ago.
         recent = [*recent[-_AROUND:], clear]
         all_faint[i] = faint
@@ -197,8 +199,9 @@ def _odd(frame: Planes, ends: Sequence[Planes], stage: Stage) -> tuple[Mask, Mas
     faint.ravel()[at] = True
     clear.ravel()[at] = np.logical_and.reduce([most(o.take(at, 1) > _ODD) for o in off])
     # The blurred edges of things that moved are odd, too, but thin.
-    thick = binary_opening(faint, np.ones((_THICK, _THICK), bool))
-    return faint, clear & thick
+    if clear.any():
+        clear &= binary_opening(faint, np.ones((_THICK, _THICK), bool))
+    return faint, clear
 
 
 def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:

@@ -7,7 +7,7 @@ visitor is what the course does not explain. It is replaced by the drawing, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -60,27 +60,23 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
         acting: colors of what moves or appears in the puzzle; see `acting_colors`.
     """
     frames = np.stack([course.lens.planes(frame) for frame in frames])
-    found = list(course.follow(frames))
-    drawings = [shown.drawing for shown in found]
-    masks = [_unexplained(frame, drawing) for frame, drawing in zip(frames, drawings, strict=True)]
-    tail = max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
-    if any(mask is not None for mask in (*masks[:_ABSENT], *masks[-tail:])):
-        return None
-    least = course.smallest
-    shown = {i: mask for i, mask in enumerate(masks) if mask is not None}
+    found = course.follow(frames)
+    tail = len(frames) - max(_ABSENT, round(_ABSENT_SHARE * len(frames)))
+    ends, least = (found[0].drawing, found[-1].drawing), course.smallest
     views: Views = frames.copy()
-    fading, ends = 0, (drawings[0], drawings[-1])
-    ahead = _yet_to_change(found, course.way)
-    for i, mask in shown.items():
-        views[i] = np.where(mask, drawings[i], frames[i])
-        if not _is_one(mask):
+    masks, shown, fading = list[Mask | None](), dict[int, Mask](), 0
+    for i, (frame, at, ahead) in enumerate(zip(frames, found, _yet_to_change(found, course.way), strict=True)):
+        masks.append(mask := _unexplained(frame, at.drawing))
+        if mask is None:
+            continue
+        if not _ABSENT <= i < tail or not _is_one(mask):
             return None
-        off = mask & (most(distance(frames[i], drawings[i])) > _CHANGED)
-        if _is_misplaced(frames[i], off, ends):
+        off = mask & (most(distance(frame, at.drawing)) > _CHANGED)
+        if _is_misplaced(frame, off, ends) or _acts(frame, off, acting, least):
             return None
-        fading += _fades(frames[i], off, ends) or _is_ghost(frames[i], off, drawings[i], (*ends, acting), ahead[i])
-        if _acts(frames[i], off, acting, least):
-            return None
+        fading += _fades(frame, off, ends) or _is_ghost(frame, off, at.drawing, (*ends, acting), ahead)
+        views[i], shown[i] = np.where(mask, at.drawing, frame), mask
+    drawings = [at.drawing for at in found]
     # Something far away may follow from what happens here, such as a door that opens; but not most of what happens.
     nearby = [near for i in shown if (near := _acts_nearby(drawings, masks, i)) is not None]
     if not shown or 2 * sum(nearby) < len(nearby) or 2 * fading > len(shown) or _is_damage(frames, drawings, shown):
@@ -248,14 +244,13 @@ def _fades(frame: Planes, off: Mask, ends: tuple[Planes, Planes]) -> bool:
     return 2 * int(np.count_nonzero(mixed)) > int(np.count_nonzero(off))
 
 
-def _yet_to_change(found: Sequence[Shown], way: Mask) -> list[Mask]:
-    """Return for each frame the part of the way that has not changed so far, or where something moves now."""
-    ahead, changed = list[Mask](), np.zeros_like(way)
+def _yet_to_change(found: Sequence[Shown], way: Mask) -> Iterator[Mask]:
+    """Yield for each frame the part of the way that has not changed so far, or where something moves now."""
+    changed = np.zeros_like(way)
     for shown in found:
         changed = changed | (most(distance(shown.drawing, found[0].drawing)) > _CHANGED)
         passed = changed if shown.mover is None else changed & ~shown.mover
-        ahead.append(way & ~passed)
-    return ahead
+        yield way & ~passed
 
 
 def _is_ghost(frame: Planes, off: Mask, drawing: Planes, others: Sequence[Planes], ahead: Mask) -> bool:
