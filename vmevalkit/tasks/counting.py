@@ -19,7 +19,6 @@ from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
 from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Point, Sketch, digit, figure
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.rings import draw_ring
 from vmevalkit.types import Record, Size
 
 
@@ -55,8 +54,8 @@ _COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
 _RINGED = 1
 # Shares of a cell: radius of a figure, half the side of its place, and half the inner and outer side of the box.
 _FIGURE, _PLACE, _INSIDE, _OUTSIDE = 0.31, 0.47, 0.38, 0.47
-# Height of the total as a share of half a place.
-_TOTAL = 1.55
+# Shares of half a place: radius of a ring, width of its pen, and height of the total.
+_RING, _PEN, _TOTAL = 0.86, 0.24, 1.55
 
 
 class Figure(Record):
@@ -206,10 +205,14 @@ class Counting(CellsTask[Puzzle]):
 
     def draw_look(self, puzzle: Puzzle, sketch: Sketch, box: Box, look: int, size: float) -> None:
         x, y, half = middle_of(box)
-        if look == _RINGED:
-            draw_ring(sketch, box, size)
-        else:
+        if look != _RINGED:
             digit(sketch, look, (x, y), _TOTAL * half * size, INK)
+            return
+        # A pen draws the ring clockwise from the top. At the smallest size of a look, 0.2, it has just begun.
+        whole = max(size - 0.2, 0.0) / 0.8
+        angles = [2 * math.pi * whole * k / 30 for k in range(31)]
+        ring = [(x + _RING * half * math.sin(a), y - _RING * half * math.cos(a)) for a in angles]
+        sketch.line(ring, _PEN * half, INK)
 
 
 def _surround(cells: Sequence[tuple[int, int]], middle: tuple[int, int]) -> bool:

@@ -1,7 +1,7 @@
 """Odd one out: in each box, draw a ring round the one figure that breaks the rule of the others.
 
     +---------+  +---------+      Six figures in a box follow a rule, all but one. A video passes if the odd figure of
-    | o  o  o |  | #  #  # |      every box gets a dark ring, one after another and in any order, and if all rings are
+    | o  o  o |  | #  #  # |      every box gets a brown ring, one after another and in any order, and if all rings are
     | o (#) o |  | # (o) # |      there at the end. No other figure may get a ring, not even for a moment, and the
     +---------+  +---------+      figures and the boxes must stay.
 
@@ -185,14 +185,14 @@ class OddOneOut(CellsTask[Puzzle]):
         return (
             "Boxes with six figures each. In every box, five figures follow a rule and one is odd: it alone differs in "
             "shape, color, number or direction, it alone is a mirror image, or it alone breaks the way in which two of "
-            "these belong together. One after another, the odd figure of each box gets a dark ring. No other figure "
+            "these belong together. One after another, the odd figure of each box gets a brown ring. No other figure "
             "gets a ring, and figures, boxes and rings stay. The camera is fixed.",
             "Find the odd one out in each box. The other five agree where it does not: in shape, color, number or "
-            "direction, in not being mirrored, or in which two of these go together. Draw a dark ring around the odd "
+            "direction, in not being mirrored, or in which two of these go together. Draw a brown ring around the odd "
             "one of every box, one ring at a time, in any order. Other figures get no ring. Rings remain, and no "
             "figure or box moves or changes. Static camera.",
             "Which figure does not belong in its box? Only that one has another shape, color, number or direction than "
-            "the other five, or is a mirror image, or combines two of these in a way that the others do not. Dark "
+            "the other five, or is a mirror image, or combines two of these in a way that the others do not. Brown "
             "rings appear round the odd figures, one by one, exactly one in each box, and stay. Figures and boxes do "
             "not change, and the camera does not move.",
         )

@@ -1,6 +1,6 @@
 """Shape search: draw a ring round every shape that is of the same kind as the sample in the frame.
 
-    +---+     S  (Z)  T       The sample is Z. A video passes if each shape of its kind gets a dark ring, one after
+    +---+     S  (Z)  T       The sample is Z. A video passes if each shape of its kind gets a brown ring, one after
     | Z |    (Z)  T   S       another and in any order, and if all rings are there at the end. No other shape may get
     +---+     T  (Z) (Z)      a ring, not even for a moment, and the shapes and the sample must stay.
 
@@ -12,6 +12,7 @@ every difficulty.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from functools import lru_cache
@@ -59,7 +60,7 @@ LEVELS = levels(
 _COLORS = ("blue", "orange", "green", "purple")
 # Shares of a cell: distance of the squares of a shape, width of its pen, half the side of a place, half the outer and
 # half the inner side of the frame, and space that the frame takes beside the board.
-_UNIT, _WIDTH, _PLACE, _OUTSIDE, _INSIDE, _BESIDE = 0.19, 0.155, 0.47, 0.62, 0.54, 1.6
+_UNIT, _WIDTH, _PLACE, _OUTSIDE, _INSIDE, _BESIDE = 0.18, 0.18, 0.47, 0.62, 0.54, 1.6
 # Size of the sample relative to the shapes on the board.
 _SAMPLE = 1.25
 
@@ -151,14 +152,14 @@ class ShapeSearch(CellsTask[Puzzle]):
         if puzzle.color:
             kind = "the same shape and the same color as the sample"
         return (
-            f"A board of colored shapes, and a sample in a frame. A dark ring is drawn round every shape on the board "
+            f"A board of colored shapes, and a sample in a frame. A brown ring is drawn round every shape on the board "
             f"that has {kind}, one ring after another. A turned or mirrored shape is a different one. No other "
             "shape gets a ring, and the rings, the shapes and the sample stay. The camera is fixed.",
-            f"Find all shapes that match the framed sample ({kind}; not turned, not mirrored) and put a dark ring "
+            f"Find all shapes that match the framed sample ({kind}; not turned, not mirrored) and put a brown ring "
             "around each of them, one at a time. Leave the others unmarked. Rings remain, and no shape moves or "
             "changes. Static camera.",
             f"Which shapes on the board are like the one in the frame? Circle every one that has {kind} and is "
-            "turned the same way, one by one, with a dark ring that stays. All other shapes stay without a ring, the "
+            "turned the same way, one by one, with a brown ring that stays. All other shapes stay without a ring, the "
             "sample does not change, and the camera does not move.",
         )
 
@@ -199,13 +200,13 @@ class ShapeSearch(CellsTask[Puzzle]):
 
 
 def _draw_shape(sketch: Sketch, shape: str, center: Point, cell: float, color: Color) -> None:
-    """Draw a shape in the middle of a cell: lines between the squares that touch."""
-    unit, parts = _UNIT * cell, _parts(shape)
-    at = {(x, y): (center[0] + (x - 1) * unit, center[1] + (y - 1) * unit) for x, y in parts}
-    for x, y in parts:
-        for neighbor in ((x + 1, y), (x, y + 1)):
-            if neighbor in at:
-                sketch.line([at[x, y], at[neighbor]], _WIDTH * cell, color)
+    """Draw a shape in the middle of a cell: a bar over each two squares that touch."""
+    unit, half, parts = _UNIT * cell, _WIDTH / 2 * cell, _parts(shape)
+    for (x, y), right, down in itertools.product(parts, (0, 1), (0, 1)):
+        if right + down == 1 and (x + right, y + down) in parts:
+            left, top = center[0] + (x - 1) * unit - half, center[1] + (y - 1) * unit - half
+            ends = left + right * unit + 2 * half, top + down * unit + 2 * half
+            sketch.rectangle((left, top, *ends), color, radius=0.5 * half)
 
 
 def _parts(shape: str) -> list[tuple[int, int]]:
