@@ -15,7 +15,7 @@ from vmevalkit.types import Size, Verdict
 
 TASK = TASKS["sequence_completion"]
 CANVAS: Size = (360, 240)
-DOTS = "123456"
+PARTS = tuple(f"{k}/6" for k in range(1, 7))
 
 
 def puzzle(difficulty: int, seed: int) -> Puzzle:
@@ -32,8 +32,8 @@ def repeats(values: Sequence[str]) -> bool:
 
 
 def grows(values: Sequence[str]) -> bool:
-    """Dots by one more, or by one fewer, after runs of one length; only the first and last run may be cut off."""
-    runs = [(int(value), len([*same])) for value, same in itertools.groupby(values)]
+    """By one part more, or one less, after runs of one length; only the first and last run may be cut off."""
+    runs = [(PARTS.index(value), len([*same])) for value, same in itertools.groupby(values)]
     steps = {b - a for (a, _), (b, _) in itertools.pairwise(runs)}
     lengths = [length for _, length in runs]
     pace = max(lengths)
@@ -42,13 +42,13 @@ def grows(values: Sequence[str]) -> bool:
 
 def ways_to_fill(values: Sequence[str], missing: Sequence[int]) -> list[tuple[str, ...]]:
     """All ways to fill a row so that it follows a rule; "other" stands for anything that is not in the row."""
-    names = DOTS if values[0] in DOTS else [*{*values}, "other"]
+    names = PARTS if values[0] in PARTS else [*{*values}, "other"]
     found = []
     for filling in itertools.product(names, repeat=len(missing)):
         full = list(values)
         for place, value in zip(missing, filling, strict=True):
             full[place] = value
-        if repeats(full) or (names is DOTS and grows(full)):
+        if repeats(full) or (names is PARTS and grows(full)):
             found.append(tuple(full))
     return found
 
@@ -68,7 +68,7 @@ def test_each_row_has_one_answer(difficulty: int) -> None:
 
 def test_rows_repeat_turn_and_grow() -> None:
     rows = [row for difficulty in (3, 4, 5) for seed in range(6) for row in puzzle(difficulty, seed).rows]
-    assert any(row.forms[0] in DOTS and not repeats(row.forms) for row in rows)
+    assert any(row.forms[0] in PARTS and not repeats(row.forms) for row in rows)
     assert any({*row.forms} == {"up", "right", "down", "left"} for row in rows)
     assert any(len({*row.items()}) > max(len({*row.forms}), len({*row.colors})) for row in rows)
 

@@ -2,18 +2,19 @@
 
     o  #  o  #  [o] #         Each row follows a rule, and some of its figures are missing. A video passes if every
     ^  >  v  <  ^  [>]        empty slot gets the right figure, one slot after another and in any order, and if the full
-    .  .  :  :  [:.] :.       rows are held. The given figures must stay, and no slot may get a wrong figure, not even
+    A  A  B  [A] A  B         rows are held. The given figures must stay, and no slot may get a wrong figure, not even
                               for a moment.
 
-The figures of a row and their colors follow a rule each: they repeat after one to four places, and the number of dots
-may instead go up or down by one after every place, every second or every third one. The given figures leave one answer
-under all these rules. The plan length is the number of empty slots. There are far more than 10,000 questions at every
-difficulty.
+The figures of a row and their colors follow a rule each: they repeat after one to four places (an arrow turns by
+quarters), and a disc may instead fill up or empty by a sixth after every place, every second or every third one. The
+given figures leave one answer under all these rules. The plan length is the number of empty slots. There are far more
+than 10,000 questions at every difficulty.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,7 +27,7 @@ from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
 
 # What figures and colors do along a row: stay the same, repeat a pattern, or ("with") repeat it as the figures do;
-# arrows turn; dots become more or fewer.
+# arrows turn; discs fill up or empty.
 FormRule = Literal["same", "repeat", "turn", "grow"]
 ColorRule = Literal["same", "repeat", "with"]
 
@@ -60,28 +61,18 @@ LEVELS = levels(
 _COLORS = ("blue", "orange", "green", "purple")
 # A disc would be too similar to a square.
 _FORMS = ("ring", "square", "triangle", "star", "cross")
-# The ways of arrows in clockwise order, and the names of one to six dots.
+# The ways of arrows in clockwise order, and the parts of a disc.
 _WAYS: dict[str, Point] = {"up": (0, -1), "right": (1, 0), "down": (0, 1), "left": (-1, 0)}
-_DOTS = ("1", "2", "3", "4", "5", "6")
-# Longest pattern, and most places after which the number of dots changes.
+_PARTS = ("1/6", "2/6", "3/6", "4/6", "5/6", "6/6")
+# Longest pattern, and most places after which a disc has another part.
 _LONGEST, _SLOWEST = 4, 3
 # Tries to choose the slots of a row.
 _TRIES = 30
 # Shares of a cell: half the height of a row, half the outer and inner side of a slot, and width of borders.
 _ROW, _OUTSIDE, _INSIDE, _BORDER = 0.47, 0.41, 0.365, 0.025
-# Shares of half a slot: radius of a figure, and half the length of an arrow; radius of a ring, and width of its pen;
-# radius of a dot, and distance of the outer dots from the middle.
-_FIGURE, _ARROW, _RING, _PEN, _DOT, _SPREAD = 0.84, 0.84, 0.53, 0.34, 0.28, 0.68
-# Positions of dots, as on dice.
-_SPOTS: dict[str, tuple[Point, ...]] = {
-    "1": ((0, 0),),
-    "2": ((-1, 1), (1, -1)),
-    "3": ((-1, 1), (0, 0), (1, -1)),
-    "4": ((-1, -1), (-1, 1), (1, -1), (1, 1)),
-    "5": ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1)),
-    "6": ((-1, -1), (-1, 0), (-1, 1), (1, -1), (1, 0), (1, 1)),
-}
-# Form and color of a figure. A form is one of `_FORMS`, the way of an arrow, or a number of dots.
+# Shares of half a slot: radius of a figure, half the length of an arrow, radius of a ring, and width of its pen.
+_FIGURE, _ARROW, _RING, _PEN = 0.84, 0.84, 0.53, 0.34
+# Form and color of a figure. A form is one of `_FORMS`, the way of an arrow, or a part of a disc.
 Item = tuple[str, str]
 
 
@@ -170,19 +161,19 @@ class SequenceCompletion(CellsTask[Puzzle]):
         if not look:
             return "empty"
         item = _items(puzzle)[look - 1]
-        words = _in_words(item)
-        return words if item[0] in _DOTS[1:] else f"{'an' if words[0] == 'o' else 'a'} {words}"
+        words = _in_words(item) + (" of a disc" if item[0] in _PARTS else "")
+        return f"{'an' if words[0] == 'o' else 'a'} {words}"
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
             "Rows of figures with empty slots. In each row, figures and colors repeat in a fixed order, arrows turn, "
-            "or dots grow or shrink in number. One slot after another gets the figure that its row demands, until no "
-            "slot is empty. The given figures never change. The camera is fixed.",
-            "Complete the sequences: in every row, find the rule by which forms and colors repeat, arrows turn or the "
-            "number of dots changes, and fill each empty slot with the right figure in the right color, one at a time. "
-            "All other figures stay. Static camera.",
+            "or discs fill up or empty part by part. One slot after another gets the figure that its row demands, "
+            "until no slot is empty. The given figures never change. The camera is fixed.",
+            "Complete the sequences: in every row, find the rule by which forms and colors repeat, arrows turn or "
+            "discs grow or lose parts, and fill each empty slot with the right figure in the right color, one at a "
+            "time. All other figures stay. Static camera.",
             "The missing figures of each row appear in the empty slots, one by one, each with the form and the color "
-            "that continue the pattern of its row: a repetition, a turning arrow, or dots that become more or fewer. "
+            "that continue the pattern of its row: a repetition, a turning arrow, or a disc that fills up or empties. "
             "The figures that are there stay as they are and the camera does not move.",
         )
 
@@ -234,8 +225,6 @@ def _in_words(item: Item) -> str:
     form, color = item
     if form in _WAYS:
         return f"{color} arrow {form}"
-    if form in _DOTS:
-        return f"{form} {color} dots" if form != "1" else f"{color} dot"
     return f"{color} {form}"
 
 
@@ -244,9 +233,12 @@ def _draw_item(sketch: Sketch, box: Box, item: Item, size: float) -> None:
     (x, y, half), (form, color) = middle_of(box), (item[0], HUES[item[1]])
     if form in _WAYS:
         arrow(sketch, (x, y), _ARROW * half * size, color, _WAYS[form])
-    elif form in _DOTS:
-        for across, down in _SPOTS[form]:
-            sketch.circle((x + across * _SPREAD * half, y + down * _SPREAD * half), _DOT * half * size, color)
+    elif form in _PARTS:
+        # A slice from the top, clockwise. It grows from half of its radius: small slices are hard to tell apart.
+        turns, radius = (_PARTS.index(form) + 1) / len(_PARTS), _FIGURE * half * (0.5 + 0.5 * size)
+        angles = [2 * math.pi * turns * k / 36 for k in range(37)]
+        slice_ = [(x + radius * math.sin(a), y - radius * math.cos(a)) for a in angles]
+        sketch.polygon([(x, y), *slice_], color)
     elif form == "ring":
         radius = _RING * half * size
         sketch.line(oval(x, y, radius, radius), _PEN * half * size, color)
@@ -284,13 +276,16 @@ def _repeated(pattern: str, names: Sequence[str], columns: int) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _growths(columns: int) -> list[list[str]]:
-    """Return all rows of dots whose number goes up or down by one after every so many places."""
+    """Return all rows of discs of which one part more, or one less, is there after every so many places."""
     found = []
     for pace in range(1, _SLOWEST + 1):
         for phase in range(pace):
             rises = [(i + phase) // pace for i in range(columns)]
-            for least in range(len(_DOTS) - rises[-1]):
-                found += [[_DOTS[least + rise] for rise in rises], [_DOTS[least + rises[-1] - rise] for rise in rises]]
+            for least in range(len(_PARTS) - rises[-1]):
+                found += [
+                    [_PARTS[least + rise] for rise in rises],
+                    [_PARTS[least + rises[-1] - rise] for rise in rises],
+                ]
     return found
 
 
@@ -303,7 +298,7 @@ def _is_determined(values: Sequence[str], missing: Sequence[int]) -> bool:
             seen.get(i % period) != values[i] for i in missing
         ):
             return False
-    if values[0] not in _DOTS:
+    if values[0] not in _PARTS:
         return True
     fitting = (it for it in _growths(len(values)) if all(it[i] == values[i] for i in given))
     return all(it[i] == values[i] for it in fitting for i in missing)
