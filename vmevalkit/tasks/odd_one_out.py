@@ -61,7 +61,7 @@ _COLORS = ("blue", "orange", "green", "purple", "sky blue")
 _VALUES: dict[Feature, tuple[object, ...]] = {
     "shape": FIGURES,
     "color": _COLORS,
-    "number": (1, 2, 3, 4),
+    "number": (1, 2, 3),
     "turn": (0, 1, 2, 3),
     "mirrored": (False, True),
 }
@@ -80,11 +80,10 @@ _FIGURE, _ARROW, _HOOK, _PEN = 0.31, 0.31, 0.29, 0.13
 _HOOK_LINE: tuple[Point, ...] = ((-0.55, 0.8), (-0.55, -0.8), (0.55, -0.8), (0.55, -0.05))
 # Positions of several figures in one place, and their radius.
 _SPOTS: dict[int, tuple[Point, ...]] = {
-    2: ((-0.16, 0), (0.16, 0)),
-    3: ((0, -0.16), (-0.17, 0.13), (0.17, 0.13)),
-    4: ((-0.15, -0.15), (0.15, -0.15), (-0.15, 0.15), (0.15, 0.15)),
+    2: ((-0.17, 0), (0.17, 0)),
+    3: ((0, -0.16), (-0.165, 0.12), (0.165, 0.12)),
 }
-_SEVERAL = 0.125
+_SEVERAL = 0.145
 
 
 class Figure(Record):
