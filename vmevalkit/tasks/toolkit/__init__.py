@@ -15,6 +15,7 @@ Building blocks:
 - `vision`: bring a frame to the light and position of a drawing, and find what the drawing does not explain. It exports
   `views`, `compare`, `lens`, `envelope`, `scene`, `blobs` and `glyphs`.
 - `spots`: small details of a scene that must stay. `things`: things that vanish, such as what is collected.
+- `rings`: marks around figures.
 - `completions`: every way to fill a board by the rules of a puzzle.
 - `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
 """
