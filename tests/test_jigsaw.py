@@ -1,4 +1,4 @@
-"""Jigsaw: the one way in which the tiles that are seen fit, and videos that do and do not complete the picture."""
+"""Jigsaw: the one way in which the tiles that are seen fit, and videos that do and do not complete the pattern."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_tile_beside_its_place_is_not_placed() -> None:
     assert video_of(TRAY, (GOAL[0], TRAY[1]), (GOAL[0], (1.4, 1.0))).reason == "unfinished"
 
 
-def test_a_tile_with_another_picture_fails() -> None:
+def test_a_tile_with_another_pattern_fails() -> None:
     moves = [Board(places) for places in (TRAY, (GOAL[0], TRAY[1]), GOAL) for _ in range(2)]
     frames = as_frames(JIGSAW.render(PAIR, moves, SMALL))
     other = PAIR.model_copy(update={"circles": (*PAIR.circles[:5], 1, *PAIR.circles[6:])})

@@ -1,4 +1,4 @@
-"""Jigsaw: move the loose tiles into the empty places of a picture, so that all of its circles are complete.
+"""Jigsaw: move the loose tiles into the empty places of a pattern, so that all of its circles are complete.
 
     +---+---+---+
     |  _|_  | _ |      A video passes if one tile after another moves from the tray to the place where it continues
@@ -6,13 +6,13 @@
     +---+---+---+      A video fails if a tile ends in another place, jumps, or changes, or if two tiles move at a
     | \\_|   |\\_/|      time.
     |   |   |   |
-    +---+---+---+      The picture has pale discs and rings around the corners where tiles meet. Loose tiles have
+    +---+---+---+      The pattern has pale discs and rings around the corners where tiles meet. Loose tiles have
        [_/  ]          colors, all others are gray.
 
 Exactly one way to place the tiles fits: in every other one, two neighbors have parts of different circles at an end of
 their common edge. Different circles differ in a radius by at least 0.13 of a tile. The plan length is the number of
 loose tiles, from 2 to 7. There are far more than 10,000 questions at every difficulty, because the circles of the
-smallest picture have 443,599,795 combinations.
+smallest pattern have 443,599,795 combinations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vmevalkit.types import Record, Size
 
 
 class Level(NamedTuple):
-    """Settings of one difficulty: size of the picture in tiles, and range of the number of loose tiles."""
+    """Settings of one difficulty: size of the pattern in tiles, and range of the number of loose tiles."""
 
     rows: int
     columns: int
@@ -67,10 +67,10 @@ Tile = tuple[int, ...]
 
 
 class Puzzle(Record):
-    """A picture and its loose tiles.
+    """A pattern and its loose tiles.
 
     Attributes:
-        rows, columns: size of the picture in tiles.
+        rows, columns: size of the pattern in tiles.
         circles: circle around each corner of a tile, row by row, as an index into `_CIRCLES`.
         loose: cell of each loose tile as (row, column), in their order in the tray.
         hues: color of each loose tile.
@@ -129,14 +129,14 @@ class Jigsaw(PiecesTask[Puzzle]):
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         return (
-            "A picture of pale circles on square tiles. Some tiles are missing; they lie in the tray below and have "
+            "A pattern of pale circles on square tiles. Some tiles are missing; they lie in the tray below and have "
             "colors instead of gray. One tile after another moves from the tray to the empty place where its pale "
             "arcs match those of all its neighbors, until every circle is complete. Tiles do not turn and keep their "
             "color and their arcs. The gray tiles stay. The camera is fixed.",
             "Complete the jigsaw puzzle: one at a time, each colored tile glides upright from the tray into the gap of "
-            "the picture where it belongs, so that the pale arcs at its corners fit those of the tiles around it. Put "
+            "the pattern where it belongs, so that the pale arcs at its corners fit those of the tiles around it. Put "
             "each tile into its own gap only. Gray tiles do not move, and no tile turns or changes. Static camera.",
-            "The colored tiles of the tray fill the gaps of the picture one by one. Each slides, without turning, to "
+            "The colored tiles of the tray fill the gaps of the pattern one by one. Each slides, without turning, to "
             "the place where its pale quarter circles join those of the tiles around it, and stays there, until no "
             "gap is left. The gray tiles keep their places, no tile changes, and the camera does not move.",
         )
@@ -240,7 +240,7 @@ def _random_circles(rng: random.Random, rows: int, columns: int) -> tuple[int, .
 
 
 def _tiles(rows: int, columns: int, circles: Sequence[int]) -> dict[Cell, Tile]:
-    """Return the tiles of a picture by cell."""
+    """Return the tiles of a pattern by cell."""
     return {
         (row, column): tuple(circles[(row + down) * (columns + 1) + column + right] for down, right in _CORNERS)
         for row, column in itertools.product(range(rows), range(columns))
@@ -289,7 +289,7 @@ def _tray(puzzle: Puzzle) -> Places:
 
 @lru_cache(maxsize=64)
 def _goal(puzzle: Puzzle) -> Places:
-    """Return the places of the loose tiles in the picture."""
+    """Return the places of the loose tiles in the pattern."""
     return tuple((float(row), float(column)) for row, column in puzzle.loose)
 
 
