@@ -34,11 +34,14 @@ class Board(NamedTuple):
             that was last recognized there.
         coming: (place, look, share of its full size) of each look that grows or shrinks. A reader cannot tell which
             look it is and reports look 0 and size 0.
+        stressed: the place in or around which alone a frame shows something else; -1 if there is none.
+        wrong: reason code of a violation at this moment, when a video is judged by `ruled_cells`.
     """
 
     looks: Looks
     coming: tuple[tuple[int, int, float], ...] = ()
     stressed: int = -1
+    wrong: str | None = None
 
     def changing(self) -> set[int]:
         """Return the places that are between two looks."""

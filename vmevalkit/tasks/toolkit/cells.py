@@ -36,6 +36,7 @@ __all__ = [
     "middle_of",
     "square_box",
     "swept",
+    "without_stress",
 ]
 
 P = TypeVar("P", bound=Record)
@@ -209,7 +210,7 @@ class CellsTask(Task[P, Board]):
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`."""
-        return super().judge(puzzle, list(_with_last_looks(_without_stress(readings), self.start(puzzle))))
+        return super().judge(puzzle, list(_with_last_looks(without_stress(readings), self.start(puzzle))))
 
     def tolerated(self, puzzle: P, readings: Sequence[Reading[Board]], canvas: Size) -> list[Tolerance]:
         """Return what is seen at places for a moment while they get another look."""
@@ -273,7 +274,7 @@ class _Stress(NamedTuple):
     last: int
 
 
-def _without_stress(readings: Sequence[Reading[Board]]) -> list[Reading[Board]]:
+def without_stress(readings: Sequence[Reading[Board]]) -> list[Reading[Board]]:
     """Excuse what is seen at a place for a moment; see `_stresses`."""
     found = list(readings)
     for _, first, last in _stresses(readings):
