@@ -106,9 +106,12 @@ class BoardReader:
         boxes: the box of each place in pixels of the view.
         start: the looks of the first frame.
         possible: bool of shape (looks, places): which looks each place may have.
+        others: further drawings that a frame may agree with, of what passes between places.
     """
 
-    def __init__(self, paint: Painted, boxes: Sequence[Box], start: Looks, possible: Mask) -> None:
+    def __init__(
+        self, paint: Painted, boxes: Sequence[Box], start: Looks, possible: Mask, others: Sequence[Planes] = ()
+    ) -> None:
         first = paint(Board(start))
         # One drawing for each look, in which every place that may have the look has it.
         drawings = [paint(Board(tuple((look * places).tolist()))) for look, places in enumerate(possible)]
@@ -116,7 +119,7 @@ class BoardReader:
         for left, top, right, bottom in boxes:
             moving[int(top) : int(np.ceil(bottom)) + 1, int(left) : int(np.ceil(right)) + 1] = True
         points = np.array([_grid_points(box, first.shape[2]) for box in boxes])
-        self._scene = Scene(first, drawings, moving)
+        self._scene = Scene(first, [*drawings, *others], moving)
         self._classifier = _LookClassifier(points, drawings, possible)
         self._boxes = [_widened(box) for box in boxes]
 

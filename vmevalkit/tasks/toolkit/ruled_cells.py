@@ -27,9 +27,11 @@ class RuledCells(CellsTask[P]):
 
     Class attributes:
         together: whether the places of a step must change at the same time.
+        gradual: whether a step must be seen on its way.
     """
 
     together: ClassVar[bool] = True
+    gradual: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, puzzle: P) -> list[Looks]:
@@ -109,7 +111,7 @@ class _Follower:
 
     def __init__(self, task: RuledCells[Any], puzzle: Any, frames: int) -> None:
         self._task, self._puzzle = task, puzzle
-        self._node, self._uneven = task.start(puzzle), 0
+        self._node, self._uneven, self._begun = task.start(puzzle), 0, False
         self._longest = max(_UNEVEN, round(_UNEVEN_SHARE * frames))
 
     def see(self, board: Board) -> Board:
@@ -118,13 +120,18 @@ class _Follower:
         after = [new for new, _ in steps_of(self._task, self._puzzle, self._node)]
         for node in (self._node, *after):
             if board.looks == node and not unclear:
-                self._node, self._uneven = node, 0
-                return Board(node)
+                popped = self._task.gradual and node != self._node and not self._begun
+                self._node, self._uneven, self._begun = node, 0, False
+                return Board(node, wrong="teleport" if popped else None)
         for node in (self._node, *after):
             changed = _unlike(node, board)
             begun = [step for _, step in steps_of(self._task, self._puzzle, node) if changed <= step]
+            if node != self._node:
+                # One step may end while the next begins, but may not be made in the same frame.
+                seen = self._begun or changed <= unclear
+                begun = [step for step in begun if seen and (changed != step or unclear)]
             if begun:
-                self._node = node
+                self._node, self._begun = node, True
                 return Board(node, _coming(changed), wrong=self._unevenness(changed - unclear, unclear, begun))
         changed = _unlike(self._node, board)
         wrong = self._task.misstep(self._puzzle, self._node, changed)
