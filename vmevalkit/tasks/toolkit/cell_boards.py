@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Reading
 from vmevalkit.tasks.toolkit.compare import patches
-from vmevalkit.tasks.toolkit.draw import Box, Sketch
+from vmevalkit.tasks.toolkit.draw import Box, Sketch, Stamp
 from vmevalkit.tasks.toolkit.vision import Floats, Mask, Painted, Scene
 
 Looks = tuple[int, ...]
@@ -24,6 +24,8 @@ _POINTS = 20
 _GHOST, _ERROR = 0.25, 0.3
 # Margin of a place, as a share of its width, that may be lit with it.
 _AROUND = 0.15
+# So many drawings of places are kept, up to 20 KB each at the usual size.
+_TILES = 2048
 
 
 class Board(NamedTuple):
@@ -70,7 +72,7 @@ class BoardPainter:
     ) -> None:
         self._sheet, self._boxes, self._draw_look = sheet, boxes, draw_look
         self._object_scale = min(object_scale, 1.0)
-        self._tiles: dict[tuple[int, int, float], Sketch] = {}
+        self._tiles: dict[tuple[int, int, float], Stamp] = {}
         # The settled places of the previous board and its frame.
         self._looks, self._frame = start, sheet.pixels()
         for place, look in enumerate(start):
@@ -92,9 +94,12 @@ class BoardPainter:
     def _put(self, frame: Frame, place: int, look: int, size: float) -> None:
         key = (place, look, size)
         if key not in self._tiles:
-            self._tiles[key] = self._sheet.region(self._boxes[place])
+            tile = self._sheet.region(self._boxes[place])
             if look:
-                self._draw_look(self._tiles[key], self._boxes[place], look, size * self._object_scale)
+                self._draw_look(tile, self._boxes[place], look, size * self._object_scale)
+            if len(self._tiles) >= _TILES:
+                self._tiles.clear()
+            self._tiles[key] = tile.stamp()
         self._tiles[key].onto(frame)
 
 
