@@ -95,6 +95,7 @@ def test_every_way_to_one_peg_passes() -> None:
         ("nearly_crossed_peg_stays", "unfinished"),
         ("pegs_vanish_one_by_one", "not_a_jump"),
         ("taken_back", "not_a_jump"),
+        ("peg_vanishes_on_the_way", "vanished_on_the_way"),
     ],
 )
 def test_other_ways_fail(name: str, reason: str) -> None:

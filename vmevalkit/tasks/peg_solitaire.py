@@ -23,6 +23,7 @@ from vmevalkit.tasks.base import Painter, lerp, register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, Looks, changed, square_box
 from vmevalkit.tasks.toolkit.draw import HUES, INK, SAND, Box, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.motion import MOTION_REASONS
 from vmevalkit.tasks.toolkit.ruled_cells import RuledCells
 from vmevalkit.types import Record, Size
 
@@ -84,6 +85,7 @@ class PegSolitaire(RuledCells[Puzzle]):
     gradual = True
     reasons = {
         **CELL_REASONS,
+        **MOTION_REASONS,
         "not_a_jump": "A peg moves, vanishes or appears otherwise than in a jump over one peg into the hole behind it.",
     }
     rubric = {
@@ -121,6 +123,9 @@ class PegSolitaire(RuledCells[Puzzle]):
         pairs = itertools.combinations(jumps_from(puzzle.holes, looks), 2)
         together = any(places <= {*a, *b} and {a[2], b[2]} <= places for a, b in pairs)
         return "several_at_once" if together else "not_a_jump"
+
+    def unseen(self, puzzle: Puzzle, looks: Looks, board: Board) -> bool:
+        return not board.coming and sum(board.looks) < sum(looks) - 1
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"from {_in_words(puzzle, a)} to {_in_words(puzzle, b)}" for a, _, b in _jumps(puzzle)]
@@ -170,6 +175,8 @@ class PegSolitaire(RuledCells[Puzzle]):
             looks = changed(looks, {place: 0})
             vanishing.append(Board(looks))
         found["pegs_vanish_one_by_one"] = vanishing[:-1]
+        hidden = Board(changed(start, {jumps[0][0]: 0, jumps[0][1]: 0}))
+        found["peg_vanishes_on_the_way"] = [path[0], *[hidden] * 3, *path[1:]]
         lost = _lost_way(puzzle.holes, start)
         if lost:
             found["nearly_dead_end"] = [Board(looks) for looks in lost]

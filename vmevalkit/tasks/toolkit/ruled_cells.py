@@ -18,8 +18,9 @@ from vmevalkit.types import Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
 
-# A part of the places of a step may have changed while others have not for so many frames, or this share of the video.
-_UNEVEN, _UNEVEN_SHARE = 2, 0.04
+# A part of the places of a step may have changed while others have not, and what moves may be unseen, for so many
+# frames, or this share of the video.
+_BRIEF, _BRIEF_SHARE = 2, 0.04
 
 
 class RuledCells(CellsTask[P]):
@@ -48,6 +49,10 @@ class RuledCells(CellsTask[P]):
     @abstractmethod
     def misstep(self, puzzle: P, looks: Looks, places: set[int]) -> str:
         """Return the reason code for places of a board that change, although no legal step changes them together."""
+
+    def unseen(self, puzzle: P, looks: Looks, board: Board) -> bool:
+        """Return whether what moves in a step from a board is not seen on its way. By default it always is."""
+        return False
 
     def start(self, puzzle: P) -> Looks:
         return self.plan(puzzle)[0]
@@ -111,8 +116,8 @@ class _Follower:
 
     def __init__(self, task: RuledCells[Any], puzzle: Any, frames: int) -> None:
         self._task, self._puzzle = task, puzzle
-        self._node, self._uneven, self._begun = task.start(puzzle), 0, False
-        self._longest = max(_UNEVEN, round(_UNEVEN_SHARE * frames))
+        self._node, self._begun, self._uneven, self._unseen = task.start(puzzle), False, 0, 0
+        self._longest = max(_BRIEF, round(_BRIEF_SHARE * frames))
 
     def see(self, board: Board) -> Board:
         """Return the board of the last complete step, with the places that are changing and what is wrong."""
@@ -121,7 +126,8 @@ class _Follower:
         for node in (self._node, *after):
             if board.looks == node and not unclear:
                 popped = self._task.gradual and node != self._node and not self._begun
-                self._node, self._uneven, self._begun = node, 0, False
+                self._node, self._begun = node, False
+                self._uneven = self._unseen = 0
                 return Board(node, wrong="teleport" if popped else None)
         for node in (self._node, *after):
             changed = _unlike(node, board)
@@ -132,10 +138,16 @@ class _Follower:
                 begun = [step for step in begun if seen and (changed != step or unclear)]
             if begun:
                 self._node, self._begun = node, True
-                return Board(node, _coming(changed), wrong=self._unevenness(changed - unclear, unclear, begun))
+                wrong = self._unevenness(changed - unclear, unclear, begun) or self._loss(board)
+                return Board(node, _coming(changed), wrong=wrong)
         changed = _unlike(self._node, board)
         wrong = self._task.misstep(self._puzzle, self._node, changed)
         return Board(self._node, _coming(changed), wrong=wrong)
+
+    def _loss(self, board: Board) -> str | None:
+        """Return the reason code if what moves has not been seen for too long."""
+        self._unseen = self._unseen + 1 if self._task.unseen(self._puzzle, self._node, board) else 0
+        return "vanished_on_the_way" if self._unseen > self._longest else None
 
     def _unevenness(self, done: set[int], unclear: set[int], begun: Sequence[frozenset[int]]) -> str | None:
         """Return the reason code if a part of a step has been made for too long while another part has not begun."""
