@@ -3,11 +3,11 @@
     . o . . .      o  a peg         A video passes if one peg after another jumps over its neighbor into the hole right
     . o . . .      .  an empty      behind it, and the peg below it vanishes, until one peg is left in any hole. Jumps
     o . . . .         hole          are horizontal or vertical. Every way that ends with one peg is correct. Pegs that
-    . . . . .                       move or vanish otherwise, and jumps that are not seen, are mistakes.
+    . . . . .                       move or vanish otherwise, or are not seen on their way, are mistakes.
 
 The plan length is the number of jumps, one less than the number of pegs. From difficulty 3 on, some first jump leads to
-a dead end. There are more than 10,000 questions at every difficulty: positions on seven boards, which are turned and
-mirrored, in five colors.
+a dead end. There are 11,460 questions at difficulty 1, and many more at the others: positions on seven boards, which
+are turned and mirrored, in five colors.
 """
 
 from __future__ import annotations
@@ -124,9 +124,6 @@ class PegSolitaire(RuledCells[Puzzle]):
         together = any(places <= {*a, *b} and {a[2], b[2]} <= places for a, b in pairs)
         return "several_at_once" if together else "not_a_jump"
 
-    def unseen(self, puzzle: Puzzle, looks: Looks, board: Board) -> bool:
-        return not board.coming and sum(board.looks) < sum(looks) - 1
-
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"from {_in_words(puzzle, a)} to {_in_words(puzzle, b)}" for a, _, b in _jumps(puzzle)]
 
@@ -188,6 +185,13 @@ class PegSolitaire(RuledCells[Puzzle]):
         if jump is None:
             return super().between(puzzle, a, b, t)
         return Board(changed(a.looks, dict.fromkeys(jump, 0)), tuple((place, 1, t) for place in jump))
+
+    def without_mover(self, puzzle: Puzzle, state: Board, a: Board, b: Board) -> Board:
+        jump = _jump_between(puzzle.holes, a.looks, b.looks)
+        if jump is None:
+            return state
+        crossed = a.looks[jump[1]] if state == a or (state.coming and state.coming[0][2] < 0.5) else 0
+        return Board(changed(state.looks, {jump[0]: 0, jump[1]: crossed, jump[2]: 0}))
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Board]:
         paint = super().painter(puzzle, canvas, downscale, object_scale)

@@ -21,7 +21,7 @@ from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
-from vmevalkit.tasks.toolkit.vision import Painted, downscale_of, to_planes
+from vmevalkit.tasks.toolkit.vision import Painted, downscale_of
 from vmevalkit.types import Record, Size, Tolerance, Verdict
 
 __all__ = [
@@ -91,7 +91,7 @@ class CellsTask(Task[P, Board]):
         """Draw a look (not 0) in the box of a place, at a share of its full size and without leaving the box."""
 
     def lanes(self, puzzle: P, canvas: Size, downscale: float) -> Sketch | None:
-        """Draw the sheet with all that may pass from place to place. By default nothing does."""
+        """Draw the sheet with all that a look 1 may cover on its way from place to place. By default none moves."""
         return None
 
     def choices(self, puzzle: P) -> Sequence[Sequence[int]]:
@@ -190,9 +190,7 @@ class CellsTask(Task[P, Board]):
         boxes = [scaled(box, 1 / downscale) for box in self.sheet(puzzle, canvas, downscale)[1]]
         choices = self.choices(puzzle)
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])
-        lanes = self.lanes(puzzle, canvas, downscale)
-        others = [] if lanes is None else [to_planes(lanes.pixels())]
-        return BoardReader(paint, boxes, self.start(puzzle), possible, others)
+        return BoardReader(paint, boxes, self.start(puzzle), possible, self.lanes(puzzle, canvas, downscale))
 
     def is_drawable(self, puzzle: P, state: Board) -> bool:
         """Return whether no place is between two looks."""

@@ -21,6 +21,10 @@ P = TypeVar("P", bound=Record)
 # A part of the places of a step may have changed while others have not, and what moves may be unseen, for so many
 # frames, or this share of the video.
 _BRIEF, _BRIEF_SHARE = 2, 0.04
+# Share of what moves that must be seen in the places of a step.
+_SEEN = 0.65
+# So many frames in a row in which what moves is covered count as frames in which it is not seen; more are a pause.
+_COVERED = 3
 
 
 class RuledCells(CellsTask[P]):
@@ -28,7 +32,7 @@ class RuledCells(CellsTask[P]):
 
     Class attributes:
         together: whether the places of a step must change at the same time.
-        gradual: whether a step must be seen on its way.
+        gradual: whether a step takes a look 1 from place to place, which must be seen on its way.
     """
 
     together: ClassVar[bool] = True
@@ -49,10 +53,6 @@ class RuledCells(CellsTask[P]):
     @abstractmethod
     def misstep(self, puzzle: P, looks: Looks, places: set[int]) -> str:
         """Return the reason code for places of a board that change, although no legal step changes them together."""
-
-    def unseen(self, puzzle: P, looks: Looks, board: Board) -> bool:
-        """Return whether what moves in a step from a board is not seen on its way. By default it always is."""
-        return False
 
     def start(self, puzzle: P) -> Looks:
         return self.plan(puzzle)[0]
@@ -115,9 +115,13 @@ class _Follower:
     """
 
     def __init__(self, task: RuledCells[Any], puzzle: Any, frames: int) -> None:
-        self._task, self._puzzle = task, puzzle
-        self._node, self._begun, self._uneven, self._unseen = task.start(puzzle), False, 0, 0
+        self._task, self._puzzle, self._node = task, puzzle, task.start(puzzle)
         self._longest = max(_BRIEF, round(_BRIEF_SHARE * frames))
+        self._rest()
+
+    def _rest(self) -> None:
+        """Begin a step, which no frame has shown yet. Count those in which what moves is lost, missing or covered."""
+        self._frames, self._lost, self._missing, self._covered, self._uneven = 0, 0, 0, 0, 0
 
     def see(self, board: Board) -> Board:
         """Return the board of the last complete step, with the places that are changing and what is wrong."""
@@ -125,29 +129,42 @@ class _Follower:
         after = [new for new, _ in steps_of(self._task, self._puzzle, self._node)]
         for node in (self._node, *after):
             if board.looks == node and not unclear:
-                popped = self._task.gradual and node != self._node and not self._begun
-                self._node, self._begun = node, False
-                self._uneven = self._unseen = 0
-                return Board(node, wrong="teleport" if popped else None)
+                return Board(node, wrong=self._reach(node))
         for node in (self._node, *after):
             changed = _unlike(node, board)
             begun = [step for _, step in steps_of(self._task, self._puzzle, node) if changed <= step]
             if node != self._node:
                 # One step may end while the next begins, but may not be made in the same frame.
-                seen = self._begun or changed <= unclear
+                seen = self._frames or changed <= unclear
                 begun = [step for step in begun if seen and (changed != step or unclear)]
             if begun:
-                self._node, self._begun = node, True
-                wrong = self._unevenness(changed - unclear, unclear, begun) or self._loss(board)
+                wrong = self._reach(node) if node != self._node else None
+                wrong = wrong or self._unevenness(changed - unclear, unclear, begun) or self._loss(board, begun)
                 return Board(node, _coming(changed), wrong=wrong)
         changed = _unlike(self._node, board)
         wrong = self._task.misstep(self._puzzle, self._node, changed)
         return Board(self._node, _coming(changed), wrong=wrong)
 
-    def _loss(self, board: Board) -> str | None:
-        """Return the reason code if what moves has not been seen for too long."""
-        self._unseen = self._unseen + 1 if self._task.unseen(self._puzzle, self._node, board) else 0
-        return "vanished_on_the_way" if self._unseen > self._longest else None
+    def _reach(self, node: Looks) -> str | None:
+        """End a step, or stay; return the reason code if what moved was not seen in half of the frames of the step."""
+        wrong = None
+        if self._task.gradual and node != self._node:
+            wrong = "teleport" if not self._frames else "vanished_on_the_way" if 2 * self._lost > self._frames else None
+        self._node = node
+        self._rest()
+        return wrong
+
+    def _loss(self, board: Board, begun: Sequence[frozenset[int]]) -> str | None:
+        """Return the reason code if what moves in a step has not been seen for too long."""
+        coming = {place: 1.0 if look else share for place, look, share in board.coming}
+        seen = max(sum(coming.get(place, board.looks[place]) for place in step) for step in begun)
+        # What moves may also be hidden behind a look that has not changed yet, or stand right on it.
+        gone, covered = seen < _SEEN, seen < 1 + _SEEN and not board.coming
+        self._missing = self._missing + 1 if gone else 0
+        self._covered = self._covered + 1 if covered else 0
+        self._frames += 1
+        self._lost += gone or 0 < self._covered <= _COVERED
+        return "vanished_on_the_way" if self._task.gradual and self._missing > self._longest else None
 
     def _unevenness(self, done: set[int], unclear: set[int], begun: Sequence[frozenset[int]]) -> str | None:
         """Return the reason code if a part of a step has been made for too long while another part has not begun."""
