@@ -102,6 +102,9 @@ class Motion:
         differing = changed(before, after)
         new, gone = b & (~a | differing), a & (~b | differing)
         kind = _kind(b & ~a, a & ~b, m & changed(before, halfway), new)
+        if kind in ("travels", "turns") and not (m & ~(a | b)).any():
+            # Nothing is on its way: some looks appear in their places and others disappear, as of lamps.
+            kind = "fills"
         return Step(kind, before, after, new, gone)
 
     @cached_property

@@ -3,6 +3,7 @@
 Mechanisms; each brings the video, most cheats, the reader and the verdict:
 
 - `cells`: places change their look, one after another (`cell_boards`: their states, painter and reader).
+- `ruled_cells`: boards on which a step changes several places at once, as rules that are a graph allow.
 - `pieces`: pieces travel between resting places (`piece_boards`, `piece_finder`, `piece_reader`).
 - `ruled_pieces`: pieces that go from cell to cell of a floor plan, as rules that are a graph allow.
 - `strokes`: lines grow along paths that the puzzle determines (`lines`: their states, painter and reader).

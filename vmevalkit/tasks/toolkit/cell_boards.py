@@ -11,8 +11,8 @@ import numpy.typing as npt
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Reading
 from vmevalkit.tasks.toolkit.compare import patches
-from vmevalkit.tasks.toolkit.draw import Box, Sketch
-from vmevalkit.tasks.toolkit.vision import Floats, Mask, Painted, Scene
+from vmevalkit.tasks.toolkit.draw import Box, Sketch, Stamp
+from vmevalkit.tasks.toolkit.vision import Floats, Mask, Painted, Scene, to_planes
 
 Looks = tuple[int, ...]
 DrawLook = Callable[[Sketch, Box, int, float], None]
@@ -24,6 +24,10 @@ _POINTS = 20
 _GHOST, _ERROR = 0.25, 0.3
 # Margin of a place, as a share of its width, that may be lit with it.
 _AROUND = 0.15
+# Weight of Y, Cb and Cr for the color of a look, and cosine from which on a color is that of the look.
+_CHROMA, _ALIKE = np.array((1.0, 3.0, 3.0), np.float32), 0.85
+# So many drawings of places are kept, up to 20 KB each at the usual size.
+_TILES = 2048
 
 
 class Board(NamedTuple):
@@ -33,12 +37,15 @@ class Board(NamedTuple):
         looks: a number for each place; 0 is an empty place. In a board that is scored, a changing place has the look
             that was last recognized there.
         coming: (place, look, share of its full size) of each look that grows or shrinks. A reader cannot tell which
-            look it is and reports look 0 and size 0.
+            look it is and reports look 0; and size 0, or how much of look 1 is there if looks go from place to place.
+        stressed: the place in or around which alone a frame shows something else; -1 if there is none.
+        wrong: reason code of a violation at this moment, when a video is judged by `ruled_cells`.
     """
 
     looks: Looks
     coming: tuple[tuple[int, int, float], ...] = ()
     stressed: int = -1
+    wrong: str | None = None
 
     def changing(self) -> set[int]:
         """Return the places that are between two looks."""
@@ -67,7 +74,7 @@ class BoardPainter:
     ) -> None:
         self._sheet, self._boxes, self._draw_look = sheet, boxes, draw_look
         self._object_scale = min(object_scale, 1.0)
-        self._tiles: dict[tuple[int, int, float], Sketch] = {}
+        self._tiles: dict[tuple[int, int, float], Stamp] = {}
         # The settled places of the previous board and its frame.
         self._looks, self._frame = start, sheet.pixels()
         for place, look in enumerate(start):
@@ -89,9 +96,12 @@ class BoardPainter:
     def _put(self, frame: Frame, place: int, look: int, size: float) -> None:
         key = (place, look, size)
         if key not in self._tiles:
-            self._tiles[key] = self._sheet.region(self._boxes[place])
+            tile = self._sheet.region(self._boxes[place])
             if look:
-                self._draw_look(self._tiles[key], self._boxes[place], look, size * self._object_scale)
+                self._draw_look(tile, self._boxes[place], look, size * self._object_scale)
+            if len(self._tiles) >= _TILES:
+                self._tiles.clear()
+            self._tiles[key] = tile.stamp()
         self._tiles[key].onto(frame)
 
 
@@ -103,9 +113,12 @@ class BoardReader:
         boxes: the box of each place in pixels of the view.
         start: the looks of the first frame.
         possible: bool of shape (looks, places): which looks each place may have.
+        lanes: the sheet with all that a look 1 may cover on its way from place to place; None if none goes anywhere.
     """
 
-    def __init__(self, paint: Painted, boxes: Sequence[Box], start: Looks, possible: Mask) -> None:
+    def __init__(
+        self, paint: Painted, boxes: Sequence[Box], start: Looks, possible: Mask, lanes: Sketch | None = None
+    ) -> None:
         first = paint(Board(start))
         # One drawing for each look, in which every place that may have the look has it.
         drawings = [paint(Board(tuple((look * places).tolist()))) for look, places in enumerate(possible)]
@@ -113,7 +126,9 @@ class BoardReader:
         for left, top, right, bottom in boxes:
             moving[int(top) : int(np.ceil(bottom)) + 1, int(left) : int(np.ceil(right)) + 1] = True
         points = np.array([_grid_points(box, first.shape[2]) for box in boxes])
-        self._scene = Scene(first, drawings, moving)
+        self._passes = lanes is not None
+        others = [] if lanes is None else [to_planes(lanes.pixels())]
+        self._scene = Scene(first, [*drawings, *others], moving)
         self._classifier = _LookClassifier(points, drawings, possible)
         self._boxes = [_widened(box) for box in boxes]
 
@@ -125,7 +140,8 @@ class BoardReader:
         looks = self._classifier.classify(planes)
         stressed = self._stressed(planes) if wrong else -1
         unclear = {*np.flatnonzero(looks < 0).tolist()} | ({stressed} - {-1})
-        coming = tuple((place, 0, 0.0) for place in sorted(unclear))
+        shares = self._classifier.shares(planes) if self._passes and unclear else np.zeros(len(looks), np.float32)
+        coming = tuple((place, 0, round(float(shares[place]), 2)) for place in sorted(unclear))
         board = Board(tuple(np.maximum(looks, 0).tolist()), coming, stressed)
         return Reading(board, not wrong, wrong or "unreadable")
 
@@ -188,6 +204,17 @@ class _LookClassifier:
     def _values(self, planes: Planes) -> Floats:
         values: Floats = planes.ravel().take(self._at).astype(np.float32)
         return values
+
+    def shares(self, planes: Planes) -> Floats:
+        """Return how much of look 1 there is in each place: 1 if it is complete, also if it is smeared or shifted."""
+        whole, there = (
+            (values - self._known[0]).reshape(len(self._at), 3, -1).sum(2) * _CHROMA
+            for values in (self._known[1], self._values(planes))
+        )
+        along = (there * whole).sum(1)
+        size, length = (np.sqrt((sums * sums).sum(1)) for sums in (whole, there))
+        found: Floats = np.where(along > _ALIKE * size * length, along / np.maximum(size * size, 1.0), 0.0)
+        return found
 
     def classify(self, planes: Planes) -> npt.NDArray[np.intp]:
         """Return the look of each place; -1 if it is unclear."""

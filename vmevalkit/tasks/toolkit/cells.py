@@ -36,6 +36,7 @@ __all__ = [
     "middle_of",
     "square_box",
     "swept",
+    "without_stress",
 ]
 
 P = TypeVar("P", bound=Record)
@@ -88,6 +89,10 @@ class CellsTask(Task[P, Board]):
     @abstractmethod
     def draw_look(self, puzzle: P, sketch: Sketch, box: Box, look: int, size: float) -> None:
         """Draw a look (not 0) in the box of a place, at a share of its full size and without leaving the box."""
+
+    def lanes(self, puzzle: P, canvas: Size, downscale: float) -> Sketch | None:
+        """Draw the sheet with all that a look 1 may cover on its way from place to place. By default none moves."""
+        return None
 
     def choices(self, puzzle: P) -> Sequence[Sequence[int]]:
         """Return the looks that each place may have. By default each may have all of them."""
@@ -185,7 +190,7 @@ class CellsTask(Task[P, Board]):
         boxes = [scaled(box, 1 / downscale) for box in self.sheet(puzzle, canvas, downscale)[1]]
         choices = self.choices(puzzle)
         possible = np.array([[look in found for found in choices] for look in range(self.looks(puzzle))])
-        return BoardReader(paint, boxes, self.start(puzzle), possible)
+        return BoardReader(paint, boxes, self.start(puzzle), possible, self.lanes(puzzle, canvas, downscale))
 
     def is_drawable(self, puzzle: P, state: Board) -> bool:
         """Return whether no place is between two looks."""
@@ -209,7 +214,7 @@ class CellsTask(Task[P, Board]):
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         """Score a sequence of readings; see `Task.judge`."""
-        return super().judge(puzzle, list(_with_last_looks(_without_stress(readings), self.start(puzzle))))
+        return super().judge(puzzle, list(_with_last_looks(without_stress(readings), self.start(puzzle))))
 
     def tolerated(self, puzzle: P, readings: Sequence[Reading[Board]], canvas: Size) -> list[Tolerance]:
         """Return what is seen at places for a moment while they get another look."""
@@ -273,7 +278,7 @@ class _Stress(NamedTuple):
     last: int
 
 
-def _without_stress(readings: Sequence[Reading[Board]]) -> list[Reading[Board]]:
+def without_stress(readings: Sequence[Reading[Board]]) -> list[Reading[Board]]:
     """Excuse what is seen at a place for a moment; see `_stresses`."""
     found = list(readings)
     for _, first, last in _stresses(readings):

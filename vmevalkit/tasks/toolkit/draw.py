@@ -65,6 +65,19 @@ class _Op(NamedTuple):
     color: Color
 
 
+class Stamp(NamedTuple):
+    """A rendered part of a drawing, and its left and upper edge in pixels of the rendered image."""
+
+    left: int
+    top: int
+    pixels: Frame
+
+    def onto(self, frame: Frame) -> None:
+        """Paste it at its place into a frame of the whole canvas."""
+        height, width = self.pixels.shape[:2]
+        frame[self.top : self.top + height, self.left : self.left + width] = self.pixels
+
+
 class Sketch:
     """A drawing: a list of shapes in pixels of the canvas, which can be rendered in part and at a smaller size.
 
@@ -124,8 +137,11 @@ class Sketch:
 
     def onto(self, frame: Frame) -> None:
         """Paste the rendered image at its place into a frame of the whole canvas."""
-        left, top, right, bottom = self._box
-        frame[top:bottom, left:right] = self.pixels()
+        self.stamp().onto(frame)
+
+    def stamp(self) -> Stamp:
+        """Return the rendered image with its place, to be pasted many times."""
+        return Stamp(self._box[0], self._box[1], self.pixels())
 
     def _inside(self, box: tuple[int, int, int, int]) -> tuple[list[_Op], Color]:
         """Return the shapes that are visible in a box of pixels, and the color behind them."""

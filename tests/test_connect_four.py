@@ -1,0 +1,121 @@
+"""Connect four: winning columns found by playing each, and what must stay."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vmevalkit import contract
+from vmevalkit.tasks.base import TASKS, Reading, as_frames
+from vmevalkit.tasks.connect_four import LEVELS, ConnectFour, Position, Puzzle
+from vmevalkit.tasks.toolkit.pieces import Board
+from vmevalkit.types import Size, Verdict
+
+CANVAS: Size = (360, 240)
+
+
+def task() -> ConnectFour:
+    found = TASKS["connect_four"]
+    assert isinstance(found, ConnectFour)
+    return found
+
+
+def puzzle(difficulty: int, seed: int) -> Puzzle:
+    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
+    return found
+
+
+def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
+    """Score what a perfect reader sees in a video of boards."""
+    shown = [boards[0]]
+    for a, b in itertools.pairwise(boards):
+        shown += [*(task().between(of, a, b, t / 24) for t in range(1, 24)), b, b]
+    return task().judge(of, [Reading(board) for board in shown])
+
+
+def grid_of(of: Puzzle, board: Position) -> np.ndarray:
+    """Rows from the top: 1 for the side to move, -1 for the other side, 0 for free cells."""
+    letters = np.array(list(board.cells)).reshape(of.rows, of.columns)
+    mine = "x" if board.mover == "disc" else "o"
+    return np.where(letters == ".", 0, np.where(letters == mine, 1, -1))
+
+
+def longest(grid: np.ndarray, side: int) -> int:
+    """The length of the longest straight line of a side, by steps from each of its pieces."""
+    best = 0
+    for row, column in np.argwhere(grid == side):
+        for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+            count, r, c = 0, row, column
+            while 0 <= r < len(grid) and 0 <= c < len(grid[0]) and grid[r, c] == side:
+                count, r, c = count + 1, r + down, c + right
+            best = max(best, count)
+    return best
+
+
+def winning_columns(of: Puzzle, board: Position) -> dict[int, int]:
+    """The columns that win at once, each with the row in which the piece comes to rest."""
+    found = {}
+    for column in range(of.columns):
+        grid = grid_of(of, board)
+        free = np.flatnonzero(grid[:, column] == 0)
+        if len(free):
+            grid[free[-1], column] = 1
+            if longest(grid, 1) >= 4:
+                found[column] = int(free[-1])
+    return found
+
+
+@pytest.mark.parametrize("difficulty", range(1, 6))
+def test_one_column_of_each_board_wins(difficulty: int) -> None:
+    level = LEVELS[difficulty]
+    for seed in range(8):
+        of = puzzle(difficulty, seed)
+        goals = task().moves(of)[-1]
+        assert len(of.boards) == level.across * level.down
+        for number, board in enumerate(of.boards):
+            grid = grid_of(of, board)
+            assert max(longest(grid, 1), longest(grid, -1)) < 4
+            assert all((column == 0).tolist() == sorted((column == 0).tolist(), reverse=True) for column in grid.T)
+            assert 0 <= (grid == -1).sum() - (grid == 1).sum() <= 1
+            [(column, row)] = winning_columns(of, board).items()
+            down, across = divmod(number, of.across)
+            assert goals[number] == pytest.approx((row + down * (of.rows + 1.75), column + across * (of.columns + 0.9)))
+            assert board.waits != column
+
+
+def test_lines_of_all_directions_are_asked() -> None:
+    ways = set()
+    for seed in range(12):
+        of = puzzle(1, seed)
+        [board] = of.boards
+        [(column, row)] = winning_columns(of, board).items()
+        grid = grid_of(of, board)
+        grid[row, column] = 1
+        flat, upright = grid[row : row + 1], grid[:, column : column + 1]
+        ways.add("flat" if longest(flat, 1) >= 4 else "upright" if longest(upright, 1) >= 4 else "diagonal")
+    assert ways == {"flat", "upright", "diagonal"}
+
+
+@pytest.mark.parametrize("difficulty", [1, 3])
+def test_a_piece_enters_through_the_right_column_only(difficulty: int) -> None:
+    of = puzzle(difficulty, 3)
+    assert verdict(of, task().solution(of)).reason == "solved"
+    cheats = task().cheats(of)
+    for name in ("nearly_next_column", "wrong_move_taken_back", "through_another_column"):
+        assert verdict(of, cheats[name]).reason == "wrong_column", name
+    assert verdict(of, cheats["nearly_hangs_in_the_air"]).reason == "unfinished"
+
+
+def test_a_dark_piece_may_not_change_to_make_another_column_win() -> None:
+    of = puzzle(1, 3)
+    frames = as_frames(task().render(of, task().solution(of), CANVAS))
+    [board] = of.boards
+    last = board.cells.rindex("x" if "x" in board.cells else "o")
+    changed = board.cells[:last] + ("o" if board.cells[last] == "x" else "x") + board.cells[last + 1 :]
+    other = of.model_copy(update={"boards": (board.model_copy(update={"cells": changed}),)})
+    frames[-5:] = task().painter(other, CANVAS)(task().solution(of)[-1])
+    found = task().verify(of, contract.views(frames), canvas=CANVAS)
+    assert not found.passed
+    assert found.preservation < 1
