@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import Task, as_frames, positions
+from vmevalkit.tasks.toolkit.cells import CellsTask
 from vmevalkit.types import Size
 
 Mask = npt.NDArray[np.bool_]
@@ -102,6 +103,9 @@ class Motion:
         differing = changed(before, after)
         new, gone = b & (~a | differing), a & (~b | differing)
         kind = _kind(b & ~a, a & ~b, m & changed(before, halfway), new)
+        if kind == "grows" and isinstance(self._task, CellsTask):
+            # A look that grows from a side of its place is no line: its color says which look it is.
+            kind = "fills"
         return Step(kind, before, after, new, gone)
 
     @cached_property
