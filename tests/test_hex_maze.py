@@ -68,3 +68,11 @@ def test_a_cell_behind_a_wall_is_not_reached(layout: str) -> None:
     aside = Moment(of.center(behind[0]))
     found = verdict(of, [way[0], aside, *way])
     assert (found.passed, found.reason) == (False, "wall_crossed")
+
+
+@pytest.mark.parametrize(("seed", "layout"), [(0, "circles"), (4, "hexagons")])
+def test_a_long_way_that_shines_through_in_advance_fails(seed: int, layout: str) -> None:
+    assert puzzle(5, seed).layout == layout
+    (trial,) = contract.try_videos(TASK, 5, "solve", seed, CANVAS, names=("ghosts",))
+    assert not trial.verdict.passed
+    assert not trial.verdict.tolerated

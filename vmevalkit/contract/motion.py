@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import Task, as_frames, positions
+from vmevalkit.tasks.toolkit.cells import CellsTask
 from vmevalkit.types import Size
 
 Mask = npt.NDArray[np.bool_]
@@ -104,6 +105,9 @@ class Motion:
         kind = _kind(b & ~a, a & ~b, m & changed(before, halfway), new)
         if kind in ("travels", "turns") and not (m & ~(a | b)).any():
             # Nothing is on its way: some looks appear in their places and others disappear, as of lamps.
+            kind = "fills"
+        if kind == "grows" and isinstance(self._task, CellsTask):
+            # A look that grows from a side of its place is no line: its color says which look it is.
             kind = "fills"
         return Step(kind, before, after, new, gone)
 
