@@ -89,7 +89,7 @@ class Analogy(Record):
 
     def answer(self, without: Feature | None = None) -> Figure:
         """Return the fourth figure; if a feature is given, as if that one did not change."""
-        new = {name: getattr(self.second, name) for name in self.changes()}
+        new: dict[str, object] = {name: getattr(self.second, name) for name in self.changes()}
         new["turn"] = (self.third.turn + self.second.turn - self.first.turn) % 4
         if without is not None:
             new[without] = getattr(self.third, without)
