@@ -44,9 +44,9 @@ def test_dots_are_colored_where_the_flipped_hands_point(difficulty: int) -> None
         boxes = TASK.sheet(of, size)[1]
         assert len(boxes) == 12 * LEVELS[difficulty].pairs
         for number, pair in enumerate(of.pairs):
-            # The dots at 12 and 6 are 2 x 0.77 radii apart, and the centers of the two clocks are 2.6 radii apart.
+            # The dots at 12 and 6 are 2 x 0.75 radii apart, and the centers of the two clocks are 2.6 radii apart.
             top, bottom = boxes[12 * number], boxes[12 * number + 6]
-            x, y, radius = (top[0] + top[2]) / 2, (top[1] + bottom[3]) / 2, (bottom[1] - top[1]) / 1.54
+            x, y, radius = (top[0] + top[2]) / 2, (top[1] + bottom[3]) / 2, (bottom[1] - top[1]) / 1.5
             apart = 2.6 * radius * (1 if pair.after else -1)
             empty, given = (
                 last[round(v - 0.95 * radius) : round(v + 0.95 * radius),

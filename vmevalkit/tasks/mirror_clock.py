@@ -57,8 +57,8 @@ _WORDS = {0: "gray", _LONG: "blue", _SHORT: "orange"}
 # clocks, and length and width of its line.
 _ACROSS, _ALONG, _APART, _LINE, _LINE_WIDTH = 2.42, 1.12, 1.3, 1.0, 0.09
 # In radii of a clock: length and width of each hand, and distance of the dots from the center and their radius.
-_HANDS = {_LONG: (0.6, 0.13), _SHORT: (0.42, 0.19)}
-_FAR, _DOT = 0.77, 0.15
+_HANDS = {_LONG: (0.57, 0.13), _SHORT: (0.41, 0.19)}
+_FAR, _DOT = 0.75, 0.18
 
 
 class Pair(Record):
