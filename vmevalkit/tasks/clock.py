@@ -21,6 +21,7 @@ import numpy as np
 
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.toolkit.dials import HUB, TICKS, draw_dial, toward
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.vision import (
@@ -55,9 +56,8 @@ LEVELS = levels(
     Level(min_minutes=131, max_minutes=150),
 )
 _QUARTER = 15
-# In shares of the radius of the face: the hub, the lengths and widths of the hands, and where large and small ticks
-# begin.
-_HUB, _LONG, _SHORT, _THIN, _THICK, _TICKS = 0.075, 0.71, 0.45, 0.075, 0.125, (0.835, 0.865)
+# In shares of the radius of the face: the lengths and widths of the hands.
+_LONG, _SHORT, _THIN, _THICK = 0.71, 0.45, 0.075, 0.125
 # Speeds of the long and the short hand, in degrees per minute.
 _FAST, _SLOW = 6.0, 0.5
 # In degrees: a larger turn between two readings is a jump; a larger turn back is backwards.
@@ -158,16 +158,15 @@ class Clock(Task[Puzzle, Hands]):
             for angle, length, width, color in (
                 (hands.long, _LONG, _THIN, BLUE), (hands.short, _SHORT, _THICK, ORANGE)
             ):  # fmt: skip
-                turn, pen = math.radians(angle), width * radius * object_scale
-                far = length * radius * object_scale - pen / 2
-                lines.append(((x + far * math.sin(turn), y - far * math.cos(turn)), pen, color))
+                pen = width * radius * object_scale
+                lines.append((toward((x, y), angle, length * radius * object_scale - pen / 2), pen, color))
             for (tip_x, tip_y), pen, _ in lines:
-                rim = max(pen / 2, _HUB * radius)
+                rim = max(pen / 2, HUB * radius)
                 box = (min(x, tip_x) - rim, min(y, tip_y) - rim, max(x, tip_x) + rim, max(y, tip_y) + rim)
                 part = blank.region(box)
                 for tip, width, color in lines:
                     part.line([(x, y), tip], width, color)
-                part.circle((x, y), _HUB * radius, INK)
+                part.circle((x, y), HUB * radius, INK)
                 part.onto(frame)
             return frame
 
@@ -217,7 +216,7 @@ class Clock(Task[Puzzle, Hands]):
         sheet, start = _sheet(canvas, downscale), self.drawing(puzzle, _hands_after(puzzle, 0), canvas)
         bare = to_planes(sheet.pixels())
         ys, xs = np.mgrid[: bare.shape[1], : bare.shape[2]]
-        inside: Mask = np.hypot(ys - center[1], xs - center[0]) < (_TICKS[0] - 0.04) * radius
+        inside: Mask = np.hypot(ys - center[1], xs - center[0]) < (TICKS[0] - 0.04) * radius
         # Where the hands turn, the scene check accepts any mix of their colors and the face; `_HandReader` reads it.
         filled = []
         for color in (BLUE, ORANGE):
@@ -303,16 +302,8 @@ def _face(canvas: Size) -> tuple[Point, float]:
 
 def _sheet(canvas: Size, downscale: float) -> Sketch:
     """Draw the clock without its hands."""
-    (x, y), radius = _face(canvas)
     sheet = Sketch(canvas, downscale=downscale)
-    sheet.circle((x, y), radius, INK)
-    sheet.circle((x, y), 0.94 * radius, WHITE)
-    for hour in range(12):
-        across, up = math.sin(math.radians(30 * hour)), math.cos(math.radians(30 * hour))
-        inner, width = (_TICKS[0], 0.08) if hour % 3 == 0 else (_TICKS[1], 0.055)
-        ends = [(x + far * radius * across, y - far * radius * up) for far in (inner, 0.885)]
-        sheet.line(ends, width * radius, INK)
-    sheet.circle((x, y), _HUB * radius, INK)
+    draw_dial(sheet, *_face(canvas))
     return sheet
 
 
@@ -342,7 +333,7 @@ class _HandReader:
         blue, orange = self._opacity(planes.reshape(3, -1).take(at, 1).astype(np.float32), self._bare.take(at, 1))
         # The short hand covers the long one, so the long one is read beyond the tip of the short one.
         beyond = far > 1.1 * _SHORT
-        short = _direction(right, up, np.where((far > 1.5 * _HUB) & ~beyond, orange / far, 0))
+        short = _direction(right, up, np.where((far > 1.5 * HUB) & ~beyond, orange / far, 0))
         long = _direction(right, up, np.where(beyond & (far < 1.1 * _LONG), blue / far, 0))
         if short is None or long is None:
             return Reading(None, False, "hand_lost")
@@ -359,7 +350,7 @@ class _HandReader:
             own &= (right * across + up * down > 0) & (far < 1.1 * length + 3 * self._pixel)
             rest &= ~own
             # Ink in each quarter of the hand, as a share of the expected ink.
-            first, part = 1.3 * _HUB, (0.9 * length - 1.3 * _HUB) / 4
+            first, part = 1.3 * HUB, (0.9 * length - 1.3 * HUB) / 4
             parts = np.clip((far[own] - first) / part + 1, 0, 5).astype(np.intp)
             share = np.bincount(parts, ink[own], 6)[1:5] * self._pixel**2 / (width * part)
             if share.min() < self.LEAST:
