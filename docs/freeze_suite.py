@@ -15,7 +15,8 @@ from pathlib import Path
 
 from vmevalkit import store
 from vmevalkit.runner.executors.local import process_pool
-from vmevalkit.runner.make import choose_questions, prompt_of, selection_of, write_question
+from vmevalkit.runner.make import choose_questions, selection_of
+from vmevalkit.runner.question_writer import prompt_of, write_question
 from vmevalkit.suites import content_digest, content_of, files_digest, read_suite
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import QuestionMetadata

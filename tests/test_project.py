@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = SETTINGS["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PAGES = ["CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", ".github/pull_request_template.md"]
 
@@ -58,6 +60,16 @@ def test_hooks_use_the_tools_of_make_check() -> None:
     for hook in repository["hooks"]:
         tool = hook["entry"].split()[0].removeprefix(".venv/bin/")
         assert f"$(VENV)/{tool}" in recipe
+
+
+def test_types_of_all_code_are_checked() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    # setup.py is run by setuptools alone.
+    assert {name.partition("/")[0] for name in listed.stdout.split()} - {"setup.py"} == set(
+        SETTINGS["tool"]["mypy"]["files"]
+    )
 
 
 def test_issue_forms_ask_something() -> None:

@@ -104,7 +104,12 @@ def test_the_interval_of_all_tasks_is_that_of_the_bootstrap(tmp_path: Path) -> N
     for task, right in (("maze", True), ("sudoku", False), ("chess", False)):
         for i in range(4):
             world.ask(task, f"{task}_{i:04d}", "solve")
-            credit = {"value": float(right), "outcome": float(right), "process": 1.0, "preservation": 1.0}
+            credit: dict[str, Any] = {
+                "value": float(right),
+                "outcome": float(right),
+                "process": 1.0,
+                "preservation": 1.0,
+            }
             world.judge("mine", task, f"{task}_{i:04d}", "scored", passed=right, **credit)
     world.make()
     [standing] = world.summary.analysis.standings

@@ -10,7 +10,8 @@ import pytest
 import vmevalkit
 from vmevalkit import store, suites
 from vmevalkit.errors import UnknownName, UsageError
-from vmevalkit.runner.make import choose_questions, make, prompt_of, selection_of
+from vmevalkit.runner.make import choose_questions, make, selection_of
+from vmevalkit.runner.question_writer import prompt_of
 from vmevalkit.suites import check_versions, content_digest, identify, load_suite, suite_names
 from vmevalkit.tasks.base import TASKS
 
