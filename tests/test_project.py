@@ -45,6 +45,17 @@ def test_workflows_run_check_and_test_on_every_supported_python() -> None:
     assert {"make check", "make test"} <= {step.get("run") for step in job["steps"]}
 
 
+def test_the_coverage_of_the_tests_is_in_the_summary_of_a_job() -> None:
+    job = load(ROOT / ".github" / "workflows" / "check.yml")["jobs"]["coverage"]
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[0] == "make coverage"
+    assert "coverage report" in runs[1]
+    assert "GITHUB_STEP_SUMMARY" in runs[1]
+    pins = (ROOT / "requirements.lock").read_text()
+    assert re.search(r"(?m)^coverage==", pins)
+    assert re.search(r"(?m)^pytest-cov==", pins)
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflows_use_targets_that_exist_and_may_only_read_by_default(workflow: Path) -> None:
     assert load(workflow)["permissions"] == {"contents": "read"}
