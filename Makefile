@@ -20,9 +20,11 @@ check: install
 	$(VENV)/shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
 
 test: install
+	@$(VENV)/python -m tests.browser
 	$(VENV)/pytest -n auto
 
 coverage: install
+	@$(VENV)/python -m tests.browser
 	$(VENV)/pytest -n auto --cov --cov-report=
 	$(VENV)/coverage report --skip-covered --sort=cover
 

@@ -31,6 +31,7 @@ from PIL import Image
 
 import vmevalkit
 from tests import accessibility
+from tests.browser import BROWSER, browser_only, opened
 from vmevalkit import media, store
 from vmevalkit.errors import UsageError
 from vmevalkit.media import load_image
@@ -44,8 +45,6 @@ from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import Index
 from vmevalkit.web.pages import ROUTERS
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 EVIL = "<script>document.title='broken'</script>"
 
 
@@ -648,12 +647,9 @@ def test_videos_that_others_have_begun_come_first() -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    assert BROWSER is not None
+    with opened(BROWSER) as browser:
+        yield browser
 
 
 @pytest.fixture

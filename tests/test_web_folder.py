@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 
 import vmevalkit
 from tests import accessibility
-from tests.test_web import EVIL, Server, browser, browser_only, experiment  # noqa: F401 - fixtures
+from tests.browser import browser_only
+from tests.test_web import EVIL, Server, browser, experiment  # noqa: F401 - fixtures
 from vmevalkit import store
 from vmevalkit.errors import UsageError
 from vmevalkit.store.discovery import find_experiments
