@@ -99,6 +99,11 @@ def test_the_citation_agrees_with_the_package() -> None:
     assert set(citation["keywords"]) <= set(PROJECT["keywords"])
 
 
+@pytest.mark.parametrize(("file", "word"), re.findall(r"pytest (\S+) -k (\w+)", (ROOT / "CONTRIBUTING.md").read_text()))
+def test_the_tests_that_are_selected_exist(file: str, word: str) -> None:
+    assert re.search(rf"(?m)^def test_\w*{word}", (ROOT / file).read_text())
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_name_files_and_targets_that_exist(name: str) -> None:
     page = (ROOT / name).read_text()
