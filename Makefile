@@ -1,10 +1,11 @@
 # make install   .venv from exact pins (the others do it when needed)
 # make check     lint, types, shell scripts
 # make test      every test
+# make coverage every test, and which lines of the package they run
 # make faults   kill it, fill the disk, damage files, ...; 15 minutes; FAULTS='--minutes 5 --seed 1 --only kill-make'
 # make docs      generated pages, then the documentation site in site/
 # make demo      questions, CogVideoX on them, verdicts, and a page to look at
-.PHONY: install check test demo docs audit attack faults lock
+.PHONY: install check test coverage demo docs audit attack faults lock
 
 VENV := .venv/bin
 
@@ -19,7 +20,13 @@ check: install
 	$(VENV)/shellcheck --external-sources $$(git ls-files '*.sh' .ci/run)
 
 test: install
+	@$(VENV)/python -m tests.browser
 	$(VENV)/pytest -n auto
+
+coverage: install
+	@$(VENV)/python -m tests.browser
+	$(VENV)/pytest -n auto --cov --cov-report=
+	$(VENV)/coverage report --skip-covered --sort=cover
 
 demo: install
 	@bash setup/demo.sh

@@ -35,9 +35,8 @@ index.refresh()
 def first_model(folder: Path) -> None:
     """Let one model answer all questions, and record that its videos were scored."""
     paths = {name: folder / name for name in ("questions", "outputs", "scores")}
-    made = {"questions": paths["questions"], "outputs": paths["outputs"]}
     vmevalkit.make(count=QUESTIONS // len(TASKS), size=(192, 128), questions=paths["questions"])
-    vmevalkit.generate([MODEL], baselines=False, **made)
+    vmevalkit.generate([MODEL], baselines=False, questions=paths["questions"], outputs=paths["outputs"])
     rule = SCORERS["rule"].configured({})
     for question in store.iter_questions(paths["questions"]):
         sample = store.Sample(outputs=paths["outputs"], model=MODEL, task=question.task, question_id=question.id)
@@ -65,7 +64,7 @@ def copied(folder: Path, model: str) -> None:
 def measured(command: Sequence[str]) -> tuple[float, float, float]:
     """Seconds, seconds of CPU and peak memory (MB) of a command. On a busy machine, compare the seconds of CPU."""
     start = time.perf_counter()
-    child = os.posix_spawn(command[0], command, {**os.environ, "VMEVALKIT_NO_PROGRESS": "1"}, file_actions=[
+    child = os.posix_spawn(command[0], list(command), {**os.environ, "VMEVALKIT_NO_PROGRESS": "1"}, file_actions=[
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
     ])  # fmt: skip
     _, status, usage = os.wait4(child, 0)

@@ -57,7 +57,7 @@ def compare(arguments: argparse.Namespace, way: str, exact: dict[Key, Score], ot
     kept = [cached(arguments, way, key) for key in shown]
     print(
         f"{way}: {count(other)} of {len(both)} passed, {len(differing)} verdicts differ, "
-        f"mean PSNR {np.mean(likeness or [np.nan]):.1f} dB, {np.mean(kept or [np.nan]):.1f} steps from the cache"
+        f"mean PSNR {np.mean(likeness or np.nan):.1f} dB, {np.mean(kept or np.nan):.1f} steps from the cache"
     )
     for task, question_id, seed in differing:
         pair = (exact[task, question_id, seed], other[task, question_id, seed])

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vmevalkit import contract, media
 from vmevalkit.models.base import MODELS, ModelCard
-from vmevalkit.tasks.base import PASSING, TASKS
+from vmevalkit.tasks._reasons import PASSING
+from vmevalkit.tasks.base import TASKS
 
 DOCS = Path(__file__).parent
 # Videos of tests/videos that small-model.webp shows.

@@ -3,13 +3,14 @@
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 # Set for the second Python, so that a script is run again only once.
 RESTARTED = "VMEVALKIT_RESTARTED"
 
 
-def verb(name):
+def verb(name: str) -> NoReturn:
     """Run `vmevalkit NAME` with the arguments of the script, and exit with its status."""
     ensure()
     from vmevalkit.cli import main
@@ -17,7 +18,7 @@ def verb(name):
     sys.exit(main([name, *sys.argv[1:]]))
 
 
-def ensure():
+def ensure() -> None:
     """Continue in a Python that has the kit, or exit with one line that says how to install it."""
     try:
         import vmevalkit.cli  # noqa: F401

@@ -12,12 +12,20 @@ from pathlib import Path
 import pytest
 
 import vmevalkit
+from tests import browser
 
 # One thread for each process, also for those that tests start: threads on cores that other test processes use wait for
 # each other most of the time. This must be set before numpy and torch are imported.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # A suite that was started in the background ignores ctrl-C, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line that no browser was found."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if browser.REASON in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped: {browser.HINT}")
 
 
 @dataclass(frozen=True)

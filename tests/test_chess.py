@@ -282,7 +282,8 @@ def test_a_captured_piece_must_go_and_others_must_stay() -> None:
     puzzle = next(p for p in puzzles if p.board[p.answer[0]] in "PBN" and p.board[p.answer[1]] in "qr")
     origin, target = puzzle.answer
     draw = task().painter(puzzle, CANVAS)
-    kept = State(put(puzzle.board, origin, "."), puzzle.board[origin], *map(float, divmod(target, 8)))
+    row, column = divmod(target, 8)
+    kept = State(put(puzzle.board, origin, "."), puzzle.board[origin], float(row), float(column))
     frames = played(puzzle, lambda s: s)
     assert judged(puzzle, frames).passed
     assert not judged(puzzle, [*frames[:14], *[draw(kept)] * (COUNT - 14)]).passed

@@ -37,8 +37,6 @@ def test_public_names() -> None:
 
 def test_no_public_name_shadows_a_builtin() -> None:
     assert not set(vmevalkit.__all__) & set(dir(builtins))
-    with pytest.warns(DeprecationWarning, match=r"vmevalkit\.catalog"):
-        assert vmevalkit.list is vmevalkit.catalog
 
 
 @pytest.mark.parametrize("verb", ["make", "generate", "score", "report"])

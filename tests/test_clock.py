@@ -6,8 +6,10 @@ import datetime
 import itertools
 import math
 import random
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from vmevalkit import contract
@@ -29,14 +31,15 @@ def verdict(of: Puzzle, frames: Frames) -> Verdict:
     return CLOCK.verify(of, contract.views(frames), canvas=SMALL)
 
 
-def turned(frame: np.ndarray, degrees: float) -> np.ndarray:
+def turned(frame: npt.NDArray[Any], degrees: float) -> npt.NDArray[Any]:
     """Turn an image about its center."""
     height, width = frame.shape[:2]
     ys, xs = np.mgrid[:height, :width] + 0.5
     right, down, angle = xs - width / 2, ys - height / 2, math.radians(degrees)
     from_x = right * math.cos(angle) + down * math.sin(angle) + width / 2
     from_y = down * math.cos(angle) - right * math.sin(angle) + height / 2
-    return frame[from_y.astype(int).clip(0, height - 1), from_x.astype(int).clip(0, width - 1)]
+    image: npt.NDArray[Any] = frame[from_y.astype(int).clip(0, height - 1), from_x.astype(int).clip(0, width - 1)]
+    return image
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))

@@ -113,7 +113,7 @@ def test_images_of_nothing_do_not_hold_still_at_a_small_size(name: str) -> None:
 def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
     """255 steps of light over 400 frames."""
     for mode in ("solve", "hold"):
-        (trial,) = contract.try_videos(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))  # type: ignore[arg-type]
+        (trial,) = contract.try_videos(TASKS[name], 2, mode, 4, (96, 96), frames=400, names=("crossfade",))
         assert trial.as_expected, str(trial)
 
 

@@ -197,6 +197,12 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path: Path) -> None:
     assert re.search(r"replay\s+light_sequence\s+1\.0", run.stdout), run.stdout
 
 
+def test_the_example_of_statistics_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = code_of("statistics.md")
+    exec(compile(example, "statistics.md", "exec"), {})
+    assert capsys.readouterr().out == code_of("statistics.md", "text")[-1]
+
+
 def test_the_site_has_every_page() -> None:
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 

@@ -38,7 +38,8 @@ def faded(frames: Frames, color: Frames, shares: list[float], at_end: bool = Fal
     for i, share in enumerate(shares):
         k = i - len(shares) if at_end else i
         found[k] = found[k] * share + color * np.float32(1 - share)
-    return found.round().astype(np.uint8)
+    rounded: Frames = found.round().astype(np.uint8)
+    return rounded
 
 
 @pytest.mark.parametrize("task", ["maze", "sudoku"])

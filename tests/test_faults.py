@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_the_lab_does_not_count_seconds_in_which_others_used_the_core(tmp_path: 
     spins = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"
     spinning = [subprocess.Popen([sys.executable, "-c", spins]) for _ in range(6)]
     try:
-        watches = [Stopwatch(lambda pid=one.pid: (pid,)) for one in spinning]
+        watches = [Stopwatch(partial(tuple, [one.pid])) for one in spinning]
         asleep = Stopwatch(lambda: (os.getpid(),))
         time.sleep(1.2)
         assert max(watch.read() for watch in watches) < 0.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,7 +19,7 @@ CANVAS: Size = (360, 240)
 
 
 def puzzle(difficulty: int, seed: int, layout: str = "") -> Puzzle:
-    found = (contract.puzzle_of(TASK, difficulty, seed + k) for k in itertools.count())
+    found: Iterator[Puzzle] = (contract.puzzle_of(TASK, difficulty, seed + k) for k in itertools.count())
     return next(p for p in found if not layout or p.layout == layout)
 
 

@@ -39,7 +39,7 @@ def world(tmp_path: Path) -> Experiment:
     return Experiment(tmp_path)
 
 
-def places(world: Experiment, *names: str) -> dict[str, Path]:
+def places(world: Experiment, *names: str) -> dict[str, Any]:
     return {name: getattr(world, name) for name in names or ("questions", "outputs", "scores")}
 
 
@@ -146,7 +146,7 @@ class TestReference:
     def test_ssim_and_psnr_of_known_images(self) -> None:
         rng = np.random.default_rng(7)
         image = Image.fromarray(rng.integers(0, 256, (64, 96, 3), dtype=np.uint8))
-        assert similarity(image, image) == (pytest.approx(1.0), 100.0)
+        assert similarity(image, image) == pytest.approx((1.0, 100.0))
         brighter = Image.fromarray(np.full((64, 96, 3), 110, np.uint8))
         flat = Image.fromarray(np.full((64, 96, 3), 100, np.uint8))
         ssim, psnr = similarity(flat, brighter)

@@ -269,10 +269,8 @@ class TestVReasonBench:
         }  # fmt: skip
         (score,) = maker.scores
         assert (score.model, score.seed, score.passed, score.value) == ("wan-2.2", 3, False, 0.9)
-        index = vmevalkit.report(
-            **{name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")},
-            report=maker.root / "report",
-        )
+        questions, outputs, scores = (maker.root / "kit" / name for name in ("questions", "outputs", "scores"))
+        index = vmevalkit.report(questions, outputs, scores, maker.root / "report")
         measured = json.loads((index.parent / "summary.json").read_text())["analysis"]["measured"]
         assert {m["model"]: (m["measured"], m["passed"]) for m in measured} == {"veo_3": (0, None), "wan-2.2": (1, 0)}
         assert "Passed, by this scorer" in index.read_text()
@@ -306,7 +304,12 @@ class TestOthers:
         assert (score.value, score.passed) == (0.5, None)
 
     def test_videothinkbench(self, maker: Maker) -> None:
-        row = {"task": "circle_center", "id": "a1", "prompt": "Find it.", "image": maker.image(0, "first_frame")}
+        row: dict[str, Any] = {
+            "task": "circle_center",
+            "id": "a1",
+            "prompt": "Find it.",
+            "image": maker.image(0, "first_frame"),
+        }
         rows = [
             {**row, "solution_image": maker.image(0, "final_frame")},
             {**row, "id": "a2", "image": None, "solution_image": None},
@@ -355,7 +358,7 @@ class TestOthers:
         question, source = maker.sources["0001_perspective-left_trimmed-ball"]
         assert question.ground_truth.is_file()
         assert source.details == {"category": "Solid Mechanics", "side": "perspective-left"}
-        places = {name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")}
+        places: dict[str, Any] = {name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")}
         (score,) = vmevalkit.score("reference", **places)
         assert "reference video" in score.explanation
 
@@ -399,7 +402,7 @@ class TestExportsComeBack:
     )
     def test_layout(self, form: str, files: list[str], left_out: int, maker: Maker) -> None:
         self._world(maker, form)
-        places = {name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")}
+        places: dict[str, Any] = {name: maker.root / "kit" / name for name in ("questions", "outputs", "scores")}
         target = maker.root / "out"
         done = vmevalkit.export(form, target, **places)
         assert sorted(str(path.relative_to(target)) for path in target.rglob("*.mp4")) == files

@@ -22,7 +22,7 @@ from vmevalkit import store
 from vmevalkit.interop import huggingface, lmms_eval
 
 
-def places(world: Experiment) -> dict[str, Path]:
+def places(world: Experiment) -> dict[str, Any]:
     return {name: getattr(world, name) for name in ("questions", "outputs", "scores")}
 
 

@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
 def images_of(request: dict[str, Any]) -> dict[str, Image.Image]:
     """Labels and images of a request."""
     parts = request["messages"][1]["content"]
-    found = {}
+    found: dict[str, Image.Image] = {}
     for label, image in zip(parts[1::2], parts[2::2], strict=True):
         data = base64.b64decode(image["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
         found[label["text"].partition(": ")[2]] = Image.open(io.BytesIO(data))
@@ -315,7 +315,7 @@ def test_every_task_says_what_counts(name: str) -> None:
     task = TASKS[name]
     assert set(task.rubric) <= set(CRITERIA)
     for mode in ("solve", "guided", "hold"):
-        found = criteria_of(task, mode)  # type: ignore[arg-type]
+        found = criteria_of(task, mode)
         assert tuple(found) == CRITERIA
         assert all(len(text) > 20 for text in found.values())
     assert criteria_of(task, "solve") == criteria_of(task, "guided") != criteria_of(task, "hold")

@@ -11,6 +11,7 @@ import pytest
 from vmevalkit import contract
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.types import Mode
 
 CANVAS = contract.SMALL
 Floats = npt.NDArray[np.float32]
@@ -19,15 +20,22 @@ Floats = npt.NDArray[np.float32]
 def saturated(frame: Floats, factor: float) -> Floats:
     """Change the saturation of a frame."""
     gray = frame @ np.array([0.299, 0.587, 0.114], np.float32)
-    return gray[..., None] + (frame - gray[..., None]) * np.float32(factor)
+    changed: Floats = gray[..., None] + (frame - gray[..., None]) * np.float32(factor)
+    return changed
+
+
+def toned(frame: Floats, power: float) -> Floats:
+    """Change the contrast of a frame."""
+    changed: Floats = (255 * (frame / 255) ** power).astype(np.float32)
+    return changed
 
 
 # What happens to a frame, given the share of the video that has passed.
 LIGHTS: dict[str, Callable[[Floats, float], Floats]] = {
     "less saturated": lambda frame, t: saturated(frame, 1 - 0.4 * t),
     "more saturated": lambda frame, t: saturated(frame, 1 + 0.5 * t),
-    "darker tones": lambda frame, t: 255 * (frame / 255) ** (1 + 0.3 * t),
-    "brighter tones": lambda frame, t: 255 * (frame / 255) ** (1 - 0.2 * t),
+    "darker tones": lambda frame, t: toned(frame, 1 + 0.3 * t),
+    "brighter tones": lambda frame, t: toned(frame, 1 - 0.2 * t),
     "too bright at first": lambda frame, t: (frame - 128) * 1.15 + 158 if t < 0.08 else frame,
     "washed out at last": lambda frame, t: frame * 0.75 + 55 if t > 0.92 else frame,
     "flicker": lambda frame, t: frame * np.float32(1 + 0.12 * np.sin(40 * t)),
@@ -38,7 +46,8 @@ def lit(frames: Frames, light: Callable[[Floats, float], Floats]) -> Frames:
     """Change the light of a video."""
     count = len(frames)
     found = [light(frame.astype(np.float32), i / (count - 1)) for i, frame in enumerate(frames)]
-    return np.clip(np.stack(found) + 0.5, 0, 255).astype(np.uint8)
+    changed: Frames = np.clip(np.stack(found) + 0.5, 0, 255).astype(np.uint8)
+    return changed
 
 
 @pytest.mark.parametrize("name", LIGHTS)
@@ -68,7 +77,8 @@ def test_saturation_is_free_where_most_colors_move() -> None:
 
 
 def test_blur_is_not_taken_for_another_light() -> None:
-    for name, mode in (("maze", "solve"), ("maze", "hold"), ("nonogram", "solve")):
+    cases: list[tuple[str, Mode]] = [("maze", "solve"), ("maze", "hold"), ("nonogram", "solve")]
+    for name, mode in cases:
         names = ["blurred", "still_blurred", "still_camera_drift"]
         trials = list(contract.try_videos(TASKS[name], 3, mode, 0, names=names))
         assert trials

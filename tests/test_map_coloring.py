@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from vmevalkit import contract
@@ -31,7 +33,7 @@ def verdict(of: Puzzle, frames: Frames) -> Verdict:
     return TASK.verify(of, contract.views(frames), canvas=CANVAS)
 
 
-def atlas(of: Puzzle) -> np.ndarray:
+def atlas(of: Puzzle) -> npt.NDArray[Any]:
     """The number of the region at each unit square of the map."""
     found = np.full((of.rows, of.columns), -1)
     for number, (left, top, right, bottom) in enumerate(of.regions):

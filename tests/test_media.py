@@ -6,9 +6,11 @@ import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -244,7 +246,7 @@ def test_frames_that_change_in_part_are_written_like_any_other(tmp_path: Path) -
 
 
 def test_one_array_may_be_drawn_on_for_every_frame(tmp_path: Path) -> None:
-    def frames() -> Iterator[np.ndarray]:
+    def frames() -> Iterator[npt.NDArray[Any]]:
         frame = np.zeros((64, 64, 3), np.uint8)
         for i in range(4):
             frame[:, 16 * i : 16 * i + 16] = 255

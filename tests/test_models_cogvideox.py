@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from pydantic import ValidationError
@@ -204,6 +205,7 @@ def test_a_wrapper_and_a_service_can_be_made_from_an_entry(name: str, tmp_path: 
     entry = AVAILABLE_MODELS[name]
     wrapper = _load_model_wrapper(name)(model=entry["model"], output_dir=tmp_path, **entry["args"])
     service = CogVideoXService(entry["model"], **entry["args"])
+    assert isinstance(wrapper.service, CogVideoXService)
     assert wrapper.service.config == service.config == config(name)
 
 
@@ -562,7 +564,7 @@ def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, first_frame: Path, 
     """The hub's own client, told to stay offline, fails with the same advice."""
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 0, 10**12))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 0, 10**12))
     answer = make_wrapper(FULL[0], None, tmp_path).generate(first_frame, PROMPT)
     assert answer["status"] == "failed"
     assert "THUDM/CogVideoX-5b-I2V (21.6 GB) cannot be downloaded" in answer["error"]
@@ -571,7 +573,7 @@ def test_an_unreachable_hub(monkeypatch: pytest.MonkeyPatch, first_frame: Path, 
 
 def test_a_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 10**9))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 10**9))
     with pytest.raises(WeightsError, match=r"take 21\.6 GB and .* has 1\.0 GB left"):
         _weights.fetch(MODELS[FULL[0]])
 
@@ -670,7 +672,7 @@ def test_the_fingerprint_sees_one_changed_weight(weights: Path, tmp_path: Path) 
 # ------------------------------------------------------------------------------------------------------------- speed
 
 
-def _video(name: str, weights: Path, first_frame: Path, prompt: str = PROMPT, **settings: Any) -> np.ndarray:
+def _video(name: str, weights: Path, first_frame: Path, prompt: str = PROMPT, **settings: Any) -> npt.NDArray[Any]:
     service = CogVideoXService(MODELS[name].model, weights=weights, **settings)
     request = Request(media.load_image(first_frame), first_frame, prompt, seed=3, duration=None)
     return np.stack(list(service.generate(request, num_inference_steps=2).frames)).astype(int)
@@ -844,9 +846,9 @@ def test_a_gpu_that_is_too_old_is_said_to_be(
     for speed in ("exact", "fast"):
         if speed in refused:
             with pytest.raises(ConfigError, match="too old"):
-                speeds.pick_speed(speed, "auto", "cuda")  # type: ignore[arg-type]
+                speeds.pick_speed(speed, "auto", "cuda")
         else:
-            assert speeds.pick_speed(speed, "auto", "cuda") == speed  # type: ignore[arg-type]
+            assert speeds.pick_speed(speed, "auto", "cuda") == speed
 
 
 def test_the_command_line_chooses_a_speed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import vmevalkit
 from tests.video_server import VideoServer, running
@@ -110,14 +112,14 @@ def test_the_file_is_kept_as_it_came_and_the_result_says_what_the_server_said(ru
 
 
 def test_a_file_that_browsers_cannot_play_is_converted_and_kept(run: Run, tmp_path: Path) -> None:
-    def webm(image: Any) -> bytes:
+    def webm(image: Image.Image) -> bytes:
         import av
 
         with av.open(str(tmp_path / "a.mkv"), "w") as container:
             stream: Any = container.add_stream("mpeg4", rate=8)
-            stream.width, stream.height, stream.pix_fmt = (*image.size, "yuv420p")
+            (stream.width, stream.height), stream.pix_fmt = image.size, "yuv420p"
             for _ in range(5):
-                container.mux(stream.encode(av.VideoFrame.from_image(image)))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(image))))
             container.mux(stream.encode(None))
         return (tmp_path / "a.mkv").read_bytes()
 

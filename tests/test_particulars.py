@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import vmevalkit
@@ -28,11 +30,11 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Question:
 
 
 @pytest.fixture(scope="module")
-def truth(question: Question) -> np.ndarray:
+def truth(question: Question) -> npt.NDArray[Any]:
     return np.asarray(media.read_frames(question.ground_truth))
 
 
-def score(question: Question, frames: np.ndarray) -> Score:
+def score(question: Question, frames: npt.NDArray[Any]) -> Score:
     return vmevalkit.score_video(question, frames, fps=FPS)
 
 
@@ -40,14 +42,14 @@ def center(box: Sequence[float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def marked(frames: np.ndarray, first: int, left: int, top: int) -> np.ndarray:
+def marked(frames: npt.NDArray[Any], first: int, left: int, top: int) -> npt.NDArray[Any]:
     """Return the frames with a purple square of 24 pixels from the frame `first` on."""
-    out = frames.copy()
+    out: npt.NDArray[Any] = frames.copy()
     out[first:, top : top + 24, left : left + 24] = (160, 30, 150)
     return out
 
 
-def test_what_does_not_belong_is_named_and_boxed(question: Question, truth: np.ndarray) -> None:
+def test_what_does_not_belong_is_named_and_boxed(question: Question, truth: npt.NDArray[Any]) -> None:
     found = score(question, marked(truth, 16, 210, 40))
     assert found.passed is False
     assert found.evidence_frame is not None
@@ -61,7 +63,7 @@ def test_what_does_not_belong_is_named_and_boxed(question: Question, truth: np.n
     assert "preservation" in found.failing
 
 
-def test_the_box_is_a_share_of_the_frame_not_of_the_canvas(question: Question, truth: np.ndarray) -> None:
+def test_the_box_is_a_share_of_the_frame_not_of_the_canvas(question: Question, truth: npt.NDArray[Any]) -> None:
     """With bars of half the canvas' height above and below, the same place lies nearer to the middle."""
     bars = np.pad(marked(truth, 16, 210, 40), ((0, 0), (120, 120), (0, 0), (0, 0)))
     found = score(question, bars)
@@ -71,7 +73,7 @@ def test_the_box_is_a_share_of_the_frame_not_of_the_canvas(question: Question, t
     assert y == pytest.approx((120 + 52) / 480, abs=0.02)
 
 
-def test_an_answer_that_is_not_reached_is_boxed_where_it_lacks(question: Question, truth: np.ndarray) -> None:
+def test_an_answer_that_is_not_reached_is_boxed_where_it_lacks(question: Question, truth: npt.NDArray[Any]) -> None:
     found = score(question, np.repeat(truth[:1], len(truth), axis=0))
     assert (found.reason, found.evidence_frame) == ("no_change", len(truth) - 1)
     changed = np.abs(truth[-1].astype(int) - truth[0]).max(axis=2) > 60
@@ -85,7 +87,7 @@ def test_an_answer_that_is_not_reached_is_boxed_where_it_lacks(question: Questio
     assert "; expected: " in found.explanation
 
 
-def test_a_cut_of_the_whole_frame_has_no_place(question: Question, truth: np.ndarray) -> None:
+def test_a_cut_of_the_whole_frame_has_no_place(question: Question, truth: npt.NDArray[Any]) -> None:
     frames = truth.copy()
     frames[20:] = 255 - frames[20:]
     found = score(question, frames)
@@ -94,21 +96,21 @@ def test_a_cut_of_the_whole_frame_has_no_place(question: Question, truth: np.nda
     assert found.explanation.startswith("Frame ")
 
 
-def test_a_video_that_passes_has_no_evidence_and_is_stored_as_before(question: Question, truth: np.ndarray) -> None:
+def test_a_video_that_passes_has_no_evidence_and_is_stored_as_is(question: Question, truth: npt.NDArray[Any]) -> None:
     found = score(question, truth)
     assert (found.passed, found.evidence_box, found.failing) == (True, None, ())
     assert "Frame" not in found.explanation
     assert "evidence_box" not in found.model_dump()
 
 
-def test_a_box_survives_being_written_and_read(question: Question, truth: np.ndarray, tmp_path: Path) -> None:
+def test_a_box_survives_being_written_and_read(question: Question, truth: npt.NDArray[Any], tmp_path: Path) -> None:
     found = score(question, marked(truth, 16, 210, 40))
     store.write_score(tmp_path, found)
     [path] = tmp_path.rglob("rule.json")
     assert store.read_record(path, Score) == found
 
 
-def test_noise_is_called_noise(question: Question, truth: np.ndarray) -> None:
+def test_noise_is_called_noise(question: Question, truth: npt.NDArray[Any]) -> None:
     frames = truth.copy()
     frames[20:] = np.random.default_rng(1).integers(0, 256, frames[20:].shape, dtype=np.uint8)
     found = score(question, frames)
@@ -116,7 +118,7 @@ def test_noise_is_called_noise(question: Question, truth: np.ndarray) -> None:
     assert found.explanation.endswith("The frame is noise.")
 
 
-def test_a_color_that_does_not_belong_is_named(question: Question, truth: np.ndarray) -> None:
+def test_a_color_that_does_not_belong_is_named(question: Question, truth: npt.NDArray[Any]) -> None:
     assert score(question, marked(truth, 16, 210, 40)).explanation.endswith("The place is purple; expected: white.")
 
 

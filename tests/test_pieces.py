@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ CANVAS: Size = (360, 240)
 PIECES = [name for name in TASKS if isinstance(TASKS[name], PiecesTask)]
 
 
-def pieces_task(name: str) -> PiecesTask:
+def pieces_task(name: str) -> PiecesTask[Any]:
     task = TASKS[name]
     assert isinstance(task, PiecesTask)
     return task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = SETTINGS["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PAGES = ["CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", ".github/pull_request_template.md"]
 
@@ -43,6 +45,17 @@ def test_workflows_run_check_and_test_on_every_supported_python() -> None:
     assert {"make check", "make test"} <= {step.get("run") for step in job["steps"]}
 
 
+def test_the_coverage_of_the_tests_is_in_the_summary_of_a_job() -> None:
+    job = load(ROOT / ".github" / "workflows" / "check.yml")["jobs"]["coverage"]
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[0] == "make coverage"
+    assert "coverage report" in runs[1]
+    assert "GITHUB_STEP_SUMMARY" in runs[1]
+    pins = (ROOT / "requirements.lock").read_text()
+    assert re.search(r"(?m)^coverage==", pins)
+    assert re.search(r"(?m)^pytest-cov==", pins)
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflows_use_targets_that_exist_and_may_only_read_by_default(workflow: Path) -> None:
     assert load(workflow)["permissions"] == {"contents": "read"}
@@ -60,6 +73,16 @@ def test_hooks_use_the_tools_of_make_check() -> None:
         assert f"$(VENV)/{tool}" in recipe
 
 
+def test_types_of_all_code_are_checked() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    # setup.py is run by setuptools alone.
+    assert {name.partition("/")[0] for name in listed.stdout.split()} - {"setup.py"} == set(
+        SETTINGS["tool"]["mypy"]["files"]
+    )
+
+
 def test_issue_forms_ask_something() -> None:
     forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
     assert forms
@@ -74,6 +97,11 @@ def test_the_citation_agrees_with_the_package() -> None:
     assert citation["license"] == PROJECT["license"]
     assert [author["name"] for author in citation["authors"]] == [author["name"] for author in PROJECT["authors"]]
     assert set(citation["keywords"]) <= set(PROJECT["keywords"])
+
+
+@pytest.mark.parametrize(("file", "word"), re.findall(r"pytest (\S+) -k (\w+)", (ROOT / "CONTRIBUTING.md").read_text()))
+def test_the_tests_that_are_selected_exist(file: str, word: str) -> None:
+    assert re.search(rf"(?m)^def test_\w*{word}", (ROOT / file).read_text())
 
 
 @pytest.mark.parametrize("name", PAGES)

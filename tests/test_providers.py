@@ -128,7 +128,8 @@ def test_exceptions_of_libraries_are_understood() -> None:
 class Runway:
     """The API of Runway, on the local server."""
 
-    def __init__(self, server: VideoServer) -> None:
+    def __init__(self, server: VideoServer, image: Path) -> None:
+        self.image = image
         self.server, self.bodies, self.tasks = server, list[dict[str, Any]](), 0
         self.task: dict[str, Any] = {"status": "SUCCEEDED", "cost": {"credits": 25}, "output": [f"{server.url}/file"]}
 
@@ -153,8 +154,7 @@ class Runway:
 def runway(server: VideoServer, mazes: Path, monkeypatch: pytest.MonkeyPatch) -> Runway:
     monkeypatch.setenv("RUNWAYML_API_SECRET", "key_very_secret_123")
     monkeypatch.setenv("RUNWAYML_BASE_URL", server.url)
-    found = Runway(server)
-    found.image = mazes / "maze_task/maze_0000/first_frame.png"  # type: ignore[attr-defined]
+    found = Runway(server, mazes / "maze_task/maze_0000/first_frame.png")
     monkeypatch.setattr(Handler, "do_GET", lambda handler: found.get(handler))
     monkeypatch.setattr(Handler, "do_POST", lambda handler: found.post(handler))
     return found

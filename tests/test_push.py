@@ -285,7 +285,7 @@ def test_the_hub_gets_many_files_in_one_commit(
     # The real one resolves an address without the network.
     place = hub.HfFileSystem
 
-    class Hub(MemoryFileSystem):
+    class Hub(MemoryFileSystem):  # type: ignore[misc]
         protocol = "hf"
         cachable = False
 

@@ -57,7 +57,9 @@ def test_figures_are_of_models_and_not_of_baselines(
         shutil.copytree(experiment.root / name / "replay", tmp_path / name / "mine")
     mine = vmevalkit.load(questions=experiment.questions, outputs=tmp_path / "outputs", scores=tmp_path / "scores")
     for figure in (mine.plot_difficulty(), mine.plot_plan_length()):
-        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["mine"]
+        legend = figure.axes[0].get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()] == ["mine"]
     with pytest.raises(UsageError, match="no scores of models"):
         loaded.plot_difficulty()
 

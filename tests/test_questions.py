@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ import vmevalkit
 from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.tasks.base import TASKS
-from vmevalkit.types import QuestionMetadata
+from vmevalkit.types import Mode, QuestionMetadata
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -73,7 +74,7 @@ def test_modes_ask_about_the_same_puzzle(tmp_path: Path) -> None:
 
 def test_a_set_of_several_modes_can_be_compared_question_by_question(tmp_path: Path) -> None:
     """It grows like any other, and its modes ask about the same puzzles."""
-    modes = ("solve", "guided", "hold")
+    modes: tuple[Mode, ...] = ("solve", "guided", "hold")
     few = vmevalkit.make("maze", count=2, mode=modes, questions=tmp_path, videos=False)
     more = vmevalkit.make("maze", count=3, mode=modes, questions=tmp_path, videos=False)
     assert more[:6] == few
@@ -133,7 +134,7 @@ def test_a_user_supplied_question_is_never_overwritten(tmp_path: Path) -> None:
         ({"task": "mase"}, "did you mean maze"),
     ],
 )
-def test_invalid_arguments_touch_nothing(tmp_path: Path, wrong: dict[str, object], message: str) -> None:
+def test_invalid_arguments_touch_nothing(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises((UsageError, UnknownName), match=message):
         vmevalkit.make(**{"task": "maze", "questions": tmp_path / "new", **wrong})
     assert not (tmp_path / "new").exists()

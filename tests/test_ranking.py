@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.test_web import experiment  # noqa: F401 - a fixture
+from tests.test_web import experiment, index_of  # noqa: F401 - one is a fixture
 from vmevalkit.reporting.stats.bradley_terry import POINTS, bradley_terry
 from vmevalkit.store.ratings import Preference, Ratings
 from vmevalkit.web.app import create_app
-from vmevalkit.web.index import Index
 from vmevalkit.web.ranking import information, ranking, rule_agreement
 
 
@@ -95,7 +94,7 @@ def test_votes_are_compared_with_the_rule_scorer() -> None:
 
 
 def test_the_page_ranks_and_ratings_can_be_downloaded(experiment: Path, tmp_path: Path) -> None:  # noqa: F811
-    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index = index_of(experiment, tmp_path / "index.sqlite")
     index.refresh()
     ratings = Ratings(tmp_path)
     page = TestClient(create_app(index, ratings), base_url="http://127.0.0.1")

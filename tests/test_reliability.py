@@ -390,7 +390,7 @@ def command(here: Experiment, *words: str, **more: Any) -> subprocess.CompletedP
 FOLDERS = ("--questions", "questions", "--outputs", "outputs", "--scores", "scores")
 
 
-@pytest.mark.skipif(UNPRIVILEGED and not shutil.which("setpriv"), reason="root, and no setpriv")
+@pytest.mark.skipif(bool(UNPRIVILEGED) and not shutil.which("setpriv"), reason="root, and no setpriv")
 def test_what_cannot_be_read_is_named_and_the_rest_is_scored(here: Experiment) -> None:
     vmevalkit.make("maze", count=4, size=SIZE, questions=here.questions)
     generate(here, plain)

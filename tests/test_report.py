@@ -671,7 +671,7 @@ def test_the_verb_can_be_called_more_than_once(small: World) -> None:
 
 
 def test_results_about_other_questions_are_refused_until_the_named_commands_ran(tmp_path: Path) -> None:
-    folders = {name: tmp_path / name for name in ("questions", "outputs", "scores")}
+    folders: dict[str, Any] = {name: tmp_path / name for name in ("questions", "outputs", "scores")}
     vmevalkit.make("maze", count=1, size=(96, 96), questions=folders["questions"])
     vmevalkit.generate("replay", baselines=False, questions=folders["questions"], outputs=folders["outputs"])
     vmevalkit.score(**folders)

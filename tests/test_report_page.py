@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser import BROWSER, browser_only, opened
 from tests.test_report import EVIL, World
-from tests.test_web import CHROMIUM, browser_only
 from vmevalkit.reporting.page.catalog import SHEET
 
 QUESTIONS = 2 * SHEET + 10
@@ -34,18 +34,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def page(large: World) -> Iterator[Any]:
     """The report in a browser. Anything in the console, and any request that leaves the disk, is an error."""
-    from playwright.sync_api import sync_playwright
-
+    assert BROWSER is not None
     troubles: list[str] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        shown = chromium.new_page()
+    with opened(BROWSER) as browser:
+        shown = browser.new_page()
         shown.on("console", lambda message: troubles.append(message.text))
         shown.on("pageerror", lambda error: troubles.append(str(error)))
         shown.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else troubles.append(r.url))
         shown.goto((large.report / "index.html").as_uri())
         yield shown
-        chromium.close()
     assert troubles == []
 
 
@@ -104,7 +101,12 @@ def test_the_interval_of_all_tasks_is_that_of_the_bootstrap(tmp_path: Path) -> N
     for task, right in (("maze", True), ("sudoku", False), ("chess", False)):
         for i in range(4):
             world.ask(task, f"{task}_{i:04d}", "solve")
-            credit = {"value": float(right), "outcome": float(right), "process": 1.0, "preservation": 1.0}
+            credit: dict[str, Any] = {
+                "value": float(right),
+                "outcome": float(right),
+                "process": 1.0,
+                "preservation": 1.0,
+            }
             world.judge("mine", task, f"{task}_{i:04d}", "scored", passed=right, **credit)
     world.make()
     [standing] = world.summary.analysis.standings

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from vmevalkit import contract
@@ -32,8 +34,8 @@ def verdict(of: Puzzle, frames: Frames) -> Verdict:
     return ROTATION.verify(of, contract.views(frames), canvas=SMALL)
 
 
-def colored(frame: Frame, of: Puzzle) -> np.ndarray:
-    near: np.ndarray = np.abs(frame.astype(int) - HUES[of.thing.colour]).sum(2) < 40
+def colored(frame: Frame, of: Puzzle) -> npt.NDArray[Any]:
+    near: npt.NDArray[Any] = np.abs(frame.astype(int) - HUES[of.thing.colour]).sum(2) < 40
     return near
 
 

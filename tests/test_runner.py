@@ -76,7 +76,7 @@ def test_baselines_answer_beside_a_model_and_everything_lies_where_it_should(exp
 
 def test_running_again_makes_nothing_and_mends_what_is_broken(tmp_path: Path) -> None:
     vmevalkit.make("maze", count=2, questions=tmp_path / "q")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     assert vmevalkit.generate("still", **run).made == 2
     again = vmevalkit.generate("still", **run)
     assert (again.made, again.complete_before) == (0, 2)
@@ -90,7 +90,7 @@ def test_running_again_makes_nothing_and_mends_what_is_broken(tmp_path: Path) ->
 def test_one_failure_stops_nothing_and_is_tried_again_only_when_asked(tmp_path: Path) -> None:
     for name, prompt in (("a", b"fail"), ("b", b"fine")):
         bring(tmp_path / "q", name, prompt)
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     first = vmevalkit.generate(moody, **run)
     assert (first.made, len(first.failed), first.ok) == (1, 1, False)
     assert "I do not like this one" in first.failed[0][1]
@@ -234,7 +234,7 @@ def test_wrong_usage_touches_nothing(
 
 def test_videos_of_another_question_set_or_other_settings_are_not_mixed_in(tmp_path: Path) -> None:
     folder = bring(tmp_path / "q", "a")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate("still", **run)
     with pytest.raises(UsageError, match=r"settings .*another --outputs"):
         vmevalkit.generate("still", duration=2.0, **run)
@@ -279,7 +279,7 @@ def test_a_function_may_return_a_path_or_be_told_what_is_wrong(tmp_path: Path) -
 def test_keyboard_interrupt_passes_and_the_next_run_goes_on(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         bring(tmp_path / "q", name, name.encode())
-    stopped = []
+    stopped: list[bool] = []
 
     def impatient(image: Image.Image, prompt: str, seed: int) -> Any:
         if prompt == "b" and not stopped:
@@ -287,7 +287,7 @@ def test_keyboard_interrupt_passes_and_the_next_run_goes_on(tmp_path: Path) -> N
             raise KeyboardInterrupt
         return [image] * 3
 
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     with pytest.raises(KeyboardInterrupt):
         vmevalkit.generate(impatient, **run)
     assert not (tmp_path / "o" / "impatient" / "mine_task" / "b" / "result.json").exists()
@@ -423,7 +423,7 @@ def test_a_function_that_ends_its_process_costs_that_video_only(leaving: str, tm
     for name in "abc":
         bring(tmp_path / "q", name, b"leave" if name == leaving else b"stay")
     (tmp_path / "model.py").write_text(LEAVES)
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     done = vmevalkit.generate(f"{tmp_path / 'model.py'}:mine", **run)
     assert done.made == 2
     assert [(Path(where).name, "killed" in why) for where, why in done.failed] == [(leaving, True)]
@@ -503,7 +503,7 @@ def test_a_changed_function_is_noticed_and_made_again_on_request(
     vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path / "q")
     file = tmp_path / "model.py"
     file.write_text(FADING.replace("{divisor}", "divisor"))
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     assert vmevalkit.generate(f"{file}:mine", **run).made == 1
     video = tmp_path / "o" / "mine" / "maze_task" / "maze_0000" / "video" / "video.mp4"
     before = video.read_bytes()
@@ -518,7 +518,7 @@ def test_a_changed_function_is_noticed_and_made_again_on_request(
 
 def test_a_replaced_or_truncated_video_is_made_again(tmp_path: Path) -> None:
     vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path / "q")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate("replay", **run)
     video = tmp_path / "o" / "replay" / "maze_task" / "maze_0000" / "video" / "video.mp4"
     whole = video.read_bytes()
@@ -543,7 +543,7 @@ def test_a_user_supplied_video_is_never_replaced(
     video.write_bytes(b"made elsewhere")
     if result is not None:
         (folder / "result.json").write_text(result)
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     done = vmevalkit.generate("still", retry_failed=True, remake=True, **run)
     assert (done.made, done.complete_before, done.ok) == (1, 1, True)
     assert [path.name for path in (folder / "video").iterdir()] == [video.name]
@@ -553,7 +553,7 @@ def test_a_user_supplied_video_is_never_replaced(
 
 def test_results_of_other_tools_do_not_end_the_run(tmp_path: Path) -> None:
     bring(tmp_path / "q", "a")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate("still", **run)
     file = tmp_path / "o" / "still" / "mine_task" / "a" / "result.json"
     raw = json.loads(file.read_text())
@@ -575,7 +575,7 @@ def test_a_remake_that_fails_keeps_the_video_and_its_result(tmp_path: Path, monk
     bring(tmp_path / "q", "a")
     file = tmp_path / "model.py"
     file.write_text("def mine(image, prompt, seed):\n    return [image] * 3\n")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate(f"{file}:mine", **run)
     folder = tmp_path / "o" / "mine" / "mine_task" / "a"
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -596,7 +596,7 @@ def test_a_changed_function_without_a_file_is_noticed(tmp_path: Path, caplog: py
     file = tmp_path / "model.py"
     source = "def mine(image, prompt, seed):\n    return [image] * 3\n"
     file.write_text(source)
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
     vmevalkit.generate(f"{file}:mine", **run)
     namespace: dict[str, Any] = {}
     exec(source, namespace)  # as a function of a notebook

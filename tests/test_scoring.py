@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,10 +22,15 @@ from vmevalkit.tasks.base import TASKS, Task, criteria_of
 from vmevalkit.types import Question, Record, Score, Tolerance, Verdict
 
 
-def scores_of(root: Path, **options: object) -> dict[tuple[str, str], Score]:
+def scores_of(root: Path, **options: Any) -> dict[tuple[str, str], Score]:
     """Score `questions` and `outputs` below a folder."""
     found = vmevalkit.score(questions=root / "questions", outputs=root / "outputs", scores=root / "scores", **options)
     return {(s.model, s.question_id): s for s in found}
+
+
+def replay_in(experiment: Experiment, scores: Path) -> dict[str, Any]:
+    """Arguments of `score`: the videos of replay, with the scores in a folder of their own."""
+    return {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": scores}
 
 
 # Encoders are slow by default.
@@ -39,15 +45,15 @@ def transcode(
     target.parent.mkdir(parents=True)
     count = round(len(frames) / 8 * fps)
     with av.open(str(target), "w") as container:
-        stream = container.add_stream(codec, rate=fps, options=QUICK.get(codec, {}))
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"  # type: ignore[attr-defined]
+        stream: Any = container.add_stream(codec, rate=fps, options=QUICK.get(codec, {}))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for i in np.linspace(0, len(frames) - 1, count).round().astype(int):
             image = Image.fromarray(frames[i])
             image.thumbnail(size, Image.Resampling.BICUBIC)
             paper = Image.new("RGB", size, bars)
             paper.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
-            container.mux(stream.encode(av.VideoFrame.from_image(paper)))  # type: ignore[attr-defined]
-        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(paper))))
+        container.mux(stream.encode(None))
 
 
 def test_replay_passes_and_the_others_fail(experiment: Experiment) -> None:
@@ -132,13 +138,13 @@ def test_rotation_metadata_is_applied(experiment: Experiment, elsewhere: Path, t
     frames = media.read_frames(experiment.questions / "maze_task/maze_0000/ground_truth.mp4")
     path = place(elsewhere, frames)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=8)
-        stream.set_display_rotation(turn)  # type: ignore[attr-defined]
+        stream: Any = container.add_stream("libx264", rate=8)
+        stream.set_display_rotation(turn)
         turned = np.ascontiguousarray(np.rot90(frames, -turn // 90, (1, 2)))
-        stream.width, stream.height, stream.pix_fmt = turned.shape[2], turned.shape[1], "yuv420p"  # type: ignore[attr-defined]
+        stream.width, stream.height, stream.pix_fmt = turned.shape[2], turned.shape[1], "yuv420p"
         for frame in turned:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))  # type: ignore[attr-defined]
-        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+        container.mux(stream.encode(None))
     assert scores_of(elsewhere)["other", "maze_0000"].passed
     assert media.probe(path).size == (720, 480)
 
@@ -194,7 +200,7 @@ def test_every_status_has_its_reason_and_nothing_leaves_the_denominator(experime
     def fail(image: Image.Image, prompt: str, seed: int) -> None:
         raise RuntimeError("no")
 
-    run = {"questions": tmp_path / "questions", "outputs": tmp_path / "outputs", "baselines": False}
+    run: dict[str, Any] = {"questions": tmp_path / "questions", "outputs": tmp_path / "outputs", "baselines": False}
     vmevalkit.generate("still", **run)
     vmevalkit.generate(fail, task_id="maze_0000", **run)
     (tmp_path / "outputs/still/maze_task/maze_0000/video/video.mp4").write_bytes(b"")
@@ -320,7 +326,7 @@ def threshold() -> Iterator[None]:
 
 @pytest.mark.usefixtures("threshold")
 def test_any_scorer_can_have_settings(experiment: Experiment, tmp_path: Path) -> None:
-    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    where = replay_in(experiment, tmp_path)
     names = ["rule", "threshold"]
     found = vmevalkit.score(names, settings={"threshold.share": 0.2}, **where)
     assert [s.passed for s in found if s.scorer == "threshold"] == [False, False]
@@ -345,7 +351,7 @@ def test_a_visitor_is_noted_and_fails_a_strict_verdict(
     monkeypatch.setattr(
         Task, "verify", lambda *args, **more: verify(*args, **more).model_copy(update={"tolerated": seen})
     )
-    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    where = replay_in(experiment, tmp_path)
     found = vmevalkit.score("rule", **where)
     assert all(s.passed and s.notes == ("visitor", "zoom") and s.tolerated == seen for s in found)
     found = vmevalkit.score("rule", settings={"rule.strict": True}, **where)
@@ -361,13 +367,13 @@ def test_a_visitor_fails_where_the_prompts_exclude_it(
         Task, "verify", lambda *args, **more: verify(*args, **more).model_copy(update={"tolerated": seen})
     )
     monkeypatch.setattr(Task, "strict", True)
-    where = {"model": "replay", "questions": experiment.questions, "outputs": experiment.outputs, "scores": tmp_path}
+    where = replay_in(experiment, tmp_path)
     assert {(s.passed, s.reason) for s in vmevalkit.score("rule", **where)} == {(False, "visitor")}
     assert "a cursor" not in criteria_of(TASKS["maze"], "solve")["preservation"]
 
 
 def test_wrong_usage(experiment: Experiment, tmp_path: Path) -> None:
-    here = {"questions": experiment.questions, "scores": tmp_path}
+    here: dict[str, Any] = {"questions": experiment.questions, "scores": tmp_path}
     with pytest.raises(UnknownName, match="did you mean rule"):
         vmevalkit.score("rul", outputs=experiment.outputs, **here)
     with pytest.raises(UnknownName, match="did you mean replay"):

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -98,7 +98,17 @@ def client(folder: Path, token: str | None = None) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
 
 
-def error_of(response: httpx.Response, status: int) -> str:
+class Answer(Protocol):
+    """What the clients of httpx and of Starlette return."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    def json(self) -> Any: ...
+
+
+def error_of(response: Answer, status: int) -> str:
     assert response.status_code == status, response.text
     error = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -204,13 +214,19 @@ def test_a_repeated_request_makes_no_second_job(idle: TestClient) -> None:
         ({"model": "wan2.1-tiny-random", "guidance_scale": "99"}, 400, "guidance_scale"),
     ],
 )
-def test_wrong_fields_are_named(idle: TestClient, fields: dict[str, str], status: int, words: str) -> None:
+def test_wrong_fields_are_named(idle: TestClient, fields: dict[str, Any], status: int, words: str) -> None:
     assert words in error_of(idle.post("/v1/videos", **form(**fields)), status)
     assert idle.get("/v1/videos").json()["data"] == []
 
 
 def test_a_model_that_chooses_sizes_is_given_the_size(idle: TestClient, tmp_path: Path) -> None:
-    fields = {"model": "wan2.1-tiny-random", "width": "48", "height": "32", "num_frames": "5", "guidance_scale": "2"}
+    fields: dict[str, Any] = {
+        "model": "wan2.1-tiny-random",
+        "width": "48",
+        "height": "32",
+        "num_frames": "5",
+        "guidance_scale": "2",
+    }
     job = idle.post("/v1/videos", **form(**fields)).json()
     assert job["size"] == "48x32"
     stored = store.read_record(tmp_path / "jobs" / job["id"] / "job.json", VideoJob)

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from PIL import Image
 
 import vmevalkit
 from vmevalkit import installation, media, store
+from vmevalkit.errors import EnvironmentMissing
 from vmevalkit.models.base import MODELS, ModelCard
 from vmevalkit.runner import doctor, environment, plugins, validate
 
@@ -117,14 +118,21 @@ def test_a_shared_environment_lists_its_models() -> None:
     assert [line.split()[0] for line in lines] == [name for name in MODELS if MODELS[name].environment == SHARED]
 
 
+def pins_of(lines: Sequence[str]) -> dict[str, str]:
+    """Read requirements. Each must have an exact version."""
+    found = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            pin = re.fullmatch(r"([a-z0-9.-]+)==([A-Za-z0-9.]+)(?: ; .+)?", line)
+            assert pin, line
+            found[pin[1]] = pin[2]
+    return found
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_everything_is_pinned(name: str) -> None:
     lines = (SETUP / "models" / name / "requirements.txt").read_text().splitlines()
-    pins = dict(
-        re.fullmatch(r"([a-z0-9.-]+)==([A-Za-z0-9.]+)(?: ; .+)?", line).groups()  # type: ignore[union-attr]
-        for line in lines
-        if line and not line.startswith("#")
-    )
+    pins = pins_of(lines)
     if name == SHARED:
         assert {"torch", "diffusers", "transformers", "ftfy", "pip", "setuptools"} <= set(pins)
         return
@@ -136,10 +144,7 @@ def test_everything_is_pinned(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in FOLDERS if name != SHARED])
 def test_the_fast_lane_is_pinned_too(name: str) -> None:
     lines = (SETUP / "models" / name / "requirements-fast.txt").read_text().splitlines()
-    wanted = [line for line in lines if line and not line.startswith("#")]
-    pins = [re.fullmatch(r"([a-z0-9.-]+)==([A-Za-z0-9.]+)(?: ; .+)?", line) for line in wanted]
-    assert all(pins)
-    versions = dict(pin.groups() for pin in pins if pin)
+    versions = pins_of(lines)
     reference = (SETUP / "models" / name / "requirements.txt").read_text()
     # Whatever the kit needs in one lane it needs in the other.
     kit = re.search(r"# What the kit itself needs.*?\n\n", reference, re.DOTALL)
@@ -332,7 +337,7 @@ def test_the_kit_asks_for_an_environment_that_is_missing(clone: Clone, monkeypat
     card = MODELS[NAME].model_copy(update={"packages": ("no_such_package",)})
     assert environment.needs_environment(card)
     assert not environment.needs_environment(MODELS["still"])
-    with pytest.raises(environment.EnvironmentMissing, match=f"is missing .*install_model.sh {NAME}"):
+    with pytest.raises(EnvironmentMissing, match=f"is missing .*install_model.sh {NAME}"):
         environment.require_python(card)
     clone.run(NAME)
     assert environment.require_python(card).is_file()
@@ -406,7 +411,7 @@ def test_a_model_of_a_package_gets_its_own_pins_and_its_package(
     monkeypatch.setattr(installation, "REPOSITORY", clone.root)
     (clone.root / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(clone.calls / "bin" / "python3.10", clone.root / ".venv" / "bin" / "python")
-    with pytest.raises(environment.EnvironmentMissing, match=r"missing .*install_model\.sh own-environment"):
+    with pytest.raises(EnvironmentMissing, match=r"missing .*install_model\.sh own-environment"):
         environment.require_python(MODELS["own"])
     clone.flag("plugin", "\n".join(own.facts()) + "\n")
     assert own.facts("own-environment") == own.facts("own")
@@ -484,19 +489,19 @@ def test_pins_that_cannot_be_used_are_reported(own: OwnPackage, pins: str | None
         own.pins.unlink()
     else:
         own.pins.write_text(pins)
-    with pytest.raises(environment.EnvironmentMissing, match=message):
+    with pytest.raises(EnvironmentMissing, match=message):
         plugins.plugin_environment(MODELS["own"])
 
 
 def test_only_a_package_can_bring_an_environment(own: OwnPackage) -> None:
     assert plugins.main(["still"]) == plugins.main(["nothing"]) == 1
     fast = MODELS["own"].model_copy(update={"environment": "own-fast"})
-    with pytest.raises(environment.EnvironmentMissing, match="cannot be named 'own-fast'"):
+    with pytest.raises(EnvironmentMissing, match="cannot be named 'own-fast'"):
         plugins.plugin_environment(fast)
     with pytest.raises(ValueError, match="no name of an environment"):
         ModelCard.model_validate({**MODELS["own"].model_dump(), "environment": None})
     shutil.rmtree(own.info)
-    with pytest.raises(environment.EnvironmentMissing, match="not part of an installed package"):
+    with pytest.raises(EnvironmentMissing, match="not part of an installed package"):
         plugins.plugin_environment(MODELS["own"])
 
 
@@ -512,8 +517,8 @@ def test_a_run_uses_the_environment_of_a_package_and_the_doctor_knows_it(
     question.mkdir(parents=True)
     Image.new("RGB", (64, 48), "white").save(question / "first_frame.png")
     (question / "prompt.txt").write_text("Move.")
-    run = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
-    with pytest.raises(environment.EnvironmentMissing, match=r"install_model\.sh own-environment"):
+    run: dict[str, Any] = {"questions": tmp_path / "q", "outputs": tmp_path / "o", "baselines": False}
+    with pytest.raises(EnvironmentMissing, match=r"install_model\.sh own-environment"):
         vmevalkit.generate("own", **run)
     # An interpreter that has the package, and what cannot be imported here.
     (tmp_path / "only" / "only_in_the_environment").mkdir(parents=True)

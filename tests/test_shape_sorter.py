@@ -7,13 +7,13 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.shape_sorter import Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.shape_sorter import Puzzle, ShapeSorter
 from vmevalkit.tasks.toolkit.draw import PAPER
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
-SORTER = TASKS["shape_sorter"]
+SORTER = ShapeSorter()
 SMALL: Size = (240, 160)
 # A square and a circle; the holes are a circle, a square and a triangle.
 PAIR = Puzzle(holes=((0, 0), (1, 0), (2, 0)), shapes=((1, 0), (0, 0)), hues=("blue", "red"))
@@ -50,7 +50,9 @@ def test_each_shape_fills_its_own_hole_best(difficulty: int) -> None:
                 cut = np.zeros_like(free)
                 cut[top:bottom, left : round(left + unit)] = free[top:bottom, left : round(left + unit)]
                 likeness.append((covered & cut).sum() / (covered | cut).sum())
-            assert int(np.argmax(likeness)) == path[-1].places[piece][1]
+            end = path[-1].places[piece]
+            assert end is not None
+            assert int(np.argmax(likeness)) == end[1]
             assert sorted(likeness)[-2] < 0.92 * max(likeness)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from typing import Literal
 
 import krippendorff
 import numpy as np
@@ -361,7 +362,7 @@ def test_kappa_agrees_with_the_literature() -> None:
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal"])
-def test_each_draw_of_alpha_is_the_alpha_of_the_videos_drawn(level: str) -> None:
+def test_each_draw_of_alpha_is_the_alpha_of_the_videos_drawn(level: Literal["nominal", "ordinal"]) -> None:
     """The quick formula over all draws against the package, one draw at a time."""
     labels = np.asarray(GAPS, dtype=float).T
     bootstrap = Bootstrap(["one"] * 12, draws=40)
@@ -369,7 +370,7 @@ def test_each_draw_of_alpha_is_the_alpha_of_the_videos_drawn(level: str) -> None
     for weights in bootstrap.weights.astype(int):
         alphas.append(krippendorff.alpha(np.repeat(labels, weights, axis=0).T, level_of_measurement=level))
     low, high = np.quantile(alphas, (0.025, 0.975))
-    found = agreement(labels, range(12), bootstrap, level)  # type: ignore[arg-type]
+    found = agreement(labels, range(12), bootstrap, level)
     assert found is not None
     assert found.alpha is not None
     assert (found.alpha.low, found.alpha.high) == pytest.approx((low, high))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
@@ -147,18 +149,19 @@ def ends(difficulty: int) -> tuple[Frame, Frame]:
     return truth_of(difficulty)[0], truth_of(difficulty)[-1]
 
 
-def revealed(difficulty: int, order: np.ndarray, share: np.ndarray | None = None) -> Frames:
+def revealed(difficulty: int, order: npt.NDArray[Any], share: npt.NDArray[Any] | None = None) -> Frames:
     """The answer comes out where `order`, from 0 to 1, is passed."""
     a, b = ends(difficulty)
     share = np.linspace(0, 1, COUNT) if share is None else share
     return np.stack([np.where((order <= s)[..., None], b, a) for s in share])
 
 
-def faded(difficulty: int, share: np.ndarray, noise: float = 0.0) -> Frames:
+def faded(difficulty: int, share: npt.NDArray[Any], noise: float = 0.0) -> Frames:
     a, b = (end.astype(np.float32) for end in ends(difficulty))
     rng = np.random.default_rng(7)
     frames = [a * (1 - s) + b * s + (rng.normal(0, noise, a.shape) if noise else 0) for s in share]
-    return np.clip(frames, 0, 255).astype(np.uint8)
+    clipped: Frames = np.clip(frames, 0, 255).astype(np.uint8)
+    return clipped
 
 
 def pasted(frames: Frames, patch: Frame, y: int, x: int, start: int = 10) -> Frames:
@@ -170,14 +173,15 @@ def pasted(frames: Frames, patch: Frame, y: int, x: int, start: int = 10) -> Fra
 YS, XS = np.mgrid[:HEIGHT, :WIDTH]
 
 
-def over_board(difficulty: int, along: np.ndarray) -> np.ndarray:
+def over_board(difficulty: int, along: npt.NDArray[Any]) -> npt.NDArray[Any]:
     left, top, cell = _board(puzzle_of(difficulty).side, CANVAS)
     side = cell * puzzle_of(difficulty).side
     inside = along[top : top + side, left : left + side]
-    return (along - inside.min()) / (inside.max() - inside.min())
+    relative: npt.NDArray[Any] = (along - inside.min()) / (inside.max() - inside.min())
+    return relative
 
 
-def blocks(size: int) -> np.ndarray:
+def blocks(size: int) -> npt.NDArray[Any]:
     order = np.random.default_rng(3).random((HEIGHT // size + 1, WIDTH // size + 1))
     return np.kron(order, np.ones((size, size)))[:HEIGHT, :WIDTH]
 
@@ -253,14 +257,14 @@ def with_ghosts(difficulty: int, opacity: float) -> Frames:
 
 
 def half_last(difficulty: int) -> Frames:
-    frames = truth_of(difficulty).copy()
+    frames: Frames = truth_of(difficulty).copy()
     where = (slice(None), *places(puzzle_of(difficulty))[puzzle_of(difficulty).missing()[-1]])
     frames[where] = (frames[where] * 0.5 + frames[0][where[1:]] * 0.5).astype(np.uint8)
     return frames
 
 
 def without_lines(difficulty: int) -> Frames:
-    frames = truth_of(difficulty).copy()
+    frames: Frames = truth_of(difficulty).copy()
     puzzle = puzzle_of(difficulty)
     left, top, cell = _board(puzzle.side, CANVAS)
     middle = left + puzzle.box[1] * cell
@@ -269,7 +273,7 @@ def without_lines(difficulty: int) -> Frames:
 
 
 def without_gray(difficulty: int) -> Frames:
-    frames = truth_of(difficulty).copy()
+    frames: Frames = truth_of(difficulty).copy()
     frames[np.abs(frames.astype(np.int16) - draw.GRAY).max(-1) < 30] = 255
     return frames
 
@@ -300,7 +304,7 @@ def pairs(difficulty: int) -> Frames:
 
 
 def disc(difficulty: int) -> Frames:
-    frames = truth_of(difficulty).copy()
+    frames: Frames = truth_of(difficulty).copy()
     for i, frame in enumerate(frames[10:]):
         frame[np.hypot(XS - 160 - i / 2, YS - 120) < 8] = draw.ORANGE
     return frames
@@ -349,7 +353,7 @@ def in_orange(frames: Frames) -> Frames:
 def resized(difficulty: int, factor: float) -> Frames:
     """Written digits of another size."""
     puzzle = puzzle_of(difficulty)
-    frames = truth_of(difficulty).copy()
+    frames: Frames = truth_of(difficulty).copy()
     cell = _board(puzzle.side, CANVAS)[2]
     for value, where in ((puzzle.goal()[c], places(puzzle)[c]) for c in puzzle.missing()):
         small, big = _glyph(value, draw.BLUE, cell, 1.0), _glyph(value, draw.BLUE, cell, factor)
@@ -424,6 +428,7 @@ def test_every_step_is_seen_in_two_frames(difficulty: int) -> None:
         puzzle = puzzle_of(difficulty, 3)
         frames = as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, count))
         for cell in puzzle.missing():
-            shown = frames[(slice(None), *places(puzzle)[cell])]
+            rows, columns = places(puzzle)[cell]
+            shown = frames[:, rows, columns]
             assert 1 + sum(not np.array_equal(a, b) for a, b in itertools.pairwise(shown)) >= 3
         assert judged(puzzle, frames).passed

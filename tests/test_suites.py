@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import vmevalkit
+from docs.freeze_suite import freeze
 from vmevalkit import store, suites
 from vmevalkit.errors import UnknownName, UsageError
-from vmevalkit.runner.make import choose_questions, make, prompt_of, selection_of
+from vmevalkit.runner.make import choose_questions, make, selection_of
+from vmevalkit.runner.question_writer import prompt_of
 from vmevalkit.suites import check_versions, content_digest, identify, load_suite, suite_names
 from vmevalkit.tasks.base import TASKS
 
@@ -156,3 +158,16 @@ def test_more_phrasings_than_there_are(tmp_path: Path) -> None:
 def test_questions_with_a_phrasing_by_chance_are_written_as_before(tmp_path: Path) -> None:
     folder = make("maze", count=1, size=(96, 96), questions=tmp_path, videos=False)[0]
     assert "phrasing" not in json.loads((folder / "question_metadata.json").read_text())
+
+
+def test_a_new_suite_is_frozen_from_a_file_without_digests(tmp_path: Path) -> None:
+    file = tmp_path / "my-v1.toml"
+    head = SMALL.partition("phrasings")[0].replace("small-v1", "my-v1").replace("count = 2", "count = 1")
+    file.write_text(f"{head}\n[tasks]\nmaze = 0\n")
+    assert freeze(file, 1).startswith("my-v1: 1 questions, ")
+    suite = suites.read_suite(file)
+    assert suite.tasks == {"maze": TASKS["maze"].version}
+    assert "0" * 64 not in (suite.digest, suite.files_digest)
+    before = file.read_bytes()
+    freeze(file, 1)
+    assert file.read_bytes() == before

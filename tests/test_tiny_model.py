@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_it_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_it_solves_a_maze_and_holds_still_when_asked(tmp_path: Path) -> None:
     pytest.importorskip("diffusers")
     for mode in ("solve", "hold"):
-        folders = {"questions": tmp_path / mode / "questions", "outputs": tmp_path / mode / "outputs"}
+        folders: dict[str, Any] = {"questions": tmp_path / mode / "questions", "outputs": tmp_path / mode / "outputs"}
         vmevalkit.make("maze", count=1, difficulty=1, mode=mode, size=(96, 96), seed=3, questions=folders["questions"])
         vmevalkit.generate(NAME, baselines=False, **folders)
         (score,) = vmevalkit.score(scores=tmp_path / mode / "scores", **folders)

@@ -119,11 +119,11 @@ def revealed(name: str, seed: int, angles: Sequence[float], share: float, count:
     span = 0.8 * count / len(order)
     for number, place in enumerate(order):
         left, top, right, bottom = (round(side) for side in boxes[place])
-        part = (slice(top - 1, bottom + 1), slice(left - 1, right + 1))
+        rows, columns = slice(top - 1, bottom + 1), slice(left - 1, right + 1)
         begin = 0.06 + number * span / count
         end = begin + share * span / count
         way = Transition(shape="wipe", angle=angles[number % len(angles)], start=begin, end=end)
-        frames[(slice(None), *part)] = way.draw(first[part], last[part], count)
+        frames[:, rows, columns] = way.draw(first[rows, columns], last[rows, columns], count)
     return verdict_of(name, 1, seed, frames)
 
 

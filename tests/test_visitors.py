@@ -35,7 +35,7 @@ def test_what_a_visitor_carries_must_be_seen() -> None:
     motion = scene.motion(FRAMES)
 
     def with_card(reach: int, shift: int) -> Frames:
-        frames = motion.frames.copy()
+        frames: Frames = motion.frames.copy()
         for i in range(4, motion.ended + 1):
             x, y = (round(value) for value in motion.spots[i])
             top, left = max(0, y + shift - reach), max(0, x + shift - reach)

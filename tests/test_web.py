@@ -31,6 +31,7 @@ from PIL import Image
 
 import vmevalkit
 from tests import accessibility
+from tests.browser import BROWSER, browser_only, opened
 from vmevalkit import media, store
 from vmevalkit.errors import UsageError
 from vmevalkit.media import load_image
@@ -44,8 +45,6 @@ from vmevalkit.web.filters import SampleFilter
 from vmevalkit.web.index import Index
 from vmevalkit.web.pages import ROUTERS
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_only = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 EVIL = "<script>document.title='broken'</script>"
 
 
@@ -73,7 +72,13 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(experiment: Path) -> Path:
     """The report about the same experiment."""
-    return vmevalkit.report(*(experiment / name for name in ("questions", "outputs", "scores", "report")))
+    questions, outputs, scores, report = (experiment / name for name in ("questions", "outputs", "scores", "report"))
+    return vmevalkit.report(questions, outputs, scores, report)
+
+
+def index_of(experiment: Path, path: Path) -> Index:
+    """Open an index of an experiment at another path."""
+    return Index(experiment / "questions", experiment / "outputs", experiment / "scores", path)
 
 
 class Server:
@@ -183,13 +188,13 @@ def test_an_index_of_another_version_is_made_again(experiment: Path, tmp_path: P
         db.execute("CREATE TABLE earlier (model TEXT)")
         db.execute("PRAGMA user_version = 2")
     db.close()
-    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), path)
+    index = index_of(experiment, path)
     assert index.refresh() == 8
     assert "earlier" not in sqlalchemy.inspect(index.engine).get_table_names()
 
 
 def test_words_are_searched_in_prompts_and_explanations_as_they_stand(experiment: Path, tmp_path: Path) -> None:
-    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index = index_of(experiment, tmp_path / "index.sqlite")
     index.refresh()
     assert index.count(SampleFilter(q="solve script")) == 4
     assert index.count(SampleFilter(q="100%")) == index.count(SampleFilter(q="_x_")) == 0
@@ -332,7 +337,7 @@ def test_images_and_videos_are_served_in_parts_too(client: httpx.Client) -> None
 
 
 def test_counts_follow_the_filters_and_lists_are_sorted_in_both_directions(experiment: Path, tmp_path: Path) -> None:
-    index = Index(*(experiment / name for name in ("questions", "outputs", "scores")), tmp_path / "index.sqlite")
+    index = index_of(experiment, tmp_path / "index.sqlite")
     index.refresh()
     counts = index.choices(SampleFilter(verdict="pass", model="lazy"))
     assert dict(counts["model"]) == {"good": 2, "replay": 2, "lazy": 0}
@@ -519,7 +524,7 @@ def test_a_rater_may_have_any_name(experiment: Path, tmp_path: Path, name: str) 
 
 def test_the_command_of_a_sample_makes_its_video_again_with_its_settings(experiment: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def mine(image, prompt, seed):\n    return [image] * (2 + seed % 2)\n")
-    folders = {"questions": experiment / "questions", "outputs": tmp_path / "o's"}
+    folders: dict[str, Any] = {"questions": experiment / "questions", "outputs": tmp_path / "o's"}
     vmevalkit.generate([f"{tmp_path}/mine.py:mine"], seed=7, baselines=False, **folders)
     vmevalkit.generate("noise", baselines=False, **folders)
     index = Index(folders["questions"], folders["outputs"], tmp_path / "s")
@@ -642,12 +647,9 @@ def test_videos_that_others_have_begun_come_first() -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    assert BROWSER is not None
+    with opened(BROWSER) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import vmevalkit
-from tests.test_web import EVIL, browser, browser_only, experiment  # noqa: F401 - fixtures
+from tests.browser import browser_only
+from tests.test_web import EVIL, browser, experiment  # noqa: F401 - fixtures
 from vmevalkit.errors import UsageError
 
 

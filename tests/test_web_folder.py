@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 import vmevalkit
 from tests import accessibility
-from tests.test_web import EVIL, Server, browser, browser_only, experiment  # noqa: F401 - fixtures
+from tests.browser import browser_only
+from tests.test_web import EVIL, Server, browser, experiment  # noqa: F401 - fixtures
 from vmevalkit import store
 from vmevalkit.errors import UsageError
 from vmevalkit.store.discovery import find_experiments
@@ -176,7 +178,8 @@ ADDRESSES = {"/": "/", "/compare": "/compare?experiment=first&experiment=second"
 
 
 def test_every_page_is_checked() -> None:
-    assert {r.path for r in router.routes if getattr(r, "response_class", None) is HTMLResponse} == set(ADDRESSES)
+    pages = [r for r in router.routes if isinstance(r, APIRoute) and r.response_class is HTMLResponse]
+    assert {page.path for page in pages} == set(ADDRESSES)
 
 
 @browser_only

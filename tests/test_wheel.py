@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_a_wheel_installs_environments_of_models(installed: Installed, tmp_path:
             (calls / "bin" / tool).symlink_to(found)
     (calls / "bin" / "python3.10").write_text(FAKE_PYTHON)
     (calls / "bin" / "python3.10").chmod(0o755)
-    variables = {"PATH": str(calls / "bin"), "CALLS": str(calls), "HOME": str(calls)}
+    variables: Any = {"PATH": str(calls / "bin"), "CALLS": str(calls), "HOME": str(calls)}
     installed.run("install", NAME, cwd=tmp_path, **variables)
     env = installed.home / "envs" / NAME
     assert (env / "site" / "vmevalkit" / "cli" / "__init__.py").is_file()

@@ -87,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         for part in message.iter_parts():
             name = part.get_param("name", header="content-disposition")
             data = part.get_payload(decode=True)
+            assert isinstance(data, bytes)
             if name == "input_reference":
                 image = data
             else:

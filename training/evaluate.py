@@ -22,7 +22,7 @@ import vmevalkit
 from vmevalkit import store
 from vmevalkit.models.diffusers.checkpoint import MANIFEST
 from vmevalkit.reporting import stats
-from vmevalkit.tasks.base import PASSING
+from vmevalkit.tasks._reasons import PASSING
 from vmevalkit.types import Mode
 
 NAME = "cogvideox-tiny-i2v"

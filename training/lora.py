@@ -33,7 +33,8 @@ from torch import Tensor
 
 from vmevalkit import media, store
 from vmevalkit.errors import QuestionError, VMEvalError
-from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, Variant, locate
+from vmevalkit.models.cogvideox_inference import VARIANTS, CogVideoXConfig, locate
+from vmevalkit.models.diffusers.cogvideox.variants import Variant
 from vmevalkit.models.diffusers.devices import dtype_argument
 
 # Attention and feed-forward layers of every block.
@@ -113,7 +114,7 @@ def read_video(question: Any, variant: Variant) -> Tensor:
     if not path.is_file():
         raise QuestionError(f"{path} is not there", "make the questions with videos")
     frames = media.read_frames(path)
-    size, wanted = (f"{width}x{height}" for width, height in ((frames.shape[2], frames.shape[1]), variant.card.size))
+    size, wanted = f"{frames.shape[2]}x{frames.shape[1]}", "x".join(map(str, variant.card.size or ()))
     if size != wanted:
         raise QuestionError(f"{question.folder} is {size}; {variant.card.name} makes {wanted}", f"make --size {wanted}")
     chosen = np.linspace(0, len(frames) - 1, variant.limits.frames[0]).round().astype(int)

@@ -288,7 +288,7 @@ def update(policy: Policy, experience: Experience, optimizer: Any, learned: Sequ
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learned, 1.0)
     optimizer.step()
-    return loss.item()
+    return float(loss)
 
 
 # -------------------------------------------------------------------------------------------------------- evaluation
@@ -297,7 +297,7 @@ def update(policy: Policy, experience: Experience, optimizer: Any, learned: Sequ
 def evaluate(policy: Policy, reward: Reward, questions: Sequence[Question], work: Path, name: str) -> None:
     """Make a video for each question, as the model `name` of an experiment for each question set."""
     policy.pipe.transformer.eval()
-    passing = []
+    passing: list[Tensor] = []
     for part in _parts(questions, 100):
         _, frames = policy.sample(part, [EVALUATION_SEED + len(q.id) + i for i, q in enumerate(part)])
         for question, video, score in zip(part, frames, reward.scores(frames, metadata=part), strict=True):
@@ -325,7 +325,7 @@ def summarize(work: Path, questions: Sequence[Question], workers: int) -> None:
     """Score the videos of both models as files, write reports, and print pass rates with intervals."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(map(_set_of, questions)):
-        folders = {what: work / what / name for what in ("questions", "outputs", "scores")}
+        folders: dict[str, Any] = {what: work / what / name for what in ("questions", "outputs", "scores")}
         strict = vmevalkit.score(**folders, workers=workers, settings={"rule.strict": True})
         vmevalkit.report(**folders, report=work / "report" / name)
         found[name] = _compared(strict)

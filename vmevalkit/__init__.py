@@ -7,10 +7,10 @@ them, `report` and `view`; `catalog`, `check` and `doctor` help. Everything load
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from vmevalkit._version import __version__ as __version__
+from vmevalkit.deprecation import replacement
 
 if TYPE_CHECKING:
     from vmevalkit.errors import UsageError, VMEvalError
@@ -105,11 +105,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "list":
-        warnings.warn("vmevalkit.list is now vmevalkit.catalog", DeprecationWarning, stacklevel=2)
-        name = "catalog"
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return replacement(__name__, name)
     module, _, attribute = _HOMES[name].partition(":")
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
 

@@ -22,6 +22,7 @@ import errno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from vmevalkit.deprecation import replacement
 from vmevalkit.redaction import clean
 
 if TYPE_CHECKING:
@@ -159,3 +160,7 @@ def first_line(error: BaseException, longest: int = 300) -> str:
     """Return the first line of an exception's text, for messages of one line; cut to a number of characters."""
     lines = clean(str(error)).strip().splitlines() or ["no reason given"]
     return lines[0][:longest]
+
+
+def __getattr__(name: str) -> Any:
+    return replacement(__name__, name)

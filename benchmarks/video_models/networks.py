@@ -82,7 +82,8 @@ def make_inputs(model: str, where: Machine) -> Inputs:
 
 
 def _tokens(card: ModelCard) -> int:
-    return int(service_of(card)(card.model, **card.args).config.tokens)
+    kind: Any = service_of(card)
+    return int(kind(card.model, **card.args).config.tokens)
 
 
 def _inputs_of_cogvideox(card: ModelCard, config: Any, where: Machine) -> Inputs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -57,14 +57,15 @@ def measure(model: str, where: Machine, limits: Sequence[float], wanted: Sequenc
         wanted: plans to measure, beside those that are chosen under a limit.
     """
     started, complete = time.monotonic(), True
-    peaks: dict[Memory, float] = {}
+    peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         source = RandomPipelines(model, where, Path(folder))
         card, service = source.card, source.service()
         possible = service.plans(service.config, where.device)
         limits = sorted(limits) if where.device == "cuda" else []
         chosen = {limit: choice(limit, possible, card.memory_gib, where) for limit in limits}
-        say(f"\n{model}: {card.size[0]}x{card.size[1]}, {card.frames} frames, {where.name}; {where.versions}\n")
+        size = "x".join(map(str, card.size or ()))
+        say(f"\n{model}: {size}, {card.frames} frames, {where.name}; {where.versions}\n")
         say("| plan | chosen at, GB | s a pass | first pass, s | peak, GiB | on the card, GiB | video, s |")
         say("| --- | --- | --- | --- | --- | --- | --- |")
         for plan in dict.fromkeys((*possible, *stock_plans(where.device))):
@@ -111,7 +112,7 @@ def rows(attempt: Callable[[Memory, float | None], Row], plan: Memory, at: Seque
             yield f"out of memory at {limit:g} GB; {row.plan} was used"
 
 
-def choice(limit: float, possible: Sequence[Memory], needs: dict[Memory, float], where: Machine) -> Memory:
+def choice(limit: float, possible: Sequence[Memory], needs: Mapping[str, float], where: Machine) -> Memory:
     """Return the plan that a service chooses by itself under a limit."""
     release_memory()
     with limited(limit):

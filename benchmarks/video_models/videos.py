@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.video_models import networks
 from benchmarks.video_models.ceiling import Ceiling, measure_ceiling
@@ -110,7 +111,8 @@ def run(arguments: argparse.Namespace, where: Machine) -> int:
         "| row | plan | attention | s/step | s/video | load, s | decode, s | GiB | TFLOP/s | of the ceiling | PSNR |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    points, complete = [], True
+    points: list[tuple[float, float, str]] = []
+    complete = True
     with tempfile.TemporaryDirectory() as folder:
         for name, cap in rows:
             label = name if cap is None else f"{name}, cap {cap:g} GB"
@@ -125,7 +127,8 @@ def run(arguments: argparse.Namespace, where: Machine) -> int:
                 lines.append(f"| {label} | {type(error).__name__}: {' '.join(str(error).split())[:100]} |" + " |" * 9)
             else:
                 lines.append(_line(label, result, limit))
-                points.append((cap, result.video, result.plan))
+                if cap is not None:
+                    points.append((cap, result.video, result.plan))
             say(lines[-1])
     command = "python -m benchmarks.video_models " + shlex.join(sys.argv[1:])
     ceiling = f"Ceiling {2 * limit.seconds:.3f} s/step: {limit.text}. " if limit else ""
@@ -135,7 +138,7 @@ def run(arguments: argparse.Namespace, where: Machine) -> int:
     )
     say("\n".join(lines))
     if arguments.plot:
-        arguments.plot.write_text(plot([p for p in points if p[0] is not None]), encoding="utf-8")
+        arguments.plot.write_text(plot(points), encoding="utf-8")
     return 0 if complete else 1
 
 
@@ -198,7 +201,7 @@ def _service(job: Job, folder: Path, settings: dict[str, Any]) -> Any:
     return kind(card.model, **{**card.args, "device": job.where.device, "weights": job.weights, **settings})
 
 
-def _psnr(frames: np.ndarray, path: Path) -> float | None:
+def _psnr(frames: npt.NDArray[Any], path: Path) -> float | None:
     """Compare frames with those in a file; without one, write it."""
     if not path.is_file():
         np.save(path, frames)
@@ -207,7 +210,7 @@ def _psnr(frames: np.ndarray, path: Path) -> float | None:
     return 10 * float(np.log10(255**2 / error)) if error else None
 
 
-def _video(service: Any, steps: int) -> tuple[Video, np.ndarray]:
+def _video(service: Any, steps: int) -> tuple[Video, npt.NDArray[Any]]:
     """Make and write a video of a committed question. Return it and its frames."""
     first_frame = QUESTION / "first_frame.png"
     prompt = (QUESTION / "prompt.txt").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -77,7 +78,7 @@ class Clients(Area):
                 codes = list(pool.map(lambda path: _ask(base + path), asked))
             if bad := [code for code in codes if code != 200]:
                 yield f"{len(bad)} of {len(codes)} requests were answered with {sorted(map(str, set(bad)))}"
-            open_ = [one for one in slow if not until(lambda one=one: _is_cut(one), 0.1)]
+            open_ = [one for one in slow if not until(partial(_is_cut, one), 0.1)]
             if open_ and not until(lambda: all(map(_is_cut, open_)), 40):
                 yield f"{sum(not _is_cut(one) for one in open_)} half requests are never cut"
             for one in slow:

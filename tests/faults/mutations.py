@@ -6,6 +6,7 @@ import random
 import resource
 import sys
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,7 +112,7 @@ def _read_many(experiment: str, folder: str, seed: float, answers: Connection) -
         changed = place / f"changed{source.suffix}"
         changed.write_bytes(mutate(source.read_bytes(), rng))
         try:
-            allowed(lambda read=read, changed=changed: read(changed))
+            allowed(partial(read, changed))
         except BaseException as error:  # noqa: BLE001 - any other exception is a finding
             answers.send((f"{name} {number}", f"{type(error).__name__}: {str(error)[:300]} ({_where(error)})"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

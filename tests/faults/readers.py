@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,11 @@ def _media(folder: Path) -> Kinds:
 
     def video(path: Path) -> None:
         for read in (media.probe, media.decodes, media.read_frames, media.first_frame, media.why_unplayable):
-            allowed(lambda read=read: read(path))
+            allowed(partial(read, path))
 
     def image(path: Path) -> None:
         for read in (media.image_size, media.load_image):
-            allowed(lambda read=read: read(path))
+            allowed(partial(read, path))
 
     yield "video", folder / _ANSWER / "video/video.mp4", video
     yield "truth", folder / _QUESTION / "ground_truth.mp4", video
@@ -96,7 +97,7 @@ def _write_video(path: Path, frames: Any) -> None:
 
     codec = {".webm": "libvpx-vp9", ".gif": "gif"}.get(path.suffix, "mpeg4")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=8)
+        stream: Any = container.add_stream(codec, rate=8)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         for frame in frames:
@@ -113,15 +114,15 @@ def _records(folder: Path) -> Kinds:
     from vmevalkit.models.http.jobs import JobFile
     from vmevalkit.recipe import VERBS, read_recipe
     from vmevalkit.suites import read_suite
-    from vmevalkit.types import GenerationResult, QuestionMetadata, Score
+    from vmevalkit.types import GenerationResult, QuestionMetadata, Record, Score
 
-    records = {
+    records: dict[str, tuple[str, type[Record]]] = {
         "result": (f"{_ANSWER}/result.json", GenerationResult),
         "metadata": (f"{_QUESTION}/question_metadata.json", QuestionMetadata),
         "score": ("scores/draws/maze_task/maze_0000/rule.json", Score),
     }
     for name, (file, kind) in records.items():
-        yield name, folder / file, lambda path, kind=kind: store.read_record(path, kind)
+        yield name, folder / file, partial(store.read_record, kind=kind)
     job = folder / "job.json"
     job.write_text('{"model": "m", "request_sha256": "' + "0" * 64 + '", "key": "k", "id": "1"}\n')
     yield "job", job, lambda path: JobFile(path).read()
@@ -144,7 +145,7 @@ def _scoring(folder: Path) -> Kinds:
     from vmevalkit.store.ratings import Ratings
     from vmevalkit.web.index import Index
 
-    places = {name: folder / name for name in ("questions", "outputs", "scores")}
+    places: dict[str, Any] = {name: folder / name for name in ("questions", "outputs", "scores")}
 
     def question_of() -> None:
         store.read_prompt(store.read_question(folder / "questions", "maze", "maze_0000"))
@@ -179,7 +180,14 @@ def _scoring(folder: Path) -> Kinds:
 def _rate(ratings: Any) -> None:
     from vmevalkit.store.ratings import Preference, Rating
 
-    about = {"token": "t" * 8, "rater": "anna", "task": "maze", "question_id": "maze_0000", "seed": 42, "comment": "a"}
+    about: dict[str, Any] = {
+        "token": "t" * 8,
+        "rater": "anna",
+        "task": "maze",
+        "question_id": "maze_0000",
+        "seed": 42,
+        "comment": "a",
+    }
     ratings.add(Rating(**about, model="draws", video_sha256="0" * 64, passed=False, stars=1))
     ratings.add(Preference(**about, left="draws", right="still", better="left"))
 
@@ -230,14 +238,15 @@ def _remote(folder: Path) -> Kinds:
     """The manifest and an object at an address that is pulled from."""
     import vmevalkit
 
-    places = {name: folder / name for name in ("questions", "outputs", "scores")}
+    places: dict[str, Any] = {name: folder / name for name in ("questions", "outputs", "scores")}
     address = folder / "address"
     vmevalkit.push(address.as_uri(), **places)
     got = folder / "got"
+    there: dict[str, Any] = {name: got / name for name in places}
 
     def pulled() -> None:
         try:
-            vmevalkit.pull(address.as_uri(), **{name: got / name for name in places})
+            vmevalkit.pull(address.as_uri(), **there)
         finally:
             shutil.rmtree(got, ignore_errors=True)
 

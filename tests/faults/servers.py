@@ -69,8 +69,8 @@ class BadVideoServer(Area):
             self.server.script[kind] = deque(faults)
             self.shown += len(faults)
         yield from run(folder, *words, statuses=(0, 1))
-        for faults in self.server.script.values():
-            faults.clear()
+        for left in self.server.script.values():
+            left.clear()
         yield from run(folder, *words, statuses=(0, 1))
         yield from paid_once(self.server)
         ended = {path.parent for name in ("result*.json", "job*.json") for path in (folder / "outputs").rglob(name)}

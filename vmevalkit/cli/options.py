@@ -28,7 +28,10 @@ ExecutorName = Annotated[
     str, typer.Option("--executor", metavar="local|ray", help="Where to run: this machine, or a Ray cluster.")
 ]
 RayAddress = Annotated[
-    str | None, typer.Option("--ray-address", metavar="ADDRESS", help="Running cluster; by default Ray starts here.")
+    str | None,
+    typer.Option(
+        "--ray-address", metavar="ADDRESS", help="Address of a running cluster; by default, Ray is started here."
+    ),
 ]
 
 
@@ -55,12 +58,15 @@ ExperimentName = Annotated[
     ),
 ]
 LogTo = Annotated[
-    str | None, typer.Option("--log", metavar="jsonl|tensorboard|wandb", help="Log each video or score there.")
+    str | None,
+    typer.Option("--log", metavar="jsonl|tensorboard|wandb", help="Write each video or score to a log in this format."),
 ]
 Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Use only N questions, taken from each task in turn.")
 ]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the model.")
+]
 
 
 def cores() -> int:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ import typer
 
 from vmevalkit._version import __version__
 from vmevalkit.cli import catalog, exchange, machine, servers, stages
+from vmevalkit.deprecation import OPTIONS, sentence
 from vmevalkit.errors import UsageError, VMEvalError
 from vmevalkit.redaction import CleanFormatter, clean
 
@@ -72,7 +73,16 @@ for group in (stages, exchange, servers, catalog, machine):
     app.add_typer(group.app)
 
 
-def _expand(argv: Sequence[str]) -> list[str]:
+def _current(argv: Sequence[str]) -> Iterator[str]:
+    """Replace old names of options, and say so."""
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if name in OPTIONS:
+            print(f"vmevalkit: {sentence(name, OPTIONS[name])}", file=sys.stderr)
+        yield OPTIONS.get(name, name) + equals + value
+
+
+def _expand(argv: Iterable[str]) -> list[str]:
     """Repeat a flag that takes several values: `--task maze chess` becomes `--task maze --task chess`."""
     expanded: list[str] = []
     several: str | None = None
@@ -159,7 +169,7 @@ def _run(argv: Sequence[str]) -> int:
     """Run one command, and turn what a user can fix into a line and a status."""
     try:
         _check_folder()
-        status = app(_expand(argv), standalone_mode=False)
+        status = app(_expand(_current(argv)), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except _WrongUsage as error:

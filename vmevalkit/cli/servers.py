@@ -23,7 +23,7 @@ def view(
     outputs: Outputs = defaults.OUTPUTS,
     scores: Scores = defaults.SCORES,
     host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8000,
     raters: Annotated[int, typer.Option(min=1, help="Number of people who rate each video.")] = 2,
     bundle: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write a static copy into this folder, and start no server.")
@@ -41,7 +41,7 @@ def serve(
     model: Models,
     jobs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the jobs and their videos.")] = defaults.JOBS,
     host: Annotated[str, typer.Option(help="Any host other than 127.0.0.1 requires a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8000,
     limit: Annotated[int, typer.Option(min=1, help="Number of videos that may wait.")] = 100,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of processes; by default one a GPU.")

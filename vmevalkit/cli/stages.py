@@ -53,7 +53,7 @@ def make(
         ),
     ] = None,
     phrasings: Annotated[
-        int | None, typer.Option(min=1, metavar="K", help="Ask about each puzzle in so many wordings.")
+        int | None, typer.Option(min=1, metavar="K", help="Ask about each puzzle in K wordings.")
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Width and height of the canvas.")] = (
         "{}x{}".format(*defaults.DEFAULT_CANVAS)
@@ -114,7 +114,7 @@ def generate(
         str | None,
         typer.Option(metavar="SPEED", help="exact, reference, or fast (float8), if the model can choose."),
     ] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openvideo:NAME.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server, for openvideo:NAME.")] = None,
     limit_cost: Annotated[
         float | None, typer.Option(metavar="USD", help="Dollars that the run may spend on billed models.")
     ] = None,
@@ -156,7 +156,9 @@ def generate(
 
 @app.command()
 def score(
-    scorer: Annotated[list[str] | None, typer.Option("--scorer", metavar="NAME", help="By default rule.")] = None,
+    scorer: Annotated[
+        list[str] | None, typer.Option("--scorer", metavar="NAME", help="rule (default), judge, human, reference.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Score only these models.")
     ] = None,

@@ -122,8 +122,8 @@ def _dissolve(first: Frame, last: Frame, count: int) -> Frames:
     height, width = first.shape[:2]
     side = max(8, width // 24)
     rows, columns = -(-height // side), -(-width // side)
-    when = np.random.default_rng(0).permutation(rows * columns).reshape(rows, columns) / (rows * columns)
-    when = np.kron(when, np.ones((side, side)))[:height, :width]
+    blocks = np.random.default_rng(0).permutation(rows * columns).reshape(rows, columns) / (rows * columns)
+    when = np.kron(blocks, np.ones((side, side)))[:height, :width]
     ends = np.clip((np.arange(count) - 2) / (count * 0.85), 0.0, 1.0)
     return np.stack([np.where((when < end)[..., None], last, first) for end in ends])
 

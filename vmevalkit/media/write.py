@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -53,7 +52,7 @@ def write_video(
         try:
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
                 rate = Fraction(fps).limit_denominator(1001)
-                stream = cast(av.VideoStream, container.add_stream("libx264", rate=rate))
+                stream: av.VideoStream = container.add_stream("libx264", rate=rate)
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
                 # The output of x264 depends on the number of threads.
                 stream.codec_context.thread_count = 1
@@ -139,5 +138,6 @@ class _Converter:
 
     def _convert(self, part: Frame) -> list[npt.NDArray[np.uint8]]:
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")
-        yuv = self._scalers[part.shape[:2]].reformat(rgb, format="yuv420p")
+        height, width = part.shape[:2]
+        yuv = self._scalers[height, width].reformat(rgb, format="yuv420p")
         return [plane_pixels(plane) for plane in yuv.planes]

@@ -18,6 +18,7 @@ from PIL import Image
 from pydantic import model_validator
 
 from vmevalkit import media
+from vmevalkit.deprecation import replacement
 from vmevalkit.errors import ConfigError, UnknownName, UsageError, VMEvalError
 from vmevalkit.registry import Registry
 from vmevalkit.types import Geometry, Name, Record, RemoteJob, Size
@@ -312,3 +313,7 @@ class Service(ABC):
     def weights_status(cls, card: ModelCard, weights: Path | None = None) -> tuple[bool, str] | None:
         """Return whether a model's weights are on this machine, and where or how to get them; None if it has none."""
         return None
+
+
+def __getattr__(name: str) -> Any:
+    return replacement(__name__, name)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from vmevalkit.rewards.reward import Reward, Rewards
@@ -116,7 +116,7 @@ def verifiers(
     reward: Reward,
     video: Callable[[Any], Any] = lambda trace: trace.info["video"],
     question: Callable[[Any], Any] = lambda trace: trace.task.data.question_dir,
-) -> Callable[[Any, Any], Awaitable[float]]:
+) -> Callable[[Any, Any], Coroutine[Any, Any, float]]:
     """Return a method for a `vf.Task`: `solved = vf.reward(adapters.verifiers(reward))`.
 
     A video that cannot be scored gets the floor, or 0.

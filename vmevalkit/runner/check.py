@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from vmevalkit import contract, defaults, media, store
+from vmevalkit.deprecation import with_old_arguments
 from vmevalkit.errors import UsageError, first_line
 from vmevalkit.progress import track
 from vmevalkit.redaction import clean
@@ -21,6 +22,7 @@ from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import GenerationResult
 
 
+@with_old_arguments
 def check(
     kind: str,
     name: str,

@@ -10,6 +10,7 @@ from typing import Any
 
 from vmevalkit import defaults, store
 from vmevalkit.defaults import DEFAULT_CANVAS, DEFAULT_COUNT, DEFAULT_SEED
+from vmevalkit.deprecation import with_old_arguments
 from vmevalkit.errors import QuestionError, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import process_pool
@@ -56,6 +57,7 @@ class Selection(Record):
     phrasings: int | None
 
 
+@with_old_arguments
 def make(
     task: str | Sequence[str] | None = None,
     *,

@@ -18,6 +18,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from vmevalkit.media import Planes, Views
 from vmevalkit.tasks._comparison import Comparison
@@ -81,7 +82,8 @@ class Verification:
     def verdict(self, frames: Views, fps: float) -> Verdict:
         """Score a video; its frames are uint8 (count, 3, height, width)."""
         ends = without_ends(frames, fps, self._first_drawing, cuts=self._mode != "hold")
-        shown, numbers = ends.views, np.arange(len(ends.views)) + ends.first
+        shown = ends.views
+        numbers: npt.NDArray[np.int_] = np.arange(len(ends.views)) + ends.first
         scored = self._scored(shown)
         if not scored.passed and len(kept := unblended(shown)) < len(shown):
             shown, numbers = shown[kept], numbers[kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -142,7 +143,7 @@ class Seeker:
     def _kernel(self, sprite: Floats) -> npt.NDArray[np.complex128]:
         padded = np.zeros(self._small.shape, np.float32)
         padded[: sprite.shape[0], : sprite.shape[1]] = sprite
-        kernel: npt.NDArray[np.complex128] = np.fft.rfft2(padded).conj()
+        kernel: npt.NDArray[Any] = np.fft.rfft2(padded).conj()
         return kernel
 
     def _map(self, spectrum: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:

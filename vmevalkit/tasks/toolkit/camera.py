@@ -255,7 +255,7 @@ class _Level:
             gain, offset = float(np.clip(gain + step[4] / 255, 0.4, 2.0)), float(offset + step[5])
             seen, inside = self._sampled(frame, pose)
         near = np.abs(seen - gain * self._at_points - offset) < _NEAR
-        share = float((near & (inside > 0)).sum() / max(1.0, inside.sum()))
+        share = float((near & (inside > 0)).sum() / max(1.0, float(inside.sum())))
         along, turned, x, y = pose.tolist()
         return Fit(Pose(along, turned, x * self._factor, y * self._factor), share, gain, offset)
 

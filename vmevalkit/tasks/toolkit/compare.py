@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,8 @@ def extreme(planes: Planes, reach: int, pick: Callable[..., Planes]) -> Planes:
     picked = rows.copy()
     for k in range(1, 2 * reach + 1):
         pick(picked[:-k], rows[k:], out=picked[:-k])
-    return cast(Planes, picked.reshape(wide.shape)[:, :, :width].copy())
+    result: Planes = picked.reshape(wide.shape)[:, :, :width].copy()
+    return result
 
 
 def differing(a: Planes, b: Planes, reach: int = 3) -> Mask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -93,15 +93,15 @@ def _round(seen: TimeMap, ways: Floats) -> Floats:
 
 def _square(seen: TimeMap, ways: Floats) -> Floats:
     left, top = ways[:, :1], ways[:, 1:]
-    farthest = np.maximum(ways, 1 - ways).max(1, keepdims=True)
-    order: Floats = np.maximum(np.abs(seen.x - left), np.abs(seen.y - top)) / farthest
+    farthest: Floats = np.maximum(ways, 1 - ways).max(1, keepdims=True)
+    order: npt.NDArray[Any] = np.maximum(np.abs(seen.x - left), np.abs(seen.y - top)) / farthest
     return order
 
 
 def _rhombic(seen: TimeMap, ways: Floats) -> Floats:
     left, top = ways[:, :1], ways[:, 1:]
-    farthest = np.maximum(ways, 1 - ways).sum(1, keepdims=True)
-    order: Floats = (np.abs(seen.x - left) + np.abs(seen.y - top)) / farthest
+    farthest: Floats = np.maximum(ways, 1 - ways).sum(1, keepdims=True)
+    order: npt.NDArray[Any] = (np.abs(seen.x - left) + np.abs(seen.y - top)) / farthest
     return order
 
 

@@ -97,5 +97,6 @@ def spread(shapes: Floats) -> Floats:
     """Return the largest value within a pixel; shape (count, height, width)."""
     padded = np.pad(shapes, ((0, 0), (1, 1), (1, 1)))
     height, width = shapes.shape[1:]
-    spread: Floats = np.max([padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=0)
+    around = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    spread: Floats = np.stack(around).max(0)
     return spread

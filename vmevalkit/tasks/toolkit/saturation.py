@@ -8,6 +8,7 @@ they look with several saturations.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ class Saturation:
         # Large areas tell more than small ones, and strong colors more than pale ones.
         weights = np.sqrt(counts[order]) * _chroma(tones)
         usual = _areas(self._reference, found)[_SAME] if found else np.zeros(0)
-        return found, weights / max(1.0, weights.sum()), usual
+        return found, weights / max(1.0, float(weights.sum())), usual
 
     def undone(self, planes: Planes) -> Planes:
         """Return a frame with the saturation of the reference, or the same array if it has it or shows none."""
@@ -105,7 +106,7 @@ def _areas(planes: Planes, tones: Tones) -> Floats64:
     """Return the area of each color with each of the saturations, shape (factors, colors)."""
     histogram = np.bincount(_numbers(planes[:, ::2, ::2]).ravel(), minlength=32768)
     numbers, shares = _neighbors(tones)
-    areas: Floats64 = (histogram[numbers] * shares).sum(2)
+    areas: npt.NDArray[Any] = (histogram[numbers] * shares).sum(2)
     return areas
 
 
