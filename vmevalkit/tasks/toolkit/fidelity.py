@@ -7,6 +7,7 @@ after the same tolerance is averaged over small blocks: noise cancels out, and f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
+from vmevalkit.tasks.toolkit.saturation import saturated
 
 # Light is fitted where a drawing varies by less than this within `REACH` pixels, to at least so many pixels.
 _PLAIN, _ENOUGH = 6, 200
@@ -69,6 +71,7 @@ class Fidelity:
         aligned = self._lens.aligned(relit)
         whole = part = _whole(frame)
         tried: list[tuple[Planes, Planes]] = []
+        drawings, again = itertools.tee(drawings)
         for low, high in _blended(drawings):
             if not tried:
                 # Without tolerance, blocks differ more. Most frames need none; others only where blocks differ.
@@ -83,7 +86,15 @@ class Fidelity:
                 return True
             tried.append((low, high))
         # The finest light takes longest, and few frames need it.
-        return any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried)
+        if any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried):
+            return True
+        factor = self._lens.saturation(frame)
+        if factor == 1:
+            return False
+        # Clipped colors cannot be brought back exactly, above all those that the first frame does not have.
+        aligned = self._lens.aligned(frame)
+        vivid = _blended(saturated(drawing, factor) for drawing in again)
+        return any(_outside(aligned, *range_, whole) <= few for range_ in vivid)
 
     def changed(self, frame: Planes, before: Planes, stays: Mask) -> int:
         """Return the number of blocks in which a frame clearly differs from one before, where everything stays."""
