@@ -16,6 +16,8 @@ from vmevalkit.tasks.toolkit.ahead import shown_ahead
     ("rotation", 3, "bystander_turns_hue"),
     ("light_sequence", 5, "bystander_turns_hue"),
     ("subway", 1, "small_detail_fades_away"),
+    ("dot_to_dot", 2, "small_detail_fades_away"),
+    ("chess", 2, "small_detail_fades_away"),
 ])  # fmt: skip
 def test_a_changed_scene_is_no_solution(name: str, difficulty: int, video: str) -> None:
     (trial,) = contract.try_habits(TASKS[name], difficulty, 0, [video])
