@@ -24,6 +24,14 @@ def test_a_changed_scene_is_no_solution(name: str, difficulty: int, video: str) 
     assert trial.verdict.reason == "altered"
 
 
+def test_something_small_in_an_empty_place_does_not_hold_still() -> None:
+    names = ["extra_object", "still", "still_blurred"]
+    trials = list(contract.try_videos(TASKS["map_coloring"], 2, "hold", 0, names=names))
+    assert {trial.video: trial.verdict.reason for trial in trials} == {
+        "still": "held_still", "still_blurred": "held_still", "extra_object": "altered",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "videos"), [
     ("rotation", ["first_frames_too_bright", "darker_gamma", "less_saturation"]),
     ("light_sequence", ["cell_highlighted", "vignette", "brighter_gamma"]),
