@@ -24,6 +24,14 @@ def test_a_changed_scene_is_no_solution(name: str, difficulty: int, video: str) 
     assert trial.verdict.reason == "altered"
 
 
+def test_a_faint_piece_that_rests_beside_another_is_a_second_one() -> None:
+    """The move is so short that the two overlap, as in a blend of two frames."""
+    trials = contract.try_habits(TASKS["chess"], 2, 0, ["answer_shines_at_28", "interpolated"])
+    assert {trial.video: trial.verdict.reason for trial in trials} == {
+        "interpolated": "solved", "answer_shines_at_28": "extra_object",
+    }  # fmt: skip
+
+
 def test_something_small_in_an_empty_place_does_not_hold_still() -> None:
     names = ["extra_object", "still", "still_blurred"]
     trials = list(contract.try_videos(TASKS["map_coloring"], 2, "hold", 0, names=names))
