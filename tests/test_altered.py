@@ -16,10 +16,28 @@ from vmevalkit.tasks.toolkit.ahead import shown_ahead
     ("rotation", 3, "bystander_turns_hue"),
     ("light_sequence", 5, "bystander_turns_hue"),
     ("subway", 1, "small_detail_fades_away"),
+    ("dot_to_dot", 2, "small_detail_fades_away"),
+    ("chess", 2, "small_detail_fades_away"),
 ])  # fmt: skip
 def test_a_changed_scene_is_no_solution(name: str, difficulty: int, video: str) -> None:
     (trial,) = contract.try_habits(TASKS[name], difficulty, 0, [video])
     assert trial.verdict.reason == "altered"
+
+
+def test_a_faint_piece_that_rests_beside_another_is_a_second_one() -> None:
+    """The move is so short that the two overlap, as in a blend of two frames."""
+    trials = contract.try_habits(TASKS["chess"], 2, 0, ["answer_shines_at_28", "interpolated"])
+    assert {trial.video: trial.verdict.reason for trial in trials} == {
+        "interpolated": "solved", "answer_shines_at_28": "extra_object",
+    }  # fmt: skip
+
+
+def test_something_small_in_an_empty_place_does_not_hold_still() -> None:
+    names = ["extra_object", "still", "still_blurred"]
+    trials = list(contract.try_videos(TASKS["map_coloring"], 2, "hold", 0, names=names))
+    assert {trial.video: trial.verdict.reason for trial in trials} == {
+        "still": "held_still", "still_blurred": "held_still", "extra_object": "altered",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "videos"), [

@@ -76,6 +76,13 @@ def test_saturation_is_free_where_most_colors_move() -> None:
         assert len(trials) == 3
 
 
+def test_colors_that_come_later_may_be_clipped() -> None:
+    """The first map has no blue; in the subway, stronger orange is clipped to a color like that of other lines."""
+    for name, difficulty in (("map_coloring", 2), ("subway", 1)):
+        (trial,) = contract.try_habits(TASKS[name], difficulty, 0, ["more_saturation"])
+        assert trial.verdict.passed, str(trial)
+
+
 def test_blur_is_not_taken_for_another_light() -> None:
     cases: list[tuple[str, Mode]] = [("maze", "solve"), ("maze", "hold"), ("nonogram", "solve")]
     for name, mode in cases:

@@ -104,6 +104,11 @@ def test_a_given_region_may_not_be_recolored_to_fit_a_mistake() -> None:
     assert found.preservation < 1
 
 
+def test_a_little_white_around_a_color_is_no_other_color() -> None:
+    (trial,) = contract.try_videos(TASK, 2, "solve", 0, names=["smaller"])
+    assert trial.verdict.passed, str(trial)
+
+
 def test_regions_may_be_filled_from_one_side() -> None:
     of = puzzle(1, 1)
     path = [TASK.painter(of, CANVAS)(board).copy() for board in TASK.solution(of)]

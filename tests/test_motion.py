@@ -81,3 +81,9 @@ def test_a_mover_that_is_not_seen_as_itself_fails(task: str, name: str) -> None:
 def test_dashes_and_pieces_ahead_of_the_tip_fail(task: str) -> None:
     for trial in contract.try_videos(TASKS[task], 2, "solve", 7, names=("dashes_flash", "piece_ahead")):
         assert trial.verdict.reason == "ahead_of_tip", str(trial)
+
+
+@pytest.mark.parametrize("name", ["rotation", "subway"])
+def test_a_step_that_is_cut_out_is_a_jump(name: str) -> None:
+    (trial,) = contract.try_habits(TASKS[name], 2, 0, ["middle_quarter_cut_out"])
+    assert trial.verdict.reason == "teleport"

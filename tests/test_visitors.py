@@ -28,6 +28,11 @@ def test_a_hand_may_not_do_a_wrong_step(name: str) -> None:
     assert not verdict_of(name, "hand_wrong_step").passed
 
 
+def test_a_card_of_a_similar_color_may_not_move_instead() -> None:
+    (trial,) = contract.try_habits(TASKS["tic_tac_toe"], 2, 0, ["gray_card_moves"])
+    assert not trial.verdict.passed
+
+
 def test_what_a_visitor_carries_must_be_seen() -> None:
     task, canvas = TASKS["maze"], contract.SMALL
     puzzle = contract.puzzle_of(task, 3, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -184,7 +186,8 @@ def _lit_ahead(motion: Motion) -> Frames:
 def _movers(scene: Scene) -> Iterator[ContractVideo]:
     yield ContractVideo("trail_fades", partial(_with_fading_trail, scene), True)
     yield ContractVideo("trail_stays", partial(_with_trail, scene, ahead=False), False)
-    yield ContractVideo("trail_ahead", partial(_with_trail, scene, ahead=True), False)
+    if _is_long(scene.motion(FRAMES)):
+        yield ContractVideo("trail_ahead", partial(_with_trail, scene, ahead=True), False)
     yield ContractVideo("vanishes_and_reappears", partial(_vanished, scene), False)
     yield ContractVideo("copy_stays", partial(_with_copy, scene), False)
     yield ContractVideo("recolored", partial(_recolored, scene), False)
@@ -208,6 +211,13 @@ def _color_of(scene: Scene) -> tuple[int, int, int]:
     step = scene.motion(FRAMES).steps[0]
     r, g, b = np.median(step.before[step.gone], axis=0).astype(int).tolist()
     return r, g, b
+
+
+def _is_long(motion: Motion) -> bool:
+    """Whether the way of what moves first is seen ahead of it, and not only below it."""
+    left, top, right, bottom = box_of(motion.step(0).gone)
+    way = sum(math.dist(a, b) for a, b in itertools.pairwise(motion.spots))
+    return way > 1.5 * max(right - left, bottom - top)
 
 
 def _with_trail(scene: Scene, count: int, ahead: bool) -> Frames:

@@ -195,7 +195,7 @@ class Verification:
     def _verdict(self, frames: Views, readings: list[Reading[Any]]) -> Verdict:
         """Return the verdict of what was read from frames."""
         if self._mode == "hold":
-            return self._task.judge_hold(self._puzzle, readings)
+            return self._verdict_of_hold(frames, readings)
         verdict = self._task.judge(self._puzzle, readings)
         tolerated = self._task.tolerated(self._puzzle, readings, self._canvas)
         if tolerated:
@@ -207,6 +207,17 @@ class Verification:
         # A video that has failed keeps its reason, because that says what was seen in one frame.
         reason, frame = (fault.reason, fault.frame) if verdict.passed else (verdict.reason, verdict.evidence_frame)
         return self._task.verdict(reason, verdict.outcome, process, min(verdict.preservation, 0.99), frame)
+
+    def _verdict_of_hold(self, frames: Views, readings: list[Reading[Any]]) -> Verdict:
+        """Return the verdict in mode hold. Something may lie where a reader expects that something appears."""
+        verdict = self._task.judge_hold(self._puzzle, readings)
+        if not verdict.passed:
+            return verdict
+        # A frame that is only too blurred to be read still shows the start.
+        start = self._first_drawing()
+        sharp = np.stack([start if shows(frame, start) else frame for frame in frames])
+        altered = Comparison(self._task, self._puzzle, self._canvas, readings).altered(sharp)
+        return verdict if altered is None else self._task.verdict("altered", 1.0, 1.0, 0.99, altered)
 
     def _fault(self, frames: Views, readings: list[Reading[Any]], verdict: Verdict) -> Fault | None:
         """Return what is wrong with the video as a whole."""

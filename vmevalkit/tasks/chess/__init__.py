@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.media import Frame, Views
-from vmevalkit.tasks.base import FPS, Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import FPS, Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.chess.drawing import board_sketch, draw_piece, draw_square
 from vmevalkit.tasks.chess.game import GameReader
 from vmevalkit.tasks.chess.generation import LEVELS, Level, generate_puzzle
@@ -43,12 +43,15 @@ from vmevalkit.tasks.chess.puzzle import (
 )
 from vmevalkit.tasks.chess.reading import BoardReader
 from vmevalkit.tasks.toolkit.draw import square_board
+from vmevalkit.tasks.toolkit.motion import tolerated_gap
 from vmevalkit.types import Mode, Size, Verdict
 
 __all__ = ["LEVELS", "Chess", "Level", "Puzzle", "State"]
 
 # Between two readings a piece moves by at most this share of its way. It must be seen at so many places on the way.
 _LEAP, _MIN_PLACES = 0.5, 2
+# Two places that are nearer than this, in squares, are the same.
+_STILL = 0.1
 
 
 @register_task
@@ -267,6 +270,18 @@ class Chess(Task[Puzzle, State]):
                 return "not_mate"
         travel = max((math.dist(home, divmod(t, 8)) for t in ahead), default=1.0)
         return "teleport" if math.dist(last, now.place) > _LEAP * travel else None
+
+    def interrupted(self, puzzle: Puzzle, readings: Sequence[Reading[State]]) -> Fault | None:
+        """Return where a faint copy of the piece rests beside it. What is smeared moves in both places."""
+        since, at = 0, None
+        for i, reading in enumerate(readings):
+            state = reading.state
+            here = state.fainter if state and math.dist(state[2:4], state.fainter or state[2:4]) > _STILL else None
+            if at is None or here is None or math.dist(here, at) > _STILL:
+                since, at = i, here
+            elif i - since > tolerated_gap(len(readings)):
+                return Fault("extra_object", since)
+        return None
 
     def progress(self, puzzle: Puzzle, state: State) -> float:
         board, best = state.before or puzzle.board, 0.0

@@ -49,7 +49,8 @@ class Puzzle(Record):
 class State(NamedTuple):
     """The 64 squares, and a moving piece with its center at (row, column), if there is one.
 
-    A state that was read also has the number of moves made before, and the board (`before`) after those moves.
+    A state that was read also has the number of moves made before, and the board (`before`) after those moves. If the
+    piece is smeared over two places, the state has its mean place, and the one where less of it is seen (`fainter`).
     """
 
     board: str
@@ -58,6 +59,7 @@ class State(NamedTuple):
     column: float = 0.0
     made: int = 0
     before: str = ""
+    fainter: Place | None = None
 
 
 class Motion(NamedTuple):

@@ -332,7 +332,8 @@ class BoardReader:
         board = board if hypothesis.taken < 0 else put(board, hypothesis.taken, ".")
         places = [self._place(spot) for spot in hypothesis.spots]
         row, column = (sum(s * place[i] for s, place in zip(hypothesis.shares, places, strict=True)) for i in (0, 1))
-        return State(board, self.board[hypothesis.origin], row, column)
+        fainter = min(zip(hypothesis.shares, places, strict=True))[1] if len(places) > 1 else None
+        return State(board, self.board[hypothesis.origin], row, column, fainter=fainter)
 
     def _place(self, spot: Spot) -> Place:
         half = self.sprites["K"].side / 2

@@ -21,11 +21,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from vmevalkit.media import Frame, Planes
-from vmevalkit.tasks.base import Painter, Reader, Reading, Task, lerp, register_task
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.rotation.drawing import draw_ring, draw_scene, place_in_pixels, square_corners
 from vmevalkit.tasks.rotation.puzzle import LEVELS, REACH, Level, Pose, Puzzle, Shape, generate_puzzle
 from vmevalkit.tasks.rotation.reading import ShapeReader
 from vmevalkit.tasks.toolkit.draw import HUES
+from vmevalkit.tasks.toolkit.motion import Scale, jumped
 from vmevalkit.tasks.toolkit.vision import Envelope, Mask, Scene, downscale_of, lost, to_planes, tone
 from vmevalkit.types import Size, Verdict
 
@@ -38,6 +39,8 @@ _SHARES = {
 }  # fmt: skip
 # In degrees: a larger turn between two readings is a jump; a larger turn back is backwards; tolerance at the end.
 _LEAP, _BACK, _EXACT = 40.0, 8.0, 8.0
+# The same for `motion`: a smaller turn is none; a larger one is a jump if the shape turns much more slowly otherwise.
+_SCALE = Scale(still=0.5, jump=20.0)
 # By how much the distance of the shape from the ring may change, in shares of the height of the image.
 _STRAY = 0.05
 
@@ -199,6 +202,9 @@ class Rotation(Task[Puzzle, Pose]):
                 wrong = wrong or "off_centre"
             followed.append(Reading(pose._replace(turn=turned, wrong=wrong), reading.scene_intact, reading.note))
         return followed
+
+    def interrupted(self, puzzle: Puzzle, readings: Sequence[Reading[Pose]]) -> Fault | None:
+        return jumped([[reading.state and (reading.state.turn, 0.0) for reading in readings]], _SCALE)
 
     def illegal(self, puzzle: Puzzle, a: Pose, b: Pose) -> str | None:
         return b.wrong

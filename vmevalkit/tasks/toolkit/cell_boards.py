@@ -17,8 +17,9 @@ from vmevalkit.tasks.toolkit.vision import Floats, Mask, Painted, Scene, to_plan
 Looks = tuple[int, ...]
 DrawLook = Callable[[Sketch, Box, int, float], None]
 
-# Each place is sampled at this many points in each direction.
-_POINTS = 20
+# Each place is sampled at this many points in each direction, and not so near to its edge, in shares of its size: a
+# look that is a little too small leaves the edge free, and that would be mistaken for a share of another look.
+_POINTS, _EDGE = 20, 0.05
 # A look is recognized if at most this share of any other look shows through, and if its error is at most this share of
 # its contrast with the nearest other look.
 _GHOST, _ERROR = 0.25, 0.3
@@ -171,7 +172,8 @@ def _widened(box: Box) -> tuple[int, int, int, int]:
 def _grid_points(box: Box, width: int) -> npt.NDArray[np.intp]:
     """Flat pixel indices of a grid of points in a box, for images of a width."""
     left, top, right, bottom = box
-    ys, xs = ((np.arange(_POINTS) + 0.5) / _POINTS * (b - a) + a for a, b in ((top, bottom), (left, right)))
+    shares = _EDGE + (1 - 2 * _EDGE) * (np.arange(_POINTS) + 0.5) / _POINTS
+    ys, xs = (a + shares * (b - a) for a, b in ((top, bottom), (left, right)))
     indices: npt.NDArray[np.intp] = (ys.astype(np.intp)[:, None] * width + xs.astype(np.intp)).ravel()
     return indices
 

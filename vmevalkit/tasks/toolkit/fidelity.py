@@ -7,6 +7,7 @@ after the same tolerance is averaged over small blocks: noise cancels out, and f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from vmevalkit.media import Planes
 from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, extreme, most
 from vmevalkit.tasks.toolkit.envelope import REACH, RIM
 from vmevalkit.tasks.toolkit.lens import Lens
+from vmevalkit.tasks.toolkit.saturation import saturated
 
 # Light is fitted where a drawing varies by less than this within `REACH` pixels, to at least so many pixels.
 _PLAIN, _ENOUGH = 6, 200
@@ -32,6 +34,9 @@ _TOGETHER = 1.2
 # videos reach 0.35; a part of another hue 0.86. It holds if the light stays: at most such a share of the blocks differs
 # by such a share of the limits. Another gamma or saturation changes each color in another way, by up to 0.94.
 _STAYS, _SAME_LIGHT, _SLIGHT = 0.7, 0.02, 0.25
+# A detail is a square with so many blocks to a side, whose luma has at least this standard deviation, in 255ths. It
+# has faded if less than this share of its contrast is left: below a card of its mean color, at most 0.22.
+_DETAIL, _CONTRAST, _LEFT = 2, 18, 0.25
 
 
 class _Part(NamedTuple):
@@ -69,6 +74,7 @@ class Fidelity:
         aligned = self._lens.aligned(relit)
         whole = part = _whole(frame)
         tried: list[tuple[Planes, Planes]] = []
+        drawings, again = itertools.tee(drawings)
         for low, high in _blended(drawings):
             if not tried:
                 # Without tolerance, blocks differ more. Most frames need none; others only where blocks differ.
@@ -83,7 +89,15 @@ class Fidelity:
                 return True
             tried.append((low, high))
         # The finest light takes longest, and few frames need it.
-        return any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried)
+        if any(_outside(self._finely_lit(frame, *range_), *range_, whole) <= few for range_ in tried):
+            return True
+        factor = self._lens.saturation(frame)
+        if factor == 1:
+            return False
+        # Clipped colors cannot be brought back exactly, above all those that the first frame does not have.
+        aligned = self._lens.aligned(frame)
+        vivid = _blended(saturated(drawing, factor) for drawing in again)
+        return any(_outside(aligned, *range_, whole) <= few for range_ in vivid)
 
     def changed(self, frame: Planes, before: Planes, stays: Mask) -> int:
         """Return the number of blocks in which a frame clearly differs from one before, where everything stays."""
@@ -98,14 +112,15 @@ class Fidelity:
         is_same_light = np.count_nonzero(off > _SLIGHT) <= _SAME_LIGHT * off.size
         limit = _STAYS if is_same_light else 1.0
         relit = self._lens.relit(frame)
-        count = int(np.count_nonzero(_beyond(_blocks(self._lens.aligned(relit), whole), low, high) > limit))
+        aligned = self._lens.aligned(relit)
+        count = int(np.count_nonzero(_beyond(_blocks(aligned, whole), low, high) > limit))
         if count:
             wide_low, wide_high = np.zeros_like(frame), np.full_like(frame, 255)
             _blocks(wide_low, whole)[:], _blocks(wide_high, whole)[:] = low, high
             finely = self._finely_lit(frame, wide_low, wide_high)
             for planes in (relit, finely):
                 count = min(count, int(np.count_nonzero(_beyond(_blocks(planes, whole), low, high) > limit)))
-        return count
+        return count + _faded(aligned[0], before[0], stays)
 
     def _finely_lit(self, frame: Planes, low: Planes, high: Planes) -> Planes:
         """Return a frame in the light of drawings, given by their range: without vignette, gamma and saturation.
@@ -134,6 +149,32 @@ class Fidelity:
             change = np.tensordot(fit, _terms(whole, self._far, plane == 0), 1)
             planes[plane] = np.clip((whole + change) * 255 + 0.5, 0, 255)
         return planes
+
+
+def _faded(luma: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], stays: Mask) -> int:
+    """Return the number of details that have lost their contrast, as a digit does below a card of its mean color."""
+    x, still = before.astype(np.float32), _detail_sums(stays.astype(np.float32))
+    size = (_DETAIL * _SIDE) ** 2
+    mean = _detail_sums(x) / size
+    power = _detail_sums(x * x) / size - mean * mean
+    clear = (power > _CONTRAST**2) & (still == size)
+    if not clear.any():
+        return 0
+    left = np.full(mean.shape, -np.inf, np.float32)
+    # A drift by a fraction of a pixel is not undone, and moves thin lines off themselves.
+    for down, right in itertools.product((-1, 0, 1), repeat=2):
+        y = np.roll(luma, (down, right), (0, 1)).astype(np.float32)
+        np.maximum(left, _detail_sums(x * y) / size - mean * _detail_sums(y) / size, out=left)
+    return int(np.count_nonzero(clear & (left < _LEFT * power)))
+
+
+def _detail_sums(plane: Floats) -> Floats:
+    """Return the sums of all squares of the size of a detail, which begin at each block."""
+    height, width = plane.shape[0] // _SIDE, plane.shape[1] // _SIDE
+    blocks = plane[: height * _SIDE, : width * _SIDE].reshape(height, _SIDE, width, _SIDE).sum((1, 3))
+    rows = sum(blocks[i : height - _DETAIL + 1 + i] for i in range(_DETAIL))
+    sums: Floats = sum(rows[:, i : width - _DETAIL + 1 + i] for i in range(_DETAIL))
+    return sums
 
 
 def _terms(values: Floats, far: Floats, is_luma: bool) -> Floats:

@@ -143,6 +143,10 @@ class Lens:
             return evened if evened is frame else self._saturation.undone(evened)
         return min(self._evened(planes), self._saturation.undone(self._evened(frame)), key=self._saturation.error)
 
+    def saturation(self, frame: Planes) -> float:
+        """Return the saturation of a frame relative to that of the reference; see `Saturation.factor`."""
+        return self._saturation.factor(frame)
+
     def _looks_alike(self, frame: Planes) -> bool:
         """Return whether most of each group of pixels look as in the reference."""
         alike = most(distance(frame.reshape(3, -1).take(self._glanced, 1), self._there)) < _ALIKE

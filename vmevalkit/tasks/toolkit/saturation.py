@@ -39,6 +39,7 @@ _MIXED = 0.35
 
 _TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 _GRAY = np.array([0.299, 0.587, 0.114])
+_MIDDLE, _RANGE = np.array([0, 128, 128]), np.array([1, 255 / 224, 255 / 224])
 
 # (Y, Cb, Cr) of some colors.
 Tones = tuple[tuple[int, int, int], ...]
@@ -80,16 +81,23 @@ class Saturation:
 
     def undone(self, planes: Planes) -> Planes:
         """Return a frame with the saturation of the reference, or the same array if it has it or shows none."""
+        number = self._number(planes)
+        return planes if number == _SAME else _changed(planes, _table(self._colors[0], number))
+
+    def factor(self, planes: Planes) -> float:
+        """Return the saturation of a frame relative to that of the reference; 1 also if the frame shows none."""
+        return _FACTORS[self._number(planes)]
+
+    def _number(self, planes: Planes) -> int:
+        """Return the number of the saturation of a frame."""
         if self._looks_alike(planes):
-            return planes
+            return _SAME
         tones, weights, usual = self._colors
         if not tones:
-            return planes
+            return _SAME
         found = np.minimum(1, _areas(planes, tones) / usual) @ weights
         best = int(found.argmax())
-        if found[best] < max(_AGREE, found[_SAME] + _BETTER):
-            return planes
-        return _changed(planes, _table(tones, best))
+        return best if found[best] >= max(_AGREE, found[_SAME] + _BETTER) else _SAME
 
     def error(self, planes: Planes) -> float:
         """Return the mean difference of a frame where the reference is colored; what has moved counts little."""
@@ -100,6 +108,16 @@ class Saturation:
         """Return whether most colored pixels of the reference are the same in a frame."""
         off = most(distance(planes.reshape(3, -1).take(self.places, 1), self._there))
         return 2 * int(np.count_nonzero(off <= _ALIKE)) > len(off)
+
+
+def saturated(planes: Planes, factor: float) -> Planes:
+    """Return planes, uint8 (3, height, width), with the saturation multiplied by a factor."""
+    # Planes hold chroma in the range of videos, which is smaller (see `to_planes`).
+    values = (planes.transpose(1, 2, 0) - _MIDDLE) * _RANGE
+    rgb = values @ _TO_RGB.T
+    gray = (rgb @ _GRAY)[..., None]
+    changed: Frame = np.clip(gray + (rgb - gray) * factor + 0.5, 0, 255).astype(np.uint8)
+    return to_planes(changed)
 
 
 def _areas(planes: Planes, tones: Tones) -> Floats64:
@@ -125,13 +143,8 @@ def _numbers(planes: Planes) -> npt.NDArray[np.uint16]:
 @lru_cache(maxsize=64)
 def _saturated(tones: Tones) -> npt.NDArray[np.uint8]:
     """Return the tones with each of the saturations, shape (factors, tones, 3)."""
-    # Planes hold chroma in the range of videos, which is smaller (see `to_planes`).
-    values = (np.array(tones, float) - (0, 128, 128)) * (1, 255 / 224, 255 / 224)
-    rgb = (values @ _TO_RGB.T)[None]
-    gray = (rgb @ _GRAY)[..., None]
-    changed: Frame = np.clip(gray + (rgb - gray) * np.array(_FACTORS)[:, None, None] + 0.5, 0, 255).astype(np.uint8)
-    seen: npt.NDArray[np.uint8] = to_planes(changed).transpose(1, 2, 0)
-    return seen
+    planes = np.array(tones, np.uint8).T[:, None]
+    return np.stack([saturated(planes, factor)[:, 0].T for factor in _FACTORS])
 
 
 @lru_cache(maxsize=64)

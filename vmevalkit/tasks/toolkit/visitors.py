@@ -193,7 +193,7 @@ def _is_covered(frame: Planes, shown: Shown) -> bool:
     """Whether hardly anything is seen of what moves."""
     if shown.mover is None:
         return False
-    seen = shown.mover & (most(distance(frame, shown.drawing)) < _CHANGED)
+    seen = shown.mover & (most(distance(frame, shown.drawing)) < _SAME)
     return int(np.count_nonzero(seen)) < _VISIBLE * int(np.count_nonzero(shown.mover))
 
 
