@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.balance_scale import LEVELS, Puzzle, Scale
-from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.balance_scale import LEVELS, BalanceScale, Puzzle, Scale
+from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.tasks.toolkit.draw import BLUE
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["balance_scale"]
+TASK = BalanceScale()
 CANVAS: Size = (360, 240)
 LARGE: Size = (1440, 960)
 

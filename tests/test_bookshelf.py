@@ -9,13 +9,13 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.media import Frame
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.bookshelf import LEVELS, Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.bookshelf import LEVELS, Bookshelf, Puzzle
 from vmevalkit.tasks.toolkit.draw import PAPER, UMBER
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
-SHELF = TASKS["bookshelf"]
+SHELF = Bookshelf()
 SMALL: Size = (240, 160)
 # The last gap stays empty.
 PAIR = Puzzle(heights=(100, 130, 160, 200, 0), loose=(2, 0), hues=("blue", "red"), falling=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.domino_chain import DominoChain, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["domino_chain"]
+TASK = DominoChain()
 assert isinstance(TASK, DominoChain)
 CANVAS: Size = (360, 240)
 

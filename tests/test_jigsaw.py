@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.jigsaw import Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.jigsaw import Jigsaw, Puzzle
 from vmevalkit.tasks.toolkit.draw import PAPER
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
-JIGSAW = TASKS["jigsaw"]
+JIGSAW = Jigsaw()
 SMALL: Size = (240, 160)
 PAIR = Puzzle(
     rows=2,

@@ -9,13 +9,13 @@ import pytest
 
 from vmevalkit import contract
 from vmevalkit.media import Frame
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.mirror_clock import LEVELS, Pair, Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.mirror_clock import LEVELS, MirrorClock, Pair, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.tasks.toolkit.draw import BLUE, ORANGE, Color
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["mirror_clock"]
+TASK = MirrorClock()
 CANVAS: Size = (360, 240)
 
 

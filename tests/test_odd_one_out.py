@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.odd_one_out import LEVELS, Figure, Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.odd_one_out import LEVELS, Figure, OddOneOut, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["odd_one_out"]
+TASK = OddOneOut()
 CANVAS: Size = (360, 240)
 
 
@@ -67,7 +67,7 @@ def test_no_value_is_single_but_that_of_the_odd_figure() -> None:
 
 def test_rules_of_all_kinds_are_asked() -> None:
     found = {
-        frozenset(min(rules_broken_by_one(box), key=len))
+        frozenset(min(rules_broken_by_one(box), key=lambda rule: len(tuple(rule))))
         for difficulty, seed in itertools.product(range(1, 6), range(12))
         for box in puzzle(difficulty, seed).boxes
     }

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.sequence_completion import LEVELS, Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.sequence_completion import LEVELS, Puzzle, SequenceCompletion
 from vmevalkit.tasks.toolkit.cells import Board
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["sequence_completion"]
+TASK = SequenceCompletion()
 CANVAS: Size = (360, 240)
 PARTS = tuple(f"{k}/6" for k in range(1, 7))
 

@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.shape_search import LEVELS, Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.shape_search import LEVELS, Puzzle, ShapeSearch
 from vmevalkit.tasks.toolkit.cells import Board
 from vmevalkit.tasks.toolkit.draw import PAPER
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["shape_search"]
+TASK = ShapeSearch()
 CANVAS: Size = (360, 240)
 
 

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.sort_into_bins import Puzzle
+from vmevalkit.tasks.base import as_frames
+from vmevalkit.tasks.sort_into_bins import Puzzle, SortIntoBins
 from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, UMBER
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
-BINS = TASKS["sort_into_bins"]
+BINS = SortIntoBins()
 SMALL: Size = (240, 160)
 CIRCLE, SQUARE = FIGURES.index("circle"), FIGURES.index("square")
 # A circle above a square; the pieces are a square, a circle and a square.

@@ -81,9 +81,9 @@ def test_both_stages_go_on_and_end_in_a_model(
     for name in ("videos", "vae"):
         shutil.copytree(tmp_path / name, more / name)
     train.train_transformer(train.Run(more, "transformer", 2, minutes=1e-9, part=1, base=tmp_path / "model"))
-    for part in ("transformer", "text_encoder"):
-        (weights,) = (tmp_path / "model" / part).glob("*.safetensors")
-        assert weights.read_bytes() == (more / "model" / part / weights.name).read_bytes()
+    for name in ("transformer", "text_encoder"):
+        (weights,) = (tmp_path / "model" / name).glob("*.safetensors")
+        assert weights.read_bytes() == (more / "model" / name / weights.name).read_bytes()
 
     vmevalkit.make("maze", count=1, size=(videos.SIDE, videos.SIDE), questions=tmp_path / "questions")
     done = vmevalkit.generate(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.toolkit.cells import Board, swept
-from vmevalkit.tasks.visual_analogy import LEVELS, Analogy, Figure, Puzzle
+from vmevalkit.tasks.visual_analogy import LEVELS, Analogy, Figure, Puzzle, VisualAnalogy
 from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["visual_analogy"]
+TASK = VisualAnalogy()
 CANVAS: Size = (360, 240)
 SHAPES = ("arrow", "half disc", "corner", "drop", "flag")
 COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
