@@ -110,7 +110,7 @@ def test_a_tile_beside_its_place_is_not_placed() -> None:
 def test_a_tile_with_another_pattern_fails() -> None:
     moves = [Board(places) for places in (TRAY, (GOAL[0], TRAY[1]), GOAL) for _ in range(2)]
     frames = as_frames(JIGSAW.render(PAIR, moves, SMALL))
-    other = PAIR.model_copy(update={"circles": (*PAIR.circles[:5], 1, *PAIR.circles[6:])})
+    other = PAIR.model_copy(update={"circles": (*PAIR.circles[:5], 4, *PAIR.circles[6:])})
     _sheet, (x, y), unit = JIGSAW.sheet(PAIR, SMALL)
     changed = as_frames(JIGSAW.render(other, moves, SMALL))
     tile = (slice(round(y + 0.5 * unit), round(y + 1.5 * unit)), slice(round(x + 0.5 * unit), round(x + 1.5 * unit)))

@@ -55,7 +55,7 @@ def test_each_piece_goes_to_the_bin_whose_figure_looks_like_it(difficulty: int) 
         empty = draw(Board((None,) * len(of.pieces))).astype(int)
         # Bins from the upper left to the lower right, by their color.
         brown = np.abs(empty - UMBER).max(2) < 8
-        pale = np.abs(empty - PAPER).max(2) < 50
+        pale = np.abs(empty - PAPER).max(2) < 20
         figures, boxes = [], []
         for half in (slice(0, 240), slice(240, 480)):
             rows = np.flatnonzero(brown[half].any(1)) + half.start

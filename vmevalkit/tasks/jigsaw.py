@@ -52,7 +52,7 @@ LEVELS = levels(
 _HUES = tuple(name for name in PIECE_HUES if name != "yellow")
 # In tiles: half the side of a tile as drawn, distance from the last row to the tray, and between tiles in the tray.
 _HALF, _DEEP, _APART = 0.475, 2.0, 1.1
-_FIXED_COLOR, _PLACE_COLOR = mix(GRAY, INK, 0.12), mix(UMBER, PAPER, 0.5)
+_FIXED_COLOR, _PLACE_COLOR = mix(GRAY, INK, 0.2), mix(GRAY, PAPER, 0.55)
 # Radii of the circles around corners of tiles, and of the holes in them, in tiles. Circles do not touch: the radii of
 # two neighbors have no larger sum than `_MOST`.
 _CIRCLES = ((0.17, 0.0), (0.31, 0.0), (0.31, 0.16), (0.45, 0.0), (0.45, 0.28), (0.59, 0.41))

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import square_box
-from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, SAND, UMBER, Color, Point, Sketch, figure, mix
+from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, PAPER, SAND, UMBER, Color, Point, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
 from vmevalkit.types import Record, Size
@@ -59,7 +59,7 @@ LEVELS = levels(
 # In units (the distance between neighboring places): radius of large and small pieces, distance from the row of pieces
 # to a row of bins, half the height of a bin, its margin on the left and right, and the gap between two bins.
 _RADII, _ROW, _HALF, _MARGIN, _GAP = (0.42, 0.26), 1.75, 0.56, 0.6, 0.35
-_PLACE_COLOR = mix(UMBER, PAPER, 0.35)
+_PLACE_COLOR = mix(GRAY, PAPER, 0.3)
 _NAMES = {
     2: ("upper", "lower"),
     3: ("upper left", "upper right", "lower"),
