@@ -16,6 +16,7 @@ from vmevalkit.tasks.toolkit.ahead import shown_ahead
     ("rotation", 3, "bystander_turns_hue"),
     ("light_sequence", 5, "bystander_turns_hue"),
     ("subway", 1, "small_detail_fades_away"),
+    ("shape_sorter", 1, "texture_flickers"),
     ("dot_to_dot", 2, "small_detail_fades_away"),
     ("chess", 2, "small_detail_fades_away"),
 ])  # fmt: skip

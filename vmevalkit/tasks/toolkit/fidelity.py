@@ -99,6 +99,19 @@ class Fidelity:
         vivid = _blended(saturated(drawing, factor) for drawing in again)
         return any(_outside(aligned, *range_, whole) <= few for range_ in vivid)
 
+    def roughness(self, frame: Planes, drawing: Planes, stays: Mask) -> float:
+        """Return the share of the blocks that clearly differ in another way than their neighbors, where all stays.
+
+        Another light differs smoothly; a texture does not.
+        """
+        whole = _whole(frame)
+        lit = self._lens.planes(frame)
+        low, high = (extreme(drawing, REACH, pick) for pick in (np.minimum, np.maximum))
+        brighter, darker = np.maximum(lit, high) - high, low - np.minimum(lit, low)
+        off = _sums(_blocks(brighter * stays, whole))[0] - _sums(_blocks(darker * stays, whole))[0]
+        rough = np.count_nonzero(np.abs(np.diff(off, axis=1)) > _LIMITS[0])
+        return float(rough) / max(1.0, np.count_nonzero(stays) / _SIDE**2)
+
     def changed(self, frame: Planes, before: Planes, stays: Mask) -> int:
         """Return the number of blocks in which a frame clearly differs from one before, where everything stays."""
         whole = _whole(frame)
