@@ -77,7 +77,7 @@ class Solved:
     @cached_property
     def acting(self) -> Planes:
         """Colors of what moves or appears."""
-        return acting_colors(self.drawings)
+        return acting_colors(self.drawings, self._moves)
 
     @cached_property
     def stage(self) -> Stage:
@@ -98,9 +98,14 @@ class Solved:
             state = self._task.moment(self._puzzle, states, round(at, 4))
             return paint(self._task.without_mover(self._puzzle, state, states[k], states[k + 1]))
 
-        moves = self._task.without_mover(self._puzzle, states[0], states[0], states[1]) is not None
         count = steps * max(8, math.ceil(192 / steps))
-        return Course(draw, draw_bare if moves else None, steps, count, self.acting)
+        return Course(draw, draw_bare if self._moves else None, steps, count, self.acting)
+
+    @cached_property
+    def _moves(self) -> bool:
+        """Whether something moves from place to place."""
+        first, second = self._states[:2]
+        return self._task.without_mover(self._puzzle, first, first, second) is not None
 
     def _drawn(self, object_scale: float = 1) -> list[Planes]:
         paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))

@@ -142,15 +142,22 @@ def is_tiny(shown: Sequence[Mask]) -> bool:
     return all(int(np.count_nonzero(mask)) < _FEW_STARS * mask.size for mask in shown)
 
 
-def acting_colors(drawings: Sequence[Planes]) -> Planes:
-    """Return the tones (5 bits a plane, shape (3, count)) of what moves or appears in the drawings."""
+def acting_colors(drawings: Sequence[Planes], moves: bool = True) -> Planes:
+    """Return the tones (5 bits a plane, shape (3, count)) of what moves or appears in the drawings.
+
+    Args:
+        drawings: the solution, from the start to the answer.
+        moves: whether something moves from place to place, and so uncovers the background.
+    """
     first, counts = drawings[0], np.zeros(1 << 15, np.intp)
     for drawing in drawings[1:]:
         differs = most(distance(drawing, first)) > _CHANGED
         counts += np.bincount(_tones(drawing[:, differs]), minlength=len(counts))
-    # Neither the soft edges of things nor the background.
-    background = np.bincount(_tones(first.reshape(3, -1)), minlength=len(counts)) > 0.05 * first[0].size
-    found = np.flatnonzero((counts > 0.02 * counts.sum()) & ~background)
+    # Neither the soft edges of things nor the background that they uncover.
+    acting = counts > 0.02 * counts.sum()
+    if moves:
+        acting &= np.bincount(_tones(first.reshape(3, -1)), minlength=len(counts)) <= 0.05 * first[0].size
+    found = np.flatnonzero(acting)
     return np.stack([found >> 10, (found >> 5) & 31, found & 31]).astype(np.uint8)
 
 
