@@ -50,7 +50,8 @@ def speeds(of: Puzzle) -> np.ndarray:
     # The shortest of all solutions: what no equation moves rests.
     speed, _, rank, _ = np.linalg.lstsq(np.array(equations), np.eye(len(equations))[0], rcond=None)
     assert rank == len(equations)
-    return np.round(speed * (1 if of.look == 1 else -1), 6)
+    found: np.ndarray = np.round(speed * (1 if of.look == 1 else -1), 6)
+    return found
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
