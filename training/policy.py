@@ -288,7 +288,7 @@ def update(policy: Policy, experience: Experience, optimizer: Any, learned: Sequ
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learned, 1.0)
     optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 # -------------------------------------------------------------------------------------------------------- evaluation

@@ -77,7 +77,10 @@ class Solved:
     @cached_property
     def acting(self) -> Planes:
         """Colors of what moves or appears."""
-        return acting_colors(self.drawings, self._moves)
+        acting, wrong = acting_colors(self.drawings, self._moves), self._wrong_drawings()
+        if not wrong:
+            return acting
+        return np.concatenate([acting, acting_colors([self.drawings[0], *wrong])], 1)
 
     @cached_property
     def stage(self) -> Stage:
@@ -106,6 +109,14 @@ class Solved:
         """Whether something moves from place to place."""
         first, second = self._states[:2]
         return self._task.without_mover(self._puzzle, first, first, second) is not None
+
+    def _wrong_drawings(self) -> list[Planes]:
+        """Draw the ends of illegal ways, if nothing moves: what is wrong may have other colors than the answer."""
+        if self._moves:
+            return []
+        paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas)))
+        ways = self._task.cheats(self._puzzle).values()
+        return [paint(state) for way in ways for state in way[-2:] if state not in self._states]
 
     def _drawn(self, object_scale: float = 1) -> list[Planes]:
         paint = Painted(self._task.painter(self._puzzle, self._canvas, downscale_of(self._canvas), object_scale))

@@ -55,8 +55,8 @@ LEVELS = levels(
     Level(3, 6, 4, 5, _EASY, (("repeat", "same"), ("same", "repeat"))),
     Level(3, 7, 5, 7, _EASY, (("repeat", "with"), ("repeat", "same"), ("turn", "same"), ("same", "repeat"))),
     Level(4, 8, 8, 10, _HARD, (("repeat", "with"), ("turn", "same"), ("grow", "same"), ("repeat", "repeat"))),
-    Level(5, 8, 11, 14, _HARD, (("repeat", "with"), ("turn", "repeat"), ("grow", "repeat"), ("repeat", "repeat"))),
-    Level(5, 9, 15, 18, _HARD, (("turn", "repeat"), ("grow", "repeat"), ("repeat", "repeat"))),
+    Level(5, 8, 11, 13, _HARD, (("repeat", "with"), ("turn", "repeat"), ("grow", "repeat"), ("repeat", "repeat"))),
+    Level(5, 9, 14, 15, _HARD, (("turn", "repeat"), ("grow", "repeat"), ("repeat", "repeat"))),
 )
 _COLORS = ("blue", "orange", "green", "purple")
 # A disc would be too similar to a square.

@@ -139,7 +139,8 @@ class CellsTask(Task[P, Board]):
         found = {
             "all_at_once": [path[0], path[-1]],
             "nearly_one_missing": path[:-1],
-            "taken_back": [*path[:2], path[0], *path[1:]],
+            # Twice, so that it is seen in a frame.
+            "taken_back": [*path[:2], path[0], path[0], *path[1:]],
         }
         if len(order) > 2:
             found["two_at_once"] = [path[0], *path[2:]]
