@@ -1,10 +1,10 @@
 """Connect four: on each board, drop the waiting piece into the one column where it completes a line of four.
 
-        [o]                  x  a dark disc    A video passes if each colored piece (here a ring) moves above the right
+        [x]                  x  a dark disc    A video passes if each colored disc moves above the right
     | .  .  .  .  . |        o  a dark ring    column of its board, falls straight down onto the topmost piece there,
-    | .  o  .  .  . |       [o] the colored    and rests: with it, four of its kind lie in a row, a column or a
-    | .  x  o  x  . |           piece that     diagonal. Boards may be played in any order, one piece at a time. A piece
-    | x  x  x  o  . |           waits          that enters another column has made a wrong move.
+    | .  x  .  .  . |       [x] the colored    and rests: with it, four discs lie in a row, a column or a
+    | .  o  x  o  . |           disc that      diagonal. Boards may be played in any order, one disc at a time. A disc
+    | o  o  o  x  . |           waits          that enters another column has made a wrong move.
 
 On each board, exactly one column wins. The line to complete is horizontal, vertical or diagonal with equal chance. From
 difficulty 3 on, each board has a trap: three of the four pieces of a line, whose last place is taken by the other side,
@@ -19,7 +19,7 @@ import math
 import random
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, PAPER, Color, Point, Sketch, oval
@@ -27,7 +27,6 @@ from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
-Kind = Literal["disc", "ring"]
 # Row and column on a board, from the upper left.
 Cell = tuple[int, int]
 
@@ -58,7 +57,8 @@ LEVELS = levels(
     Level(across=3, down=2, columns=5, rows=4, free=(4, 10), traps=1),
 )
 _HUES = ("blue", "orange", "green", "purple", "yellow", "red")
-_LETTERS = {"disc": "x", "ring": "o"}
+# A disc moves, because rings that are blurred look like discs.
+_MINE, _YOURS = "x", "o"
 _WAYS = ((0, 1), (1, 0), (1, 1), (1, -1))
 # In cells: height of a waiting piece above the upper cells, and distances between boards.
 _ABOVE, _BESIDE, _BELOW = 1.2, 0.9, 0.55
@@ -73,12 +73,11 @@ class Position(Record):
 
     Attributes:
         cells: a letter for each cell, row by row from the top: "x" for a disc, "o" for a ring, or ".".
-        mover, hue: kind and color of the waiting piece.
+        hue: color of the waiting disc.
         waits: column above which it waits.
     """
 
     cells: str
-    mover: Kind
     hue: str
     waits: int
 
@@ -129,7 +128,7 @@ class ConnectFour(PiecesTask[Puzzle]):
         return f"drop {', '.join(self.steps(puzzle))} (from the left)"
 
     def piece_in_words(self, puzzle: Puzzle, piece: int) -> str:
-        return f"the {puzzle.boards[piece].hue} {puzzle.boards[piece].mover}"
+        return f"the {puzzle.boards[piece].hue} disc"
 
     def place_in_words(self, puzzle: Puzzle, piece: int, place: Place) -> str:
         top, left = _corner(puzzle, piece)
@@ -140,20 +139,20 @@ class ConnectFour(PiecesTask[Puzzle]):
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:
         one = len(puzzle.boards) == 1
-        piece = f"the {puzzle.boards[0].hue} {puzzle.boards[0].mover}" if one else "each colored piece"
+        piece = f"the {puzzle.boards[0].hue} disc" if one else "each colored disc"
         where = "A board" if one else "Several boards"
         each = "" if one else " on its own board"
-        turn = "" if one else " One piece moves at a time, in any order."
+        turn = "" if one else " One disc moves at a time, in any order."
         return (
             f"{where} of connect four with dark discs and dark rings, seen from the front. Above waits {piece}: it is "
-            f"the turn of its kind. It moves sideways above the one column{each} where it completes a straight line of "
-            f"four of its kind, falls straight down onto the topmost piece there, and stays.{turn} The dark pieces and "
+            f"the turn of the discs. It moves sideways above the one column{each} where it completes a straight line "
+            f"of four discs, falls straight down onto the topmost piece there, and stays.{turn} The dark pieces and "
             "the board never change. The camera is fixed.",
             f"Win this connect four game with one move{each}: {piece} glides above the winning column and drops into "
-            "the lowest free hole. Then four of its kind, discs or rings, lie in a row, in a column or in a diagonal. "
+            "the lowest free hole. Then four discs lie in a row, in a column or in a diagonal. "
             f"It enters no other column.{turn} All dark pieces stay in place. Static camera.",
             f"Show the winning move: {piece} slides along above the board and falls down the only column{each} that "
-            "gives four of the same kind in a straight line, in any direction. It comes to rest on the pieces below."
+            "gives four discs in a straight line, in any direction. It comes to rest on the pieces below."
             f"{turn} The dark discs and rings stay as they are, and the camera does not move.",
         )
 
@@ -183,7 +182,7 @@ class ConnectFour(PiecesTask[Puzzle]):
 
     def draw_piece(self, puzzle: Puzzle, sketch: Sketch, piece: int, center: Point, unit: float) -> None:
         board = puzzle.boards[piece]
-        _draw(sketch, _LETTERS[board.mover], center, unit, PIECE_HUES[board.hue])
+        _draw(sketch, _MINE, center, unit, PIECE_HUES[board.hue])
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return _RADIUS, _RADIUS
@@ -261,7 +260,7 @@ def landings_of(cells: str, columns: int) -> list[Cell]:
 @lru_cache(maxsize=256)
 def answer_of(puzzle: Puzzle, board: Position) -> Cell:
     """Return the only cell with which the side to move wins."""
-    return _wins(board.cells, _LETTERS[board.mover], puzzle.columns, puzzle.rows)[0]
+    return _wins(board.cells, _MINE, puzzle.columns, puzzle.rows)[0]
 
 
 def _wins(cells: str, letter: str, columns: int, rows: int) -> list[Cell]:
@@ -274,8 +273,6 @@ def _wins(cells: str, letter: str, columns: int, rows: int) -> list[Cell]:
 def _random_position(rng: random.Random, level: Level, hue: str) -> Position:
     """Return a position that one column wins: a line with a gap, among pieces by chance."""
     columns, rows = level.columns, level.rows
-    mover: Kind = rng.choice(("disc", "ring"))
-    mine, yours = _LETTERS[mover], _LETTERS["ring" if mover == "disc" else "disc"]
     lines = _lines(columns, rows)
     by_way = [[line for line in lines if line[1] - line[0] == way] for way in (1, columns)]
     by_way.append([line for line in lines if line[1] - line[0] in (columns - 1, columns + 1)])
@@ -289,13 +286,13 @@ def _random_position(rng: random.Random, level: Level, hue: str) -> Position:
         if half < 3 or not level.free[0] <= columns * rows - len(filled) <= level.free[1]:
             continue
         own = {*line, *rng.sample(rest, half - 3)}
-        cells = "".join("." if cell == gap or cell not in filled else mine if cell in own else yours
+        cells = "".join("." if cell == gap or cell not in filled else _MINE if cell in own else _YOURS
                         for cell in range(columns * rows))  # fmt: skip
-        if not _is_over(cells, lines) and _traps(cells, lines, mine, gap) >= level.traps:
-            wins = _wins(cells, mine, columns, rows)
+        if not _is_over(cells, lines) and _traps(cells, lines, _MINE, gap) >= level.traps:
+            wins = _wins(cells, _MINE, columns, rows)
             if len(wins) == 1:
                 waits = rng.choice([column for column in range(columns) if column != wins[0][1]])
-                return Position(cells=cells, mover=mover, hue=hue, waits=waits)
+                return Position(cells=cells, hue=hue, waits=waits)
 
 
 def _random_tops(rng: random.Random, columns: int, rows: int, pieces: Sequence[int], gap: int) -> list[int]:
