@@ -106,7 +106,7 @@ def write_images() -> None:
         strip = Image.fromarray(np.concatenate([np.asarray(moment.reduce(2)) for moment in moments], axis=1))
         strip.quantize(64).save(folder / f"{name}.png", optimize=True)
         tiles.append(np.asarray(small[len(small) * 5 // 8]))
-    blank = np.full_like(tiles[0], 255)
+    blank = np.full_like(tiles[0], tiles[0][0, 0])
     rows = [tiles[i : i + 6] + [blank] * (6 - len(tiles[i : i + 6])) for i in range(0, len(tiles), 6)]
     sheet = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
     sheet.reduce(2).quantize(128).save(DOCS / "overview.png", optimize=True)
