@@ -82,6 +82,13 @@ def test_in_mode_hold_the_camera_must_not_move() -> None:
     assert verdict("maze", moved(still, scale=0.03), "hold").reason == "camera_moved"
 
 
+def test_in_mode_hold_a_drift_that_nobody_sees_is_undone() -> None:
+    still = np.repeat(truth("sliding_puzzle")[:1], 24, axis=0)
+    found = verdict("sliding_puzzle", moved(still, shift=0.01), "hold")
+    assert (found.reason, [t.code for t in found.tolerated]) == ("held_still", ["zoom"])
+    assert verdict("sliding_puzzle", moved(still, shift=0.02), "hold").reason == "camera_moved"
+
+
 def test_mistakes_stay_mistakes_when_the_camera_moves() -> None:
     frames = truth("clock")
     frames[24:, 150:180, 100:130] = (200, 30, 110)

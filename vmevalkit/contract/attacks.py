@@ -15,6 +15,7 @@ from vmevalkit.contract.variations import shifted
 from vmevalkit.contract.videos import ContractVideo, Scene
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import FRAMES
+from vmevalkit.tasks.toolkit.vision import view_size
 
 # Videos that must be worth next to nothing, not only fail.
 WORTHLESS = frozenset({"still", "still_with_noise", "black", "white", "noise", "crossfade"})
@@ -92,8 +93,12 @@ def _damaged(scene: Scene) -> Iterator[ContractVideo]:
 
 
 def _noisy(frames: Frames) -> Frames:
-    noise = np.random.default_rng(0).normal(0, 25, frames.shape)
-    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+    """Add noise. Its grains are at least as large as the pixels of a view, which is smaller than a large canvas."""
+    count, height, width, planes = frames.shape
+    across, down = (min(sides) for sides in zip(view_size((width, height)), (width, height), strict=True))
+    noise = np.random.default_rng(0).normal(0, 25, (count, down, across, planes))
+    rows, columns = np.arange(height) * down // height, np.arange(width) * across // width
+    return np.clip(frames + noise[:, rows[:, None], columns], 0, 255).astype(np.uint8)
 
 
 def crossfade(first: Frame, last: Frame, count: int) -> Frames:

@@ -167,15 +167,13 @@ class Verification:
         if is_grainy(frames[evidence]) and is_grainy(frames[-1]):
             # Noise tells no movement.
             return failed
-        camera = self._solved.camera
+        camera, held = self._solved.camera, self._mode == "hold"
         if not camera.has_moved(frames[evidence]) and not camera.has_moved(frames[-1]):
             return failed
-        steady = camera.steady(frames)
+        steady = camera.steady(frames, held)
         too_far = steady.too_far
-        if too_far is None and not steady.moved and camera.is_far(frames[evidence]):
+        if too_far is None and not steady.moved and camera.is_far(frames[evidence], held):
             too_far = evidence
-        elif self._mode == "hold" and steady.moved:
-            too_far = steady.moved[0]
         if too_far is not None:
             preservation = min(verdict.preservation, 0.99)
             moved = self._task.verdict("camera_moved", verdict.outcome, verdict.process, preservation, too_far)

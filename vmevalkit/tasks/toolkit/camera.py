@@ -21,6 +21,8 @@ from vmevalkit.tasks.toolkit.compare import Floats, Mask, looks_like
 # Largest push-in, shift (as a share of the width) and rotation (in radians) that are undone. The policy tolerates
 # a push-in of 4 % and a drift of 3 %; measured poses are exact to about 0.2 %.
 _SCALE, _SHIFT, _TURN = 0.045, 0.032, 0.035
+# In mode hold, no corner may move farther than this share of the width. Less is not seen as a movement.
+HELD = 0.012
 # The camera stands still if no corner of the picture has moved by this many pixels of the view. Lenses undo shifts of
 # this size, and envelopes accept them.
 STILL = 1.0
@@ -59,8 +61,10 @@ class Pose(NamedTuple):
         corner = math.hypot(width / 2, height / 2) * math.hypot(self.along - 1, self.turned)
         return corner + math.hypot(self.x, self.y)
 
-    def is_small(self, width: int) -> bool:
-        """Whether the movement of the camera is tolerated."""
+    def is_small(self, width: int, height: int, held: bool) -> bool:
+        """Whether the movement of the camera is tolerated: in mode hold, or else."""
+        if held:
+            return self.farthest(width, height) <= HELD * width
         scale, angle = math.hypot(self.along, self.turned), math.atan2(self.turned, self.along)
         return abs(scale - 1) <= _SCALE and abs(angle) <= _TURN and math.hypot(self.x, self.y) <= _SHIFT * width
 
@@ -111,12 +115,13 @@ class Camera:
         fit = self._levels[1].fit(frame[0], Pose(), _ROUNDS[1])
         return fit.share < _RIGHT or fit.pose.farthest(self._width, self._height) > STILL
 
-    def is_far(self, frame: Planes) -> bool:
+    def is_far(self, frame: Planes, held: bool) -> bool:
         """Whether the camera has moved farther than what is undone. This is a wide search."""
         coarse = self._levels[0]
         starts = (coarse.fit(frame[0], start, _ROUNDS[0]) for start in (*_WIDE, coarse.shift(frame[0])))
         fit = self._refined(frame, max(starts, key=lambda fit: fit.share).pose)
-        return fit.share > _SURE and self._is_right(frame, fit) and not fit.pose.is_small(self._width)
+        known = fit.share > _SURE and self._is_right(frame, fit)
+        return known and not fit.pose.is_small(self._width, self._height, held)
 
     def find(self, frame: Planes, last: Fit) -> Fit | None:
         """Return the pose of a frame that is reached from that of the last one; None if there is none."""
@@ -126,15 +131,15 @@ class Camera:
         fit = self._refined(frame, last.pose)
         return fit if self._is_right(frame, fit) else None
 
-    def steady(self, frames: Views) -> Steady:
-        """Undo the movement of the camera, until it has moved too far."""
+    def steady(self, frames: Views, held: bool) -> Steady:
+        """Undo the movement of the camera, until it has moved too far. In mode hold, this is less."""
         views, fit = frames, self._levels[-1].fit(frames[0, 0], Pose(), 0)
         moved: list[int] = []
         for i, frame in enumerate(frames):
             if i == 0 or not looks_like(frame, frames[i - 1]):
                 # A frame that cannot be read has the pose of the one before.
                 fit = self.find(frame, fit) or fit
-            if not fit.pose.is_small(self._width):
+            if not fit.pose.is_small(self._width, self._height, held):
                 return Steady(views, tuple(moved), i)
             if fit.pose.farthest(self._width, self._height) > STILL / 2:
                 views = views.copy() if views is frames else views
