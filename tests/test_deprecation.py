@@ -81,6 +81,24 @@ def test_a_model_that_was_written_for_the_last_release_runs(tmp_path: Path) -> N
         MODELS.remove("old-fade")
 
 
+def test_a_service_that_inherits_from_nothing_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So were the services of 0.1.0."""
+    (tmp_path / "older_fade.py").write_text(FAMILY.replace("FadeService(Service)", "FadeService"))
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MODELS.add_file(tmp_path / "older_fade.py")
+    try:
+        assert main(["check", "model", "old-fade"]) == 2
+    finally:
+        MODELS.remove("old-fade")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "old-fade: the service FadeService must inherit from vmevalkit.Service" in said
+
+
 def test_arguments_have_their_old_names(tmp_path: Path) -> None:
     with pytest.warns(DeprecationWarning, match=r"make\(films=\.\.\.\) is now videos="):
         (question,) = vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path, films=False)  # type: ignore[call-arg]
