@@ -30,8 +30,8 @@ def models_page() -> str:
         "# Models\n",
         MADE,
         "Sizes are width x height. Memory is the peak on the GPU by memory plan, in GiB; measured values are in\n"
-        "[measurements.md](measurements.md), the others are estimates. A model whose\n"
-        "weights are missing says what to download.\n",
+        "[measurements.md](measurements.md), the others are estimates. `vmevalkit doctor` says which weights are\n"
+        "missing, and how to download them.\n",
         "| model | video | length | weights | license | when to use |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
@@ -56,7 +56,7 @@ def _model_section(card: ModelCard) -> str:
     elif card.on_hub:
         lines.append(f"- weights: `{card.model}`, the newest revision at the time of the download; every result has it")
     if card.environment:
-        lines.append(f"- separate environment: `bash setup/install_model.sh {card.environment}`")
+        lines.append(f"- separate environment: `vmevalkit install {card.environment}`")
     if card.seconds_a_video:
         lines.append(f"- one video on one H200: about {card.seconds_a_video:g} s")
     if card.memory_gib:
