@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import vmevalkit
-from vmevalkit import media
+from vmevalkit import deprecation, media
 from vmevalkit.cli import main
 from vmevalkit.models.base import MODELS
 
@@ -115,3 +115,15 @@ def test_options_have_their_old_names(tmp_path: Path, capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert "--pictures is now --images" in said
     assert "did you mean rule" in said
+
+
+def test_the_page_about_migration_has_every_old_name_and_the_new_one() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "migrate-0.2.md").read_text()
+    names = {f"{module}.{old}": new for module, olds in deprecation.NAMES.items() for old, new in olds.items()}
+    names |= {
+        f"{name}({old}=": f"{name}({new}=" for name, olds in deprecation.ARGUMENTS.items() for old, new in olds.items()
+    }
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    for old, new in {**names, **deprecation.OPTIONS}.items():
+        new = new.replace("vmevalkit.errors.", "vmevalkit.")
+        assert any(old in row and new in row for row in rows), f"{old} -> {new}"
