@@ -30,9 +30,9 @@ def models_page() -> str:
         "# Models\n",
         MADE,
         "Sizes are width x height. Memory is the peak on the GPU by memory plan, in GiB; measured values are in\n"
-        "[measurements.md](measurements.md), the others are estimates. A model whose\n"
-        "weights are missing says what to download.\n",
-        "| model | video | length | weights | license | when to use |",
+        "[measurements.md](measurements.md), the others are estimates. `vmevalkit doctor` says which weights are\n"
+        "missing, and how to download them.\n",
+        "| model | video | length | download | license | when to use |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in MODELS:
@@ -40,9 +40,10 @@ def models_page() -> str:
         size = f"{card.size[0]}x{card.size[1]}" if card.size else "the question's size"
         rate = f"{card.frames} frames at {card.fps:g} fps" if card.frames and card.fps else ""
         length = f"{card.video_seconds:.4g} s" if card.video_seconds else ""
-        weights = f"{card.download_gb:g} GB" if card.download_gb else "none"
+        by_script = "by its script in setup/" if card.family == "command" else "none"
+        download = f"{card.download_gb:g} GB" if card.download_gb else by_script
         video = ", ".join(filter(None, (size, rate)))
-        parts.append(f"| `{name}` | {video} | {length} | {weights} | {card.license} | {card.when} |")
+        parts.append(f"| `{name}` | {video} | {length} | {download} | {card.license} | {card.when} |")
     for name in MODELS:
         if not MODELS[name].baseline:
             parts.append(_model_section(MODELS[name]))
@@ -56,7 +57,7 @@ def _model_section(card: ModelCard) -> str:
     elif card.on_hub:
         lines.append(f"- weights: `{card.model}`, the newest revision at the time of the download; every result has it")
     if card.environment:
-        lines.append(f"- separate environment: `bash setup/install_model.sh {card.environment}`")
+        lines.append(f"- separate environment: `vmevalkit install {card.environment}`")
     if card.seconds_a_video:
         lines.append(f"- one video on one H200: about {card.seconds_a_video:g} s")
     if card.memory_gib:

@@ -7,6 +7,7 @@ files of the repository become plain names.
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import posixpath
 import re
 import types
@@ -22,7 +23,6 @@ OUTSIDE = (
     "training/README.md", "weights/cogvideox-tiny-i2v/README.md",
 )  # fmt: skip
 HOME = "README.md"
-TOOLKIT = ("cells", "pieces", "strokes", "walk", "draw", "vision", "levels", "grid", "compass", "follow")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"(```.*?```)", re.DOTALL)
 
@@ -123,10 +123,14 @@ def python_page() -> str:
 
 
 def toolkit_page() -> str:
-    """Return the public modules for tasks."""
-    about = "Modules of `vmevalkit.tasks.toolkit`. [Add a task](../add-a-task.md) uses them.\n"
-    parts = ["# Toolkit of tasks\n", about]
-    return "\n".join([*parts, *(_entry(f"vmevalkit.tasks.toolkit.{name}", 2) for name in TOOLKIT)])
+    """Return the modules for tasks that the docstring of the toolkit names, in its order."""
+    from vmevalkit.tasks import toolkit
+
+    about = inspect.cleandoc(toolkit.__doc__ or "")
+    modules = {module.name for module in pkgutil.iter_modules(toolkit.__path__)}
+    named = [name for name in dict.fromkeys(re.findall(r"`(\w+)`", about)) if name in modules]
+    parts = ["# Toolkit of tasks\n", about.replace("docs/add-a-task.md", "[Add a task](../add-a-task.md)"), ""]
+    return "\n".join([*parts, *(_entry(f"vmevalkit.tasks.toolkit.{name}", 2) for name in named)])
 
 
 def _defined(path: str, value: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import vmevalkit
-from vmevalkit import media
+from vmevalkit import deprecation, media
 from vmevalkit.cli import main
 from vmevalkit.models.base import MODELS
 
@@ -81,6 +81,24 @@ def test_a_model_that_was_written_for_the_last_release_runs(tmp_path: Path) -> N
         MODELS.remove("old-fade")
 
 
+def test_a_service_that_inherits_from_nothing_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So were the services of 0.1.0."""
+    (tmp_path / "older_fade.py").write_text(FAMILY.replace("FadeService(Service)", "FadeService"))
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MODELS.add_file(tmp_path / "older_fade.py")
+    try:
+        assert main(["check", "model", "old-fade"]) == 2
+    finally:
+        MODELS.remove("old-fade")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "old-fade: the service FadeService must inherit from vmevalkit.Service" in said
+
+
 def test_arguments_have_their_old_names(tmp_path: Path) -> None:
     with pytest.warns(DeprecationWarning, match=r"make\(films=\.\.\.\) is now videos="):
         (question,) = vmevalkit.make("maze", count=1, size=(96, 96), questions=tmp_path, films=False)  # type: ignore[call-arg]
@@ -97,3 +115,15 @@ def test_options_have_their_old_names(tmp_path: Path, capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert "--pictures is now --images" in said
     assert "did you mean rule" in said
+
+
+def test_the_page_about_migration_has_every_old_name_and_the_new_one() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "migrate-0.2.md").read_text()
+    names = {f"{module}.{old}": new for module, olds in deprecation.NAMES.items() for old, new in olds.items()}
+    names |= {
+        f"{name}({old}=": f"{name}({new}=" for name, olds in deprecation.ARGUMENTS.items() for old, new in olds.items()
+    }
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    for old, new in {**names, **deprecation.OPTIONS}.items():
+        new = new.replace("vmevalkit.errors.", "vmevalkit.")
+        assert any(old in row and new in row for row in rows), f"{old} -> {new}"

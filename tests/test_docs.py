@@ -17,6 +17,7 @@ from vmevalkit import contract, store
 from vmevalkit.media import load_image
 from vmevalkit.models.base import MODELS
 from vmevalkit.runner.check import check, check_model
+from vmevalkit.suites import load_suite
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.types import Score
 
@@ -157,6 +158,14 @@ def test_readme_names_every_verb_and_the_two_commands() -> None:
         assert word in readme
     for link in re.findall(r"\]\((?!http)([^)#]+)", readme):
         assert (ROOT / link).exists(), f"README links to {link}, which is not there"
+
+
+def test_pages_state_the_number_of_tasks_and_questions() -> None:
+    readme, comparison = (ROOT / "README.md").read_text(), (ROOT / "docs" / "comparison.md").read_text()
+    assert f"| tasks | {len(TASKS)}, drawn |" in readme
+    assert f"# {load_suite('mini-v1').questions} easy questions" in readme
+    assert f"[{len(TASKS)}](tasks.md), five difficulties" in comparison
+    assert f"vmevalkit has {len(TASKS)} tasks" in comparison
 
 
 def test_the_page_about_scorers_makes_a_scorer(tmp_path: Path) -> None:

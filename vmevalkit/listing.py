@@ -77,7 +77,12 @@ def _suites() -> list[dict[str, Any]]:
 
     suites = [load_suite(name) for name in suite_names()]
     return [
-        {"name": s.name, "questions": s.questions, "description": f"{s.about} {s.questions} questions."} for s in suites
+        {
+            "name": s.name,
+            "questions": s.questions,
+            "description": f"{s.about} {len(s.tasks)} tasks, {s.questions} questions.",
+        }
+        for s in suites
     ]
 
 

@@ -36,7 +36,9 @@ def list_(
 @app.command()
 def check(
     kind: Annotated[str, typer.Argument(metavar="task|model|scorer", help="What to test.")],
-    name: Annotated[str, typer.Argument(help="Its name, or a Python file that defines a task.")],
+    name: Annotated[
+        str, typer.Argument(help="Its name; for a task, also a Python file; for a model, as for `generate --model`.")
+    ],
     seeds: Annotated[int, typer.Option(min=1, help="Puzzles for each difficulty and mode of a task.")] = 2,
     images: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for frames of videos that break the contract.")

@@ -16,7 +16,12 @@ from vmevalkit.errors import UsageError
 
 Models = Annotated[
     list[str],
-    typer.Option("--model", "-m", metavar="NAME", help="Model of the catalog, my_file.py:my_function, openvideo:NAME."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        help="Model of the catalog, my_file.py:my_function, command:FILE.toml, openvideo:NAME.",
+    ),
 ]
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", metavar="NAME", help="Use only these tasks.")]
 Questions = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the question set.")]

@@ -54,7 +54,7 @@ class ModelWrapper:
         args: settings of the service.
 
     Raises:
-        ConfigError: a setting that the model does not have or cannot take.
+        ConfigError: a setting that the model does not have or cannot take, or a service that is no `Service`.
     """
 
     service_class: ClassVar[Any]
@@ -66,6 +66,9 @@ class ModelWrapper:
         self.model = model
         self.name = name or model
         self.output_dir = Path(output_dir)
+        if not issubclass(self.service_class, Service):
+            service = self.service_class.__name__
+            raise ConfigError(f"{self.name}: the service {service} must inherit from vmevalkit.Service")
         try:
             self.service: Service = self.service_class(model, **args)
         except ValidationError as error:

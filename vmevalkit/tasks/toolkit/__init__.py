@@ -1,6 +1,6 @@
 """What tasks share. Everything here is public, for tasks of your own (docs/add-a-task.md).
 
-Mechanisms; each brings the video, most cheats, the reader and the verdict:
+Kinds of task. Most of them bring the video, most cheats, the reader and the verdict:
 
 - `cells`: places change their look, one after another (`cell_boards`: their states, painter and reader).
 - `ruled_cells`: boards on which a step changes several places at once, as rules that are a graph allow.
@@ -16,7 +16,7 @@ Building blocks:
 - `vision`: bring a frame to the light and position of a drawing, and find what the drawing does not explain. It exports
   `views`, `compare`, `lens`, `envelope`, `scene`, `blobs` and `glyphs`.
 - `spots`: small details of a scene that must stay. `things`: things that vanish, such as what is collected.
-- `rings`: marks around figures.
+- `rings`: marks around figures. `dials`: faces of clocks without digits.
 - `completions`: every way to fill a board by the rules of a puzzle.
 - `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
 """
