@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Reading, Task
-from vmevalkit.tasks.toolkit.cells import Board, CellsTask, Looks, without_stress
+from vmevalkit.tasks.toolkit.cells import Board, CellsTask, Looks, skipped_or_repeated, without_stress
 from vmevalkit.types import Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
@@ -72,15 +72,7 @@ class RuledCells(CellsTask[P]):
 
     def cheats(self, puzzle: P) -> dict[str, list[Board]]:
         """Return boards that skip or repeat steps, or take several together."""
-        path = self.solution(puzzle)
-        found = {
-            "all_at_once": [path[0], path[-1]],
-            "nearly_one_missing": path[:-1],
-            "taken_back": [*path[:2], path[0], *path[1:]],
-        }
-        if len(path) > 3:
-            found["two_at_once"] = [path[0], *path[2:]]
-        return found
+        return skipped_or_repeated(self.solution(puzzle))
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         return Task.judge(self, puzzle, list(self._followed(puzzle, readings)))
