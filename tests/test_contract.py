@@ -11,6 +11,7 @@ import pytest
 from vmevalkit import contract
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks.base import TASKS, Tag, as_frames, random_generator
+from vmevalkit.tasks.toolkit.cells import CellsTask
 from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import MODES, Mode
 
@@ -140,6 +141,14 @@ def test_a_task_has_an_illegal_way_and_a_nearly_right_one_at_each_difficulty(nam
         names = [n for seed in SEEDS for n in TASKS[name].cheats(contract.puzzle_of(TASKS[name], difficulty, seed))]
         assert any(n.startswith("nearly_") for n in names), f"difficulty {difficulty}"
         assert any(not n.startswith("nearly_") for n in names), f"difficulty {difficulty}"
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if isinstance(TASKS[name], CellsTask)])
+def test_a_step_that_is_taken_back_is_seen_in_a_frame(name: str) -> None:
+    task, puzzle = TASKS[name], contract.puzzle_of(TASKS[name], 5, 0)
+    frames = list(task.render(puzzle, task.cheats(puzzle)["taken_back"], contract.SMALL, 49))
+    at_start = [bool((frame == frames[0]).all()) for frame in frames]
+    assert any(at_start[at_start.index(False) :])
 
 
 @pytest.mark.parametrize("name", TASKS)

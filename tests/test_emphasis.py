@@ -107,14 +107,17 @@ def test_a_thing_that_fades_for_a_while_stays_faded(video: Views, stage: Stage) 
 
 
 @pytest.mark.parametrize(
-    ("task", "names"),
+    ("task", "difficulty", "names"),
     [
-        ("maze", ["lit_squares", "squares_lit_ahead"]),
-        ("tower_of_hanoi", ["trail_fades"]),
-        ("dot_to_dot", ["haloed_line"]),
-        ("chess", ["trail_ahead"]),
+        ("maze", 1, ["lit_squares", "squares_lit_ahead"]),
+        ("tower_of_hanoi", 1, ["trail_fades"]),
+        ("dot_to_dot", 1, ["haloed_line"]),
+        ("chess", 1, ["trail_ahead"]),
+        # On a dark board, a tint changes the brightness more than on paper.
+        ("lights_out", 1, ["cell_highlighted", "answer_highlighted_ahead"]),
+        ("lights_out", 5, ["halo"]),
     ],
 )
-def test_emphasis_passes_and_its_evil_twins_fail(task: str, names: list[str]) -> None:
-    for trial in contract.try_habits(TASKS[task], 1, 0, names):
+def test_emphasis_passes_and_its_evil_twins_fail(task: str, difficulty: int, names: list[str]) -> None:
+    for trial in contract.try_habits(TASKS[task], difficulty, 0, names):
         assert trial.as_expected, str(trial)

@@ -124,3 +124,10 @@ def test_a_peg_may_not_step_to_the_next_hole() -> None:
     peg, free = next((at[r, c], at[r, c + 1]) for r, c in of.pegs if (r, c + 1) in at and (r, c + 1) not in of.pegs)
     moved = Board(changed(start.looks, {peg: 0, free: 1}))
     assert not verdict(of, [start, moved, *task().solution(of)[1:]]).passed
+
+
+def test_the_end_of_a_jump_and_the_beginning_of_the_next_one_must_be_seen() -> None:
+    for difficulty in (1, 3):
+        names = ("ground_truth", "faster", "one_frame_dropped", "middle_cut_out")
+        for trial in contract.try_videos(task(), difficulty, "solve", 0, names=names):
+            assert trial.as_expected, str(trial)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import json
+import math
+import operator
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ from PIL import Image
 import vmevalkit
 from vmevalkit import media, store
 from vmevalkit.errors import UnknownName, UsageError
-from vmevalkit.tasks.base import TASKS
+from vmevalkit.tasks.base import FRAMES, TASKS, positions
 from vmevalkit.types import Mode, QuestionMetadata
 
 
@@ -41,6 +46,30 @@ def test_one_seed_gives_the_same_bytes_in_any_process_order_and_number_of_worker
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     assert len(first) == len(names) * 2 * 5 + 1
+
+
+def one_by_one(numbers: Iterable[Any], start: Any = 0) -> Any:
+    """Add as `sum` does before Python 3.12."""
+    return functools.reduce(operator.add, numbers, start)
+
+
+def with_corrected_rounding(numbers: Iterable[Any], start: Any = 0) -> Any:
+    """Add as `sum` does since Python 3.12."""
+    found = list(numbers)
+    return math.fsum((start, *found)) if any(type(number) is float for number in found) else one_by_one(found, start)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_question_does_not_depend_on_how_python_rounds_sums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, shown = TASKS[name], []
+    for add in (one_by_one, with_corrected_rounding):
+        with monkeypatch.context() as patch:
+            patch.setattr(builtins, "sum", add)
+            puzzle = task.example(3, 1)
+            states = task.paced(puzzle, task.solution(puzzle))
+            moments = [task.moment(puzzle, states, at) for at in positions(len(states) - 1, FRAMES)]
+            shown.append((puzzle, task.steps(puzzle), repr(moments)))
+    assert shown[0] == shown[1]
 
 
 def test_a_question_is_whole_and_its_metadata_true(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from vmevalkit.tasks.toolkit.vision import view_size
 from vmevalkit.types import Geometry, Question, QuestionMetadata, Record, Score, Size, Verdict
 
 # Raised when geometry, decoding or the shared part of the verifiers change verdicts.
-VERSION = 4
+VERSION = 5
 
 USUAL_FPS = 8.0
 """Frame rate of frames that come without one, as CogVideoX has it."""

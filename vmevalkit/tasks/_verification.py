@@ -130,20 +130,20 @@ class Verification:
         if cleaned is not None:
             tolerated = (*tolerated, cleaned.tolerated)
             scored = self._scored(cleaned.views)
-        for repaired in () if scored.passed else self._repairs(scored.frames, scored.verdict):
+        for repaired in () if scored.passed else self._repairs(scored):
             scored = self._scored(repaired.views, repaired.hidden, repaired.unseen)
             if scored.passed:
                 tolerated = (*tolerated, repaired.tolerated)
                 break
         return scored.tolerating(tolerated) if scored.passed else failed
 
-    def _repairs(self, frames: Views, failed: Verdict) -> Iterator[Repaired]:
+    def _repairs(self, failed: _Scored) -> Iterator[Repaired]:
         """Yield the video without emphasis, then without its visitor."""
-        solved = self._solved
+        solved, frames = self._solved, failed.frames
         # Both are gone before the end, so a video that does not end with the answer is not looked at again.
         if patches(solved.answer.unexplained(solved.lens.planes(frames[-1]))):
             return
-        if failed.reason in _DISTURBED:
+        if self._is_disturbed(failed):
             steps = len(self._task.solution(self._puzzle)) - 1
             in_light = np.stack([solved.lens.planes(frame) for frame in frames])
             stressed = without_emphasis(in_light, solved.stage, steps)
@@ -152,6 +152,15 @@ class Verification:
         left = without_visitors(frames, solved.course, solved.acting)
         if left is not None:
             yield left
+
+    def _is_disturbed(self, failed: _Scored) -> bool:
+        """Whether a video may have failed because of something that has nothing to do with the puzzle."""
+        verdict = failed.verdict
+        if verdict.reason in _DISTURBED or verdict.evidence_frame is None:
+            return True
+        reading = failed.readings[min(verdict.evidence_frame, len(failed.readings) - 1)]
+        # Places that are lit look as if they were about to change, which rules of a task may forbid.
+        return not reading.scene_intact or not self._task.is_drawable(self._puzzle, reading.state)
 
     @cached_property
     def _solved(self) -> Solved:

@@ -26,6 +26,7 @@ from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, re
 from vmevalkit.tasks.toolkit.draw import BLUE, INK, SAND, SKY, UMBER, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.motion import Scale, first_of, jumped, popped, vanished
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, disc_painter
 from vmevalkit.types import Record, Size
@@ -146,7 +147,7 @@ class BallBounce(Task[Puzzle, Ball]):
             # Choose the moment of the last flight at which the ball hits the wall, until it hits the target field. So
             # all fields are about equally frequent answers.
             for _ in range(20):
-                hit = math.sqrt(2 * height) + sum(flights[:-1]) + rng.uniform(0.05, 0.95) * flights[-1]
+                hit = math.sqrt(2 * height) + added(flights[:-1]) + rng.uniform(0.05, 0.95) * flights[-1]
                 puzzle = Puzzle(
                     x=round(x, 3), height=round(height, 3), speed=round((_WALL - _BALL - x) / hit, 4),
                     kept=round(kept, 3), bounces=bounces, fields=fields, moments=moments,

@@ -25,6 +25,7 @@ from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, SKY, WHITE, YELLOW, Po
 from vmevalkit.tasks.toolkit.grid import WORDS, around
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.types import Record, Size
 
 Cell = tuple[int, int]
@@ -147,7 +148,7 @@ class FlowConnect(StrokesTask[Puzzle]):
         paced = list(states[:1])
         for a, b in itertools.pairwise(states):
             grown = (abs(sum(y) - sum(x)) * n for x, y, n in zip(a.drawn, b.drawn, cells, strict=True))
-            count = max(1, round(sum(grown)))
+            count = max(1, round(added(grown)))
             paced += [self.between(puzzle, a, b, i / count) for i in range(1, count)] + [b]
         return paced
 

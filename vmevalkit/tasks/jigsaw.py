@@ -29,6 +29,7 @@ from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, PAPER, UMBER, Color, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.types import Record, Size
 
 
@@ -249,7 +250,7 @@ def _tiles(rows: int, columns: int, circles: Sequence[int]) -> dict[Cell, Tile]:
 
 def _pale(tile: Tile) -> float:
     """Return the share of a tile that circles cover."""
-    return sum(math.pi / 4 * (radius**2 - hole**2) for radius, hole in map(_CIRCLES.__getitem__, tile))
+    return added(math.pi / 4 * (radius**2 - hole**2) for radius, hole in map(_CIRCLES.__getitem__, tile))
 
 
 def _has_one_answer(tiles: dict[Cell, Tile], loose: Sequence[Cell]) -> bool:

@@ -23,6 +23,7 @@ from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks,
 from vmevalkit.tasks.toolkit.completions import Choices, completions, has_one_completion
 from vmevalkit.tasks.toolkit.draw import HUES, INK, WHITE, Box, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.types import Record, Size
 
 # Left, top, right, bottom, in units of the map.
@@ -229,7 +230,7 @@ def _share_border(a: Region, b: Region) -> bool:
 
 def _swept(regions: Sequence[Region]) -> bool:
     """Return whether a straight wipe meets the regions one after another, for `swept` in regions of mean size."""
-    size = math.sqrt(sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in regions) / len(regions))
+    size = math.sqrt(added((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in regions) / len(regions))
     return swept([((y0 + y1) / 2 / size, (x0 + x1) / 2 / size) for x0, y0, x1, y1 in regions])
 
 

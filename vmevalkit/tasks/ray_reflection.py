@@ -28,6 +28,7 @@ from vmevalkit.tasks.toolkit.compass import STEPS, WORDS
 from vmevalkit.tasks.toolkit.draw import GRAY, GREEN, INK, SKY, VERMILION, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.types import Record, Size
 
 Spot = tuple[int, int]
@@ -368,7 +369,7 @@ def _crossings(spots: Sequence[Spot]) -> int:
 
 def _has_long_piece(spots: Sequence[Spot]) -> bool:
     lengths = [math.dist(a, b) for a, b in itertools.pairwise(spots)]
-    return max(lengths) > _LONGEST * sum(lengths) / len(lengths)
+    return max(lengths) > _LONGEST * added(lengths) / len(lengths)
 
 
 def _traced(puzzle: Puzzle) -> list[Spot]:

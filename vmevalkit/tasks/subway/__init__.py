@@ -34,6 +34,7 @@ from vmevalkit.tasks.subway.puzzle import (
 )
 from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words
 from vmevalkit.tasks.toolkit.draw import Point
+from vmevalkit.tasks.toolkit.sums import length_of
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
 from vmevalkit.types import Size
@@ -210,8 +211,7 @@ class Subway(Walk[Puzzle]):
 
 def _is_detour(way: Sequence[Place]) -> bool:
     """Whether a train that moves from the first to the last of some places cannot have passed the others unseen."""
-    length = sum(itertools.starmap(math.dist, itertools.pairwise(way)))
-    return length > _DETOUR * math.dist(way[0], way[-1]) + _BEND
+    return length_of(way) > _DETOUR * math.dist(way[0], way[-1]) + _BEND
 
 
 def _word(a: Place, b: Place) -> str:

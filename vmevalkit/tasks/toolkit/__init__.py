@@ -19,4 +19,5 @@ Building blocks:
 - `rings`: marks around figures. `dials`: faces of clocks without digits.
 - `completions`: every way to fill a board by the rules of a puzzle.
 - `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
+- `sums`: sums of floats that are the same in every version of Python, for all that goes into a question.
 """

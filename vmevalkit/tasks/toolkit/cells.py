@@ -34,6 +34,7 @@ __all__ = [
     "draw_square",
     "inset_cell",
     "middle_of",
+    "skipped_or_repeated",
     "square_box",
     "swept",
     "without_stress",
@@ -136,14 +137,7 @@ class CellsTask(Task[P, Board]):
         """Return boards that skip, repeat, revert, add or reorder changes."""
         path, order, goal = self.solution(puzzle), self.order(puzzle), self.goal(puzzle)
         start = path[0].looks
-        found = {
-            "all_at_once": [path[0], path[-1]],
-            "nearly_one_missing": path[:-1],
-            # Twice, so that it is seen in a frame.
-            "taken_back": [*path[:2], path[0], path[0], *path[1:]],
-        }
-        if len(order) > 2:
-            found["two_at_once"] = [path[0], *path[2:]]
+        found = skipped_or_repeated(path)
         choices = self.choices(puzzle)
         others = [look for look in choices[order[-1]] if look not in (goal[order[-1]], start[order[-1]])]
         if others:
@@ -334,6 +328,19 @@ def _with_last_looks(readings: Sequence[Reading[Board]], start: Looks) -> Iterat
 def _share_of(box: Box, canvas: Size) -> Box:
     """Return a box in pixels of the canvas as shares of it."""
     return box[0] / canvas[0], box[1] / canvas[1], box[2] / canvas[0], box[3] / canvas[1]
+
+
+def skipped_or_repeated(path: Sequence[Board]) -> dict[str, list[Board]]:
+    """Return boards of which steps are left out, taken together, or taken back; see `Task.cheats`."""
+    found = {
+        "all_at_once": [path[0], path[-1]],
+        "nearly_one_missing": [*path[:-1]],
+        # Twice, so that it is seen in a frame.
+        "taken_back": [*path[:2], path[0], path[0], *path[1:]],
+    }
+    if len(path) > 3:
+        found["two_at_once"] = [path[0], *path[2:]]
+    return found
 
 
 def _grown(t: float) -> float:

@@ -40,8 +40,8 @@ _LONGEST_STEP = 0.25
 # Difference in luma or chroma by which a pixel has changed.
 _CHANGED = 40
 # Difference from the background up to which something is a tint: almost half of a clear color, whose chroma differs by
-# 80 from that of paper.
-_TINT = 38
+# 80 from that of paper. On a dark background, a tint is brighter by almost half of what is missing to white.
+_TINT, _BRIGHTER = 38, 0.45
 # A color is a part of the background if this share of a drawing without things has it.
 _WIDE = 0.05
 # A color acts if this share of what acts has it; edges have others.
@@ -69,8 +69,8 @@ def without_emphasis(frames: Views, stage: Stage, steps: int) -> Repaired | None
     if not marked:
         return None
     views = _cleaned(frames, _Odd(odd, faint), stage)
-    # What is fainter hides nothing.
-    hidden = (np.count_nonzero(most(distance(views[i], frames[i])) > _CHANGED) for i in marked)
+    # A tint hides nothing.
+    hidden = (np.count_nonzero(_is_more_than_a_tint(frames[i], views[i])) for i in marked)
     if max(hidden) > _MOST * odd[0].size:
         return None
     ahead = max(_AROUND, math.ceil(len(frames) * min(_LONGEST_STEP, 1 / max(1, steps))))
@@ -278,10 +278,17 @@ def _is_drawn_ahead(frames: Views, views: Views, odd: Sequence[Mask], stage: Sta
     for frame, view, mask in zip(frames, views, odd, strict=True):
         if patches((most(distance(frame, frames[0])) > _CHANGED) & ~mask):
             return False
-        drawn = (most(distance(frame, view)) > _TINT).ravel() & stage.is_background(view.reshape(3, -1))
+        drawn = _is_more_than_a_tint(frame, view).ravel() & stage.is_background(view.reshape(3, -1))
         if patches(drawn.reshape(mask.shape)):
             return True
     return False
+
+
+def _is_more_than_a_tint(frame: Planes, below: Planes) -> Mask:
+    off = distance(frame, below)
+    brighter = (frame[0] > below[0]) & (off[0] <= _BRIGHTER * (255 - below[0].astype(np.float32)))
+    off[0][brighter] = 0
+    return most(off) > _TINT
 
 
 def _waits(views: Views, odd: Sequence[Mask], limit: int) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 
 from vmevalkit.tasks.base import Fault, Reading
 from vmevalkit.tasks.toolkit.grid import Place
+from vmevalkit.tasks.toolkit.sums import added, length_of
 from vmevalkit.tasks.toolkit.vision import Floats
 from vmevalkit.tasks.toolkit.walk import Moment, Walk, walked
 
@@ -84,7 +85,7 @@ def shortest_path(first: N, last: N, after: Callable[[N], Iterable[N]]) -> list[
 def along(path: Sequence[Place], t: float) -> Place:
     """Return the place at share `t` of the length of a path of straight parts."""
     lengths = [math.dist(a, b) for a, b in itertools.pairwise(path)]
-    left = t * sum(lengths)
+    left = t * added(lengths)
     for (a, b), length in zip(itertools.pairwise(path), lengths, strict=True):
         if left <= length and length:
             return a[0] + (b[0] - a[0]) * left / length, a[1] + (b[1] - a[1]) * left / length
@@ -181,7 +182,7 @@ class Follower(Generic[N]):
         if edge not in self._sampled:
             paths = self._paths(*edge)
             moments = [[along(path, i / (_SAMPLES - 1)) for path in paths] for i in range(_SAMPLES)]
-            lengths = [sum(math.dist(a, b) for a, b in itertools.pairwise(path)) for path in paths]
+            lengths = map(length_of, paths)
             self._sampled[edge] = np.array(moments, np.float32), max(lengths)
         return self._sampled[edge]
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Reading, lerp
 from vmevalkit.tasks.toolkit.draw import Box, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.sums import length_of
 from vmevalkit.tasks.toolkit.vision import Floats, Scene, differing
 from vmevalkit.types import Size
 
@@ -39,7 +40,7 @@ class Stroke(NamedTuple):
     @property
     def length(self) -> float:
         """Length in pixels of the canvas."""
-        return sum(math.dist(a, b) for a, b in itertools.pairwise(self.points))
+        return length_of(self.points)
 
     def part(self, start: float, end: float) -> list[Point]:
         """Return the corners from one share of the length to another."""

@@ -22,6 +22,7 @@ from vmevalkit.tasks.toolkit.draw import Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, SMEARED, Scale, first_of, jumped, vanished
 from vmevalkit.tasks.toolkit.piece_boards import PIECE_HUES, REST, Board, Layout, Place, Places
 from vmevalkit.tasks.toolkit.piece_reader import PieceReader
+from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.tasks.toolkit.vision import downscale_of
 from vmevalkit.types import Record, Size, Verdict
 
@@ -373,7 +374,7 @@ class Tracker(Generic[P]):
 def _along(path: Sequence[Place], t: float) -> Place:
     """Place at a share `t` of a path of straight parts."""
     lengths = [math.dist(a, b) for a, b in itertools.pairwise(path)]
-    left = t * sum(lengths)
+    left = t * added(lengths)
     for a, b, length in zip(path, path[1:], lengths, strict=False):
         if left <= length and length:
             return lerp(a[0], b[0], left / length), lerp(a[1], b[1], left / length)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Reading, Task
-from vmevalkit.tasks.toolkit.cells import Board, CellsTask, Looks, without_stress
+from vmevalkit.tasks.toolkit.cells import Board, CellsTask, Looks, skipped_or_repeated, without_stress
 from vmevalkit.types import Record, Size, Verdict
 
 P = TypeVar("P", bound=Record)
@@ -72,15 +72,7 @@ class RuledCells(CellsTask[P]):
 
     def cheats(self, puzzle: P) -> dict[str, list[Board]]:
         """Return boards that skip or repeat steps, or take several together."""
-        path = self.solution(puzzle)
-        found = {
-            "all_at_once": [path[0], path[-1]],
-            "nearly_one_missing": path[:-1],
-            "taken_back": [*path[:2], path[0], *path[1:]],
-        }
-        if len(path) > 3:
-            found["two_at_once"] = [path[0], *path[2:]]
-        return found
+        return skipped_or_repeated(self.solution(puzzle))
 
     def judge(self, puzzle: P, readings: Sequence[Reading[Board]]) -> Verdict:
         return Task.judge(self, puzzle, list(self._followed(puzzle, readings)))
@@ -122,6 +114,8 @@ class _Follower:
     def _rest(self) -> None:
         """Begin a step, which no frame has shown yet. Count those in which what moves is lost, missing or covered."""
         self._frames, self._lost, self._missing, self._covered, self._uneven = 0, 0, 0, 0, 0
+        # Share of the step that is made, as far as has been seen.
+        self._made = 0.0
 
     def see(self, board: Board) -> Board:
         """Return the board of the last complete step, with the places that are changing and what is wrong."""
@@ -138,8 +132,9 @@ class _Follower:
                 seen = self._frames or changed <= unclear
                 begun = [step for step in begun if seen and (changed != step or unclear)]
             if begun:
-                wrong = self._reach(node) if node != self._node else None
+                wrong = self._pass_on(node, board, begun) if node != self._node else None
                 wrong = wrong or self._unevenness(changed - unclear, unclear, begun) or self._loss(board, begun)
+                self._made = max(self._made, *_shares(node, board, begun))
                 return Board(node, _coming(changed), wrong=wrong)
         changed = _unlike(self._node, board)
         wrong = self._task.misstep(self._puzzle, self._node, changed)
@@ -153,6 +148,11 @@ class _Follower:
         self._node = node
         self._rest()
         return wrong
+
+    def _pass_on(self, node: Looks, board: Board, begun: Sequence[frozenset[int]]) -> str | None:
+        """End a step in a frame that shows the next one; return the reason code if a whole step is skipped."""
+        hops = self._task.gradual and 1 - self._made + min(_shares(node, board, begun)) >= 1
+        return self._reach(node) or ("teleport" if hops else None)
 
     def _loss(self, board: Board, begun: Sequence[frozenset[int]]) -> str | None:
         """Return the reason code if what moves in a step has not been seen for too long."""
@@ -183,6 +183,13 @@ def steps_of(task: RuledCells[Any], puzzle: Any, looks: Looks) -> list[tuple[Loo
 def _unlike(node: Looks, board: Board) -> set[int]:
     """Return the places that are changing, or have another look than in a node."""
     return board.changing() | {i for i, (a, b) in enumerate(zip(node, board.looks, strict=True)) if a != b}
+
+
+def _shares(node: Looks, board: Board, steps: Sequence[frozenset[int]]) -> list[float]:
+    """Return about how much of some steps is made, which take a look 1 to a place that has another look in a node."""
+    empty = {i for i, look in enumerate(board.looks) if not look} - board.changing()
+    filled = {i for i, look in enumerate(node) if look}
+    return [0.75 if step - filled - empty else 0.5 if step & filled & empty else 0.25 for step in steps]
 
 
 def _coming(places: set[int]) -> tuple[tuple[int, int, float], ...]:

@@ -30,6 +30,7 @@ from vmevalkit.tasks.toolkit.lines import (
     evenly_spaced,
 )
 from vmevalkit.tasks.toolkit.motion import Scale, jumped
+from vmevalkit.tasks.toolkit.sums import added, length_of
 from vmevalkit.tasks.toolkit.transition import CROSSED, Places, find_transition
 from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
 from vmevalkit.types import Record, Size, Verdict
@@ -233,7 +234,7 @@ class StrokesTask(Task[P, Lines]):
         if b.ahead or _vanishes(a, b):
             return "ahead_of_tip"
         lengths = self._lengths(puzzle)
-        total, grown = sum(lengths), []
+        total, grown = added(lengths), []
         for i, (old, new) in enumerate(zip(a.drawn, b.drawn, strict=True)):
             incomplete = sum(new) < _COMPLETE
             if any(now < before - _JITTER for before, now in zip(old, new, strict=True)) and incomplete:
@@ -266,15 +267,16 @@ class StrokesTask(Task[P, Lines]):
         if state is None:
             return None
         lengths = self._lengths(puzzle)
-        return sum(sum(ends) * length for ends, length in zip(state.drawn, lengths, strict=True)) / sum(lengths)
+        ink = added(sum(ends) * length for ends, length in zip(state.drawn, lengths, strict=True))
+        return ink / added(lengths)
 
     def progress(self, puzzle: P, state: Lines) -> float:
         """Return the drawn share of all lines; 1 only for the answer."""
         lengths = self._lengths(puzzle)
         if all(sum(ends) >= _COMPLETE for ends in state.drawn):
             return 1.0
-        done = sum(min(sum(ends), 1.0) * length for ends, length in zip(state.drawn, lengths, strict=True))
-        return min(done / sum(lengths), 0.99)
+        done = added(min(sum(ends), 1.0) * length for ends, length in zip(state.drawn, lengths, strict=True))
+        return min(done / added(lengths), 0.99)
 
     def same(self, puzzle: P, a: Lines, b: Lines) -> bool:
         """Return whether the lines of two states are equally long within the accuracy of reading."""
@@ -314,8 +316,8 @@ STROKE_REASONS = {
 
 def swept(lines: Sequence[Sequence[Point]], both_ways: bool = False) -> bool:
     """Return whether a straight wipe uncovers lines (their corners) as a pen draws them, so that it might pass."""
-    lengths = [sum(math.dist(a, b) for a, b in itertools.pairwise(line)) for line in lines]
-    total = sum(lengths)
+    lengths = [length_of(line) for line in lines]
+    total = added(lengths)
     samples = [
         evenly_spaced(line, max(16, round(120 * length / total))).T for line, length in zip(lines, lengths, strict=True)
     ]
