@@ -21,11 +21,11 @@ check: install
 
 test: install
 	@$(VENV)/python -m tests.browser
-	$(VENV)/pytest -n auto
+	$(VENV)/pytest -n auto --dist loadgroup
 
 coverage: install
 	@$(VENV)/python -m tests.browser
-	$(VENV)/pytest -n auto --cov --cov-report=
+	$(VENV)/pytest -n auto --dist loadgroup --cov --cov-report=
 	$(VENV)/coverage report --skip-covered --sort=cover
 
 demo: install

@@ -45,17 +45,17 @@ def test_the_page_about_tasks_makes_a_task_that_keeps_its_contract(tmp_path: Pat
     try:
         task = TASKS["shuttle"]
         trials: list[contract.Trial] = []
-        for difficulty in range(1, 6):
+        for difficulty in (1, 3, 5):
             pair = contract.puzzle_of(task, difficulty, 0), contract.other_puzzle_of(task, difficulty, 0)
             found = enumerate(contract.videos(task, *pair, "solve"))
             chosen = ["ground_truth", *(v.name for i, v in found if v.own or i % 5 == difficulty - 1)]
             trials += contract.try_videos(task, difficulty, "solve", 0, names=chosen)
             transform = contract.TRANSFORMS[3 * difficulty]
-            shown = ("ground_truth" if difficulty % 2 else "crossfade",)
+            shown = ("crossfade" if difficulty == 3 else "ground_truth",)
             trials += contract.try_transform(task, difficulty, "solve", 0, transform, shown)
             # Where the reader ignores too much, a second object beside the disc depends on the seed.
             for seed in range(6):
-                names = () if seed == 1 and difficulty % 2 else ("extra_object",)
+                names = () if seed == 1 and difficulty == 3 else ("extra_object",)
                 trials += contract.try_videos(task, difficulty, "hold", seed, names=names)
         # The most sparse scene: with the disc on the square, little is left to align frames by.
         trials += contract.try_videos(task, 1, "solve", 3, names=("camera_drift",))

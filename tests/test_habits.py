@@ -39,6 +39,9 @@ HOLES = {
 }  # fmt: skip
 DIFFICULTY = 2
 
+# One process runs these tests, because it takes seconds to make `found`.
+pytestmark = pytest.mark.xdist_group("habits")
+
 Videos = dict[str, ContractVideo]
 
 
