@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from vmevalkit import contract
@@ -58,11 +59,35 @@ def test_gaps_are_clearly_short_or_clearly_wide() -> None:
                 assert share == pytest.approx(1) or share > 1.49
 
 
-def test_rows_may_take_turns() -> None:
+def test_rows_may_take_turns_or_fall_at_the_same_time() -> None:
     of = puzzle(4, 3)
     others = TASK.alternatives(of)
-    assert set(others) == {"last_row_first", "rows_take_turns"}
+    assert set(others) == {"last_row_first", "rows_take_turns", "rows_together"}
     assert all(verdict(of, boards).passed for boards in others.values())
+
+
+def test_a_row_may_begin_while_a_domino_of_another_row_falls() -> None:
+    of = puzzle(1, 0)
+    goal, begin = TASK.goal(of), dict[int, float]()
+    for place in TASK.order(of):
+        before, row = of.dominoes[place].before, of.dominoes[place].row
+        begin[place] = begin[before] + 8 if before >= 0 else 4.0 + 3 * row
+    painter = TASK.painter(of, CANVAS)
+    frames = []
+    for i in range(49):
+        falling = [p for p, first in begin.items() if first < i < first + 8]
+        looks = {p: goal[p] for p, first in begin.items() if i >= first + 8}
+        coming = tuple((p, goal[p], 0.2 + 0.1 * (i - begin[p])) for p in falling)
+        frames.append(painter(Board(changed(TASK.start(of), looks), coming)))
+    found = TASK.verify(of, contract.views(np.stack(frames)), canvas=CANVAS)
+    assert found.passed, found
+
+
+def test_two_dominoes_of_a_row_may_not_fall_together() -> None:
+    of = puzzle(4, 3)
+    found = verdict(of, TASK.cheats(of)["two_at_once"])
+    assert not found.passed
+    assert found.reason in ("several_at_once", "wrong_order")
 
 
 def test_a_domino_neither_falls_before_its_turn_nor_behind_a_wide_gap() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from vmevalkit import contract
 from vmevalkit.contract import Scene
+from vmevalkit.contract.brushes import with_cursor
 from vmevalkit.media import Frames
 from vmevalkit.tasks.base import FRAMES, TASKS
 from vmevalkit.types import Verdict
@@ -21,6 +23,22 @@ def test_a_cursor_or_hand_may_do_the_steps(name: str, video: str) -> None:
     verdict = verdict_of(name, video)
     assert verdict.passed, verdict
     assert "visitor" in {tolerance.code for tolerance in verdict.tolerated}
+
+
+@pytest.mark.parametrize(("name", "seed"), [("bookshelf", 0), ("sequence_completion", 1)])
+def test_a_cursor_may_lie_on_a_dark_thing_and_beside_a_figure_that_grows(name: str, seed: int) -> None:
+    (trial,) = contract.try_habits(TASKS[name], 3, seed, ["cursor"])
+    assert trial.as_expected, str(trial)
+
+
+def test_a_cursor_does_not_excuse_a_thing_that_is_half_transparent() -> None:
+    task, canvas = TASKS["bookshelf"], contract.SMALL
+    puzzle = contract.puzzle_of(task, 3, 0)
+    motion = Scene(task, puzzle, contract.other_puzzle_of(task, 3, 0), "solve", canvas).motion(FRAMES)
+    faint = (motion.frames.astype(np.uint16) + motion.background) // 2
+    frames = [frame if i in (0, 1) or i >= motion.ended else with_cursor(frame, motion.spots[i], canvas[1] / 18)
+              for i, frame in enumerate(faint.astype(np.uint8))]  # fmt: skip
+    assert not task.verify(puzzle, contract.views(np.stack(frames)), canvas=canvas).passed
 
 
 @pytest.mark.parametrize("name", ["maze", "arc"])

@@ -2,8 +2,9 @@
 
     > | | |   | |         Dominoes stand in rows, seen from above, and an arrow pushes the first one of a row. A domino
                           that falls knocks over the next one if it reaches it. A video passes if these dominoes fall,
-    > ===|===|==   | |    one at a time and each after the one that pushes it, and if all others stay. Rows may take
-                          turns in any way. A video fails if a domino behind a gap that is too wide falls.
+    > ===|===|==   | |    in each row one at a time and each after the one that pushes it, and if all others stay. Rows
+                          may take turns in any way, or fall at the same time. A video fails if a domino behind a gap
+                          that is too wide falls.
 
 A domino reaches as far as a short gap, and a tall one twice as far. A gap that stops a row is at least 1.9 times as
 wide as a short one, or 3 times after a tall domino. A broad domino stands across two rows and pushes the next one in
@@ -117,7 +118,10 @@ class DominoChain(CellsTask[Puzzle]):
     }
     rubric = {
         "outcome": "Exactly those dominoes lie that an arrow pushes or that a fallen domino reaches.",
-        "process": "One domino falls at a time, each after the one that pushes it. Rows may take turns in any way.",
+        "process": (
+            "In each row, one domino falls at a time, each after the one that pushes it. Rows may take turns in any "
+            "way, or fall at the same time."
+        ),
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
@@ -156,6 +160,9 @@ class DominoChain(CellsTask[Puzzle]):
     def choices(self, puzzle: Puzzle) -> list[tuple[int, int]]:
         return [(0, _look(puzzle, domino)) for domino in puzzle.dominoes]
 
+    def groups(self, puzzle: Puzzle) -> list[int]:
+        return [domino.row for domino in puzzle.dominoes]
+
     def too_early(self, puzzle: Puzzle, looks: Looks, place: int) -> bool:
         before = puzzle.dominoes[place].before
         return before >= 0 and not looks[before]
@@ -188,16 +195,16 @@ class DominoChain(CellsTask[Puzzle]):
         return (
             "Rows of standing dominoes, seen from above as narrow bars. Each arrow pushes the domino beside it, which "
             "falls in the direction of the arrow and then lies as a long bar. It knocks over the next one if the gap "
-            f"is short; a gap about twice as wide stops the row.{reach}{broad} One domino falls at a time, all others "
-            "stay standing. The camera is fixed.",
+            f"is short; a gap about twice as wide stops the row.{reach}{broad} In each row, one domino falls after "
+            "another; all others stay standing. The camera is fixed.",
             "Show the chain reaction of these dominoes from above. The arrows push the first domino of each row; a "
             "standing domino is a narrow bar and becomes a long bar when it falls over, away from the arrow. Across a "
             f"short gap it knocks over the next one, across a gap about twice as wide it does not.{reach}{broad} "
-            "They fall one at a time; what is not hit stays standing. Static camera.",
-            "Seen from above, dominoes stand in rows as narrow bars. One after another they topple, beginning beside "
-            "the arrows: each tips over in the direction of its arrow, lies flat as a long bar, and hits the next one "
-            f"if the gap is short. The row ends where a gap is about twice as wide.{reach}{broad} Dominoes that "
-            "are not hit do not fall. The camera does not move.",
+            "In a row they fall one at a time; what is not hit stays standing. Static camera.",
+            "Seen from above, dominoes stand in rows as narrow bars. In each row they topple one after another, "
+            "beginning beside the arrow: each tips over in the direction of its arrow, lies flat as a long bar, and "
+            f"hits the next one if the gap is short. The row ends where a gap is about twice as wide.{reach}{broad} "
+            "Dominoes that are not hit do not fall. The camera does not move.",
         )
 
     def alternatives(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -205,9 +212,12 @@ class DominoChain(CellsTask[Puzzle]):
         for place in order:
             before = puzzle.dominoes[place].before
             depth[place], arrow_of[place] = depth[before] + 1, arrow_of.get(before, place)
+        deepest = max(depth.values())
+        fallen = [(look, depth.get(place, 0)) for place, look in enumerate(self.goal(puzzle))]
         return {
             "last_row_first": self.filled(puzzle, sorted(order, key=lambda place: -arrow_of[place])),
             "rows_take_turns": self.filled(puzzle, sorted(order, key=lambda place: depth[place])),
+            "rows_together": [Board(tuple(look * (deep <= n) for look, deep in fallen)) for n in range(deepest + 1)],
         }
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
@@ -219,6 +229,10 @@ class DominoChain(CellsTask[Puzzle]):
         rest = [place for place in order if place != last]
         found["nearly_last_of_a_row_stays"] = self.filled(puzzle, rest)
         found["backwards"] = self.filled(puzzle, order[::-1])
+        # The last two of a row fall together.
+        pushes = puzzle.dominoes[last].before
+        early = [place for place in rest if place != pushes]
+        found["two_at_once"] = [*self.filled(puzzle, early), path[-1]]
         return found
 
     def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:

@@ -108,6 +108,13 @@ class CellsTask(Task[P, Board]):
         """Return whether a place may not change yet. By default the order is free."""
         return False
 
+    def groups(self, puzzle: P) -> Sequence[int]:
+        """Return the number of the group of each place. By default all places are one group.
+
+        Places of one group change one after another, and those of different groups also at the same time.
+        """
+        return [0] * len(self.goal(puzzle))
+
     def solution(self, puzzle: P) -> list[Board]:
         """Return the start and the board after each change."""
         return self.filled(puzzle, self.order(puzzle))
@@ -224,20 +231,21 @@ class CellsTask(Task[P, Board]):
         """Return a fault if a place changes back, or if the places change in a transition."""
         downscale = downscale_of(canvas)
         boxes = self.sheet(puzzle, canvas, downscale)[1]
-        places = [boxes[place] for place in self.order(puzzle)]
-        small = [scaled(box, 1 / downscale) for box in places]
-        return find_reversal(frames, small) or find_transition(frames, Places(small))
+        order, groups = self.order(puzzle), self.groups(puzzle)
+        small = [scaled(boxes[place], 1 / downscale) for place in order]
+        places = Places(small, groups=[groups[place] for place in order])
+        return find_reversal(frames, small) or find_transition(frames, places)
 
     def illegal(self, puzzle: P, a: Board, b: Board) -> str | None:
         """Return the reason code of an illegal change from one board to the next, or None."""
         start, goal = self.start(puzzle), self.goal(puzzle)
         new = [place for place in range(len(goal)) if a.looks[place] != b.looks[place]]
-        # Two places may not begin or end together. If both are changing in a single frame, one may be ending while the
-        # other begins; in two frames in a row they overlap.
-        before, now = a.changing(), b.changing()
-        begun = {*new, *now} - before
-        if len(begun) > 1 or len({*new} | (before & now)) > 1:
-            return "several_at_once"
+        # Two places of a group may not begin or end together. If both are changing in a single frame, one may be ending
+        # while the other begins; in two frames in a row they overlap.
+        before, now, groups = a.changing(), b.changing(), self.groups(puzzle)
+        for together in ({*new, *now} - before, {*new} | (before & now)):
+            if len({groups[place] for place in together}) < len(together):
+                return "several_at_once"
         for place in new:
             if b.looks[place] != goal[place]:
                 return "erased" if a.looks[place] == goal[place] != start[place] else "wrong_place"

@@ -147,14 +147,20 @@ class Course:
         here = self._draw(position)
         if self._draw_bare is not None:
             return most(distance(here, self._draw_bare(position))) > _OTHER
-        # What turns is neither where it was nor where it will be. What fades is there, too, but in a mixed color.
+        # What turns is neither where it was nor where it will be. What fades is there, too, but in a mixed color, and
+        # what grows in its place was nowhere before.
         before, after = self._draw(float(int(position))), self._draw(float(int(position) + 1))
-        away = (most(distance(here, before)) > _OTHER) & (most(distance(here, after)) > _OTHER)
-        own = np.zeros_like(away)
-        own[away] = (
-            (np.abs((here[:, away] >> 3).astype(np.int16)[:, :, None] - self._acting[:, None]) <= 1).all(0).any(1)
-        )
-        return away if np.count_nonzero(own) > _OWN * np.count_nonzero(away) else np.zeros_like(away)
+        left = most(distance(here, before)) > _OTHER
+        away = left & (most(distance(here, after)) > _OTHER)
+        least = _OWN * np.count_nonzero(away)
+        turns = min(self._count_acting(here, away), self._count_acting(before, left)) > least
+        return away if turns else np.zeros_like(away)
+
+    def _count_acting(self, drawing: Planes, where: Mask) -> int:
+        """Return how many pixels of a part of a drawing have the color of something that acts."""
+        tones = (drawing[:, where] >> 3).astype(np.int16)
+        acts = (np.abs(tones[:, :, None] - self._acting[:, None]) <= 1).all(0).any(1)
+        return int(np.count_nonzero(acts))
 
     def composed(self, frame: Planes, moments: Sequence[int]) -> Planes:
         """Return a drawing of the moments that the regions show; between two moments, of what agrees with the frame."""

@@ -45,11 +45,13 @@ class Places(NamedTuple):
         lines: if the places are pieces of lines, in their order, the number of the line of each; CROSSED for a piece
             where lines cross. Such a piece is not looked at, because it is drawn on twice.
         margin: how far around the boxes the answer may change the frame, in pixels of the view.
+        groups: the number of the group of each place, if only the places of one group take turns.
     """
 
     boxes: Sequence[Box]
     lines: Sequence[int] = ()
     margin: float = 2.0
+    groups: Sequence[int] = ()
 
 
 class TimeMap(NamedTuple):

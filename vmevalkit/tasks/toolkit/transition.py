@@ -54,17 +54,17 @@ _PARTED = 0.5
 def find_transition(frames: Views, places: Places) -> Fault | None:
     """Return what is wrong if the places do not change step by step; see `time_map`."""
     seen = time_map(frames, places)
-    reason = _reason(seen, places.lines)
+    reason = _reason(seen, places)
     return Fault(reason, int(seen.time.min()), worthless=True) if reason else None
 
 
-def _reason(seen: TimeMap, lines: Sequence[int]) -> str | None:
+def _reason(seen: TimeMap, places: Places) -> str | None:
     """Return the reason code if the places do not change step by step."""
     if len(np.unique(seen.place)) < _FEWEST:
         return None
     if _too_quick(seen):
         return "several_at_once"
-    return _reason_of_lines(seen, lines) if lines else _reason_of_places(seen)
+    return _reason_of_lines(seen, places.lines) if places.lines else _reason_of_places(seen, places.groups)
 
 
 def _reason_of_lines(seen: TimeMap, lines: Sequence[int]) -> str | None:
@@ -73,14 +73,16 @@ def _reason_of_lines(seen: TimeMap, lines: Sequence[int]) -> str | None:
     return "several_at_once" if _scattered(seen, lines) or _together(seen) else None
 
 
-def _reason_of_places(seen: TimeMap) -> str | None:
+def _reason_of_places(seen: TimeMap, groups: Sequence[int]) -> str | None:
     parted, error = _in_parts(seen), _error(seen)
     if parted > _PARTED or (parted and explains(seen, SPIRAL, error)):
         return "transition"
     deviation = _deviation(_centered(seen, seen.time))
     if _brushed(seen) and _has_edge(seen, min(error, _NO_BETTER * deviation)):
         return "transition"
-    return "several_at_once" if _together(seen) else None
+    group = np.array(groups or [0] * (seen.place.max() + 1))[seen.place]
+    turns = (seen.where(group == number) for number in np.unique(group))
+    return "several_at_once" if any(map(_together, turns)) else None
 
 
 def _too_quick(seen: TimeMap) -> bool:

@@ -74,6 +74,9 @@ def without_visitors(frames: Views, course: Course, acting: Planes) -> Repaired 
         off = mask & (most(distance(frame, at.drawing)) > _CHANGED)
         if _is_misplaced(frame, off, ends) or _acts(frame, off, acting, least):
             return None
+        # What moves is no ghost where a small thing lies on it.
+        if at.mover is not None and 2 * np.count_nonzero(off & at.mover) < np.count_nonzero(at.mover):
+            ahead = ahead & ~at.mover
         fading += _fades(frame, off, ends) or _is_ghost(frame, off, at.drawing, (*ends, acting), ahead)
         views[i], shown[i] = np.where(mask, at.drawing, frame), mask
     drawings = [at.drawing for at in found]
