@@ -79,7 +79,7 @@ def test_a_wrong_gap_fails_even_for_a_while() -> None:
 
 
 def test_a_book_where_another_stands_fails() -> None:
-    assert video_of(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.5, 2.0)), GOAL).reason == "onto_another"
+    assert video_of(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.5, 2.2)), GOAL).reason == "onto_another"
 
 
 def test_two_at_once_fail() -> None:

@@ -56,6 +56,8 @@ _LOWEST, _HIGHEST = 70, 200
 _HALF, _DEEP, _BOARD = 0.36, 4.2, 0.18
 # Height of the lane between the upper board and the row, in which books pass above the others.
 _LANE = (_DEEP - _BOARD + _HIGHEST / 100) / 2
+# Share of a step in which a book rests before it moves, and again after it, so that no frame shows two that move.
+_PAUSE = 0.07
 _FIXED_COLOR = mix(GRAY, INK, 0.12)
 
 
@@ -183,7 +185,7 @@ class Bookshelf(PiecesTask[Puzzle]):
         return puzzle.heights[puzzle.loose[piece]] / 200, _HALF
 
     def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
+        return super().between(puzzle, a, b, hovering(t, _PAUSE))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         return [(-_LANE, a[1]), (-_LANE, b[1])] if a[0] < -_DEEP and b[0] > -_HIGHEST / 100 else []
@@ -229,11 +231,12 @@ class Bookshelf(PiecesTask[Puzzle]):
 
 
 def _draw(sketch: Sketch, center: Point, unit: float, height: int, color: Color) -> None:
-    """Draw the back of a book, with a pale label. Its height is given in hundredths of a unit."""
+    """Draw the back of a book. Its height is given in hundredths of a unit.
+
+    It has no label: the color of a label mixes with that of the book in blurred videos, and books are narrow.
+    """
     (x, y), half, high = center, _HALF * unit, height / 200 * unit
     sketch.rectangle((x - half, y - high, x + half, y + high), color, radius=0.1 * unit)
-    # In the middle, so that it does not shift where the color of a book is seen.
-    sketch.rectangle((x - half * 0.55, y - high * 0.35, x + half * 0.55, y + high * 0.35), PAPER, radius=0.06 * unit)
 
 
 def _random_heights(rng: random.Random, count: int, ratio: int) -> list[int]:
