@@ -25,7 +25,7 @@ from typing import NamedTuple
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, PAPER, UMBER, Color, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -85,6 +85,7 @@ class Bookshelf(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    hovers = True
     noun = "book"
     reasons = {
         **PIECE_REASONS,
@@ -181,9 +182,6 @@ class Bookshelf(PiecesTask[Puzzle]):
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return puzzle.heights[puzzle.loose[piece]] / 200, _HALF
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         return [(-_LANE, a[1]), (-_LANE, b[1])] if a[0] < -_DEEP and b[0] > -_HIGHEST / 100 else []

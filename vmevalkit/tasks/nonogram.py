@@ -104,14 +104,8 @@ class Nonogram(CellsTask[Puzzle]):
             if short and not swept([divmod(cell, side) for cell in cells]) and _deduce(*clues) == puzzle.rows:
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.side**2
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(int(cell == "#") for row in puzzle.rows for cell in row)
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         cells = (divmod(place, puzzle.side) for place in self.order(puzzle))

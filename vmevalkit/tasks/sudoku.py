@@ -27,6 +27,7 @@ import numpy.typing as npt
 from vmevalkit.media import Frame, Planes, Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, register_task
 from vmevalkit.tasks.toolkit.cells import swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, HUES, INK, WHITE, Color, Sketch, digit, downscaled, square_board
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.reversal import find_reversal
@@ -138,7 +139,7 @@ class Sudoku(Task[Puzzle, Board]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         goal, side = puzzle.goal(), puzzle.side
-        return [f"write {goal[c]} in row {c // side + 1}, column {c % side + 1}" for c in puzzle.missing()]
+        return [f"write {goal[c]} {cell_in_words(divmod(c, side))}" for c in puzzle.missing()]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         goal, side = puzzle.goal(), puzzle.side

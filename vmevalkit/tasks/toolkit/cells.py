@@ -67,16 +67,16 @@ class CellsTask(Task[P, Board]):
     read_size: ClassVar[float] = 0.96
 
     @abstractmethod
-    def start(self, puzzle: P) -> Looks:
-        """Return the look of each place in the first frame."""
-
-    @abstractmethod
     def goal(self, puzzle: P) -> Looks:
         """Return the look of each place in the answer."""
 
-    @abstractmethod
+    def start(self, puzzle: P) -> Looks:
+        """Return the look of each place in the first frame. By default all are empty."""
+        return (0,) * len(self.goal(puzzle))
+
     def looks(self, puzzle: P) -> int:
-        """Return the number of looks, including the empty one."""
+        """Return the number of looks, including the empty one. By default a place is empty or filled."""
+        return 2
 
     @abstractmethod
     def sheet(self, puzzle: P, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:

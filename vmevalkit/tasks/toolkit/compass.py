@@ -15,6 +15,12 @@ def counted(words: Iterable[str]) -> list[str]:
     return [f"{len(list(group))} {word}" for word, group in itertools.groupby(words)]
 
 
+def line_between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the grid points from one to another in one of the eight directions, including both."""
+    count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
+    return [(a[0] + (b[0] - a[0]) * i // count, a[1] + (b[1] - a[1]) * i // count) for i in range(count + 1)]
+
+
 def cell_in_words(place: tuple[float, float]) -> str:
     """Return the cell of a grid that a place (row, column) from (0, 0) lies in, as explanations name it."""
     return f"in row {round(place[0]) + 1}, column {round(place[1]) + 1}"
