@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
-from vmevalkit.tasks.toolkit.compass import cell_in_words
+from vmevalkit.tasks.toolkit.compass import cell_in_words, sweeps
 from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Point, Sketch, digit, figure
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -215,8 +215,5 @@ class Counting(CellsTask[Puzzle]):
 
 def _surround(cells: Sequence[tuple[int, int]], middle: tuple[int, int]) -> bool:
     """Return whether a straight wipe, at any angle, meets some of the cells not before the middle."""
-    for step in range(48):
-        across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
-        if max((x - middle[0]) * across + (y - middle[1]) * down for x, y in cells) < -0.3:
-            return False
-    return True
+    around = [(x - middle[0], y - middle[1]) for x, y in cells]
+    return all(max(met) >= -0.3 for met in sweeps(around))

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import random_generator, register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, middle_of, square_box
+from vmevalkit.tasks.toolkit.compass import sweeps
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, SAND, UMBER, WHITE, Box, Point, Sketch, mix, oval
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -381,9 +382,8 @@ def _directions(puzzle: Puzzle) -> Looks:
 def _swept(puzzle: Puzzle) -> bool:
     """Return whether a straight wipe, at some angle, meets the gears of the train one by one in a legal order."""
     driven = [gear for gear, look in enumerate(_directions(puzzle)) if look and gear]
-    for step in range(48):
-        across, down = math.cos(step * math.tau / 48), math.sin(step * math.tau / 48)
-        met = sorted((puzzle.gears[gear].x * across + puzzle.gears[gear].y * down, gear) for gear in driven)
+    for places in sweeps([(puzzle.gears[gear].x, puzzle.gears[gear].y) for gear in driven]):
+        met = sorted(zip(places, driven, strict=True))
         if any(b - a < _SEPARATE for (a, _), (b, _) in itertools.pairwise(met)):
             continue
         order = [0, *(gear for _, gear in met)]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
-from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words
+from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words, sweeps
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, YELLOW, Box, Point, Sketch, mix, oval
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -246,9 +246,4 @@ def _random_path(rng: random.Random, neighbors: Sequence[dict[int, int]], length
 
 def _monotonous(cells: Sequence[tuple[int, int]]) -> bool:
     """Return whether a straight wipe, at any angle, meets the cells in their order."""
-    for step in range(48):
-        across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
-        met = [x * across + y * down for x, y in cells]
-        if all(b >= a for a, b in itertools.pairwise(met)):
-            return True
-    return False
+    return any(all(b >= a for a, b in itertools.pairwise(met)) for met in sweeps(cells))

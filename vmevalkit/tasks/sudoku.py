@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from vmevalkit.media import Frame, Planes, Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, register_task
+from vmevalkit.tasks.toolkit.cell_boards import changed, changing_looks
 from vmevalkit.tasks.toolkit.cells import swept
 from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, HUES, INK, WHITE, Color, Sketch, digit, downscaled, square_board
@@ -195,29 +196,20 @@ class Sudoku(Task[Puzzle, Board]):
         return draw
 
     def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        digits, writing = list(a.digits), []
-        for cell, (old, new) in enumerate(zip(a.digits, b.digits, strict=True)):
-            if old == new:
-                continue
-            digits[cell] = 0
-            if old and new:
-                writing.append((cell, old, _grown(1 - 2 * t)) if t < 0.5 else (cell, new, _grown(2 * t - 1)))
-            else:
-                writing.append((cell, new, _grown(t)) if new else (cell, old, _grown(1 - t)))
-        return Board(tuple(digits), tuple(writing))
+        return Board(*changing_looks(a.digits, b.digits, t, _grown))
 
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Board]]:
         path, goal, cells = self.solution(puzzle), puzzle.goal(), puzzle.missing()
         last, wrong = cells[-1], goal[cells[-1]] % puzzle.side + 1
         given = next(c for c in range(len(goal)) if c not in cells)
         other = next(c for c in cells if goal[c] != goal[last])
-        swapped = _changed(goal, {other: goal[last], last: goal[other]})
+        swapped = changed(goal, {other: goal[last], last: goal[other]})
         return {
-            "nearly_last_digit": [*path[:-1], Board(_changed(goal, {last: wrong}))],
-            "wrong_then_corrected": [*path[:-1], Board(_changed(goal, {last: wrong})), path[-1]],
+            "nearly_last_digit": [*path[:-1], Board(changed(goal, {last: wrong}))],
+            "wrong_then_corrected": [*path[:-1], Board(changed(goal, {last: wrong})), path[-1]],
             "nearly_two_swapped": _fill(puzzle, cells, swapped),
-            "given_overwritten": [*path, Board(_changed(goal, {given: goal[given] % puzzle.side + 1}))],
-            "given_gone_for_a_while": [path[0], *[Board(_changed(path[0].digits, {given: 0}))] * 2, *path],
+            "given_overwritten": [*path, Board(changed(goal, {given: goal[given] % puzzle.side + 1}))],
+            "given_gone_for_a_while": [path[0], *[Board(changed(path[0].digits, {given: 0}))] * 2, *path],
             "two_at_once": [path[0], *path[2:]],
             "all_at_once": [path[0], path[-1]],
         }
@@ -319,13 +311,9 @@ def _remembering(readings: Sequence[Reading[Board]]) -> Iterator[Reading[Board]]
             yield reading
             continue
         if known:
-            state = Board(_changed(state.digits, {cell: known[cell] for cell, *_ in state.writing}), state.writing)
+            state = Board(changed(state.digits, {cell: known[cell] for cell, *_ in state.writing}), state.writing)
         known = state.digits
         yield Reading(state, reading.scene_intact, reading.note)
-
-
-def _changed(digits: tuple[int, ...], new: dict[int, int]) -> tuple[int, ...]:
-    return tuple(new.get(cell, value) for cell, value in enumerate(digits))
 
 
 def _fill(puzzle: Puzzle, order: Sequence[int], goal: tuple[int, ...] = ()) -> list[Board]:
@@ -333,7 +321,7 @@ def _fill(puzzle: Puzzle, order: Sequence[int], goal: tuple[int, ...] = ()) -> l
     goal = goal or puzzle.goal()
     boards = [Board(puzzle.start())]
     for cell in order:
-        boards.append(Board(_changed(boards[-1].digits, {cell: goal[cell]})))
+        boards.append(Board(changed(boards[-1].digits, {cell: goal[cell]})))
     return boards
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, random_generator
-from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
+from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed, changing_looks
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
@@ -121,16 +121,7 @@ class CellsTask(Task[P, Board]):
 
     def between(self, puzzle: P, a: Board, b: Board, t: float) -> Board:
         """Return the board at a share `t` of a step: old looks shrink and new ones grow."""
-        looks, coming = list(a.looks), []
-        for place, (old, new) in enumerate(zip(a.looks, b.looks, strict=True)):
-            if old == new:
-                continue
-            looks[place] = 0
-            if old and new:
-                coming.append((place, old, _grown(1 - 2 * t)) if t < 0.5 else (place, new, _grown(2 * t - 1)))
-            else:
-                coming.append((place, new, _grown(t)) if new else (place, old, _grown(1 - t)))
-        return Board(tuple(looks), tuple(coming))
+        return Board(*changing_looks(a.looks, b.looks, t, _grown))
 
     def cheats(self, puzzle: P) -> dict[str, list[Board]]:
         """Return boards that skip, repeat, revert, add or reorder changes."""
