@@ -15,7 +15,9 @@ from PIL import Image, ImageFilter
 from tests.one_task import CANVAS, score_video, video_of
 from vmevalkit.media import Frame, Frames
 from vmevalkit.tasks.base import random_generator
-from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku, _board, _fill, _glyph
+from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku
+from vmevalkit.tasks.sudoku.drawing import digit_tile, grid_of
+from vmevalkit.tasks.sudoku.puzzle import filled
 from vmevalkit.tasks.toolkit import draw
 from vmevalkit.tasks.toolkit.vision import to_view
 
@@ -128,7 +130,7 @@ def test_plan_in_words() -> None:
 
 
 def places(puzzle: Puzzle) -> dict[int, tuple[slice, slice]]:
-    left, top, cell = _board(puzzle.side, CANVAS)
+    left, top, cell = grid_of(puzzle.side, CANVAS)
     corners = {c: (top + c // puzzle.side * cell, left + c % puzzle.side * cell) for c in range(puzzle.side**2)}
     return {c: (slice(y, y + cell), slice(x, x + cell)) for c, (y, x) in corners.items()}
 
@@ -162,7 +164,7 @@ YS, XS = np.mgrid[:HEIGHT, :WIDTH]
 
 
 def over_board(difficulty: int, along: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    left, top, cell = _board(puzzle_of(difficulty).side, CANVAS)
+    left, top, cell = grid_of(puzzle_of(difficulty).side, CANVAS)
     side = cell * puzzle_of(difficulty).side
     inside = along[top : top + side, left : left + side]
     relative: npt.NDArray[Any] = (along - inside.min()) / (inside.max() - inside.min())
@@ -225,8 +227,8 @@ def test_fading_in_is_a_way_to_write_but_only_one_cell_at_a_time() -> None:
 
 def fitted(puzzle: Puzzle, value: int, color: draw.Color = draw.BLUE) -> tuple[Frame, int]:
     """A digit on white for one cell, and how far it lies inside."""
-    cell = _board(puzzle.side, CANVAS)[2]
-    patch = _glyph(value, color, cell, 1.0)
+    cell = grid_of(puzzle.side, CANVAS)[2]
+    patch = digit_tile(value, color, cell, 1.0)
     return patch, (cell - patch.shape[0]) // 2
 
 
@@ -254,7 +256,7 @@ def half_last(difficulty: int) -> Frames:
 def without_lines(difficulty: int) -> Frames:
     frames: Frames = truth_of(difficulty).copy()
     puzzle = puzzle_of(difficulty)
-    left, top, cell = _board(puzzle.side, CANVAS)
+    left, top, cell = grid_of(puzzle.side, CANVAS)
     middle = left + puzzle.box[1] * cell
     frames[10:, top + 5 : top + cell * puzzle.side - 5, middle - 5 : middle + 5] = 255
     return frames
@@ -272,7 +274,7 @@ def other_puzzle_on_same_start(difficulty: int) -> Frames:
     goal, cells = list(puzzle.goal()), puzzle.missing()
     for cell, source in zip(cells, [*cells[1:], cells[0]], strict=True):
         goal[cell] = puzzle.goal()[source]
-    return video_of(TASK, puzzle, _fill(puzzle, cells, tuple(goal)), COUNT)
+    return video_of(TASK, puzzle, filled(puzzle, cells, tuple(goal)), COUNT)
 
 
 def pairs(difficulty: int) -> Frames:
@@ -342,9 +344,9 @@ def resized(difficulty: int, factor: float) -> Frames:
     """Written digits of another size."""
     puzzle = puzzle_of(difficulty)
     frames: Frames = truth_of(difficulty).copy()
-    cell = _board(puzzle.side, CANVAS)[2]
+    cell = grid_of(puzzle.side, CANVAS)[2]
     for value, where in ((puzzle.goal()[c], places(puzzle)[c]) for c in puzzle.missing()):
-        small, big = _glyph(value, draw.BLUE, cell, 1.0), _glyph(value, draw.BLUE, cell, factor)
+        small, big = digit_tile(value, draw.BLUE, cell, 1.0), digit_tile(value, draw.BLUE, cell, factor)
         edge = (cell - small.shape[0]) // 2
         inner = tuple(slice(w.start + edge, w.start + edge + small.shape[0]) for w in where)
         for frame in frames:
