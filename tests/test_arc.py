@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.arc import Arc, Puzzle, rules
+from vmevalkit.tasks.arc import Arc, rules
 from vmevalkit.tasks.base import TASKS
 
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASKS["arc"], difficulty, seed)
-    return found
+TASK = Arc()
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_every_rule_that_explains_the_examples_gives_the_answer(difficulty: int) -> None:
     for seed in range(10):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = TASK.example(difficulty, seed)
         known = rules(difficulty)
         assert puzzle.rule in known
         fitting = [rule for rule in known.values() if all(rule(before) == after for before, after in puzzle.examples)]
@@ -38,14 +34,14 @@ def test_rules_do_what_their_names_say() -> None:
 
 
 def test_harder_puzzles_combine_two_rules() -> None:
-    assert all("then" in puzzle_of(5, seed).rule for seed in range(5))
-    assert not any("then" in puzzle_of(3, seed).rule for seed in range(5))
+    assert all("then" in TASK.example(5, seed).rule for seed in range(5))
+    assert not any("then" in TASK.example(3, seed).rule for seed in range(5))
 
 
 def test_the_start_is_empty_and_the_goal_is_the_answer() -> None:
     task = TASKS["arc"]
     assert isinstance(task, Arc)
-    puzzle = puzzle_of(2)
+    puzzle = TASK.example(2)
     assert set(task.start(puzzle)) == {0}
     assert task.goal(puzzle) == tuple(look for row in puzzle.answer for look in row)
     assert len(task.steps(puzzle)) == sum(map(bool, task.goal(puzzle)))

@@ -5,25 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import CANVAS, score_states, score_video, video_of
 from vmevalkit.tasks.balance_scale import LEVELS, BalanceScale, Puzzle, Scale
-from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.tasks.toolkit.draw import BLUE
-from vmevalkit.types import Size, Verdict
+from vmevalkit.types import Size
 
 TASK = BalanceScale()
-CANVAS: Size = (360, 240)
 LARGE: Size = (1440, 960)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def moments(of: Puzzle) -> list[float]:
@@ -51,7 +40,7 @@ def moments(of: Puzzle) -> list[float]:
 def test_the_lamps_are_where_the_drawn_blocks_pull(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(4):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         goal, torques = TASK.goal(of), moments(of)
         assert len(goal) == 3 * len(torques)
         for scale, torque in enumerate(torques):
@@ -64,7 +53,7 @@ def test_the_lamps_are_where_the_drawn_blocks_pull(difficulty: int) -> None:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_counting_blocks_is_not_enough(difficulty: int) -> None:
     for seed in range(5):
-        of, level = puzzle(difficulty, seed), LEVELS[difficulty]
+        of, level = TASK.example(difficulty, seed), LEVELS[difficulty]
         torques = [sum((i + 1) * (r - s) for i, (r, s) in enumerate(zip(it.right, it.left, strict=True)))
                    for it in of.scales]  # fmt: skip
         counts = [sum(it.right) - sum(it.left) for it in of.scales]
@@ -87,19 +76,19 @@ def test_a_wrong_lamp_fails_even_if_it_goes_out_again() -> None:
     of = small()
     path, goal = TASK.solution(of), TASK.goal(of)
     assert goal == (1, 0, 0, 0, 1, 0, 0, 0, 1)
-    assert verdict(of, path).passed
+    assert score_states(TASK, of, path).passed
     slip = Board(changed(path[1].looks, {3: 1}))
-    found = verdict(of, [*path[:2], slip, path[1], *path[2:]])
+    found = score_states(TASK, of, [*path[:2], slip, path[1], *path[2:]])
     assert (found.passed, found.reason) == (False, "wrong_place")
     assert "left lamp of scale 2 in row 1" in found.explanation
 
 
 def test_a_block_that_is_moved_to_fit_a_mistake_fails() -> None:
     of = small()
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    frames = video_of(TASK, of)
     moved = Scale(left=(0, 0, 3), right=(1, 0, 0))
     other = of.model_copy(update={"scales": (moved, *of.scales[1:])})
     frames[-6:] = TASK.painter(other, CANVAS)(TASK.solution(of)[-1])
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1

@@ -7,22 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.ball_bounce import Ball, Puzzle
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.types import Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.ball_bounce import Ball, BallBounce, Puzzle
 
-TASK = TASKS["ball_bounce"]
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def judged(puzzle: Puzzle, states: list[Ball]) -> Verdict:
-    video = as_frames(TASK.render(puzzle, states, contract.SMALL))
-    return TASK.verify(puzzle, contract.views(video), "solve", contract.SMALL)
+TASK = BallBounce()
 
 
 def simulated(puzzle: Puzzle, step: float = 2e-4) -> list[tuple[float, float]]:
@@ -43,7 +31,7 @@ def simulated(puzzle: Puzzle, step: float = 2e-4) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_a_simulation_hits_the_same_field(difficulty: int) -> None:
     for seed in range(4):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = TASK.example(difficulty, seed)
         way = np.array(simulated(puzzle))
         assert int((way[-1, 1] + 0.034) / 0.13) == puzzle.field
         for share in (0.3, 0.6, 0.9):
@@ -52,22 +40,23 @@ def test_a_simulation_hits_the_same_field(difficulty: int) -> None:
 
 
 def test_every_field_is_an_answer() -> None:
-    assert {puzzle_of(1, seed).field for seed in range(60)} == {0, 1, 2, 3}
+    assert {TASK.example(1, seed).field for seed in range(60)} == {0, 1, 2, 3}
 
 
 def test_a_bounce_that_loses_too_much_or_too_little_fails() -> None:
-    puzzle = puzzle_of(3)
-    assert judged(puzzle, TASK.solution(puzzle)).reason == "solved"
+    puzzle = TASK.example(3)
+    assert score_states(TASK, puzzle, TASK.solution(puzzle)).reason == "solved"
     for change in (-0.2, 0.12):
         other = puzzle.model_copy(update={"kept": puzzle.kept + change})
         times = np.linspace(puzzle.start, puzzle.end, 18).tolist()
         assert (
-            judged(puzzle, [TASK.solution(puzzle)[0], *(Ball(*other.place(t)) for t in times)]).reason == "off_course"
+            score_states(TASK, puzzle, [TASK.solution(puzzle)[0], *(Ball(*other.place(t)) for t in times)]).reason
+            == "off_course"
         )
 
 
 def test_the_first_frame_shows_the_bounce_and_the_ball_at_its_top() -> None:
-    puzzle = puzzle_of(2)
+    puzzle = TASK.example(2)
     start = TASK.solution(puzzle)[0]
     assert start.height == pytest.approx(puzzle.height * puzzle.kept, abs=1e-6)
     assert TASK.progress(puzzle, start) == 0.0

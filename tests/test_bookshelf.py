@@ -7,9 +7,8 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import score_states
 from vmevalkit.media import Frame
-from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.bookshelf import LEVELS, Bookshelf, Puzzle
 from vmevalkit.tasks.toolkit.draw import PAPER, UMBER
 from vmevalkit.tasks.toolkit.pieces import Board
@@ -24,10 +23,10 @@ GOAL = ((-0.8, 2.0), (-0.5, 0.0))
 Spots = tuple[tuple[float, float], ...]
 
 
-def video_of(*moments: Spots) -> Verdict:
-    """Verdict on a video in which books move between places and rest at each."""
+def score_moves(*moments: Spots) -> Verdict:
+    """Score a video in which books move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return SHELF.verify(PAIR, contract.views(as_frames(SHELF.render(PAIR, held, SMALL))), "solve", SMALL)
+    return score_states(SHELF, PAIR, held, canvas=SMALL)
 
 
 def height(frame: Frame, column: int, floor: int) -> int:
@@ -41,7 +40,7 @@ def height(frame: Frame, column: int, floor: int) -> int:
 def test_the_books_that_are_seen_have_one_order(difficulty: int) -> None:
     canvas = (960, 640)
     for seed in range(3):
-        of = contract.puzzle_of(SHELF, difficulty, seed)
+        of = SHELF.example(difficulty, seed)
         path, (_sheet, (left, low), unit) = SHELF.solution(of), SHELF.sheet(of, canvas)
         frame = SHELF.painter(of, canvas)(path[0])
         brown = np.flatnonzero((np.abs(frame.astype(int) - UMBER).max(2) < 9).mean(1) > 0.4)
@@ -66,25 +65,25 @@ def test_the_books_that_are_seen_have_one_order(difficulty: int) -> None:
 
 
 def test_any_order_passes() -> None:
-    assert video_of(ABOVE, (GOAL[0], ABOVE[1]), GOAL).reason == "solved"
-    assert video_of(ABOVE, (ABOVE[0], GOAL[1]), GOAL).reason == "solved"
+    assert score_moves(ABOVE, (GOAL[0], ABOVE[1]), GOAL).reason == "solved"
+    assert score_moves(ABOVE, (ABOVE[0], GOAL[1]), GOAL).reason == "solved"
 
 
 def test_a_book_may_wait_on_its_way_and_go_back() -> None:
-    assert video_of(ABOVE, ((-2.3, 1.5), ABOVE[1]), ABOVE, (GOAL[0], ABOVE[1]), GOAL).reason == "solved"
+    assert score_moves(ABOVE, ((-2.3, 1.5), ABOVE[1]), ABOVE, (GOAL[0], ABOVE[1]), GOAL).reason == "solved"
 
 
 def test_a_wrong_gap_fails_even_for_a_while() -> None:
-    assert video_of(ABOVE, ((-0.8, 4.0), ABOVE[1]), (GOAL[0], ABOVE[1]), GOAL).reason == "wrong_gap"
+    assert score_moves(ABOVE, ((-0.8, 4.0), ABOVE[1]), (GOAL[0], ABOVE[1]), GOAL).reason == "wrong_gap"
 
 
 def test_a_book_where_another_stands_fails() -> None:
-    assert video_of(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.5, 2.2)), GOAL).reason == "onto_another"
+    assert score_moves(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.5, 2.2)), GOAL).reason == "onto_another"
 
 
 def test_two_at_once_fail() -> None:
-    assert video_of(ABOVE, GOAL).reason == "several_at_once"
+    assert score_moves(ABOVE, GOAL).reason == "several_at_once"
 
 
 def test_a_book_that_hangs_above_its_gap_is_not_in_order() -> None:
-    assert video_of(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.9, 0.0))).reason == "unfinished"
+    assert score_moves(ABOVE, (GOAL[0], ABOVE[1]), (GOAL[0], (-0.9, 0.0))).reason == "unfinished"

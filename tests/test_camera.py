@@ -8,20 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.one_task import CANVAS, video_of
 from vmevalkit import contract
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
+from vmevalkit.tasks.base import TASKS
 from vmevalkit.tasks.toolkit.camera import Camera, Fit, Pose
 from vmevalkit.types import Verdict
 
-CANVAS = contract.SMALL
 WIDTH, HEIGHT = CANVAS
 
 
 def truth(task: str) -> Frames:
     """Return a ground-truth video."""
-    of = TASKS[task].example(2)
-    return as_frames(TASKS[task].render(of, TASKS[task].solution(of), CANVAS))
+    return video_of(TASKS[task], TASKS[task].example(2))
 
 
 def moved(frames: Frames, scale: float = 0.0, turn: float = 0.0, shift: float = 0.0, at: float = 0.5) -> Frames:

@@ -10,40 +10,28 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from vmevalkit.contract import views
+from tests.one_task import CANVAS, score_states, score_video, video_of
 from vmevalkit.media import Frame, Frames
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
+from vmevalkit.tasks.base import random_generator
 from vmevalkit.tasks.chess import Chess, Puzzle, State
 from vmevalkit.tasks.chess.puzzle import after_move, put, rated_moves
-from vmevalkit.types import Verdict
 
-# The size at which verifiers look at a 720x480 canvas: the same squares, drawn four times as fast.
-CANVAS = (360, 240)
+TASK = Chess()
 WIDTH, HEIGHT = CANVAS
 COUNT = 49
 # Mates in one; the fifth difficulty is mate in two.
 LEVELS = range(1, 5)
 
 
-def task() -> Chess:
-    task = TASKS["chess"]
-    assert isinstance(task, Chess)
-    return task
-
-
 @lru_cache
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test chess", difficulty, seed), difficulty)
+    return TASK.generate(random_generator("test chess", difficulty, seed), difficulty)
 
 
 @lru_cache
 def truth_of(difficulty: int, seed: int = 0) -> Frames:
     puzzle = puzzle_of(difficulty, seed)
-    return as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, COUNT))
-
-
-def judged(puzzle: Puzzle, frames: Frames | list[Frame]) -> Verdict:
-    return task().verify(puzzle, views(np.asarray(frames)), "solve", CANVAS)
+    return video_of(TASK, puzzle, frames=COUNT)
 
 
 # ----------------------------------------------------------------------------------------------------- the puzzles
@@ -135,18 +123,18 @@ def test_an_independent_solver_finds_the_same_key_of_a_mate_in_two() -> None:
 
 def test_a_mate_in_two_needs_every_move_in_its_turn() -> None:
     puzzle = puzzle_of(5)
-    start, keyed, replied, mated = task().solution(puzzle)
+    start, keyed, replied, mated = TASK.solution(puzzle)
     videos = {
         "solved": [start, keyed, replied, mated],
         "unfinished": [start, keyed, replied],
         "illegal_move": [start, keyed, replied, State(after_move(replied.board, *puzzle.then[0][::-1]))],
     }
-    assert judged(puzzle, as_frames(task().render(puzzle, videos["solved"], CANVAS))).reason == "solved"
-    assert judged(puzzle, as_frames(task().render(puzzle, videos["unfinished"], CANVAS))).reason == "unfinished"
-    assert not judged(puzzle, as_frames(task().render(puzzle, videos["illegal_move"], CANVAS))).passed
+    assert score_states(TASK, puzzle, videos["solved"]).reason == "solved"
+    assert score_states(TASK, puzzle, videos["unfinished"]).reason == "unfinished"
+    assert not score_states(TASK, puzzle, videos["illegal_move"]).passed
     # White's two moves without Black's between them.
     both = [start, keyed, State(after_move(keyed.board, *puzzle.then[1]))]
-    assert not judged(puzzle, as_frames(task().render(puzzle, both, CANVAS))).passed
+    assert not score_states(TASK, puzzle, both).passed
 
 
 def test_puzzles_differ_and_mate_in_many_ways() -> None:
@@ -174,8 +162,8 @@ def test_harder_puzzles_have_more_pieces() -> None:
 def test_prompts_are_short_and_the_guided_one_names_the_move() -> None:
     for difficulty in LEVELS:
         puzzle = puzzle_of(difficulty)
-        assert len(task().steps(puzzle)) == len(task().solution(puzzle)) - 1 == 1
-        prompts = {task().prompt(puzzle, "guided", random_generator("words", n)) for n in range(20)}
+        assert len(TASK.steps(puzzle)) == len(TASK.solution(puzzle)) - 1 == 1
+        prompts = {TASK.prompt(puzzle, "guided", random_generator("words", n)) for n in range(20)}
         assert len(prompts) >= 3
         assert all(len(text.split()) < 120 and "from the left" in text for text in prompts)
 
@@ -185,9 +173,9 @@ def test_prompts_are_short_and_the_guided_one_names_the_move() -> None:
 
 def played(puzzle: Puzzle, change: Callable[[State], State], steps: int = 12) -> list[Frame]:
     """The right video with every state after the first changed."""
-    draw = task().painter(puzzle, CANVAS)
-    start, end = task().solution(puzzle)
-    way = [task().between(puzzle, start, end, k / steps) for k in range(1, steps)]
+    draw = TASK.painter(puzzle, CANVAS)
+    start, end = TASK.solution(puzzle)
+    way = [TASK.between(puzzle, start, end, k / steps) for k in range(1, steps)]
     shown = [draw(start)] * 3 + [draw(change(s)) for s in way]
     return shown + [draw(change(end))] * (COUNT - len(shown))
 
@@ -247,7 +235,7 @@ def test_cheats_fail(difficulty: int, seed: int) -> None:
     """The two puzzles share the cheats."""
     puzzle = puzzle_of(difficulty, seed)
     for name, frames in itertools.islice(cheating(puzzle, truth_of(difficulty, seed)), seed, None, 2):
-        verdict = judged(puzzle, frames)
+        verdict = score_video(TASK, puzzle, frames)
         assert not verdict.passed, name
         if name.startswith(("wipe", "dissolve", "ghosts", "cut")):
             assert verdict.value <= 0.02, (name, verdict)
@@ -272,7 +260,7 @@ def test_other_right_videos_pass(difficulty: int, seed: int) -> None:
     }
     # The two puzzles share the videos.
     for name in list(videos)[difficulty // 4 :: 2]:
-        verdict = judged(puzzle, videos[name])
+        verdict = score_video(TASK, puzzle, videos[name])
         assert verdict.passed, (name, verdict)
 
 
@@ -281,26 +269,23 @@ def test_a_captured_piece_must_go_and_others_must_stay() -> None:
     # A pawn or bishop hides little of a rook or queen.
     puzzle = next(p for p in puzzles if p.board[p.answer[0]] in "PBN" and p.board[p.answer[1]] in "qr")
     origin, target = puzzle.answer
-    draw = task().painter(puzzle, CANVAS)
+    draw = TASK.painter(puzzle, CANVAS)
     row, column = divmod(target, 8)
     kept = State(put(puzzle.board, origin, "."), puzzle.board[origin], float(row), float(column))
     frames = played(puzzle, lambda s: s)
-    assert judged(puzzle, frames).passed
-    assert not judged(puzzle, [*frames[:14], *[draw(kept)] * (COUNT - 14)]).passed
+    assert score_video(TASK, puzzle, frames).passed
+    assert not score_video(TASK, puzzle, [*frames[:14], *[draw(kept)] * (COUNT - 14)]).passed
 
 
 def test_reasons_say_what_went_wrong() -> None:
     puzzle = puzzle_of(4)
-    said = {
-        name: judged(puzzle, as_frames(task().render(puzzle, states, CANVAS))).reason
-        for name, states in task().cheats(puzzle).items()
-    }
+    said = {name: score_states(TASK, puzzle, states).reason for name, states in TASK.cheats(puzzle).items()}
     assert said["nearly_no_mate"] == "not_mate"
     assert said["another_piece_too"] == "second_move"
-    start, end = task().solution(puzzle)
+    start, end = TASK.solution(puzzle)
     truth = truth_of(4)
-    assert judged(puzzle, truth).reason == "solved"
-    assert judged(puzzle, [truth[0]] * COUNT).reason == "no_change"
-    assert judged(puzzle, [truth[0]] * 20 + [truth[-1]] * 29).reason == "teleport"
-    assert task().progress(puzzle, start) == 0.0
-    assert task().progress(puzzle, end) == 1.0
+    assert score_video(TASK, puzzle, truth).reason == "solved"
+    assert score_video(TASK, puzzle, [truth[0]] * COUNT).reason == "no_change"
+    assert score_video(TASK, puzzle, [truth[0]] * 20 + [truth[-1]] * 29).reason == "teleport"
+    assert TASK.progress(puzzle, start) == 0.0
+    assert TASK.progress(puzzle, end) == 1.0

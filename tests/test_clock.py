@@ -12,23 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.clock import Hands, Puzzle
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states, score_video, video_of
+from vmevalkit.tasks.clock import Clock, Puzzle
 
-CLOCK = TASKS["clock"]
-SMALL: Size = (360, 240)
+CLOCK = Clock()
 TEN_TO_TWO = Puzzle(shows=13 * 60 + 50 - 12 * 60, forward=50)
-
-
-def video(of: Puzzle, states: list[Hands] | None = None, frames: int = 30) -> Frames:
-    return as_frames(CLOCK.render(of, states or CLOCK.solution(of), SMALL, frames))
-
-
-def verdict(of: Puzzle, frames: Frames) -> Verdict:
-    return CLOCK.verify(of, contract.views(frames), canvas=SMALL)
 
 
 def turned(frame: npt.NDArray[Any], degrees: float) -> npt.NDArray[Any]:
@@ -72,18 +60,18 @@ def test_unsteady_hands_pass_and_uncoupled_hands_fail() -> None:
         first,
         *(h._replace(short=h.short + rng.uniform(-3, 3), long=h.long + rng.uniform(-5, 5)) for h in steady),
     ]
-    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, [*uneven, last])).passed
+    assert score_states(CLOCK, TEN_TO_TWO, [*uneven, last], 30).passed
     late = [first, *(h._replace(short=first.short) for h in steady), last]
-    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, late)).reason == "uncoupled"
+    assert score_states(CLOCK, TEN_TO_TWO, late, 30).reason == "uncoupled"
     reverse = [first, *steady[:5], *steady[3:0:-1], *steady[1:], last]
-    assert verdict(TEN_TO_TWO, video(TEN_TO_TWO, reverse)).reason == "backwards"
+    assert score_states(CLOCK, TEN_TO_TWO, reverse, 30).reason == "backwards"
 
 
 def test_a_turning_face_an_extra_hand_and_a_broken_hand_fail() -> None:
-    right = video(TEN_TO_TWO)
-    assert verdict(TEN_TO_TWO, right).passed
+    right = video_of(CLOCK, TEN_TO_TWO, frames=30)
+    assert score_video(CLOCK, TEN_TO_TWO, right).passed
     whole = np.stack([turned(right[0], 300 * i / 29) for i in range(30)])
-    assert not verdict(TEN_TO_TWO, whole).passed
+    assert not score_video(CLOCK, TEN_TO_TWO, whole).passed
     extra, broken, loose = right.copy(), right.copy(), right.copy()
     ys, xs = np.mgrid[:240, :360]
     extra[5:, (abs(xs - 150 + (ys - 120) // 3) < 4) & (ys > 125) & (ys < 190)] = (0, 148, 104)
@@ -91,12 +79,12 @@ def test_a_turning_face_an_extra_hand_and_a_broken_hand_fail() -> None:
     tip = np.hypot(ys - 120, xs - 180) < 80
     loose[10:, tip] = np.roll(right[10:], (14, 10), (1, 2))[:, tip]
     for name, frames in {"extra": extra, "broken": broken, "loose": loose}.items():
-        assert not verdict(TEN_TO_TWO, frames).passed, name
+        assert not score_video(CLOCK, TEN_TO_TWO, frames).passed, name
 
 
 def test_a_hand_that_stays_behind_as_well_fails() -> None:
-    right = video(TEN_TO_TWO)
+    right = video_of(CLOCK, TEN_TO_TWO, frames=30)
     both = np.minimum(right, right[0])
-    assert verdict(TEN_TO_TWO, both).reason in {"two_agents", "extra_object"}
+    assert score_video(CLOCK, TEN_TO_TWO, both).reason in {"two_agents", "extra_object"}
     leaps = right[[0, 0, 0, *([14] * 10), *([29] * 10)]]
-    assert not verdict(TEN_TO_TWO, leaps).passed
+    assert not score_video(CLOCK, TEN_TO_TWO, leaps).passed

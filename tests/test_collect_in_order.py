@@ -6,24 +6,11 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.collect_in_order import Puzzle
-from vmevalkit.tasks.toolkit.walk import Moment
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.collect_in_order import CollectInOrder, Puzzle
 
-TASK = TASKS["collect_in_order"]
-CANVAS: Size = (360, 240)
+TASK = CollectInOrder()
 Cell = tuple[int, int]
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, states: list[Moment], frames: int = 49) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, states, CANVAS, frames))), canvas=CANVAS)
 
 
 def flooded(of: Puzzle, start: Cell, goal: Cell, closed: set[Cell]) -> int:
@@ -39,7 +26,7 @@ def flooded(of: Puzzle, start: Cell, goal: Cell, closed: set[Cell]) -> int:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
     for seed in range(6):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         stops = [of.start, *(item.cell for item in of.items)]
         legs = (
             flooded(of, a, b, {*stops[i + 2 :]}) for i, (a, b) in enumerate(itertools.pairwise(stops[: of.count + 1]))
@@ -49,10 +36,10 @@ def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
 
 
 def test_a_figure_vanishes_only_when_the_disc_reaches_it_and_in_order() -> None:
-    of = puzzle(2, 0)
+    of = TASK.example(2, 0)
     path = TASK.solution(of)
     early = [m._replace(shown=path[-1].shown if i else m.shown) for i, m in enumerate(path)]
-    assert verdict(of, early).reason == "untouched"
-    found = verdict(of, TASK.cheats(of)["wrong_order"])
+    assert score_states(TASK, of, early).reason == "untouched"
+    found = score_states(TASK, of, TASK.cheats(of)["wrong_order"])
     assert (found.passed, found.reason) == (False, "not_due")
-    assert verdict(of, path).passed
+    assert score_states(TASK, of, path).passed

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
+from tests.one_task import CANVAS, judge_states, score_video, video_of
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, Reading, as_frames
+from vmevalkit.tasks.base import TASKS
 from vmevalkit.tasks.connect_four import LEVELS, ConnectFour, Position, Puzzle
-from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Size, Verdict
 
-CANVAS: Size = (360, 240)
-
-
-def task() -> ConnectFour:
-    found = TASKS["connect_four"]
-    assert isinstance(found, ConnectFour)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    """Score what a perfect reader sees in a video of boards."""
-    shown = [boards[0]]
-    for a, b in itertools.pairwise(boards):
-        shown += [*(task().between(of, a, b, t / 24) for t in range(1, 24)), b, b]
-    return task().judge(of, [Reading(board) for board in shown])
+TASK = ConnectFour()
 
 
 def grid_of(of: Puzzle, board: Position) -> np.ndarray:
@@ -70,8 +48,8 @@ def winning_columns(of: Puzzle, board: Position) -> dict[int, int]:
 def test_one_column_of_each_board_wins(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(8):
-        of = puzzle(difficulty, seed)
-        goals = task().moves(of)[-1]
+        of = TASK.example(difficulty, seed)
+        goals = TASK.moves(of)[-1]
         assert len(of.boards) == level.across * level.down
         for number, board in enumerate(of.boards):
             grid = grid_of(of, board)
@@ -87,7 +65,7 @@ def test_one_column_of_each_board_wins(difficulty: int) -> None:
 def test_lines_of_all_directions_are_asked() -> None:
     ways = set()
     for seed in range(12):
-        of = puzzle(1, seed)
+        of = TASK.example(1, seed)
         [board] = of.boards
         [(column, row)] = winning_columns(of, board).items()
         grid = grid_of(of, board)
@@ -99,24 +77,24 @@ def test_lines_of_all_directions_are_asked() -> None:
 
 @pytest.mark.parametrize("difficulty", [1, 3])
 def test_a_piece_enters_through_the_right_column_only(difficulty: int) -> None:
-    puzzles = (puzzle(difficulty, seed) for seed in range(9))
-    of = next(it for it in puzzles if "nearly_hangs_in_the_air" in task().cheats(it))
-    assert verdict(of, task().solution(of)).reason == "solved"
-    cheats = task().cheats(of)
+    puzzles = (TASK.example(difficulty, seed) for seed in range(9))
+    of = next(it for it in puzzles if "nearly_hangs_in_the_air" in TASK.cheats(it))
+    assert judge_states(TASK, of, TASK.solution(of), moments=23).reason == "solved"
+    cheats = TASK.cheats(of)
     for name in ("nearly_next_column", "wrong_move_taken_back", "through_another_column"):
-        assert verdict(of, cheats[name]).reason == "wrong_column", name
-    assert verdict(of, cheats["nearly_hangs_in_the_air"]).reason == "unfinished"
+        assert judge_states(TASK, of, cheats[name], moments=23).reason == "wrong_column", name
+    assert judge_states(TASK, of, cheats["nearly_hangs_in_the_air"], moments=23).reason == "unfinished"
 
 
 def test_a_dark_piece_may_not_change_to_make_another_column_win() -> None:
-    of = puzzle(1, 3)
-    frames = as_frames(task().render(of, task().solution(of), CANVAS))
+    of = TASK.example(1, 3)
+    frames = video_of(TASK, of)
     [board] = of.boards
     last = board.cells.rindex("x" if "x" in board.cells else "o")
     changed = board.cells[:last] + ("o" if board.cells[last] == "x" else "x") + board.cells[last + 1 :]
     other = of.model_copy(update={"boards": (board.model_copy(update={"cells": changed}),)})
-    frames[-5:] = task().painter(other, CANVAS)(task().solution(of)[-1])
-    found = task().verify(of, contract.views(frames), canvas=CANVAS)
+    frames[-5:] = TASK.painter(other, CANVAS)(TASK.solution(of)[-1])
+    found = score_video(TASK, of, frames)
     assert not found.passed
     assert found.preservation < 1
 

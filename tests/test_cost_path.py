@@ -8,24 +8,16 @@ import math
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.cost_path import Moment, Puzzle
-from vmevalkit.types import Size, Verdict
+from tests.one_task import CANVAS, score_states, score_video, video_of
+from vmevalkit.tasks.cost_path import CostPath, Moment, Puzzle
+from vmevalkit.types import Verdict
 
-TASK = TASKS["cost_path"]
-CANVAS: Size = (360, 240)
+TASK = CostPath()
 Cell = tuple[int, int]
 
 
-def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
 def verdict(of: Puzzle, places: list[tuple[float, float]], frames: int = 49) -> Verdict:
-    video = TASK.render(of, [Moment(place) for place in places], CANVAS, frames)
-    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
+    return score_states(TASK, of, [Moment(place) for place in places], frames)
 
 
 def relaxed(of: Puzzle) -> dict[Cell, int]:
@@ -58,7 +50,7 @@ def cells(of: Puzzle) -> list[Cell]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_the_cheapest_and_not_the_quickest_way(difficulty: int) -> None:
     for seed in range(3):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         way = cells(of)
         assert of.cost(way) == relaxed(of)[of.start]
         assert len(way) - 1 > abs(of.start[0] - of.goal[0]) + abs(of.start[1] - of.goal[1])
@@ -67,7 +59,7 @@ def test_the_solution_is_the_cheapest_and_not_the_quickest_way(difficulty: int) 
 def test_all_cheapest_ways_pass_and_all_others_fail() -> None:
     counts = {True: 0, False: 0}
     for seed in (0, 1):
-        of = puzzle(1, seed)
+        of = TASK.example(1, seed)
         best = of.cost(cells(of))
         for way in sorted(all_ways(of, best + 1), key=len)[:8]:
             right = of.cost(way) == best
@@ -79,7 +71,7 @@ def test_all_cheapest_ways_pass_and_all_others_fail() -> None:
 
 
 def test_rounded_corners_and_a_wavering_disc_pass() -> None:
-    of = puzzle(3, 1)
+    of = TASK.example(3, 1)
     way = cells(of)
     rounded = [(float(r), float(c)) for r, c in way[:1]]
     for a, b in itertools.pairwise(way):
@@ -90,13 +82,13 @@ def test_rounded_corners_and_a_wavering_disc_pass() -> None:
 
 
 def test_going_back_costs_again() -> None:
-    of = puzzle(3, 2)
+    of = TASK.example(3, 2)
     way = cells(of)
     assert verdict(of, [*way[:4], way[2], *way[3:]], 97).reason == "too_expensive"
 
 
 def test_aslant_and_around_the_board_fail() -> None:
-    of = puzzle(2, 0)
+    of = TASK.example(2, 0)
     way = cells(of)
     assert verdict(of, [way[0], *[way[-1]] * 2]).reason in ("aslant", "too_expensive")
     r, c = of.start
@@ -108,12 +100,12 @@ def test_aslant_and_around_the_board_fail() -> None:
 
 
 def test_a_disc_that_eats_the_dots_fails() -> None:
-    of = puzzle(4, 1)
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    of = TASK.example(4, 1)
+    frames = video_of(TASK, of)
     blank = of.model_copy(update={"dots": tuple(tuple(min(n, 1) for n in row) for row in of.dots)})
     bare = TASK.painter(blank, CANVAS)(TASK.solution(of)[-1])
     moved = (frames != frames[0]).any(3)
     for i, frame in enumerate(frames):
         # Where the disc has been, all but one dot of a cell are gone.
         frame[:] = np.where(moved[:i].any(0)[..., None] & ~moved[i : i + 1, ..., None][0], bare, frame)
-    assert not TASK.verify(of, contract.views(frames), canvas=CANVAS).passed
+    assert not score_video(TASK, of, frames).passed

@@ -4,75 +4,58 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit.contract import views
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
-from vmevalkit.tasks.counting import Counting, Puzzle
+from tests.one_task import score_states
+from vmevalkit.tasks.counting import Counting
 from vmevalkit.tasks.toolkit.cells import Board, changed
-from vmevalkit.types import Verdict
 
-CANVAS = (360, 240)
+TASK = Counting()
 LEVELS = range(1, 6)
-
-
-def task() -> Counting:
-    found = TASKS["counting"]
-    assert isinstance(found, Counting)
-    return found
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test counting", difficulty, seed), difficulty)
-
-
-def verify(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Verdict:
-    video = as_frames(task().render(puzzle, boards, CANVAS, count))
-    return task().verify(puzzle, views(video), "solve", CANVAS)
 
 
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_the_total_is_the_number_of_figures_that_the_prompt_names(difficulty: int) -> None:
     for seed in range(10):
-        puzzle = puzzle_of(difficulty, seed)
-        named = [i for i, it in enumerate(puzzle.figures) if f" {it.colour} {it.shape}" in task().phrasings(puzzle)[0]]
-        *rings, total = task().goal(puzzle)
+        puzzle = TASK.example(difficulty, seed)
+        named = [i for i, it in enumerate(puzzle.figures) if f" {it.colour} {it.shape}" in TASK.phrasings(puzzle)[0]]
+        *rings, total = TASK.goal(puzzle)
         assert [i for i, look in enumerate(rings) if look] == named
         assert total == len(named) >= 2
 
 
 def test_higher_difficulties_have_figures_that_share_the_color_or_the_shape() -> None:
     for seed in range(10):
-        puzzle = puzzle_of(4, seed)
+        puzzle = TASK.example(4, seed)
         others = {(it.colour, it.shape) for it in puzzle.figures} - {(puzzle.colour, puzzle.shape)}
         assert sum(color == puzzle.colour or shape == puzzle.shape for color, shape in others) >= 3
 
 
 def test_sizes_follow_the_difficulty() -> None:
     for difficulty, (fewest, most) in enumerate([(2, 4), (4, 6), (5, 7), (6, 8), (7, 9)], 1):
-        lengths = {len(task().steps(puzzle_of(difficulty, seed))) for seed in range(60)}
+        lengths = {len(TASK.steps(TASK.example(difficulty, seed))) for seed in range(60)}
         assert lengths == set(range(fewest + 1, most + 2))
 
 
 def test_the_total_comes_last() -> None:
-    puzzle = puzzle_of(2)
-    *rings, box = task().order(puzzle)
-    verdict = verify(puzzle, task().filled(puzzle, [*rings[:-1], box, rings[-1]]))
+    puzzle = TASK.example(2)
+    *rings, box = TASK.order(puzzle)
+    verdict = score_states(TASK, puzzle, TASK.filled(puzzle, [*rings[:-1], box, rings[-1]]))
     assert (verdict.passed, verdict.reason, verdict.outcome) == (False, "wrong_order", 1.0)
 
 
 @pytest.mark.parametrize("off", [-1, 1])
 def test_a_wrong_total_fails(off: int) -> None:
-    puzzle = puzzle_of(3)
-    path, goal = task().solution(puzzle), task().goal(puzzle)
+    puzzle = TASK.example(3)
+    path, goal = TASK.solution(puzzle), TASK.goal(puzzle)
     wrong = Board(changed(goal, {len(goal) - 1: goal[-1] + off}))
-    verdict = verify(puzzle, [*path[:-1], wrong])
+    verdict = score_states(TASK, puzzle, [*path[:-1], wrong])
     assert (verdict.passed, verdict.reason) == (False, "wrong_place")
     assert verdict.outcome < 1.0
 
 
 def test_a_ring_round_another_figure_fails_even_if_it_disappears_again() -> None:
-    puzzle = puzzle_of(2, 1)
-    path = task().solution(puzzle)
-    other = task().goal(puzzle).index(0)
+    puzzle = TASK.example(2, 1)
+    path = TASK.solution(puzzle)
+    other = TASK.goal(puzzle).index(0)
     slip = Board(changed(path[1].looks, {other: 1}))
-    verdict = verify(puzzle, [*path[:2], slip, *path[1:]])
+    verdict = score_states(TASK, puzzle, [*path[:2], slip, *path[1:]])
     assert (verdict.passed, verdict.reason) == (False, "wrong_place")

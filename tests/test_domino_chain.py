@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
+from tests.one_task import CANVAS, score_states, score_video
 from vmevalkit.tasks.domino_chain import DominoChain, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
-from vmevalkit.types import Size, Verdict
 
 TASK = DominoChain()
 assert isinstance(TASK, DominoChain)
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS, 49))), canvas=CANVAS)
 
 
 def toppled(of: Puzzle) -> set[int]:
@@ -45,13 +32,13 @@ def toppled(of: Puzzle) -> set[int]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_exactly_the_dominoes_fall_that_are_reached(difficulty: int) -> None:
     for seed in range(20):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert toppled(of) == set(TASK.order(of))
 
 
 def test_gaps_are_clearly_short_or_clearly_wide() -> None:
     for seed in range(40):
-        of = puzzle(5, seed)
+        of = TASK.example(5, seed)
         for domino in of.dominoes:
             if domino.before >= 0:
                 before = of.dominoes[domino.before]
@@ -60,14 +47,14 @@ def test_gaps_are_clearly_short_or_clearly_wide() -> None:
 
 
 def test_rows_may_take_turns_or_fall_at_the_same_time() -> None:
-    of = puzzle(4, 3)
+    of = TASK.example(4, 3)
     others = TASK.alternatives(of)
     assert set(others) == {"last_row_first", "rows_take_turns", "rows_together"}
-    assert all(verdict(of, boards).passed for boards in others.values())
+    assert all(score_states(TASK, of, boards).passed for boards in others.values())
 
 
 def test_a_row_may_begin_while_a_domino_of_another_row_falls() -> None:
-    of = puzzle(1, 0)
+    of = TASK.example(1, 0)
     goal, begin = TASK.goal(of), dict[int, float]()
     for place in TASK.order(of):
         before, row = of.dominoes[place].before, of.dominoes[place].row
@@ -79,25 +66,25 @@ def test_a_row_may_begin_while_a_domino_of_another_row_falls() -> None:
         looks = {p: goal[p] for p, first in begin.items() if i >= first + 8}
         coming = tuple((p, goal[p], 0.2 + 0.1 * (i - begin[p])) for p in falling)
         frames.append(painter(Board(changed(TASK.start(of), looks), coming)))
-    found = TASK.verify(of, contract.views(np.stack(frames)), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert found.passed, found
 
 
 def test_two_dominoes_of_a_row_may_not_fall_together() -> None:
-    of = puzzle(4, 3)
-    found = verdict(of, TASK.cheats(of)["two_at_once"])
+    of = TASK.example(4, 3)
+    found = score_states(TASK, of, TASK.cheats(of)["two_at_once"])
     assert not found.passed
     assert found.reason in ("several_at_once", "wrong_order")
 
 
 def test_a_domino_neither_falls_before_its_turn_nor_behind_a_wide_gap() -> None:
-    of = puzzle(2, 1)
+    of = TASK.example(2, 1)
     goal = TASK.goal(of)
     early = next(p for p in TASK.order(of) if of.dominoes[p].before >= 0)
     rest = [p for p in TASK.order(of) if p != early]
-    found = verdict(of, TASK.filled(of, [early, *rest]))
+    found = score_states(TASK, of, TASK.filled(of, [early, *rest]))
     assert (found.passed, found.reason) == (False, "wrong_order")
     behind = next(p for p, look in enumerate(goal) if not look)
     look = TASK.choices(of)[behind][1]
-    found = verdict(of, [*TASK.solution(of), Board(changed(goal, {behind: look}))])
+    found = score_states(TASK, of, [*TASK.solution(of), Board(changed(goal, {behind: look}))])
     assert (found.passed, found.reason) == (False, "wrong_place")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.one_task import CANVAS, video_of
 from vmevalkit import contract
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import FRAMES, TASKS, as_frames
+from vmevalkit.tasks.base import FRAMES, TASKS
 from vmevalkit.types import Verdict
 
-CANVAS = contract.SMALL
 BLACK, WHITE = np.zeros(3, np.uint8), np.full(3, 255, np.uint8)
 
 
 def truth(task: str) -> Frames:
     """Return a ground-truth video."""
-    of = TASKS[task].example(2)
-    return as_frames(TASKS[task].render(of, TASKS[task].solution(of), CANVAS))
+    return video_of(TASKS[task], TASKS[task].example(2))
 
 
 def verdict(task: str, frames: Frames, mode: str = "solve", fps: float = 8.0) -> Verdict:

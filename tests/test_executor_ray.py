@@ -35,10 +35,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 SIZE = (192, 128)
 # Parts of a result that differ from run to run.
 TIMES = ("duration_seconds", "seconds", "peak_memory_bytes")
-HELPER = """
-def turned(image, seed):
-    return [image.rotate(i * seed) for i in range(9)]
-"""
 MODEL = """
 from helper import turned
 

@@ -7,29 +7,17 @@ import itertools
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import score_video, video_of
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.flow_connect import Cell, Puzzle, count_solutions
+from vmevalkit.tasks.flow_connect import Cell, FlowConnect, Puzzle, count_solutions
 from vmevalkit.tasks.toolkit.draw import HUES
 from vmevalkit.tasks.toolkit.strokes import Lines
-from vmevalkit.types import Size, Verdict
 
-FLOW = TASKS["flow_connect"]
-SMALL: Size = (360, 240)
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(FLOW, difficulty, seed)
-    return found
+FLOW = FlowConnect()
 
 
 def render(puzzle: Puzzle, states: list[Lines] | None = None) -> Frames:
-    return as_frames(FLOW.render(puzzle, states or FLOW.solution(puzzle), SMALL))
-
-
-def verify(puzzle: Puzzle, frames: Frames) -> Verdict:
-    return FLOW.verify(puzzle, contract.views(frames), canvas=SMALL)
+    return video_of(FLOW, puzzle, states)
 
 
 def answers(rows: int, columns: int, ends: list[tuple[Cell, Cell]]) -> int:
@@ -50,14 +38,14 @@ def answers(rows: int, columns: int, ends: list[tuple[Cell, Cell]]) -> int:
 @pytest.mark.parametrize(("difficulty", "seeds"), [(1, 12), (2, 8), (3, 2)])
 def test_the_answer_is_the_only_one(difficulty: int, seeds: int) -> None:
     for seed in range(seeds):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = FLOW.example(difficulty, seed)
         assert answers(puzzle.rows, puzzle.columns, [(way[0], way[-1]) for way in puzzle.ways]) == 1
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_paths_fill_the_grid_step_by_step(difficulty: int) -> None:
     for seed in range(5):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = FLOW.example(difficulty, seed)
         cells = [cell for way in puzzle.ways for cell in way]
         assert sorted(cells) == list(itertools.product(range(puzzle.rows), range(puzzle.columns)))
         steps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for way in puzzle.ways for a, b in itertools.pairwise(way)]
@@ -78,31 +66,31 @@ def test_the_count_is_right_if_there_are_many_answers_or_none() -> None:
 
 
 def test_lines_may_start_at_either_end_in_any_order_but_not_be_interrupted() -> None:
-    puzzle = puzzle_of(3, 1)
+    puzzle = FLOW.example(3, 1)
     path, count = FLOW.solution(puzzle), len(puzzle.ways)
     none, full, back = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)
     mixed = [Lines(tuple((back if i % 2 else full) if i >= n else none for i in range(count)))
              for n in range(count, -1, -1)]  # fmt: skip
-    assert verify(puzzle, render(puzzle, mixed)).passed
+    assert score_video(FLOW, puzzle, render(puzzle, mixed)).passed
     interrupted = [path[0], Lines(((0.5, 0.0), *path[0].drawn[1:])), Lines(((0.5, 0.0), full, *path[0].drawn[2:])),
              Lines((full, full, *path[0].drawn[2:])), *path[len(path) // 2 :]]  # fmt: skip
-    assert not verify(puzzle, render(puzzle, [*interrupted[:4], *mixed[-1:]])).passed
+    assert not score_video(FLOW, puzzle, render(puzzle, [*interrupted[:4], *mixed[-1:]])).passed
     both_ends = [path[0], *(Lines(((x, x), *path[0].drawn[1:])) for x in (0.25, 0.5))]
-    assert not verify(puzzle, render(puzzle, [*both_ends, *path[1:]])).passed
+    assert not score_video(FLOW, puzzle, render(puzzle, [*both_ends, *path[1:]])).passed
 
 
 def test_a_line_in_another_color_or_a_gap_fails() -> None:
-    puzzle = puzzle_of(2, 3)
+    puzzle = FLOW.example(2, 3)
     correct = render(puzzle)
     other = next(name for name in ("blue", "green", "purple") if name not in puzzle.colours)
     painted = correct.copy()
     drawn = (correct != correct[0]).any(3) & (np.abs(correct.astype(int) - HUES[puzzle.colours[0]]).sum(3) < 60)
     painted[drawn] = HUES[other]
-    assert not verify(puzzle, painted).passed
+    assert not score_video(FLOW, puzzle, painted).passed
     gap = correct.copy()
     ys, xs = np.nonzero((correct[-1] != correct[0]).any(2))
     middle = len(ys) // 2
     hole = (np.abs(ys - ys[middle]) < 14) & (np.abs(xs - xs[middle]) < 14)
     gap[:, ys[hole], xs[hole]] = correct[0, ys[hole], xs[hole]]
-    assert not verify(puzzle, gap).passed
-    assert verify(puzzle, correct).passed
+    assert not score_video(FLOW, puzzle, gap).passed
+    assert score_video(FLOW, puzzle, correct).passed

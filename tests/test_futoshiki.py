@@ -6,23 +6,10 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.futoshiki import LEVELS, Puzzle
-from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
+from tests.one_task import CANVAS, score_states, score_video, video_of
+from vmevalkit.tasks.futoshiki import LEVELS, Futoshiki, Puzzle
 
-TASK = TASKS["futoshiki"]
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
+TASK = Futoshiki()
 
 
 def answers(of: Puzzle, signs: tuple[tuple[int, int], ...]) -> list[tuple[int, ...]]:
@@ -48,7 +35,7 @@ def answers(of: Puzzle, signs: tuple[tuple[int, int], ...]) -> list[tuple[int, .
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_signs_leave_one_answer(difficulty: int) -> None:
     for seed in range(3):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert answers(of, of.signs) == [of.answer]
         assert len(answers(of, ())) > 1
         assert len(of.signs) <= LEVELS[difficulty].signs
@@ -56,22 +43,22 @@ def test_the_signs_leave_one_answer(difficulty: int) -> None:
 
 
 def test_an_answer_that_breaks_a_sign_fails() -> None:
-    of = puzzle(3, 1)
-    found = verdict(of, TASK.cheats(of)["nearly_signs_ignored"])
+    of = TASK.example(3, 1)
+    found = score_states(TASK, of, TASK.cheats(of)["nearly_signs_ignored"])
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_the_order_is_free() -> None:
-    of = puzzle(4, 2)
-    assert all(verdict(of, boards).passed for boards in TASK.alternatives(of).values())
+    of = TASK.example(4, 2)
+    assert all(score_states(TASK, of, boards).passed for boards in TASK.alternatives(of).values())
 
 
 def test_a_sign_may_not_be_turned_to_fit_a_mistake() -> None:
-    of = puzzle(2, 1)
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    of = TASK.example(2, 1)
+    frames = video_of(TASK, of)
     (few, many), *rest = of.signs
     turned = of.model_copy(update={"signs": ((many, few), *rest)})
     frames[-5:] = TASK.painter(turned, CANVAS)(TASK.solution(of)[-1])
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1

@@ -8,28 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import CANVAS, score_states
 from vmevalkit.tasks.gears import LEVELS, Belt, Gear, Gears, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
 
-CANVAS: Size = (360, 240)
-
-
-def task() -> Gears:
-    found = TASKS["gears"]
-    assert isinstance(found, Gears)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return task().verify(of, contract.views(as_frames(task().render(of, boards, CANVAS))), canvas=CANVAS)
+TASK = Gears()
 
 
 def gap(a: Gear, b: Gear) -> float:
@@ -58,28 +41,28 @@ def speeds(of: Puzzle) -> np.ndarray:
 def test_arrows_follow_from_the_speeds(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(8):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         expected = [0 if not speed else 1 if speed > 0 else 2 for speed in speeds(of).tolist()]
-        assert list(task().goal(of)) == expected
+        assert list(TASK.goal(of)) == expected
         assert expected.count(0) == level.idle
-        assert level.fewest <= len(task().order(of)) <= level.most
+        assert level.fewest <= len(TASK.order(of)) <= level.most
         assert len(of.belts) == level.belts
 
 
 def test_gears_mesh_or_are_clearly_apart() -> None:
     for seed in range(8):
-        of = puzzle(5, seed)
+        of = TASK.example(5, seed)
         gaps = [gap(a, b) for a, b in itertools.combinations(of.gears, 2)]
         assert all(abs(it) < 0.01 or it > 1 for it in gaps)
 
 
 def test_teeth_do_not_overlap() -> None:
     """Drawn alone, a gear has as many pixels as it adds to the image of all gears, but for the edges."""
-    of = puzzle(2, 1).model_copy(update={"belts": ()})
-    background = task().sheet(of, CANVAS)[0].pixels()[0, 0].astype(int)
+    of = TASK.example(2, 1).model_copy(update={"belts": ()})
+    background = TASK.sheet(of, CANVAS)[0].pixels()[0, 0].astype(int)
 
     def inked(of: Puzzle) -> int:
-        pixels = task().sheet(of, (720, 480))[0].pixels().astype(int)
+        pixels = TASK.sheet(of, (720, 480))[0].pixels().astype(int)
         return int(np.count_nonzero(np.abs(pixels - background).max(2) > 30))
 
     corners = Gear(x=-40, y=-40, teeth=9, shade=0), Gear(x=40, y=40, teeth=9, shade=0)
@@ -92,22 +75,22 @@ def test_teeth_do_not_overlap() -> None:
 def test_a_crossed_belt_reverses_and_a_plain_one_does_not() -> None:
     gears = (Gear(x=0, y=0, teeth=10, shade=0), Gear(x=6, y=0, teeth=10, shade=1), Gear(x=0, y=6, teeth=10, shade=1))
     belts = (Belt(gears=(0, 1), crossed=True), Belt(gears=(0, 2), crossed=False))
-    assert task().goal(Puzzle(gears=gears, belts=belts, look=2)) == (2, 1, 2)
+    assert TASK.goal(Puzzle(gears=gears, belts=belts, look=2)) == (2, 1, 2)
 
 
 def test_arrows_go_along_the_train_and_either_branch_may_be_first() -> None:
-    of = puzzle(3, 0)
-    boards = task().alternatives(of)["other_branch_first"]
-    assert boards[1] != task().solution(of)[1] or boards[2] != task().solution(of)[2]
-    assert verdict(of, boards).passed
-    early = verdict(of, task().cheats(of)["far_end_first"])
+    of = TASK.example(3, 0)
+    boards = TASK.alternatives(of)["other_branch_first"]
+    assert boards[1] != TASK.solution(of)[1] or boards[2] != TASK.solution(of)[2]
+    assert score_states(TASK, of, boards).passed
+    early = score_states(TASK, of, TASK.cheats(of)["far_end_first"])
     assert (early.passed, early.reason) == (False, "wrong_order")
 
 
 def test_a_gear_that_nothing_drives_must_stay_blank() -> None:
-    of = puzzle(2, 3)
-    idle = task().goal(of).index(0)
-    looks = list(task().goal(of))
+    of = TASK.example(2, 3)
+    idle = TASK.goal(of).index(0)
+    looks = list(TASK.goal(of))
     looks[idle] = 1
-    found = verdict(of, [*task().solution(of), Board(tuple(looks))])
+    found = score_states(TASK, of, [*TASK.solution(of), Board(tuple(looks))])
     assert (found.passed, found.reason) == (False, "wrong_place")

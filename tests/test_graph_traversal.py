@@ -6,24 +6,16 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.graph_traversal import Puzzle
+from tests.one_task import score_states
+from vmevalkit.tasks.graph_traversal import GraphTraversal, Puzzle
 from vmevalkit.tasks.toolkit.walk import Moment
-from vmevalkit.types import Size, Verdict
+from vmevalkit.types import Verdict
 
-TASK = TASKS["graph_traversal"]
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
+TASK = GraphTraversal()
 
 
 def verdict(of: Puzzle, way: list[int], frames: int = 49) -> Verdict:
-    video = TASK.render(of, [Moment(of.places[circle]) for circle in way], CANVAS, frames)
-    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
+    return score_states(TASK, of, [Moment(of.places[circle]) for circle in way], frames)
 
 
 def circles(of: Puzzle) -> list[int]:
@@ -42,7 +34,7 @@ def powers(of: Puzzle, a: int, b: int) -> int:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
     for seed in range(6):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         way = circles(of)
         assert set(itertools.pairwise(way)) <= {*of.arrows}
         legs = itertools.pairwise((of.start, *of.goals))
@@ -52,7 +44,7 @@ def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_no_arrow_leads_back(seed: int) -> None:
-    of = puzzle(2, seed)
+    of = TASK.example(2, seed)
     way = circles(of)
     found = verdict(of, [*way[:2], way[0], *way])
     assert (found.passed, found.reason) == (False, "against_arrow")
@@ -60,12 +52,12 @@ def test_no_arrow_leads_back(seed: int) -> None:
 
 def test_a_later_number_may_be_passed_first() -> None:
     # From the second goal to the first, and back to the second.
-    of = next(p for p in (puzzle(3, seed) for seed in range(200))
+    of = next(p for p in (TASK.example(3, seed) for seed in range(200))
               if p.goals[1] in circles(p)[: circles(p).index(p.goals[0])])  # fmt: skip
     assert verdict(of, circles(of)).passed
 
 
 def test_a_number_left_out_is_missed() -> None:
-    of = next(p for p in (puzzle(2, seed) for seed in range(9)) if "nearly_all_numbers" in TASK.cheats(p))
+    of = next(p for p in (TASK.example(2, seed) for seed in range(9)) if "nearly_all_numbers" in TASK.cheats(p))
     cheat = TASK.cheats(of)["nearly_all_numbers"]
     assert verdict(of, [of.places.index(moment.place) for moment in cheat]).reason == "unfinished"

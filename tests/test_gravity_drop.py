@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import score_states
 from vmevalkit.tasks.gravity_drop import GravityDrop, Puzzle
-from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["gravity_drop"]
+TASK = GravityDrop()
 assert isinstance(TASK, GravityDrop)
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS, 49))), canvas=CANVAS)
 
 
 def simulate(of: Puzzle) -> tuple[list[int], int]:
@@ -50,7 +37,7 @@ def simulate(of: Puzzle) -> tuple[list[int], int]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_a_simulation_finds_the_same_end(difficulty: int) -> None:
     for seed in range(40):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         rows, fallen = simulate(of)
         assert [round(place[0]) for place in TASK.solution(of)[-1].places if place] == rows
         assert len(TASK.steps(of)) == fallen
@@ -58,7 +45,7 @@ def test_a_simulation_finds_the_same_end(difficulty: int) -> None:
 
 def test_what_floats_is_far_from_its_end_and_what_rests_is_held_at_both_ends() -> None:
     for seed in range(40):
-        of = puzzle(5, seed)
+        of = TASK.example(5, seed)
         rows, _ = simulate(of)
         assert all(row == block.row or row - block.row >= 2 for row, block in zip(rows, of.blocks, strict=True))
         tops = {(of.rows, column) for column in range(of.columns)}
@@ -69,10 +56,10 @@ def test_what_floats_is_far_from_its_end_and_what_rests_is_held_at_both_ends() -
 
 
 def test_blocks_may_fall_together_or_in_any_order() -> None:
-    of = puzzle(2, 0)
+    of = TASK.example(2, 0)
     others = TASK.alternatives(of)
     assert {"all_together", "highest_first"} <= set(others)
-    assert all(verdict(of, boards).passed for boards in others.values())
+    assert all(score_states(TASK, of, boards).passed for boards in others.values())
 
 
 @pytest.mark.parametrize(
@@ -86,6 +73,6 @@ def test_blocks_may_fall_together_or_in_any_order() -> None:
     ],
 )
 def test_a_block_only_falls_and_stops_where_something_holds_it(cheat: str, reason: str) -> None:
-    of = puzzle(2, 0)
-    found = verdict(of, TASK.cheats(of)[cheat])
+    of = TASK.example(2, 0)
+    found = score_states(TASK, of, TASK.cheats(of)[cheat])
     assert (found.passed, found.reason) == (False, reason)

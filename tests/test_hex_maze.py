@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 
 import pytest
 
+from tests.one_task import CANVAS, score_states
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.hex_maze import LAYOUTS, Puzzle
+from vmevalkit.tasks.hex_maze import LAYOUTS, HexMaze, Puzzle
 from vmevalkit.tasks.toolkit.walk import Moment
-from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["hex_maze"]
-CANVAS: Size = (360, 240)
+TASK = HexMaze()
 
 
 def puzzle(difficulty: int, seed: int, layout: str = "") -> Puzzle:
-    found: Iterator[Puzzle] = (contract.puzzle_of(TASK, difficulty, seed + k) for k in itertools.count())
+    found = (TASK.example(difficulty, seed + k) for k in itertools.count())
     return next(p for p in found if not layout or p.layout == layout)
-
-
-def verdict(of: Puzzle, states: list[Moment]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, states, CANVAS))), canvas=CANVAS)
 
 
 def every_way(of: Puzzle) -> list[list[tuple[int, int]]]:
@@ -54,7 +47,7 @@ def test_neighbors_are_side_by_side_in_the_image(layout: str) -> None:
     for a, b in of.links:
         assert b in of.beside(a)
         assert a in of.beside(b)
-        path = TASK.path(of, of.center(a), of.center(b))  # type: ignore[attr-defined]
+        path = TASK.path(of, of.center(a), of.center(b))
         assert (path[0], path[-1]) == (of.center(a), of.center(b))
         assert 0.9 < math.dist(path[0], path[-1]) < 1.7
 
@@ -63,11 +56,11 @@ def test_neighbors_are_side_by_side_in_the_image(layout: str) -> None:
 def test_a_cell_behind_a_wall_is_not_reached(layout: str) -> None:
     of = puzzle(3, 0, layout)
     way = TASK.solution(of)
-    assert verdict(of, way).passed
+    assert score_states(TASK, of, way).passed
     open_cells = {frozenset(link) for link in of.links}
     behind = [cell for cell in of.beside(of.start) if frozenset((cell, of.start)) not in open_cells]
     aside = Moment(of.center(behind[0]))
-    found = verdict(of, [way[0], aside, *way])
+    found = score_states(TASK, of, [way[0], aside, *way])
     assert (found.passed, found.reason) == (False, "wall_crossed")
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
+from tests.one_task import score_states, score_video, video_of
 from vmevalkit.tasks.jigsaw import Jigsaw, Puzzle
 from vmevalkit.tasks.toolkit.draw import PAPER
 from vmevalkit.tasks.toolkit.pieces import Board
@@ -32,10 +31,10 @@ Bits = npt.NDArray[np.bool_]
 Name = tuple[int, int] | int
 
 
-def video_of(*moments: Spots) -> Verdict:
-    """Verdict on a video in which tiles move between places and rest at each."""
+def score_moves(*moments: Spots) -> Verdict:
+    """Score a video in which tiles move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return JIGSAW.verify(PAIR, contract.views(as_frames(JIGSAW.render(PAIR, held, SMALL))), "solve", SMALL)
+    return score_states(JIGSAW, PAIR, held, canvas=SMALL)
 
 
 def edges_of(puzzle: Puzzle) -> dict[Name, list[Bits]]:
@@ -60,7 +59,7 @@ def edges_of(puzzle: Puzzle) -> dict[Name, list[Bits]]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_tiles_that_are_seen_fit_in_one_way(difficulty: int) -> None:
     for seed in range(3):
-        of = contract.puzzle_of(JIGSAW, difficulty, seed)
+        of = JIGSAW.example(difficulty, seed)
         tiles = edges_of(of)
         cells = sorted(of.loose)
 
@@ -87,32 +86,32 @@ def test_the_tiles_that_are_seen_fit_in_one_way(difficulty: int) -> None:
 
 
 def test_any_order_passes() -> None:
-    assert video_of(TRAY, (GOAL[0], TRAY[1]), GOAL).reason == "solved"
-    assert video_of(TRAY, (TRAY[0], GOAL[1]), GOAL).reason == "solved"
+    assert score_moves(TRAY, (GOAL[0], TRAY[1]), GOAL).reason == "solved"
+    assert score_moves(TRAY, (TRAY[0], GOAL[1]), GOAL).reason == "solved"
 
 
 def test_a_tile_may_pass_over_an_empty_place() -> None:
-    assert video_of(TRAY, ((1.0, 1.0), TRAY[1]), (GOAL[0], TRAY[1]), GOAL).reason == "solved"
+    assert score_moves(TRAY, ((1.0, 1.0), TRAY[1]), (GOAL[0], TRAY[1]), GOAL).reason == "solved"
 
 
 def test_exchanged_tiles_fail() -> None:
-    assert not video_of(TRAY, (GOAL[1], TRAY[1]), (GOAL[1], GOAL[0])).passed
+    assert not score_moves(TRAY, (GOAL[1], TRAY[1]), (GOAL[1], GOAL[0])).passed
 
 
 def test_two_at_once_fail() -> None:
-    assert video_of(TRAY, GOAL).reason == "several_at_once"
+    assert score_moves(TRAY, GOAL).reason == "several_at_once"
 
 
 def test_a_tile_beside_its_place_is_not_placed() -> None:
-    assert video_of(TRAY, (GOAL[0], TRAY[1]), (GOAL[0], (1.4, 1.0))).reason == "unfinished"
+    assert score_moves(TRAY, (GOAL[0], TRAY[1]), (GOAL[0], (1.4, 1.0))).reason == "unfinished"
 
 
 def test_a_tile_with_another_pattern_fails() -> None:
     moves = [Board(places) for places in (TRAY, (GOAL[0], TRAY[1]), GOAL) for _ in range(2)]
-    frames = as_frames(JIGSAW.render(PAIR, moves, SMALL))
+    frames = video_of(JIGSAW, PAIR, moves, canvas=SMALL)
     other = PAIR.model_copy(update={"circles": (*PAIR.circles[:5], 4, *PAIR.circles[6:])})
     _sheet, (x, y), unit = JIGSAW.sheet(PAIR, SMALL)
-    changed = as_frames(JIGSAW.render(other, moves, SMALL))
+    changed = video_of(JIGSAW, other, moves, canvas=SMALL)
     tile = (slice(round(y + 0.5 * unit), round(y + 1.5 * unit)), slice(round(x + 0.5 * unit), round(x + 1.5 * unit)))
     frames[-6:, tile[0], tile[1]] = changed[-6:, tile[0], tile[1]]
-    assert not JIGSAW.verify(PAIR, contract.views(frames), "solve", SMALL).passed
+    assert not score_video(JIGSAW, PAIR, frames).passed

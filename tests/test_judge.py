@@ -216,8 +216,8 @@ def judge(root: Path, server: Server, limit_cost: float | None = None, **options
     )  # fmt: skip
 
 
-def details(root: Path, model: str = "replay") -> Details:
-    return store.read_record(root / "scores" / model / "maze_task/maze_0000/judge/details.json", Details)
+def details(root: Path) -> Details:
+    return store.read_record(root / "scores/replay/maze_task/maze_0000/judge/details.json", Details)
 
 
 # ------------------------------------------------------------------------------------------------------- what is asked

@@ -7,22 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.key_door import Moment, Puzzle
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states, score_video, video_of
+from vmevalkit.tasks.key_door import KeyDoor, Moment, Puzzle
 
-TASK = TASKS["key_door"]
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, states: list[Moment], frames: int = 49) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, states, CANVAS, frames))), canvas=CANVAS)
+TASK = KeyDoor()
 
 
 def walk(of: Puzzle, a: tuple[int, int], b: tuple[int, int], closed: set[tuple[int, int]]) -> int | None:
@@ -61,7 +49,7 @@ def shortest(of: Puzzle) -> int:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_no_other_order_of_keys_and_doors_is_shorter_and_none_can_be_left_out(difficulty: int) -> None:
     for seed in range(6):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         path = TASK.solution(of)
         assert shortest(of) == len(path) - 1
         assert path[-1] == Moment((float(of.goal[0]), float(of.goal[1])), (0.0,) * (2 * len(of.locks)))
@@ -69,30 +57,31 @@ def test_no_other_order_of_keys_and_doors_is_shorter_and_none_can_be_left_out(di
 
 
 def test_a_door_may_vanish_while_the_disc_moves_on_and_a_key_when_it_is_touched() -> None:
-    of = puzzle(2, 1)
+    of = TASK.example(2, 1)
     states = []
     for a, b in itertools.pairwise(TASK.solution(of)):
         if a.place == b.place:
             continue
         # Everything vanishes as soon as the rims touch, without a stop.
         shown = a.shown if a.shown[0] != b.shown[0] else b.shown
-        near = tuple(p + 0.35 * (q - p) for p, q in zip(a.place, b.place, strict=True))
+        (row, column), (to_row, to_column) = a.place, b.place
+        near = row + 0.35 * (to_row - row), column + 0.35 * (to_column - column)
         states += [a, Moment(near, shown), Moment(near, b.shown)]
-    assert verdict(of, [*states, TASK.solution(of)[-1]], 97).passed
+    assert score_states(TASK, of, [*states, TASK.solution(of)[-1]], 97).passed
 
 
 def test_a_key_may_be_passed_over_and_fetched_later() -> None:
-    of = puzzle(1, 0)
+    of = TASK.example(1, 0)
     path = TASK.solution(of)
     at_key = next(i for i, m in enumerate(path) if not m.shown[0])
     ignored = [m._replace(shown=path[0].shown) for m in path[: at_key + 1]]
-    assert verdict(of, [*ignored, *ignored[-2::-1], *path], 97).passed
+    assert score_states(TASK, of, [*ignored, *ignored[-2::-1], *path], 97).passed
 
 
 def test_nothing_is_reached_through_a_wall() -> None:
     tried = 0
     for seed in range(40):
-        of = puzzle(3, seed)
+        of = TASK.example(3, seed)
         (lock,) = of.locks
         path = TASK.solution(of)
         for i, (r, c) in enumerate(m.place for m in path):
@@ -100,28 +89,28 @@ def test_nothing_is_reached_through_a_wall() -> None:
                 continue
             if not of.open((round(r), round(c)), lock.door) and i < len(path) - 4 and tried < 3:
                 opened = [m._replace(shown=(0.0, 0.0)) for m in path[i:]]
-                assert verdict(of, [*path[: i + 1], *opened]).reason == "untouched"
+                assert score_states(TASK, of, [*path[: i + 1], *opened]).reason == "untouched"
                 tried += 1
                 break
     assert tried
 
 
 def test_half_open_doors_and_doors_of_another_color_are_no_open_doors() -> None:
-    of = puzzle(2, 3)
+    of = TASK.example(2, 3)
     path = TASK.solution(of)
     ajar = [m._replace(shown=(m.shown[0], max(m.shown[1], 0.75))) for m in path]
-    assert not verdict(of, ajar).passed
-    frames = as_frames(TASK.render(of, path, CANVAS))
+    assert not score_states(TASK, of, ajar).passed
+    frames = video_of(TASK, of, path)
     door = (np.abs(frames[0].astype(int) - frames[-1]).max(2) > 30)[None, :, :, None]
     gray = np.broadcast_to(frames.mean(3, keepdims=True).astype(np.uint8), frames.shape)
-    assert not TASK.verify(of, contract.views(np.where(door, gray, frames)), canvas=CANVAS).passed
+    assert not score_video(TASK, of, np.where(door, gray, frames)).passed
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_wrong_key_opens_no_door(seed: int) -> None:
-    of = puzzle(4, seed)
+    of = TASK.example(4, seed)
     path = TASK.solution(of)
     one_key = next(m.shown[:2] for m in path if not all(m.shown[:2]))
     # The second key stays where it is, but its door opens.
     kept = [m._replace(shown=(*(one_key if not any(m.shown[:2]) else m.shown[:2]), *m.shown[2:])) for m in path]
-    assert verdict(of, kept).reason == "no_key"
+    assert score_states(TASK, of, kept).reason == "no_key"

@@ -6,30 +6,11 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, Reading
+from tests.one_task import judge_states
 from vmevalkit.tasks.lights_out import LEVELS, LightsOut, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
-from vmevalkit.types import Verdict
 
-
-def task() -> LightsOut:
-    found = TASKS["lights_out"]
-    assert isinstance(found, LightsOut)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    """Score what a perfect reader sees: each board, and between two of them that places change."""
-    shown = [boards[0]]
-    for a, b in itertools.pairwise(boards):
-        shown += [task().between(of, a, b, 0.5), b, b]
-    return task().judge(of, [Reading(board) for board in shown])
+TASK = LightsOut()
 
 
 def lit_after(of: Puzzle, lit: frozenset[tuple[int, int]], lamp: tuple[int, int]) -> frozenset[tuple[int, int]]:
@@ -43,7 +24,7 @@ def solutions(of: Puzzle) -> list[set[tuple[int, int]]]:
 
     A lamp below a missing one is chosen, too, because nothing above it tells whether to press it.
     """
-    lit = frozenset(lamp for lamp, look in zip(of.lamps, task().start(of), strict=True) if look)
+    lit = frozenset(lamp for lamp, look in zip(of.lamps, TASK.start(of), strict=True) if look)
     free = [(x, y) for x, y in of.lamps if (x, y - 1) not in of.lamps]
     found = []
     for choice in itertools.product((False, True), repeat=len(free)):
@@ -61,7 +42,7 @@ def solutions(of: Puzzle) -> list[set[tuple[int, int]]]:
 def test_one_set_of_presses_leads_to_darkness(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(5):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         presses = [of.lamps[lamp] for lamp in of.presses]
         assert solutions(of) == [{*presses}]
         assert level.fewest <= len(presses) <= level.most
@@ -70,13 +51,13 @@ def test_one_set_of_presses_leads_to_darkness(difficulty: int) -> None:
 
 def test_a_press_switches_a_lamp_and_its_neighbors() -> None:
     of = Puzzle(columns=3, rows=2, lamps=((0, 0), (1, 0), (2, 0), (1, 1)), presses=(1, 3))
-    assert [board.looks for board in task().solution(of)] == [(1, 0, 1, 0), (0, 1, 0, 1), (0, 0, 0, 0)]
+    assert [board.looks for board in TASK.solution(of)] == [(1, 0, 1, 0), (0, 1, 0, 1), (0, 0, 0, 0)]
 
 
 def test_presses_may_be_made_in_any_order() -> None:
-    of = puzzle(2, 1)
-    for name, boards in task().alternatives(of).items():
-        assert verdict(of, boards).reason == "solved", name
+    of = TASK.example(2, 1)
+    for name, boards in TASK.alternatives(of).items():
+        assert judge_states(TASK, of, boards).reason == "solved", name
 
 
 @pytest.mark.parametrize(
@@ -90,15 +71,15 @@ def test_presses_may_be_made_in_any_order() -> None:
     ],
 )
 def test_superfluous_presses_and_single_lamps_fail(name: str, reason: str) -> None:
-    of = puzzle(2, 2)
-    found = verdict(of, task().cheats(of)[name])
+    of = TASK.example(2, 2)
+    found = judge_states(TASK, of, TASK.cheats(of)[name])
     assert (found.passed, found.reason) == (False, reason)
 
 
 def test_the_lamps_of_a_press_change_together() -> None:
-    of = puzzle(1, 0)
-    path = task().solution(of)
-    assert verdict(of, path).reason == "solved"
+    of = TASK.example(1, 0)
+    path = TASK.solution(of)
+    assert judge_states(TASK, of, path).reason == "solved"
     lamp = next(i for i, (a, b) in enumerate(zip(path[0].looks, path[1].looks, strict=True)) if a != b)
     late = Board(changed(path[1].looks, {lamp: path[0].looks[lamp]}))
-    assert verdict(of, [path[0], late, late, *path[1:]]).reason == "not_together"
+    assert judge_states(TASK, of, [path[0], late, late, *path[1:]]).reason == "not_together"

@@ -9,28 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.one_task import CANVAS, score_video, video_of
 from vmevalkit import contract
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.map_coloring import LEVELS, Puzzle
+from vmevalkit.tasks.map_coloring import LEVELS, MapColoring, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
 
-TASK = TASKS["map_coloring"]
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
+TASK = MapColoring()
 
 
 def rendered(of: Puzzle, boards: list[Board]) -> Frames:
-    return as_frames(TASK.render(of, boards, CANVAS))
-
-
-def verdict(of: Puzzle, frames: Frames) -> Verdict:
-    return TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    return video_of(TASK, of, boards)
 
 
 def atlas(of: Puzzle) -> npt.NDArray[Any]:
@@ -72,7 +61,7 @@ def colorings(of: Puzzle) -> list[tuple[int, ...]]:
 def test_the_given_colors_leave_one_answer(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(5):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert all(of.answer[a] != of.answer[b] for a, b in borders(of))
         assert colorings(of) == [of.answer]
         assert len(of.regions) == level.regions
@@ -81,25 +70,25 @@ def test_the_given_colors_leave_one_answer(difficulty: int) -> None:
 
 def test_no_four_regions_meet_in_a_point() -> None:
     for seed in range(10):
-        grid = atlas(puzzle(5, seed))
+        grid = atlas(TASK.example(5, seed))
         corners = zip(grid[1:, 1:].flat, grid[1:, :-1].flat, grid[:-1, 1:].flat, grid[:-1, :-1].flat, strict=True)
         assert all(len({*corner}) < 4 for corner in corners)
 
 
 def test_two_colors_exchanged_fail() -> None:
-    of = puzzle(3, 1)
-    found = verdict(of, rendered(of, TASK.cheats(of)["nearly_two_swapped"]))
+    of = TASK.example(3, 1)
+    found = score_video(TASK, of, rendered(of, TASK.cheats(of)["nearly_two_swapped"]))
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_a_given_region_may_not_be_recolored_to_fit_a_mistake() -> None:
-    of = puzzle(2, 1)
+    of = TASK.example(2, 1)
     frames = rendered(of, TASK.solution(of))
     region = next(region for region, color in enumerate(of.given) if color)
     given = tuple(color % 4 + 1 if i == region else color for i, color in enumerate(of.given))
     altered = of.model_copy(update={"given": given})
     frames[-5:] = TASK.painter(altered, CANVAS)(TASK.solution(of)[-1])
-    found = verdict(of, frames)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1
 
@@ -110,7 +99,7 @@ def test_a_little_white_around_a_color_is_no_other_color() -> None:
 
 
 def test_regions_may_be_filled_from_one_side() -> None:
-    of = puzzle(1, 1)
+    of = TASK.example(1, 1)
     path = [TASK.painter(of, CANVAS)(board).copy() for board in TASK.solution(of)]
     frames = [path[0]] * 3
     for before, after in itertools.pairwise(path):
@@ -118,4 +107,4 @@ def test_regions_may_be_filled_from_one_side() -> None:
         left, right = np.flatnonzero((before != after).any(axis=(0, 2)))[[0, -1]]
         for edge in np.linspace(left, right + 1, 6).round().astype(int):
             frames.append(np.concatenate([after[:, :edge], before[:, edge:]], axis=1))
-    assert verdict(of, np.stack([*frames, *[path[-1]] * 5])).passed
+    assert score_video(TASK, of, np.stack([*frames, *[path[-1]] * 5])).passed

@@ -7,26 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.maze import Puzzle
-from vmevalkit.types import Verdict
+from tests.one_task import score_states, score_video, video_of
+from vmevalkit.defaults import DEFAULT_CANVAS
+from vmevalkit.tasks.maze import Maze, Puzzle
 
-MAZE = TASKS["maze"]
-
-
-def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(MAZE, difficulty, seed)
-    return found
-
-
-def truth(of: Puzzle) -> Frames:
-    return as_frames(MAZE.render(of, MAZE.solution(of)))
-
-
-def verdict(of: Puzzle, frames: Frames) -> Verdict:
-    return MAZE.verify(of, contract.views(frames))
+MAZE = Maze()
 
 
 def all_ways(of: Puzzle) -> list[list[tuple[int, int]]]:
@@ -55,7 +40,7 @@ def all_ways(of: Puzzle) -> list[list[tuple[int, int]]]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_there_is_exactly_one_way_and_it_is_the_solution(difficulty: int) -> None:
     for seed in range(30):
-        of = puzzle(difficulty, seed)
+        of = MAZE.example(difficulty, seed)
         (way,) = all_ways(of)
         assert [(float(r), float(c)) for r, c in way] == MAZE.solution(of)
         assert len(MAZE.steps(of)) == len(way) - 1
@@ -63,14 +48,14 @@ def test_there_is_exactly_one_way_and_it_is_the_solution(difficulty: int) -> Non
 
 
 def test_plan_length_grows_with_difficulty() -> None:
-    lengths = [[len(MAZE.steps(puzzle(d, s))) for s in range(20)] for d in range(1, 6)]
+    lengths = [[len(MAZE.steps(MAZE.example(d, s))) for s in range(20)] for d in range(1, 6)]
     for easier, harder in pairwise(lengths):
         assert max(easier) < min(harder)
 
 
 def test_two_discs_ghosts_and_extras_fail() -> None:
-    of = puzzle(3, 4)
-    video = truth(of)
+    of = MAZE.example(3, 4)
+    video = video_of(MAZE, of, canvas=DEFAULT_CANVAS)
     first, last = video[0], video[-1]
     both = np.minimum(video, last)  # a second disc waits at the goal all the time
     ghost = ((video.astype(np.uint16) + first) // 2).astype(np.uint8)  # half a disc stays at the start
@@ -79,41 +64,41 @@ def test_two_discs_ghosts_and_extras_fail() -> None:
     gone = video.copy()
     gone[25:] = np.where(np.abs(gone[25:].astype(int) - (0, 98, 190)).sum(-1, keepdims=True) < 60, 255, gone[25:])
     for name, frames in {"both": both, "ghost": ghost, "extra": extra, "gone": gone}.items():
-        assert not verdict(of, frames).passed, name
+        assert not score_video(MAZE, of, frames).passed, name
 
 
 def test_a_wall_that_opens_and_a_wall_that_appears_fail() -> None:
-    of = puzzle(3, 4)
-    video = truth(of)
+    of = MAZE.example(3, 4)
+    video = video_of(MAZE, of, canvas=DEFAULT_CANVAS)
     opened = video.copy()
     ys, xs = np.nonzero(video[0].sum(-1) < 200)
     middle = (np.abs(ys - 240) < 20) & (np.abs(xs - 360) < 120)
     opened[15:, ys[middle], xs[middle]] = 255
     assert middle.any()
-    assert not verdict(of, opened).passed
+    assert not score_video(MAZE, of, opened).passed
     closed = video.copy()
     closed[15:, 300:314, 200:330] = (38, 44, 56)
-    assert not verdict(of, closed).passed
+    assert not score_video(MAZE, of, closed).passed
 
 
 def test_cuts_flashes_and_late_destruction_fail() -> None:
-    of = puzzle(2, 1)
-    video = truth(of)
+    of = MAZE.example(2, 1)
+    video = video_of(MAZE, of, canvas=DEFAULT_CANVAS)
     first, last = video[0], video[-1]
     for cut in (3, 20, 40):
-        assert not verdict(of, np.stack([first if i < cut else last for i in range(49)])).passed
+        assert not score_video(MAZE, of, np.stack([first if i < cut else last for i in range(49)])).passed
     flashing = np.stack([video[i] if i % 2 else last for i in range(49)])
-    assert not verdict(of, flashing).passed
+    assert not score_video(MAZE, of, flashing).passed
     destroyed = video.copy()
     destroyed[-3:] = 128
-    assert not verdict(of, destroyed).passed
+    assert not score_video(MAZE, of, destroyed).passed
     shown_once = np.stack([last if i == 30 else first for i in range(49)])
-    assert not verdict(of, shown_once).passed
+    assert not score_video(MAZE, of, shown_once).passed
 
 
 def test_slow_fast_paused_and_smeared_videos_pass() -> None:
-    of = puzzle(2, 1)
-    video = truth(of)
+    of = MAZE.example(2, 1)
+    video = video_of(MAZE, of, canvas=DEFAULT_CANVAS)
     smeared = video.copy()
     smeared[1:] = ((video[1:].astype(np.uint16) + video[:-1]) // 2).astype(np.uint8)
     cases = {
@@ -124,13 +109,13 @@ def test_slow_fast_paused_and_smeared_videos_pass() -> None:
         "drift": np.stack([np.roll(f, round(7 * i / 48), axis=1) for i, f in enumerate(video)]),
     }
     for name, frames in cases.items():
-        assert verdict(of, frames).passed, f"{name}: {verdict(of, frames)}"
-    assert verdict(of, cases["slow"]).value == 1.0
+        assert score_video(MAZE, of, frames).passed, f"{name}: {score_video(MAZE, of, frames)}"
+    assert score_video(MAZE, of, cases["slow"]).value == 1.0
 
 
 def test_half_a_way_is_worth_about_half() -> None:
-    of = puzzle(4, 2)
+    of = MAZE.example(4, 2)
     path = MAZE.solution(of)
-    half = verdict(of, as_frames(MAZE.render(of, path[: len(path) // 2 + 1])))
+    half = score_states(MAZE, of, path[: len(path) // 2 + 1], canvas=DEFAULT_CANVAS)
     assert half.reason == "unfinished"
     assert 0.3 < half.value < 0.7

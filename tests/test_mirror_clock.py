@@ -7,25 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import CANVAS, score_states, score_video, video_of
 from vmevalkit.media import Frame
-from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.mirror_clock import LEVELS, MirrorClock, Pair, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.tasks.toolkit.draw import BLUE, ORANGE, Color
-from vmevalkit.types import Size, Verdict
 
 TASK = MirrorClock()
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def direction(clock: Frame, color: Color) -> float:
@@ -39,7 +27,7 @@ def direction(clock: Frame, color: Color) -> float:
 def test_dots_are_colored_where_the_flipped_hands_point(difficulty: int) -> None:
     size = (1080, 720)
     for seed in range(4):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         last = TASK.painter(of, size)(TASK.solution(of)[-1])
         boxes = TASK.sheet(of, size)[1]
         assert len(boxes) == 12 * LEVELS[difficulty].pairs
@@ -60,14 +48,14 @@ def test_dots_are_colored_where_the_flipped_hands_point(difficulty: int) -> None
 
 
 def test_lines_are_vertical_at_first_and_horizontal_in_half_of_the_others() -> None:
-    flat = [[puzzle(difficulty, seed).flat for seed in range(20)] for difficulty in range(1, 6)]
+    flat = [[TASK.example(difficulty, seed).flat for seed in range(20)] for difficulty in range(1, 6)]
     assert not any(flat[0])
     assert all(4 <= sum(found) <= 16 for found in flat[1:])
 
 
 def test_copying_the_hands_is_never_right() -> None:
     for difficulty in range(1, 6):
-        of = puzzle(difficulty, 5)
+        of = TASK.example(difficulty, 5)
         goal = TASK.goal(of)
         for number, pair in enumerate(of.pairs):
             clock = goal[12 * number : 12 * number + 12]
@@ -86,18 +74,18 @@ def test_colors_that_are_exchanged_for_a_moment_fail() -> None:
     of = drawn()
     path = TASK.solution(of)
     assert [place for place, look in enumerate(TASK.goal(of)) if look] == [6, 9, 12 + 4, 12 + 11, 24 + 1, 24 + 2]
-    assert verdict(of, path).passed
+    assert score_states(TASK, of, path).passed
     slip = Board(changed(path[1].looks, {9: 2}))
-    found = verdict(of, [*path[:2], slip, *path[2:]])
+    found = score_states(TASK, of, [*path[:2], slip, *path[2:]])
     assert (found.passed, found.reason) == (False, "wrong_place")
     assert "The dot at 9 of the empty clock in row 1, column 1" in found.explanation
 
 
 def test_a_hand_may_not_turn_to_fit_a_mistake() -> None:
     of = drawn()
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    frames = video_of(TASK, of)
     turned = of.model_copy(update={"pairs": (of.pairs[0].model_copy(update={"hands": (9, 6)}), *of.pairs[1:])})
     frames[-6:] = TASK.painter(turned, CANVAS)(TASK.solution(of)[-1])
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1

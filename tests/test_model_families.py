@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.model_runs import provenance_of, write_first_frame
 from vmevalkit import media
 from vmevalkit.errors import ConfigError
 from vmevalkit.models import progress
@@ -21,7 +21,6 @@ from vmevalkit.models.diffusers.prompts import length
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
 from vmevalkit.models.wrapper import ModelWrapper
 from vmevalkit.runner.inference import _load_model_wrapper
-from vmevalkit.types import GenerationResult, Provenance
 
 PROMPT = "Lead the blue disc to the orange square."
 RANDOM = dict(random_models().values())
@@ -58,23 +57,12 @@ def wrappers(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "first_frame.png"
-    pixels = np.full((480, 720, 3), 255, np.uint8)
-    pixels[100:200, 100:300] = (200, 30, 30)
-    Image.fromarray(pixels).save(path)
-    return path
+    return write_first_frame(tmp_path)
 
 
 def make_wrapper(name: str, folder: Path, **settings: Any) -> ModelWrapper:
     card = MODELS[name]
     return _load_model_wrapper(name)(card.model, folder, name=name, **{**card.args, **settings})
-
-
-def provenance_of(answer: dict[str, Any]) -> Provenance:
-    assert answer["success"], answer["error"]
-    provenance = GenerationResult.model_validate(answer).provenance
-    assert provenance is not None
-    return provenance
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from tests.model_runs import provenance_of, write_first_frame
 from vmevalkit import defaults, media
 from vmevalkit.cli import main
 from vmevalkit.errors import ConfigError, EnvironmentMissing, GenerationError, QuestionError, UnknownName, WeightsError
@@ -38,7 +39,6 @@ from vmevalkit.models.diffusers import speed as speeds
 from vmevalkit.models.diffusers.cogvideox import acceleration
 from vmevalkit.models.diffusers.config import random_models
 from vmevalkit.models.diffusers.random_weights import make_checkpoint
-from vmevalkit.types import Provenance
 
 ROOT = Path(__file__).parents[1]
 FULL = ("cogvideox-5b-i2v", "cogvideox1.5-5b-i2v")
@@ -67,11 +67,7 @@ def _no_weights_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.fixture
 def first_frame(tmp_path: Path) -> Path:
-    path = tmp_path / "first_frame.png"
-    pixels = np.full((480, 720, 3), 255, np.uint8)
-    pixels[100:200, 100:300] = (200, 30, 30)
-    Image.fromarray(pixels).save(path)
-    return path
+    return write_first_frame(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -112,13 +108,6 @@ def make_wrapper(name: str, weights: Path | None, folder: Path, **settings: Any)
 
 def config(name: str, **settings: Any) -> CogVideoXConfig:
     return CogVideoXConfig.model_validate({"model": MODELS[name].model, **settings})
-
-
-def video_of(answer: dict[str, Any]) -> Provenance:
-    assert answer["success"], answer["error"]
-    provenance = GenerationResult.model_validate(answer).provenance
-    assert provenance is not None
-    return provenance
 
 
 # ---------------------------------------------------------------------------------------------- catalog, settings
@@ -293,7 +282,7 @@ def test_the_catalog_reaches_the_pipeline(
     import torch
 
     card = MODELS[name]
-    video = video_of(make_wrapper(name, weights, tmp_path).generate(first_frame, PROMPT))
+    video = provenance_of(make_wrapper(name, weights, tmp_path).generate(first_frame, PROMPT))
     call = calls[0]
     assert (call["width"], call["height"]) == card.size == call["image"].size
     assert call["num_frames"] == card.frames
@@ -317,7 +306,7 @@ def test_explicit_settings_reach_the_pipeline(
     import torch
 
     wrapper = make_wrapper(TINY[1], weights, tmp_path, guidance_scale=3.5)
-    video = video_of(
+    video = provenance_of(
         wrapper.generate(first_frame, PROMPT, duration=10, seed=7, num_inference_steps=3, width=64, height=64)
     )
     call = calls[0]
@@ -333,7 +322,7 @@ def test_each_video_has_a_new_generator(
 ) -> None:
     wrapper = make_wrapper(TINY[0], weights, tmp_path)
     for _ in range(2):
-        video_of(wrapper.generate(first_frame, PROMPT))
+        provenance_of(wrapper.generate(first_frame, PROMPT))
     first, second = (call["generator"] for call in calls)
     assert first is not second
 
@@ -342,7 +331,7 @@ def test_each_video_has_a_new_generator(
 def test_fit(fit: str, calls: list[dict[str, Any]], weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "square.png"
     Image.new("RGB", (100, 100), "white").save(path)
-    video = video_of(make_wrapper(TINY[0], weights, tmp_path, fit=fit).generate(path, PROMPT))
+    video = provenance_of(make_wrapper(TINY[0], weights, tmp_path, fit=fit).generate(path, PROMPT))
     assert video.geometry.fit == fit
     assert (video.geometry.canvas, video.geometry.frame) == ((100, 100), (96, 64))
     box = {"letterbox": (64, 64), "stretch": (96, 64), "crop": (96, 96)}[fit]
@@ -385,7 +374,7 @@ def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, 
     image.paste((200, 40, 40), (16, 16, 80, 48))
     path = tmp_path / f"image{suffix}"
     save(path, image)
-    video_of(make_wrapper(TINY[0], weights, tmp_path).generate(path, PROMPT))
+    provenance_of(make_wrapper(TINY[0], weights, tmp_path).generate(path, PROMPT))
     placed = np.asarray(calls[0]["image"]).astype(int)
     assert placed.shape == (64, 96, 3)
     box = (200, 40, 40) if kind not in ("gray", "16 bit") else (87, 87, 87)
@@ -400,7 +389,7 @@ def test_kinds_of_images(kind: str, calls: list[dict[str, Any]], weights: Path, 
 def test_real_videos(name: str, wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
     card = MODELS[name]
     answer = wrappers[name].generate(first_frame, PROMPT, output_filename="a.mp4", num_inference_steps=2)
-    video = video_of(answer)
+    video = provenance_of(answer)
     info = media.probe(answer["video_path"])
     assert (info.size, info.frames, info.fps) == (card.size, card.frames, card.fps)
     assert (info.codec, info.pixel_format) == ("h264", "yuv420p")
@@ -443,20 +432,20 @@ def test_it_equals_a_plain_call_of_the_pipeline(name: str, weights: Path, first_
 
 
 def test_another_size_and_length(wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
-    video = video_of(
+    video = provenance_of(
         wrappers[TINY[1]].generate(first_frame, PROMPT, num_frames=17, width=64, height=80, num_inference_steps=1)
     )
     assert (video.size, video.frames) == ((64, 80), 17)
 
 
 def test_5b_says_that_it_has_one_length(wrappers: dict[str, CogVideoXWrapper], first_frame: Path) -> None:
-    video = video_of(wrappers[TINY[0]].generate(first_frame, PROMPT, duration=10, num_inference_steps=1))
+    video = provenance_of(wrappers[TINY[0]].generate(first_frame, PROMPT, duration=10, num_inference_steps=1))
     assert video.video_seconds == 6.125
     assert "10 s were requested; cogvideox-tiny-random makes 49 frames at 8 fps, 6.125 s" in video.notes
 
 
 def test_provenance(wrappers: dict[str, CogVideoXWrapper], first_frame: Path, weights: Path) -> None:
-    video = video_of(wrappers[TINY[0]].generate(first_frame, PROMPT, num_inference_steps=1, seed=5))
+    video = provenance_of(wrappers[TINY[0]].generate(first_frame, PROMPT, num_inference_steps=1, seed=5))
     assert video.seed == 5
     assert video.weights["fingerprint"] == _weights.fingerprint(weights / TINY[0])
     assert video.weights["folder"] == str(weights / TINY[0])
@@ -531,7 +520,7 @@ def test_a_failing_pipeline_becomes_a_failed_result(
         with pytest.raises(KeyboardInterrupt):
             wrapper.generate(first_frame, PROMPT)
     # None of that harms the next video.
-    video = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
+    video = provenance_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
     assert video.frames == 49
     assert not list(tmp_path.glob("**/.*.mp4"))
 
@@ -686,7 +675,7 @@ def test_exact_computes_what_the_reference_computes(name: str, weights: Path, fi
 
 
 def test_fast_differs_and_says_so(weights: Path, first_frame: Path, tmp_path: Path) -> None:
-    video = video_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(first_frame, PROMPT))
+    video = provenance_of(make_wrapper(TINY[0], weights, tmp_path, speed="fast").generate(first_frame, PROMPT))
     assert video.settings["speed"] == "fast"
     assert any("float8" in note for note in video.notes)
     difference = np.abs(_video(TINY[0], weights, first_frame, speed="fast") - _video(TINY[0], weights, first_frame))
@@ -746,9 +735,9 @@ def test_an_adapter_is_merged_and_recorded(
 
     with_it = make_wrapper(TINY[0], weights, tmp_path, lora=adapter, speed=speed)
     answer = with_it.generate(first_frame, PROMPT, seed=3)
-    assert video_of(answer).weights["lora"]["folder"] == str(adapter)
+    assert provenance_of(answer).weights["lora"]["folder"] == str(adapter)
     without = wrappers[TINY[0]].generate(first_frame, PROMPT, seed=3)
-    assert "lora" not in video_of(without).weights
+    assert "lora" not in provenance_of(without).weights
     made, plain = (media.read_frames(a["video_path"]) for a in (answer, without))
     assert np.abs(made.astype(int) - plain).mean() > 1
 
@@ -941,8 +930,8 @@ def test_a_video_says_that_its_plan_was_the_second(
             return works(self, **options)
 
         patch.setattr(diffusers.CogVideoXImageToVideoPipeline, "__call__", call)
-        first = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
-        second = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
+        first = provenance_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
+        second = provenance_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=1))
     assert len(calls) == 3
     for video in (first, second):
         assert video.memory_plan == "model"
@@ -961,11 +950,11 @@ def test_a_scheduler_that_counts_on_the_host_steps_as_before(name: str) -> None:
     torch = pytest.importorskip("torch")
     diffusers = pytest.importorskip("diffusers")
 
-    def denoised(count: Callable[[Any], None], lengths: tuple[int, ...] = (7, 4)) -> list[Any]:
+    def denoised(count: Callable[[Any], None]) -> list[Any]:
         scheduler, random = getattr(diffusers, name)(), torch.Generator().manual_seed(0)
         count(scheduler)
         found = []
-        for length in lengths:  # one video after the other
+        for length in (7, 4):  # one video after the other
             scheduler.set_timesteps(length)
             x, before, last = torch.randn(1, 2, 4, 4, 4, generator=random), None, None
             for t in scheduler.timesteps:
@@ -992,7 +981,7 @@ def test_plans_on_a_gpu(memory: str, name: str, weights: Path, first_frame: Path
         pytest.skip("needs diffusers 0.33")
     wrapper = make_wrapper(name, weights, tmp_path, memory=memory)
     for _ in range(2):
-        video = video_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=2))
+        video = provenance_of(wrapper.generate(first_frame, PROMPT, num_inference_steps=2))
         assert video.memory_plan == memory
         assert video.settings["dtype"] == "bfloat16"
         assert video.settings["vae_tiling"] == (memory in memory_plans.TILED)

@@ -6,29 +6,17 @@ import re
 
 import pytest
 
-from vmevalkit.contract import views
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
+from tests.one_task import score_video, video_of
 from vmevalkit.tasks.object_subtraction import Kind, ObjectSubtraction, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
 from vmevalkit.types import Verdict
 
-CANVAS = (360, 240)
+TASK = ObjectSubtraction()
 LEVELS = range(1, 6)
 
 
-def task() -> ObjectSubtraction:
-    found = TASKS["object_subtraction"]
-    assert isinstance(found, ObjectSubtraction)
-    return found
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test object subtraction", difficulty, seed), difficulty)
-
-
 def verify(puzzle: Puzzle, boards: list[Board], drawn: Puzzle | None = None) -> Verdict:
-    video = as_frames(task().render(drawn or puzzle, boards, CANVAS, 49))
-    return task().verify(puzzle, views(video), "solve", CANVAS)
+    return score_video(TASK, puzzle, video_of(TASK, drawn or puzzle, boards))
 
 
 def is_named(prompt: str, kind: Kind) -> bool:
@@ -46,16 +34,16 @@ def is_named(prompt: str, kind: Kind) -> bool:
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_the_prompt_names_what_is_removed(difficulty: int) -> None:
     for seed in range(12):
-        puzzle = puzzle_of(difficulty, seed)
-        prompt = task().phrasings(puzzle)[0]
+        puzzle = TASK.example(difficulty, seed)
+        prompt = TASK.phrasings(puzzle)[0]
         named = [place for place, kind in enumerate(puzzle.figures) if is_named(prompt, puzzle.kinds[kind])]
-        assert task().order(puzzle) == named
+        assert TASK.order(puzzle) == named
         assert 2 <= len(named) < len(puzzle.figures)
 
 
 def test_a_name_with_two_qualities_has_neighbors_that_share_one() -> None:
     for seed in range(20):
-        puzzle = puzzle_of(2, seed)
+        puzzle = TASK.example(2, seed)
         (name,) = puzzle.names
         others = [kind for kind in puzzle.kinds if not name.fits(kind)]
         assert any(kind.colour == name.colour or kind.shape == name.shape for kind in others)
@@ -63,19 +51,19 @@ def test_a_name_with_two_qualities_has_neighbors_that_share_one() -> None:
 
 def test_sizes_follow_the_difficulty() -> None:
     for difficulty, (fewest, most) in enumerate([(4, 5), (4, 7), (8, 11), (9, 13), (14, 19)], 1):
-        lengths = {len(task().steps(puzzle_of(difficulty, seed))) for seed in range(60)}
+        lengths = {len(TASK.steps(TASK.example(difficulty, seed))) for seed in range(60)}
         assert lengths == set(range(fewest, most + 1))
 
 
 def test_any_order_passes() -> None:
-    puzzle = puzzle_of(4)
-    places = task().order(puzzle)
-    assert verify(puzzle, task().filled(puzzle, places[1::2] + places[::2])).passed
+    puzzle = TASK.example(4)
+    places = TASK.order(puzzle)
+    assert verify(puzzle, TASK.filled(puzzle, places[1::2] + places[::2])).passed
 
 
 def test_a_figure_that_was_not_named_may_not_vanish_even_if_it_returns() -> None:
-    puzzle = puzzle_of(3)
-    path = task().solution(puzzle)
+    puzzle = TASK.example(3)
+    path = TASK.solution(puzzle)
     other = next(place for place, look in enumerate(path[-1].looks) if look)
     slip = Board(changed(path[2].looks, {other: 0}))
     verdict = verify(puzzle, [*path[:3], slip, *path[2:]])
@@ -83,8 +71,8 @@ def test_a_figure_that_was_not_named_may_not_vanish_even_if_it_returns() -> None
 
 
 def test_a_figure_may_not_turn_into_another_instead_of_vanishing() -> None:
-    puzzle = puzzle_of(2)
-    path = task().solution(puzzle)
+    puzzle = TASK.example(2)
+    path = TASK.solution(puzzle)
     more = puzzle.model_copy(update={"kinds": (*puzzle.kinds, Kind(shape="circle", colour="sky blue"))})
-    end = Board(changed(path[-1].looks, {task().order(puzzle)[-1]: len(more.kinds)}))
+    end = Board(changed(path[-1].looks, {TASK.order(puzzle)[-1]: len(more.kinds)}))
     assert not verify(puzzle, [*path[:-1], end], more).passed

@@ -8,23 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
-from vmevalkit.tasks.odd_one_out import LEVELS, Figure, OddOneOut, Puzzle
-from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.odd_one_out import LEVELS, Figure, OddOneOut
 
 TASK = OddOneOut()
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def rules_broken_by_one(box: Sequence[Figure]) -> dict[tuple[str, ...], int]:
@@ -49,7 +36,7 @@ def rules_broken_by_one(box: Sequence[Figure]) -> dict[tuple[str, ...], int]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_one_figure_of_each_box_is_odd(difficulty: int) -> None:
     for seed in range(10):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert len(of.boxes) == LEVELS[difficulty].across * LEVELS[difficulty].down
         for box, odd in zip(of.boxes, of.odd, strict=True):
             broken = rules_broken_by_one(box)
@@ -58,7 +45,7 @@ def test_one_figure_of_each_box_is_odd(difficulty: int) -> None:
 
 def test_no_value_is_single_but_that_of_the_odd_figure() -> None:
     for difficulty, seed in itertools.product(range(1, 6), range(10)):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         for box, odd in zip(of.boxes, of.odd, strict=True):
             for feature in Figure.model_fields:
                 values = [getattr(it, feature) for it in box]
@@ -69,7 +56,7 @@ def test_rules_of_all_kinds_are_asked() -> None:
     found = {
         frozenset(min(rules_broken_by_one(box), key=lambda rule: len(tuple(rule))))
         for difficulty, seed in itertools.product(range(1, 6), range(12))
-        for box in puzzle(difficulty, seed).boxes
+        for box in TASK.example(difficulty, seed).boxes
     }
     assert {frozenset([feature]) for feature in Figure.model_fields} < found
     assert {frozenset(("shape", "color")), frozenset(("color", "number")), frozenset(("color", "turn"))} < found
@@ -77,11 +64,11 @@ def test_rules_of_all_kinds_are_asked() -> None:
 
 @pytest.mark.parametrize("difficulty", [1, 5])
 def test_a_ring_round_a_figure_that_follows_the_rule_fails(difficulty: int) -> None:
-    of = puzzle(difficulty, 2)
-    found = verdict(of, TASK.cheats(of)["nearly_figure_beside"])
+    of = TASK.example(difficulty, 2)
+    found = score_states(TASK, of, TASK.cheats(of)["nearly_figure_beside"])
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_the_order_is_free() -> None:
-    of = puzzle(3, 2)
-    assert all(verdict(of, boards).passed for boards in TASK.alternatives(of).values())
+    of = TASK.example(3, 2)
+    assert all(score_states(TASK, of, boards).passed for boards in TASK.alternatives(of).values())

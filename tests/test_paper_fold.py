@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import CANVAS, score_states, score_video, video_of
 from vmevalkit.tasks.paper_fold import LEVELS, Fold, PaperFold, Puzzle
-from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
 
-CANVAS: Size = (360, 240)
-
-
-def task() -> PaperFold:
-    found = TASKS["paper_fold"]
-    assert isinstance(found, PaperFold)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return task().verify(of, contract.views(as_frames(task().render(of, boards, CANVAS))), canvas=CANVAS)
+TASK = PaperFold()
 
 
 def unfolded(of: Puzzle) -> set[tuple[int, int]]:
@@ -58,8 +40,8 @@ def unfolded(of: Puzzle) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_answer_is_what_unfolding_gives(difficulty: int) -> None:
     for seed in range(20):
-        of = puzzle(difficulty, seed)
-        answer = {divmod(place, of.side) for place, look in enumerate(task().goal(of)) if look}
+        of = TASK.example(difficulty, seed)
+        answer = {divmod(place, of.side) for place, look in enumerate(TASK.goal(of)) if look}
         assert answer == unfolded(of)
         assert LEVELS[difficulty].fewest <= len(answer) <= LEVELS[difficulty].most
 
@@ -72,20 +54,20 @@ def test_a_sheet_that_is_folded_twice_has_four_holes() -> None:
 
 def test_shifting_instead_of_mirroring_fails() -> None:
     for seed in range(4):
-        of = puzzle(2, seed)
-        cheats = task().cheats(of)
+        of = TASK.example(2, seed)
+        cheats = TASK.cheats(of)
         if "nearly_shifted_instead_of_mirrored" in cheats:
-            assert verdict(of, cheats["nearly_shifted_instead_of_mirrored"]).reason == "wrong_place"
+            assert score_states(TASK, of, cheats["nearly_shifted_instead_of_mirrored"]).reason == "wrong_place"
             return
     raise AssertionError("no puzzle tells shifting from mirroring")
 
 
 def test_a_punch_may_not_be_moved_to_fit_a_mistake() -> None:
-    of = puzzle(1, 1)
-    frames = as_frames(task().render(of, task().solution(of), CANVAS))
+    of = TASK.example(1, 1)
+    frames = video_of(TASK, of)
     free = next(cell for cell in sorted(of.layers()) if cell not in of.punches)
     moved = of.model_copy(update={"punches": (*of.punches[1:], free)})
-    frames[-5:] = task().painter(moved, CANVAS)(task().solution(of)[-1])
-    found = task().verify(of, contract.views(frames), canvas=CANVAS)
+    frames[-5:] = TASK.painter(moved, CANVAS)(TASK.solution(of)[-1])
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1

@@ -42,15 +42,15 @@ def center(box: Sequence[float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def marked(frames: npt.NDArray[Any], first: int, left: int, top: int) -> npt.NDArray[Any]:
-    """Return the frames with a purple square of 24 pixels from the frame `first` on."""
+def marked(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the frames with a purple square of 24 pixels from frame 16 on."""
     out: npt.NDArray[Any] = frames.copy()
-    out[first:, top : top + 24, left : left + 24] = (160, 30, 150)
+    out[16:, 40:64, 210:234] = (160, 30, 150)
     return out
 
 
 def test_what_does_not_belong_is_named_and_boxed(question: Question, truth: npt.NDArray[Any]) -> None:
-    found = score(question, marked(truth, 16, 210, 40))
+    found = score(question, marked(truth))
     assert found.passed is False
     assert found.evidence_frame is not None
     when = f"Frame {found.evidence_frame} ({found.evidence_frame / FPS:.1f} s)"
@@ -65,7 +65,7 @@ def test_what_does_not_belong_is_named_and_boxed(question: Question, truth: npt.
 
 def test_the_box_is_a_share_of_the_frame_not_of_the_canvas(question: Question, truth: npt.NDArray[Any]) -> None:
     """With bars of half the canvas' height above and below, the same place lies nearer to the middle."""
-    bars = np.pad(marked(truth, 16, 210, 40), ((0, 0), (120, 120), (0, 0), (0, 0)))
+    bars = np.pad(marked(truth), ((0, 0), (120, 120), (0, 0), (0, 0)))
     found = score(question, bars)
     assert found.evidence_box is not None
     x, y = center(found.evidence_box)
@@ -104,7 +104,7 @@ def test_a_video_that_passes_has_no_evidence_and_is_stored_as_is(question: Quest
 
 
 def test_a_box_survives_being_written_and_read(question: Question, truth: npt.NDArray[Any], tmp_path: Path) -> None:
-    found = score(question, marked(truth, 16, 210, 40))
+    found = score(question, marked(truth))
     store.write_score(tmp_path, found)
     [path] = tmp_path.rglob("rule.json")
     assert store.read_record(path, Score) == found
@@ -119,7 +119,7 @@ def test_noise_is_called_noise(question: Question, truth: npt.NDArray[Any]) -> N
 
 
 def test_a_color_that_does_not_belong_is_named(question: Question, truth: npt.NDArray[Any]) -> None:
-    assert score(question, marked(truth, 16, 210, 40)).explanation.endswith("The place is purple; expected: white.")
+    assert score(question, marked(truth)).explanation.endswith("The place is purple; expected: white.")
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
+from tests.one_task import judge_states
 from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, Reading
+from vmevalkit.tasks.base import Reading
 from vmevalkit.tasks.peg_solitaire import LEVELS, PegSolitaire, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board, changed
-from vmevalkit.types import Verdict
 
+TASK = PegSolitaire()
 Pegs = frozenset[complex]
-
-
-def task() -> PegSolitaire:
-    found = TASKS["peg_solitaire"]
-    assert isinstance(found, PegSolitaire)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board], moments: int = 3) -> Verdict:
-    """Score what a perfect reader sees: each board, and between two of them that places change."""
-    shown = [boards[0]]
-    for a, b in itertools.pairwise(boards):
-        shown += [*(task().between(of, a, b, k / (moments + 1)) for k in range(1, moments + 1)), b, b]
-    return task().judge(of, [Reading(board) for board in shown])
 
 
 def jumped(of: Puzzle, pegs: Pegs) -> set[Pegs]:
@@ -57,18 +37,18 @@ def positions(of: Puzzle) -> list[set[Pegs]]:
 def test_jumps_lead_to_one_peg(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(3):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         after = positions(of)
         assert level.fewest <= len(of.pegs) - 1 <= level.most
         assert len(after) == len(of.pegs), "the longest way ends with one peg"
-        plan = task().plan(of)
+        plan = TASK.plan(of)
         assert len(plan) == len(of.pegs)
         for seen, looks in zip(after, plan, strict=True):
             assert frozenset(complex(*hole) for hole, look in zip(of.holes, looks, strict=True) if look) in seen
 
 
 def test_a_first_jump_may_be_a_dead_end() -> None:
-    of = puzzle(3, 0)
+    of = TASK.example(3, 0)
     first = positions(of)[1]
     ends = []
     for pegs in first:
@@ -77,15 +57,15 @@ def test_a_first_jump_may_be_a_dead_end() -> None:
             reached = {new for old in reached for new in jumped(of, old)}
         ends.append(bool(reached))
     assert {True, False} <= {*ends}
-    assert verdict(of, task().cheats(of)["nearly_dead_end"]).reason == "unfinished"
+    assert judge_states(TASK, of, TASK.cheats(of)["nearly_dead_end"]).reason == "unfinished"
 
 
 def test_every_way_to_one_peg_passes() -> None:
     for seed in range(12):
-        of = puzzle(3, seed)
-        for boards in (task().solution(of), *task().alternatives(of).values()):
-            assert verdict(of, boards).reason == "solved"
-    assert any(task().alternatives(puzzle(3, seed)) for seed in range(12))
+        of = TASK.example(3, seed)
+        for boards in (TASK.solution(of), *TASK.alternatives(of).values()):
+            assert judge_states(TASK, of, boards).reason == "solved"
+    assert any(TASK.alternatives(TASK.example(3, seed)) for seed in range(12))
 
 
 @pytest.mark.parametrize(
@@ -99,35 +79,35 @@ def test_every_way_to_one_peg_passes() -> None:
     ],
 )
 def test_other_ways_fail(name: str, reason: str) -> None:
-    of = puzzle(2, 1)
-    found = verdict(of, task().cheats(of)[name])
+    of = TASK.example(2, 1)
+    found = judge_states(TASK, of, TASK.cheats(of)[name])
     assert (found.passed, found.reason) == (False, reason)
 
 
 def test_a_jump_must_be_seen() -> None:
-    of = puzzle(1, 0)
-    assert verdict(of, task().solution(of), moments=1).reason == "solved"
-    assert verdict(of, task().solution(of), moments=0).reason == "teleport"
+    of = TASK.example(1, 0)
+    assert judge_states(TASK, of, TASK.solution(of), moments=1).reason == "solved"
+    assert judge_states(TASK, of, TASK.solution(of), moments=0).reason == "teleport"
 
 
 def test_two_jumps_may_not_be_made_in_one_cut() -> None:
-    of = puzzle(1, 21)
-    path = task().solution(of)
-    found = task().judge(of, [Reading(path[0])] * 3 + [Reading(path[-1])] * 3)
+    of = TASK.example(1, 21)
+    path = TASK.solution(of)
+    found = TASK.judge(of, [Reading(path[0])] * 3 + [Reading(path[-1])] * 3)
     assert not found.passed
 
 
 def test_a_peg_may_not_step_to_the_next_hole() -> None:
-    of = puzzle(2, 1)
-    start = task().solution(of)[0]
+    of = TASK.example(2, 1)
+    start = TASK.solution(of)[0]
     at = {hole: place for place, hole in enumerate(of.holes)}
     peg, free = next((at[r, c], at[r, c + 1]) for r, c in of.pegs if (r, c + 1) in at and (r, c + 1) not in of.pegs)
     moved = Board(changed(start.looks, {peg: 0, free: 1}))
-    assert not verdict(of, [start, moved, *task().solution(of)[1:]]).passed
+    assert not judge_states(TASK, of, [start, moved, *TASK.solution(of)[1:]]).passed
 
 
 def test_the_end_of_a_jump_and_the_beginning_of_the_next_one_must_be_seen() -> None:
     for difficulty in (1, 3):
         names = ("ground_truth", "faster", "one_frame_dropped", "middle_cut_out")
-        for trial in contract.try_videos(task(), difficulty, "solve", 0, names=names):
+        for trial in contract.try_videos(TASK, difficulty, "solve", 0, names=names):
             assert trial.as_expected, str(trial)

@@ -6,33 +6,17 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import score_states
 from vmevalkit.tasks.pipe_rotation import LEVELS, PipeRotation, Puzzle
 from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
 
-CANVAS: Size = (360, 240)
+TASK = PipeRotation()
+
 # Sides in clockwise order.
 SIDES = {"right": (1, 0), "down": (0, 1), "left": (-1, 0), "up": (0, -1)}
 SHAPES = {"straight": ({"right", "left"}, {"up", "down"}),
           "bend": tuple({a, b} for a in ("right", "left") for b in ("up", "down")),
           "tee": tuple({*SIDES} - {side} for side in SIDES)}  # fmt: skip
-
-
-def task() -> PipeRotation:
-    found = TASKS["pipe_rotation"]
-    assert isinstance(found, PipeRotation)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return task().verify(of, contract.views(as_frames(task().render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def pipes(of: Puzzle) -> list[dict[int, frozenset[str]]]:
@@ -77,7 +61,7 @@ def reached(of: Puzzle, board: tuple[frozenset[str], ...]) -> dict[int, frozense
 def opened(of: Puzzle, board: Board) -> list[frozenset[str]]:
     """The open sides of each tile, from the words of explanations."""
     named = {"top": "up", "bottom": "down", "left": "left", "right": "right"}
-    words = task().in_words(of, board).values()
+    words = TASK.in_words(of, board).values()
     return [frozenset(named[word] for word in text.split() if word in named) for text in words]
 
 
@@ -85,13 +69,13 @@ def opened(of: Puzzle, board: Board) -> list[frozenset[str]]:
 def test_there_is_one_pipe_and_it_is_the_answer(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(4):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         [pipe] = pipes(of)
-        path = task().solution(of)
+        path = TASK.solution(of)
         first, last = opened(of, path[0]), opened(of, path[-1])
         wrong = [tile for tile in pipe if first[tile] != pipe[tile]]
         assert all(last[tile] == pipe.get(tile, first[tile]) for tile in range(len(last)))
-        assert sorted(wrong) == sorted(task().order(of))
+        assert sorted(wrong) == sorted(TASK.order(of))
         assert level.fewest <= len(wrong) <= level.most
         # A quarter turn keeps one side of a bend open.
         assert all(len(first[tile] & last[tile]) == (of.pieces[tile] == "bend") for tile in wrong)
@@ -99,8 +83,8 @@ def test_there_is_one_pipe_and_it_is_the_answer(difficulty: int) -> None:
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_answer_carries_the_water_to_the_drain(difficulty: int) -> None:
-    of = puzzle(difficulty, 7)
-    board = tuple(opened(of, task().solution(of)[-1]))
+    of = TASK.example(difficulty, 7)
+    board = tuple(opened(of, TASK.solution(of)[-1]))
     wet, names = reached(of, board), list(SIDES)
     for tile, way in (of.source, of.drain):
         assert names[way] in wet[tile]
@@ -113,11 +97,11 @@ def test_the_answer_carries_the_water_to_the_drain(difficulty: int) -> None:
 
 
 def test_a_bend_that_turns_the_wrong_way_fails() -> None:
-    of = puzzle(2, 0)
-    found = verdict(of, task().cheats(of)["nearly_one_bend_the_wrong_way"])
+    of = TASK.example(2, 0)
+    found = score_states(TASK, of, TASK.cheats(of)["nearly_one_bend_the_wrong_way"])
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_the_order_is_free() -> None:
-    of = puzzle(3, 1)
-    assert verdict(of, task().alternatives(of)["any_order"]).passed
+    of = TASK.example(3, 1)
+    assert score_states(TASK, of, TASK.alternatives(of)["any_order"]).passed

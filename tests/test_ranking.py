@@ -18,9 +18,9 @@ from vmevalkit.web.app import create_app
 from vmevalkit.web.ranking import information, ranking, rule_agreement
 
 
-def vote(left: str, right: str, better: str, number: int = 0, rater: str = "anna", task: str = "maze") -> Preference:
+def vote(left: str, right: str, better: str, number: int = 0, rater: str = "anna") -> Preference:
     return Preference(
-        token=f"{rater}-{left}-{right}-{number:04d}-{better}", rater=rater, task=task, question_id=f"q{number}",
+        token=f"{rater}-{left}-{right}-{number:04d}-{better}", rater=rater, task="maze", question_id=f"q{number}",
         seed=42, left=left, right=right, better=better,
     )  # fmt: skip
 

@@ -7,33 +7,12 @@ from collections import Counter
 
 import pytest
 
-from vmevalkit.contract import views
-from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
+from tests.one_task import CANVAS, score_video, video_of
 from vmevalkit.tasks.raven import Puzzle, Raven
 from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Verdict
 
-CANVAS = (360, 240)
+TASK = Raven()
 LEVELS = range(1, 6)
-
-
-def task() -> Raven:
-    task = TASKS["raven"]
-    assert isinstance(task, Raven)
-    return task
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test raven", difficulty, seed), difficulty)
-
-
-def video(puzzle: Puzzle, boards: list[Board], count: int = 25) -> Frames:
-    return as_frames(task().render(puzzle, boards, CANVAS, count))
-
-
-def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
-    return task().verify(puzzle, views(frames), "solve", CANVAS)
 
 
 def follows_rule(values: list[int], feature: int) -> bool:
@@ -60,7 +39,7 @@ def follows_rule(values: list[int], feature: int) -> bool:
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_one_answer_follows_rules_in_every_feature(difficulty: int) -> None:
     for seed in range(40):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = TASK.example(difficulty, seed)
         fits = [
             all(follows_rule([*(panel[f] for panel in puzzle.given), card[f]], f) for f in range(5))
             for card in puzzle.answers
@@ -73,7 +52,7 @@ def test_no_other_value_of_any_feature_follows_a_rule() -> None:
     """The rules determine one card among all possible cards, not only among the answers."""
     domains = (range(8), range(1, 5), range(3), range(3), range(4))
     for difficulty, seed in itertools.product(LEVELS, range(20)):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = TASK.example(difficulty, seed)
         for feature, domain in enumerate(domains):
             known = [panel[feature] for panel in puzzle.given]
             assert [v for v in domain if follows_rule([*known, v], feature)] == [puzzle.answers[puzzle.right][feature]]
@@ -81,7 +60,7 @@ def test_no_other_value_of_any_feature_follows_a_rule() -> None:
 
 def test_the_answers_alone_reveal_nothing() -> None:
     for difficulty, seed in itertools.product(LEVELS, range(20)):
-        answers = puzzle_of(difficulty, seed).answers
+        answers = TASK.example(difficulty, seed).answers
         assert len(set(answers)) == len(answers) == (4 if difficulty < 3 else 6)
         for feature in range(5):
             counts = Counter(card[feature] for card in answers)
@@ -92,35 +71,35 @@ def test_more_features_change_at_higher_difficulty() -> None:
     def changing(puzzle: Puzzle) -> int:
         return sum(len({panel[f] for panel in puzzle.given}) > 1 for f in range(5))
 
-    assert [{changing(puzzle_of(d, seed)) for seed in range(20)} for d in LEVELS] == [{2}, {2}, {3}, {3}, {4}]
+    assert [{changing(TASK.example(d, seed)) for seed in range(20)} for d in LEVELS] == [{2}, {2}, {3}, {3}, {4}]
 
 
 @pytest.mark.parametrize("difficulty", [2, 5])
 def test_the_right_border_around_other_figures_fails(difficulty: int) -> None:
-    puzzle = puzzle_of(difficulty, 1)
-    boards = task().solution(puzzle)
-    right = video(puzzle, boards)
-    assert judged(puzzle, right).passed
+    puzzle = TASK.example(difficulty, 1)
+    boards = TASK.solution(puzzle)
+    right = video_of(TASK, puzzle, boards, 25)
+    assert score_video(TASK, puzzle, right).passed
     for card in range(len(puzzle.answers)):
         if card != puzzle.right:
             # The figures of two cards change places during the video; borders and places stay.
             answers = list(puzzle.answers)
             answers[card], answers[puzzle.right] = answers[puzzle.right], answers[card]
             other = puzzle.model_copy(update={"answers": tuple(answers)})
-            start = task().solution(other)[0]
+            start = TASK.solution(other)[0]
             places = list(start.places)
             pieces = [index for index in range(len(answers)) if index != other.right] + [other.right]
             places[pieces.index(puzzle.right)] = (2.0, 2.0)
             frames = right.copy()
-            frames[15:] = video(other, [start, Board(tuple(places))])[-1]
-            assert not judged(puzzle, frames).passed
+            frames[15:] = video_of(TASK, other, [start, Board(tuple(places))], 25)[-1]
+            assert not score_video(TASK, puzzle, frames).passed
 
 
 def test_given_cards_that_change_places_fail() -> None:
-    puzzle = puzzle_of(3, 2)
-    right = video(puzzle, task().solution(puzzle))
-    assert judged(puzzle, right).passed
-    _, (x, y), unit = task().sheet(puzzle, CANVAS)
+    puzzle = TASK.example(3, 2)
+    right = video_of(TASK, puzzle, frames=25)
+    assert score_video(TASK, puzzle, right).passed
+    _, (x, y), unit = TASK.sheet(puzzle, CANVAS)
     half = round(unit / 2) - 1
     one, two = (
         (slice(round(y + row * unit) - half, round(y + row * unit) + half), slice(round(x) - half, round(x) + half))
@@ -128,4 +107,4 @@ def test_given_cards_that_change_places_fail() -> None:
     )
     frames = right.copy()
     frames[20:, one[0], one[1]], frames[20:, two[0], two[1]] = right[20:, two[0], two[1]], right[20:, one[0], one[1]]
-    assert not judged(puzzle, frames).passed
+    assert not score_video(TASK, puzzle, frames).passed

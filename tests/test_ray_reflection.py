@@ -7,27 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import CANVAS, score_video, video_of
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.ray_reflection import Puzzle
-from vmevalkit.types import Size, Verdict
+from vmevalkit.tasks.ray_reflection import Puzzle, RayReflection
 
-RAY = TASKS["ray_reflection"]
-SMALL: Size = (360, 240)
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(RAY, difficulty, seed)
-    return found
+RAY = RayReflection()
 
 
 def render(puzzle: Puzzle) -> Frames:
-    return as_frames(RAY.render(puzzle, RAY.solution(puzzle), SMALL))
-
-
-def verify(puzzle: Puzzle, frames: Frames) -> Verdict:
-    return RAY.verify(puzzle, contract.views(frames), canvas=SMALL)
+    return video_of(RAY, puzzle)
 
 
 def walk(puzzle: Puzzle) -> tuple[float, float, int]:
@@ -53,7 +41,7 @@ def walk(puzzle: Puzzle) -> tuple[float, float, int]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_small_steps_lead_to_the_same_pad(difficulty: int) -> None:
     for seed in range(3):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = RAY.example(difficulty, seed)
         x, y, turns = walk(puzzle)
         assert turns == len(RAY.steps(puzzle)) - 1
         (pad,) = [pad for pad in puzzle.pads if math.dist(pad, (x, y)) < 0.1]
@@ -62,25 +50,25 @@ def test_small_steps_lead_to_the_same_pad(difficulty: int) -> None:
 
 
 def test_plans_grow_with_difficulty() -> None:
-    longest = [max(len(RAY.steps(puzzle_of(d, s))) for s in range(10)) for d in range(1, 6)]
+    longest = [max(len(RAY.steps(RAY.example(d, s))) for s in range(10)) for d in range(1, 6)]
     assert longest == sorted(set(longest))
     assert longest[1] <= 7
     assert longest[-1] <= 20
 
 
 def test_a_ray_that_misses_a_mirror_fails() -> None:
-    puzzle = puzzle_of(4)
+    puzzle = RAY.example(4)
     missing = puzzle.model_copy(update={"mirrors": tuple(m for m in puzzle.mirrors if m[:2] != puzzle.ray()[-2][0])})
-    shown = as_frames(RAY.render(missing, RAY.solution(missing), SMALL))
+    shown = video_of(RAY, missing)
     background = render(puzzle)[0]
     ink = (shown != shown[0]).any(3, keepdims=True)
-    assert verify(puzzle, render(puzzle)).passed
-    assert not verify(puzzle, np.where(ink, shown, background)).passed
+    assert score_video(RAY, puzzle, render(puzzle)).passed
+    assert not score_video(RAY, puzzle, np.where(ink, shown, background)).passed
 
 
 @pytest.mark.parametrize("degrees", range(0, 360, 45))
 def test_a_soft_wipe_fails(degrees: int) -> None:
-    puzzle = puzzle_of(1, degrees)
+    puzzle = RAY.example(1, degrees)
     first, last = render(puzzle)[[0, -1]]
     ys, xs = np.mgrid[:240, :360]
     along = xs * math.cos(math.radians(degrees)) + ys * math.sin(math.radians(degrees))
@@ -89,17 +77,17 @@ def test_a_soft_wipe_fails(degrees: int) -> None:
     wiped = np.stack(
         [first] * 2 + [(first + share * (last - first.astype(float))).astype(np.uint8) for share in shares]
     )
-    assert not verify(puzzle, np.concatenate([wiped, last[None], last[None]])).passed
+    assert not score_video(RAY, puzzle, np.concatenate([wiped, last[None], last[None]])).passed
 
 
 def test_a_mirror_may_not_turn_or_vanish() -> None:
-    puzzle = puzzle_of(3)
+    puzzle = RAY.example(3)
     correct = render(puzzle)
     x, y, turn = puzzle.mirrors[0]
     for mirrors in (puzzle.mirrors[1:], ((x, y, (turn + 4) % 8), *puzzle.mirrors[1:])):
-        other = next(RAY.render(puzzle.model_copy(update={"mirrors": mirrors}), RAY.solution(puzzle)[:1], SMALL))
+        other = next(RAY.render(puzzle.model_copy(update={"mirrors": mirrors}), RAY.solution(puzzle)[:1], CANVAS))
         changed = correct.copy()
         differs = (other != correct[0]).any(2) & (correct == correct[0]).all((0, 3))
         assert differs.any()
         changed[20:, differs] = other[differs]
-        assert not verify(puzzle, changed).passed
+        assert not score_video(RAY, puzzle, changed).passed

@@ -7,24 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
-from vmevalkit.tasks.sequence_completion import LEVELS, Puzzle, SequenceCompletion
+from tests.one_task import CANVAS, score_states, score_video, video_of
+from vmevalkit.tasks.sequence_completion import LEVELS, SequenceCompletion
 from vmevalkit.tasks.toolkit.cells import Board
-from vmevalkit.types import Size, Verdict
 
 TASK = SequenceCompletion()
-CANVAS: Size = (360, 240)
 PARTS = tuple(f"{k}/6" for k in range(1, 7))
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def repeats(values: Sequence[str]) -> bool:
@@ -57,7 +45,7 @@ def ways_to_fill(values: Sequence[str], missing: Sequence[int]) -> list[tuple[st
 def test_each_row_has_one_answer(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(6):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         for row in of.rows:
             assert ways_to_fill(row.forms, row.missing) == [row.forms]
             assert ways_to_fill(row.colors, row.missing) == [row.colors]
@@ -67,7 +55,7 @@ def test_each_row_has_one_answer(difficulty: int) -> None:
 
 
 def test_rows_repeat_turn_and_grow() -> None:
-    rows = [row for difficulty in (3, 4, 5) for seed in range(6) for row in puzzle(difficulty, seed).rows]
+    rows = [row for difficulty in (3, 4, 5) for seed in range(6) for row in TASK.example(difficulty, seed).rows]
     assert any(row.forms[0] in PARTS and not repeats(row.forms) for row in rows)
     assert any({*row.forms} == {"up", "right", "down", "left"} for row in rows)
     assert any(len({*row.items()}) > max(len({*row.forms}), len({*row.colors})) for row in rows)
@@ -75,22 +63,22 @@ def test_rows_repeat_turn_and_grow() -> None:
 
 @pytest.mark.parametrize("name", ["nearly_two_swapped", "neighbors_copied"])
 def test_wrong_figures_fail(name: str) -> None:
-    of = puzzle(4, 2)
-    found = verdict(of, TASK.cheats(of)[name])
+    of = TASK.example(4, 2)
+    found = score_states(TASK, of, TASK.cheats(of)[name])
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_the_order_is_free() -> None:
-    of = puzzle(3, 2)
-    assert all(verdict(of, boards).passed for boards in TASK.alternatives(of).values())
+    of = TASK.example(3, 2)
+    assert all(score_states(TASK, of, boards).passed for boards in TASK.alternatives(of).values())
 
 
 def test_a_given_figure_may_not_be_changed_to_fit_a_mistake() -> None:
-    of = puzzle(1, 1)
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    of = TASK.example(1, 1)
+    frames = video_of(TASK, of)
     row = of.rows[0]
     other = row.model_copy(update={"forms": ("cross", *row.forms[1:-1], "cross")})
     changed = of.model_copy(update={"rows": (other, *of.rows[1:])})
     frames[-5:] = TASK.painter(changed, CANVAS)(Board(TASK.goal(changed)))
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome < 1 or found.preservation < 1) == (False, True)

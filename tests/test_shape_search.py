@@ -6,24 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
+from tests.one_task import CANVAS, score_states, score_video, video_of
 from vmevalkit.tasks.shape_search import LEVELS, Puzzle, ShapeSearch
-from vmevalkit.tasks.toolkit.cells import Board
 from vmevalkit.tasks.toolkit.draw import PAPER
-from vmevalkit.types import Size, Verdict
 
 TASK = ShapeSearch()
-CANVAS: Size = (360, 240)
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def crops(of: Puzzle) -> list[npt.NDArray[np.int_]]:
@@ -38,7 +25,7 @@ def crops(of: Puzzle) -> list[npt.NDArray[np.int_]]:
 def test_the_pixels_tell_what_is_of_one_kind(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(2):
-        of, answer = puzzle(difficulty, seed), TASK.goal(puzzle(difficulty, seed))
+        of, answer = TASK.example(difficulty, seed), TASK.goal(TASK.example(difficulty, seed))
         images = crops(of)
         first = images[answer.index(1)]
         for image, ringed in zip(images, answer, strict=True):
@@ -50,7 +37,7 @@ def test_the_pixels_tell_what_is_of_one_kind(difficulty: int) -> None:
 
 
 def test_at_the_top_the_sample_is_there_turned_and_in_other_colors() -> None:
-    of = puzzle(5, 1)
+    of = TASK.example(5, 1)
     sample = np.array([*of.shape]).reshape(3, 3)
     turned = {"".join(np.rot90(it, k).ravel()) for it in (sample, sample[:, ::-1]) for k in range(4)} - {of.shape}
     assert turned & {it.shape for it in of.figures}
@@ -59,21 +46,21 @@ def test_at_the_top_the_sample_is_there_turned_and_in_other_colors() -> None:
 
 @pytest.mark.parametrize("difficulty", [1, 5])
 def test_a_ring_round_another_shape_fails(difficulty: int) -> None:
-    of = puzzle(difficulty, 2)
-    found = verdict(of, TASK.cheats(of)["nearly_wrong_shape"])
+    of = TASK.example(difficulty, 2)
+    found = score_states(TASK, of, TASK.cheats(of)["nearly_wrong_shape"])
     assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_the_order_is_free() -> None:
-    of = puzzle(3, 2)
-    assert all(verdict(of, boards).passed for boards in TASK.alternatives(of).values())
+    of = TASK.example(3, 2)
+    assert all(score_states(TASK, of, boards).passed for boards in TASK.alternatives(of).values())
 
 
 def test_the_sample_may_not_be_changed_to_fit_a_mistake() -> None:
-    of = puzzle(1, 1)
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    of = TASK.example(1, 1)
+    frames = video_of(TASK, of)
     other = next(it.shape for it in of.figures if it.shape != of.shape)
     frames[-5:] = TASK.painter(of.model_copy(update={"shape": other}), CANVAS)(TASK.solution(of)[-1])
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert (found.passed, found.outcome) == (False, 1.0)
     assert found.preservation < 1

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vmevalkit import contract
+from tests.one_task import score_video, video_of
 from vmevalkit.media import Frames
-from vmevalkit.tasks.base import as_frames
 from vmevalkit.tasks.shape_sorter import Puzzle, ShapeSorter
 from vmevalkit.tasks.toolkit.draw import PAPER
 from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Size, Verdict
+from vmevalkit.types import Size
 
 SORTER = ShapeSorter()
 SMALL: Size = (240, 160)
@@ -23,18 +22,14 @@ TRAY = ((2.0, 0.5), (2.0, 1.5))
 def shot(*moments: tuple[tuple[float, float], ...]) -> Frames:
     """Render a video in which shapes move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return as_frames(SORTER.render(PAIR, held, SMALL))
-
-
-def verdict(frames: Frames) -> Verdict:
-    return SORTER.verify(PAIR, contract.views(frames), "solve", SMALL)
+    return video_of(SORTER, PAIR, held, canvas=SMALL)
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_each_shape_fills_its_own_hole_best(difficulty: int) -> None:
     canvas = (480, 320)
     for seed in range(2):
-        of = contract.puzzle_of(SORTER, difficulty, seed)
+        of = SORTER.example(difficulty, seed)
         draw, path = SORTER.painter(of, canvas, object_scale=1.15), SORTER.solution(of)
         empty = draw(Board((None,) * len(of.shapes)))
         free = np.abs(empty.astype(int) - PAPER).max(2) < 50
@@ -57,21 +52,24 @@ def test_each_shape_fills_its_own_hole_best(difficulty: int) -> None:
 
 
 def test_any_order_passes() -> None:
-    assert verdict(shot(TRAY, (TRAY[0], (0, 0)), ((0, 1), (0, 0)))).reason == "solved"
-    assert verdict(shot(TRAY, ((0, 1), TRAY[1]), ((0, 1), (0, 0)))).reason == "solved"
+    assert score_video(SORTER, PAIR, shot(TRAY, (TRAY[0], (0, 0)), ((0, 1), (0, 0)))).reason == "solved"
+    assert score_video(SORTER, PAIR, shot(TRAY, ((0, 1), TRAY[1]), ((0, 1), (0, 0)))).reason == "solved"
 
 
 def test_a_shape_may_wait_in_the_middle_and_go_back() -> None:
-    assert verdict(shot(TRAY, (TRAY[0], (1, 1)), TRAY, ((0, 1), TRAY[1]), ((0, 1), (0, 0)))).reason == "solved"
+    assert (
+        score_video(SORTER, PAIR, shot(TRAY, (TRAY[0], (1, 1)), TRAY, ((0, 1), TRAY[1]), ((0, 1), (0, 0)))).reason
+        == "solved"
+    )
 
 
 def test_a_wrong_hole_fails_even_for_a_while() -> None:
-    found = verdict(shot(TRAY, ((0, 2), TRAY[1]), ((0, 1), TRAY[1]), ((0, 1), (0, 0))))
+    found = score_video(SORTER, PAIR, shot(TRAY, ((0, 2), TRAY[1]), ((0, 1), TRAY[1]), ((0, 1), (0, 0))))
     assert found.reason == "wrong_hole"
 
 
 def test_two_at_once_fail() -> None:
-    assert verdict(shot(TRAY, ((0, 1), (0, 0)))).reason == "several_at_once"
+    assert score_video(SORTER, PAIR, shot(TRAY, ((0, 1), (0, 0)))).reason == "several_at_once"
 
 
 def test_a_hole_that_vanishes_fails() -> None:
@@ -79,12 +77,12 @@ def test_a_hole_that_vanishes_fails() -> None:
     _sheet, origin, unit = SORTER.sheet(PAIR, SMALL)
     x, y, half = round(origin[0] + 2 * unit), round(origin[1]), round(unit / 2)
     frames[20:, y - half : y + half, x - half : x + half] = frames[0, y - round(0.57 * unit), x]
-    assert verdict(frames).reason == "extra_object"
+    assert score_video(SORTER, PAIR, frames).reason == "extra_object"
 
 
 def test_a_shape_that_becomes_another_fails() -> None:
     frames = shot(TRAY, (TRAY[0], (0, 0)), ((0, 1), (0, 0)))
     other = PAIR.model_copy(update={"shapes": ((3, 0), (0, 0))})
-    changed = as_frames(SORTER.render(other, [Board(((0, 1), (0, 0)))] * 2, SMALL))
+    changed = video_of(SORTER, other, [Board(((0, 1), (0, 0)))] * 2, canvas=SMALL)
     frames[-8:] = np.where((frames[-8:] == PAPER).all(-1, keepdims=True), frames[-8:], changed[-8:])
-    assert not verdict(frames).passed
+    assert not score_video(SORTER, PAIR, frames).passed

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.sokoban import Puzzle
-from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.sokoban import Puzzle, Sokoban
 
-TASK = TASKS["sokoban"]
-CANVAS: Size = (360, 240)
+TASK = Sokoban()
 Cell = tuple[int, int]
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board], frames: int = 49) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS, frames))), canvas=CANVAS)
 
 
 def pushing(of: Puzzle) -> int:
@@ -46,23 +33,23 @@ def pushing(of: Puzzle) -> int:
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
-    of = puzzle(difficulty, 0)
+    of = TASK.example(difficulty, 0)
     assert pushing(of) == len(TASK.solution(of)) - 1
 
 
 def test_boxes_are_pushed_not_pulled() -> None:
-    of = puzzle(1, 0)
+    of = TASK.example(1, 0)
     plan = TASK.solution(of)
     pushed = next(i for i, board in enumerate(plan) if board.places[1] != plan[0].places[1])
-    found = verdict(of, [*plan[: pushed + 1], plan[pushed - 1], *plan[pushed:]])
+    found = score_states(TASK, of, [*plan[: pushed + 1], plan[pushed - 1], *plan[pushed:]])
     assert (found.passed, found.reason) == (False, "not_pushed")
 
 
 def test_any_box_may_be_on_any_square_and_a_detour_is_allowed() -> None:
-    of = puzzle(1, 0)
-    assert verdict(of, TASK.solution(of)).passed
+    of = TASK.example(1, 0)
+    assert score_states(TASK, of, TASK.solution(of)).passed
     other = TASK.alternatives(of)
-    assert not other or verdict(of, other["another_way"]).passed
-    two = puzzle(3, 0)
+    assert not other or score_states(TASK, of, other["another_way"]).passed
+    two = TASK.example(3, 0)
     swapped = two.model_copy(update={"boxes": two.boxes[::-1]})
     assert len(TASK.solution(swapped)) == len(TASK.solution(two))

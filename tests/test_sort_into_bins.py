@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
+from tests.one_task import score_states
 from vmevalkit.tasks.sort_into_bins import Puzzle, SortIntoBins
 from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, UMBER
 from vmevalkit.tasks.toolkit.pieces import Board
@@ -33,10 +32,10 @@ Spots = tuple[tuple[float, float], ...]
 Bits = npt.NDArray[np.bool_]
 
 
-def video_of(*moments: Spots) -> Verdict:
-    """Verdict on a video in which pieces move between places and rest at each."""
+def score_moves(*moments: Spots) -> Verdict:
+    """Score a video in which pieces move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return BINS.verify(THREE, contract.views(as_frames(BINS.render(THREE, held, SMALL))), "solve", SMALL)
+    return score_states(BINS, THREE, held, canvas=SMALL)
 
 
 def outline(bits: Bits) -> tuple[Bits, int]:
@@ -50,7 +49,7 @@ def outline(bits: Bits) -> tuple[Bits, int]:
 def test_each_piece_goes_to_the_bin_whose_figure_looks_like_it(difficulty: int) -> None:
     canvas = (720, 480)
     for seed in range(2):
-        of = contract.puzzle_of(BINS, difficulty, seed)
+        of = BINS.example(difficulty, seed)
         draw, path = BINS.painter(of, canvas), BINS.solution(of)
         empty = draw(Board((None,) * len(of.pieces))).astype(int)
         # Bins from the upper left to the lower right, by their color.
@@ -85,26 +84,26 @@ def test_each_piece_goes_to_the_bin_whose_figure_looks_like_it(difficulty: int) 
 
 def test_any_order_and_any_free_place_pass() -> None:
     for a, b, c in ((A, B, C), ((DOWN, 0.5), (UP, -0.5), A)):
-        assert video_of(ROW, (a, *ROW[1:]), (a, b, ROW[2]), (a, b, c)).reason == "solved"
-        assert video_of(ROW, (*ROW[:2], c), (a, ROW[1], c), (a, b, c)).reason == "solved"
+        assert score_moves(ROW, (a, *ROW[1:]), (a, b, ROW[2]), (a, b, c)).reason == "solved"
+        assert score_moves(ROW, (*ROW[:2], c), (a, ROW[1], c), (a, b, c)).reason == "solved"
 
 
 def test_a_piece_may_go_back_to_the_row_and_then_take_another_place() -> None:
     other = (DOWN, 0.5)
-    assert video_of(ROW, (A, *ROW[1:]), ROW, (other, *ROW[1:]), (other, B, ROW[2]), (other, B, C)).reason == "solved"
+    assert score_moves(ROW, (A, *ROW[1:]), ROW, (other, *ROW[1:]), (other, B, ROW[2]), (other, B, C)).reason == "solved"
 
 
 def test_a_wrong_bin_fails_even_for_a_while() -> None:
-    assert video_of(ROW, ((UP, 1.5), *ROW[1:]), (A, *ROW[1:]), (A, B, ROW[2]), (A, B, C)).reason == "wrong_bin"
+    assert score_moves(ROW, ((UP, 1.5), *ROW[1:]), (A, *ROW[1:]), (A, B, ROW[2]), (A, B, C)).reason == "wrong_bin"
 
 
 def test_two_pieces_in_one_place_fail() -> None:
-    assert not video_of(ROW, (A, *ROW[1:]), (A, B, ROW[2]), (A, B, A)).passed
+    assert not score_moves(ROW, (A, *ROW[1:]), (A, B, ROW[2]), (A, B, A)).passed
 
 
 def test_two_at_once_fail() -> None:
-    assert video_of(ROW, (A, B, ROW[2]), (A, B, C)).reason == "several_at_once"
+    assert score_moves(ROW, (A, B, ROW[2]), (A, B, C)).reason == "several_at_once"
 
 
 def test_a_piece_outside_its_bin_is_not_sorted() -> None:
-    assert video_of(ROW, (A, *ROW[1:]), (A, B, ROW[2]), (A, B, (1.0, 1.5))).reason == "unfinished"
+    assert score_moves(ROW, (A, *ROW[1:]), (A, B, ROW[2]), (A, B, (1.0, 1.5))).reason == "unfinished"

@@ -6,23 +6,22 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.sorting import Puzzle
+from tests.one_task import score_states
+from vmevalkit.tasks.sorting import Puzzle, Sorting
 from vmevalkit.tasks.toolkit.pieces import Board
 from vmevalkit.types import Size, Verdict
 
-SORTING = TASKS["sorting"]
+SORTING = Sorting()
 SMALL: Size = (240, 160)
 # Small, middle and large disc stand in the third, first and second place.
 TURNED = Puzzle(order=(2, 0, 1), hues=("blue", "red", "green"), ratio=1.3, falling=False)
 Spot = tuple[float, float]
 
 
-def video_of(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
-    """Verdict on a video in which discs move between places and rest at each."""
+def score_moves(*moments: tuple[Spot, ...], of: Puzzle = TURNED) -> Verdict:
+    """Score a video in which discs move between places and rest at each."""
     held = [Board(moment) for moment in moments for _ in range(2)]
-    return SORTING.verify(of, contract.views(as_frames(SORTING.render(of, held, SMALL))), "solve", SMALL)
+    return score_states(SORTING, of, held, canvas=SMALL)
 
 
 def fewest(of: Puzzle) -> int:
@@ -41,15 +40,15 @@ def fewest(of: Puzzle) -> int:
 @pytest.mark.parametrize("difficulty", [1, 2])
 def test_the_solution_has_the_fewest_swaps(difficulty: int) -> None:
     for seed in range(10):
-        of = contract.puzzle_of(SORTING, difficulty, seed)
+        of = SORTING.example(difficulty, seed)
         assert len(SORTING.solution(of)) - 1 == fewest(of)
 
 
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_each_step_swaps_two_discs_and_the_last_sorts_them(difficulty: int) -> None:
     for seed in range(10):
-        of = contract.puzzle_of(SORTING, difficulty, seed)
-        path = [[place[1] for place in board.places] for board in SORTING.solution(of)]
+        of = SORTING.example(difficulty, seed)
+        path = [[place[1] for place in board.places if place] for board in SORTING.solution(of)]
         for a, b in pairwise(path):
             assert sum(old != new for old, new in zip(a, b, strict=True)) == 2
         assert path[-1] == sorted(path[-1], reverse=of.falling)
@@ -57,12 +56,12 @@ def test_each_step_swaps_two_discs_and_the_last_sorts_them(difficulty: int) -> N
 
 
 def test_other_swaps_that_sort_pass() -> None:
-    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2)))
+    found = score_moves(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2)))
     assert found.reason == "solved"
 
 
 def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
-    found = video_of(
+    found = score_moves(
         ((0, 2), (0, 0), (0, 1)), ((0, 2), (-1, 0), (1, 1)), ((0, 2), (0, 1), (1, 1)), ((0, 2), (0, 1), (0, 0)),
         ((0, 0), (0, 1), (0, 2)),
     )  # fmt: skip
@@ -70,7 +69,7 @@ def test_both_discs_of_a_pair_may_wait_beside_the_row() -> None:
 
 
 def test_three_discs_that_exchange_places_in_a_cycle_fail() -> None:
-    found = video_of(
+    found = score_moves(
         ((0, 2), (0, 0), (0, 1)), ((1, 2), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (0, 1)), ((0, 0), (-1, 0), (-1, 2)),
         ((0, 0), (0, 1), (-1, 2)), ((0, 0), (0, 1), (0, 2)),
     )  # fmt: skip
@@ -78,17 +77,17 @@ def test_three_discs_that_exchange_places_in_a_cycle_fail() -> None:
 
 
 def test_three_at_once_fail() -> None:
-    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 0), (0, 1), (0, 2)))
+    found = score_moves(((0, 2), (0, 0), (0, 1)), ((0, 0), (0, 1), (0, 2)))
     assert not found.passed
 
 
 def test_a_disc_that_comes_to_rest_on_another_fails() -> None:
-    found = video_of(
+    found = score_moves(
         ((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 1)), ((0, 2), (0, 1), (0, 0)), ((0, 0), (0, 1), (0, 2))
     )
     assert not found.passed
 
 
 def test_the_wrong_direction_is_not_the_answer() -> None:
-    found = video_of(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)))
+    found = score_moves(((0, 2), (0, 0), (0, 1)), ((0, 2), (0, 1), (0, 0)))
     assert not found.passed

@@ -6,24 +6,16 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.subway import Line, Moment, Puzzle
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.subway import Line, Moment, Puzzle, Subway
+from vmevalkit.types import Verdict
 
-TASK = TASKS["subway"]
-CANVAS: Size = (360, 240)
+TASK = Subway()
 Stop = tuple[int, int]
 
 
-def puzzle(difficulty: int = 2, seed: int = 0) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
 def verdict(of: Puzzle, places: list[tuple[float, float]], frames: int = 49) -> Verdict:
-    video = TASK.render(of, [Moment(place) for place in places], CANVAS, frames)
-    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
+    return score_states(TASK, of, [Moment(place) for place in places], frames)
 
 
 def route(of: Puzzle) -> list[Stop]:
@@ -59,7 +51,7 @@ def handmade() -> Puzzle:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_a_shortest_way_and_needs_a_change(difficulty: int) -> None:
     for seed in range(20):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         way = route(of)
         assert len(way) - 1 == flooded(of)
         assert not any({of.start, of.goal} <= {*line.stops} for line in of.lines)
@@ -68,7 +60,7 @@ def test_the_solution_is_a_shortest_way_and_needs_a_change(difficulty: int) -> N
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_lines_meet_at_stations_and_middles_only(difficulty: int) -> None:
     for seed in range(20):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         edges = [edge for line in of.lines for edge in itertools.pairwise(line.stops)]
         stops = {stop for line in of.lines for stop in line.stops}
         assert len({frozenset(edge) for edge in edges}) == len(edges)

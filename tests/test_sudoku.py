@@ -12,40 +12,30 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
-from vmevalkit.contract import views
+from tests.one_task import CANVAS, score_video, video_of
 from vmevalkit.media import Frame, Frames
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
-from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku, _board, _fill, _glyph
+from vmevalkit.tasks.base import random_generator
+from vmevalkit.tasks.sudoku import Board, Puzzle, Sudoku
+from vmevalkit.tasks.sudoku.drawing import digit_tile, grid_of
+from vmevalkit.tasks.sudoku.puzzle import filled
 from vmevalkit.tasks.toolkit import draw
 from vmevalkit.tasks.toolkit.vision import to_view
-from vmevalkit.types import Verdict
 
-# The size at which verifiers look at a 720x480 canvas: the same cells, drawn four times as fast.
-CANVAS = (360, 240)
+TASK = Sudoku()
 WIDTH, HEIGHT = CANVAS
 COUNT = 49
 LEVELS = range(1, 6)
 
 
-def task() -> Sudoku:
-    task = TASKS["sudoku"]
-    assert isinstance(task, Sudoku)
-    return task
-
-
 @lru_cache
 def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test sudoku", difficulty, seed), difficulty)
+    return TASK.generate(random_generator("test sudoku", difficulty, seed), difficulty)
 
 
 @lru_cache
 def truth_of(difficulty: int, seed: int = 0) -> Frames:
     puzzle = puzzle_of(difficulty, seed)
-    return as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, COUNT))
-
-
-def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
-    return task().verify(puzzle, views(frames), "solve", CANVAS)
+    return video_of(TASK, puzzle, frames=COUNT)
 
 
 # ----------------------------------------------------------------------------------------------------- the puzzles
@@ -107,7 +97,7 @@ def test_sizes_follow_the_difficulty(difficulty: int, side: int, fewest: int, mo
         missing = puzzle.missing()
         assert puzzle.side == side
         assert len({c // side for c in missing}) < len(missing) > len({c % side for c in missing})
-        assert len(task().solution(puzzle)) == len(missing) + 1 == len(task().steps(puzzle)) + 1
+        assert len(TASK.solution(puzzle)) == len(missing) + 1 == len(TASK.steps(puzzle)) + 1
         lengths.add(len(missing))
     assert lengths == set(range(fewest, most + 1))
 
@@ -121,26 +111,26 @@ def test_questions_are_different(difficulty: int) -> None:
 def test_prompts_name_the_rules_and_stay_short(difficulty: int) -> None:
     for seed in range(30):
         puzzle = puzzle_of(difficulty, seed)
-        for asked in task().phrasings(puzzle):
+        for asked in TASK.phrasings(puzzle):
             for word in (f"{puzzle.side}x{puzzle.side}", "blue", "row", "column", "box", "one", "camera", "dark"):
                 assert word in asked.lower()
         for number in range(6):
-            prompt = task().prompt(puzzle, "guided", random_generator(number))
+            prompt = TASK.prompt(puzzle, "guided", random_generator(number))
             tokens = prompt.translate({ord(mark): f" {mark} " for mark in ".,:;-"}).split()
             assert len(tokens) <= 185, prompt
 
 
 def test_plan_in_words() -> None:
     puzzle = Puzzle(box=(2, 2), given=("1.3.", "3412", "2143", ".321"), answer=("1234", "3412", "2143", "4321"))
-    assert task().plan_text(puzzle) == "row 1: 2 in column 2, 4 in 4; row 4: 4 in column 1"
-    assert task().steps(puzzle)[1] == "write 4 in row 1, column 4"
+    assert TASK.plan_text(puzzle) == "row 1: 2 in column 2, 4 in 4; row 4: 4 in column 1"
+    assert TASK.steps(puzzle)[1] == "write 4 in row 1, column 4"
 
 
 # ------------------------------------------------------------------------------------------------------- the videos
 
 
 def places(puzzle: Puzzle) -> dict[int, tuple[slice, slice]]:
-    left, top, cell = _board(puzzle.side, CANVAS)
+    left, top, cell = grid_of(puzzle.side, CANVAS)
     corners = {c: (top + c // puzzle.side * cell, left + c % puzzle.side * cell) for c in range(puzzle.side**2)}
     return {c: (slice(y, y + cell), slice(x, x + cell)) for c, (y, x) in corners.items()}
 
@@ -174,7 +164,7 @@ YS, XS = np.mgrid[:HEIGHT, :WIDTH]
 
 
 def over_board(difficulty: int, along: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    left, top, cell = _board(puzzle_of(difficulty).side, CANVAS)
+    left, top, cell = grid_of(puzzle_of(difficulty).side, CANVAS)
     side = cell * puzzle_of(difficulty).side
     inside = along[top : top + side, left : left + side]
     relative: npt.NDArray[Any] = (along - inside.min()) / (inside.max() - inside.min())
@@ -211,7 +201,7 @@ WHOLE_ANSWER: dict[str, Callable[[int], Frames]] = {
     *((name, 5) for name in ("wipe from the left", "dissolve by blocks", "fade back and forth", "fade in two frames")),
 ])  # fmt: skip
 def test_the_whole_answer_at_once_is_worth_nothing(name: str, difficulty: int) -> None:
-    verdict = judged(puzzle_of(difficulty), WHOLE_ANSWER[name](difficulty))
+    verdict = score_video(TASK, puzzle_of(difficulty), WHOLE_ANSWER[name](difficulty))
     assert verdict.reason == "several_at_once"
     assert verdict.value <= 0.02
 
@@ -231,14 +221,14 @@ def staggered(difficulty: int, lag: int, long: int) -> Frames:
 
 def test_fading_in_is_a_way_to_write_but_only_one_cell_at_a_time() -> None:
     puzzle = puzzle_of(1)
-    assert judged(puzzle, staggered(1, 9, 8)).passed
-    assert judged(puzzle, staggered(1, 2, 12)).reason == "several_at_once"
+    assert score_video(TASK, puzzle, staggered(1, 9, 8)).passed
+    assert score_video(TASK, puzzle, staggered(1, 2, 12)).reason == "several_at_once"
 
 
 def fitted(puzzle: Puzzle, value: int, color: draw.Color = draw.BLUE) -> tuple[Frame, int]:
     """A digit on white for one cell, and how far it lies inside."""
-    cell = _board(puzzle.side, CANVAS)[2]
-    patch = _glyph(value, color, cell, 1.0)
+    cell = grid_of(puzzle.side, CANVAS)[2]
+    patch = digit_tile(value, color, cell, 1.0)
     return patch, (cell - patch.shape[0]) // 2
 
 
@@ -266,7 +256,7 @@ def half_last(difficulty: int) -> Frames:
 def without_lines(difficulty: int) -> Frames:
     frames: Frames = truth_of(difficulty).copy()
     puzzle = puzzle_of(difficulty)
-    left, top, cell = _board(puzzle.side, CANVAS)
+    left, top, cell = grid_of(puzzle.side, CANVAS)
     middle = left + puzzle.box[1] * cell
     frames[10:, top + 5 : top + cell * puzzle.side - 5, middle - 5 : middle + 5] = 255
     return frames
@@ -284,12 +274,12 @@ def other_puzzle_on_same_start(difficulty: int) -> Frames:
     goal, cells = list(puzzle.goal()), puzzle.missing()
     for cell, source in zip(cells, [*cells[1:], cells[0]], strict=True):
         goal[cell] = puzzle.goal()[source]
-    return as_frames(task().render(puzzle, _fill(puzzle, cells, tuple(goal)), CANVAS, COUNT))
+    return video_of(TASK, puzzle, filled(puzzle, cells, tuple(goal)), COUNT)
 
 
 def pairs(difficulty: int) -> Frames:
     """Two cells are written together, the second one frame behind the first."""
-    puzzle, paint = puzzle_of(difficulty), task().painter(puzzle_of(difficulty), CANVAS)
+    puzzle, paint = puzzle_of(difficulty), TASK.painter(puzzle_of(difficulty), CANVAS)
     frames = []
     for i in range(COUNT):
         digits, writing = list(puzzle.start()), []
@@ -340,7 +330,7 @@ CHEATS: dict[str, tuple[Callable[[int], Frames], tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheats_fail(name: str, difficulty: int) -> None:
     make, reasons = CHEATS[name]
-    verdict = judged(puzzle_of(difficulty), make(difficulty))
+    verdict = score_video(TASK, puzzle_of(difficulty), make(difficulty))
     assert not verdict.passed
     assert not reasons or verdict.reason in reasons
 
@@ -354,9 +344,9 @@ def resized(difficulty: int, factor: float) -> Frames:
     """Written digits of another size."""
     puzzle = puzzle_of(difficulty)
     frames: Frames = truth_of(difficulty).copy()
-    cell = _board(puzzle.side, CANVAS)[2]
+    cell = grid_of(puzzle.side, CANVAS)[2]
     for value, where in ((puzzle.goal()[c], places(puzzle)[c]) for c in puzzle.missing()):
-        small, big = _glyph(value, draw.BLUE, cell, 1.0), _glyph(value, draw.BLUE, cell, factor)
+        small, big = digit_tile(value, draw.BLUE, cell, 1.0), digit_tile(value, draw.BLUE, cell, factor)
         edge = (cell - small.shape[0]) // 2
         inner = tuple(slice(w.start + edge, w.start + edge + small.shape[0]) for w in where)
         for frame in frames:
@@ -392,14 +382,14 @@ HONEST: dict[str, Callable[[int], Frames]] = {
 @pytest.mark.parametrize("difficulty", [1, 5])
 @pytest.mark.parametrize("name", HONEST)
 def test_other_honest_videos_pass(name: str, difficulty: int) -> None:
-    verdict = judged(puzzle_of(difficulty), HONEST[name](difficulty))
+    verdict = score_video(TASK, puzzle_of(difficulty), HONEST[name](difficulty))
     assert verdict.passed, verdict
 
 
 @pytest.mark.parametrize("difficulty", [1, 3, 5])
 def test_a_digit_on_its_way_is_not_another_digit(difficulty: int) -> None:
     puzzle = puzzle_of(difficulty)
-    read, paint = task().reader(puzzle, CANVAS), task().painter(puzzle, CANVAS)
+    read, paint = TASK.reader(puzzle, CANVAS), TASK.painter(puzzle, CANVAS)
     for value, size, soft in itertools.product(range(1, puzzle.side + 1), (0.3, 0.5, 0.65, 0.75, 0.85, 1.0), (0, 0.8)):
         writing = tuple((cell, value, size) for cell in puzzle.missing())
         frame = Image.fromarray(paint(Board(puzzle.start(), writing))).filter(ImageFilter.GaussianBlur(soft))
@@ -411,24 +401,24 @@ def test_a_digit_on_its_way_is_not_another_digit(difficulty: int) -> None:
 @pytest.mark.parametrize(("canvas", "difficulty"), [((96, 96), 1), ((96, 96), 2), ((200, 320), 3), ((1360, 768), 2)])
 def test_canvases_of_any_size(canvas: tuple[int, int], difficulty: int) -> None:
     puzzle = puzzle_of(difficulty)
-    states = task().solution(puzzle)
+    states = TASK.solution(puzzle)
 
     def passes(states: list[Board]) -> bool:
-        frames = np.stack([to_view(frame) for frame in task().render(puzzle, states, canvas, 25)])
-        return task().verify(puzzle, frames, "solve", canvas).passed
+        frames = np.stack([to_view(frame) for frame in TASK.render(puzzle, states, canvas, 25)])
+        return TASK.verify(puzzle, frames, "solve", canvas).passed
 
     assert passes(states)
-    assert not passes(task().cheats(puzzle)["nearly_last_digit"])
-    assert not passes(task().cheats(puzzle)["all_at_once"])
+    assert not passes(TASK.cheats(puzzle)["nearly_last_digit"])
+    assert not passes(TASK.cheats(puzzle)["all_at_once"])
 
 
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_every_step_is_seen_in_two_frames(difficulty: int) -> None:
     for count in (49, 17) if difficulty <= 2 else (49,):
         puzzle = puzzle_of(difficulty, 3)
-        frames = as_frames(task().render(puzzle, task().solution(puzzle), CANVAS, count))
+        frames = video_of(TASK, puzzle, frames=count)
         for cell in puzzle.missing():
             rows, columns = places(puzzle)[cell]
             shown = frames[:, rows, columns]
             assert 1 + sum(not np.array_equal(a, b) for a, b in itertools.pairwise(shown)) >= 3
-        assert judged(puzzle, frames).passed
+        assert score_video(TASK, puzzle, frames).passed

@@ -5,33 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vmevalkit.contract import views
-from vmevalkit.media import Frames
-from vmevalkit.tasks.base import TASKS, as_frames, random_generator
-from vmevalkit.tasks.tic_tac_toe import Puzzle, TicTacToe
+from tests.one_task import score_video, video_of
+from vmevalkit.tasks.tic_tac_toe import TicTacToe
 from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.types import Verdict
 
-CANVAS = (360, 240)
+TASK = TicTacToe()
 LEVELS = range(1, 6)
-
-
-def task() -> TicTacToe:
-    task = TASKS["tic_tac_toe"]
-    assert isinstance(task, TicTacToe)
-    return task
-
-
-def puzzle_of(difficulty: int, seed: int = 0) -> Puzzle:
-    return task().generate(random_generator("test tic-tac-toe", difficulty, seed), difficulty)
-
-
-def video(puzzle: Puzzle, boards: list[Board], count: int = 49) -> Frames:
-    return as_frames(task().render(puzzle, boards, CANVAS, count))
-
-
-def judged(puzzle: Puzzle, frames: Frames) -> Verdict:
-    return task().verify(puzzle, views(frames), "solve", CANVAS)
 
 
 def lines(side: int) -> list[range]:
@@ -69,7 +48,7 @@ def reached(goal: str, cells: str, mover: str, other: str) -> bool:
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_a_plain_search_finds_the_same_one_cell(difficulty: int) -> None:
     for seed in range(8):
-        puzzle = puzzle_of(difficulty, seed)
+        puzzle = TASK.example(difficulty, seed)
         if puzzle.cells.count(".") > 7:
             continue
         mover, other = ("x", "o") if puzzle.mover == "cross" else ("o", "x")
@@ -81,7 +60,7 @@ def test_a_plain_search_finds_the_same_one_cell(difficulty: int) -> None:
 
 def test_looking_ahead_grows_with_difficulty() -> None:
     for difficulty, goals in enumerate(({"line"}, {"hold"}, {"win"}, {"win", "hold"}, {"win"}), 1):
-        puzzles = [puzzle_of(difficulty, seed) for seed in range(40)]
+        puzzles = [TASK.example(difficulty, seed) for seed in range(40)]
         assert {puzzle.goal for puzzle in puzzles} == goals
         if difficulty > 2:
             for puzzle in puzzles:
@@ -91,54 +70,56 @@ def test_looking_ahead_grows_with_difficulty() -> None:
 
 
 def test_the_same_move_with_the_other_mark_fails() -> None:
-    puzzle = puzzle_of(3, 1)
+    puzzle = TASK.example(3, 1)
     other = puzzle.model_copy(update={"mover": "ring" if puzzle.mover == "cross" else "cross"})
-    boards = task().solution(puzzle)
-    frames = video(puzzle, boards, 25)
-    assert judged(puzzle, frames).passed
-    frames[6:] = video(other, boards, 25)[6:]
-    assert not judged(puzzle, frames).passed
+    boards = TASK.solution(puzzle)
+    frames = video_of(TASK, puzzle, boards, 25)
+    assert score_video(TASK, puzzle, frames).passed
+    frames[6:] = video_of(TASK, other, boards, 25)[6:]
+    assert not score_video(TASK, puzzle, frames).passed
 
 
 @pytest.mark.parametrize("difficulty", [1, 5])
 def test_marks_on_the_board_must_stay(difficulty: int) -> None:
-    puzzle = puzzle_of(difficulty, 2)
-    right = video(puzzle, task().solution(puzzle), 25)
-    assert judged(puzzle, right).passed
+    puzzle = TASK.example(difficulty, 2)
+    right = video_of(TASK, puzzle, TASK.solution(puzzle), 25)
+    assert score_video(TASK, puzzle, right).passed
     for at, letter in enumerate(puzzle.cells):
         new = {"x": "o", "o": ".", ".": "x"}[letter]
         if at == puzzle.best()[0]:
             continue
-        changed = video(puzzle.model_copy(update={"cells": after(puzzle.cells, at, new)}), [Board((None,))] * 2, 5)[0]
-        kept = video(puzzle, [Board((None,))] * 2, 5)[0]
+        changed = video_of(
+            TASK, puzzle.model_copy(update={"cells": after(puzzle.cells, at, new)}), [Board((None,))] * 2, 5
+        )[0]
+        kept = video_of(TASK, puzzle, [Board((None,))] * 2, 5)[0]
         frames = right.copy()
         there = (changed != kept).any(2)
         frames[18:, there] = changed[there]
-        assert not judged(puzzle, frames).passed, (at, new)
+        assert not score_video(TASK, puzzle, frames).passed, (at, new)
 
 
 def test_a_mark_that_stays_in_the_tray_too_or_turns_dark_fails() -> None:
-    puzzle = puzzle_of(2, 3)
-    right = video(puzzle, task().solution(puzzle))
-    first, kept = right[0], video(puzzle, [Board((None,))] * 2, 5)[0]
+    puzzle = TASK.example(2, 3)
+    right = video_of(TASK, puzzle, TASK.solution(puzzle))
+    first, kept = right[0], video_of(TASK, puzzle, [Board((None,))] * 2, 5)[0]
     copied = right.copy()
     tray = (first != kept).any(2)
     copied[:, tray] = first[tray]
-    assert not judged(puzzle, copied).passed
+    assert not score_video(TASK, puzzle, copied).passed
     letter = "x" if puzzle.mover == "cross" else "o"
     dark = puzzle.model_copy(update={"cells": after(puzzle.cells, puzzle.best()[0], letter)})
     frames = right.copy()
-    frames[30:] = video(dark, [Board((None,))] * 2, 5)[:1]
-    assert not judged(puzzle, frames).passed
+    frames[30:] = video_of(TASK, dark, [Board((None,))] * 2, 5)[:1]
+    assert not score_video(TASK, puzzle, frames).passed
 
 
 def test_a_pause_over_a_wrong_cell_passes_but_a_move_taken_back_fails() -> None:
-    puzzle = puzzle_of(1, 4)
-    start, end = task().solution(puzzle)
-    wrong = task().cheats(puzzle)["nearly_the_next_free_cell"][1]
-    frames = video(puzzle, [start, wrong, end])
-    there = video(puzzle, [wrong] * 2, 5)[0]
+    puzzle = TASK.example(1, 4)
+    start, end = TASK.solution(puzzle)
+    wrong = TASK.cheats(puzzle)["nearly_the_next_free_cell"][1]
+    frames = video_of(TASK, puzzle, [start, wrong, end])
+    there = video_of(TASK, puzzle, [wrong] * 2, 5)[0]
     over = int(np.abs(frames.astype(int) - there).sum((1, 2, 3)).argmin())
     for pause, passes in ((5, True), (30, False)):
         paused = frames[[*range(over), *[over] * pause, *range(over, len(frames))]]
-        assert judged(puzzle, paused).passed == passes
+        assert score_video(TASK, puzzle, paused).passed == passes

@@ -6,23 +6,22 @@ from collections import deque
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import score_states
 from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.tasks.tower_of_hanoi import Puzzle
+from vmevalkit.tasks.tower_of_hanoi import Puzzle, TowerOfHanoi
 from vmevalkit.types import Size, Verdict
 
-HANOI = TASKS["tower_of_hanoi"]
+HANOI = TowerOfHanoi()
 SMALL: Size = (180, 120)
 # Two discs on the left peg, the smaller on the larger one; the goal is the right peg.
 TWO = Puzzle(pegs=(0, 0), hues=("blue", "red"), goal=2)
 THIRD = 2.4
 
 
-def video_of(*places: tuple[tuple[float, float], ...], of: Puzzle = TWO) -> Verdict:
-    """Verdict on a video in which discs move between places; each pause is twice as long as a move."""
+def score_moves(*places: tuple[tuple[float, float], ...], of: Puzzle = TWO) -> Verdict:
+    """Score a video in which discs move between places; each pause is twice as long as a move."""
     held = [Board(moment) for moment in places for _ in range(2)]
-    return HANOI.verify(of, contract.views(as_frames(HANOI.render(of, held, SMALL))), "solve", SMALL)
+    return score_states(HANOI, of, held, canvas=SMALL)
 
 
 def fewest(of: Puzzle) -> int:
@@ -49,7 +48,7 @@ def fewest(of: Puzzle) -> int:
 def test_the_solution_is_a_shortest_one(difficulty: int) -> None:
     least, most = {1: (2, 4), 2: (5, 7), 3: (8, 10), 4: (11, 13), 5: (14, 16)}[difficulty]
     for seed in range(15):
-        of = contract.puzzle_of(HANOI, difficulty, seed)
+        of = HANOI.example(difficulty, seed)
         moves = len(HANOI.solution(of)) - 1
         assert moves == fewest(of) == len(HANOI.steps(of))
         assert least <= moves <= most
@@ -63,7 +62,7 @@ def test_the_plan_names_disc_and_peg() -> None:
 
 def test_a_longer_legal_solution_passes() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = video_of(
+    found = score_moves(
         ((-1, left), (0, left)), ((0, right), (0, left)), ((0, middle), (0, left)),
         ((0, middle), (0, right)), ((-1, right), (0, right)),
     )  # fmt: skip
@@ -72,7 +71,7 @@ def test_a_longer_legal_solution_passes() -> None:
 
 def test_a_larger_disc_on_a_smaller_one_fails() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = video_of(
+    found = score_moves(
         ((-1, left), (0, left)), ((0, middle), (0, left)), ((0, middle), (-1, middle)), ((0, middle), (0, right)),
         ((-1, right), (0, right)),
     )  # fmt: skip
@@ -81,13 +80,13 @@ def test_a_larger_disc_on_a_smaller_one_fails() -> None:
 
 def test_a_disc_from_below_another_fails() -> None:
     left, right = 0.0, 2 * THIRD
-    found = video_of(((-1, left), (0, left)), ((-1, left), (0, right)), ((-1, right), (0, right)))
+    found = score_moves(((-1, left), (0, left)), ((-1, left), (0, right)), ((-1, right), (0, right)))
     assert found.reason == "from_below"
 
 
 def test_a_disc_through_a_peg_fails() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = video_of(
+    found = score_moves(
         ((-1, left), (0, left)), ((-0.5, 0.5 * THIRD), (0, left)), ((0, middle), (0, left)),
         ((0, middle), (0, right)), ((-1, right), (0, right)),
     )  # fmt: skip
@@ -96,7 +95,7 @@ def test_a_disc_through_a_peg_fails() -> None:
 
 def test_the_wrong_peg_is_not_the_answer() -> None:
     left, middle, right = 0.0, THIRD, 2 * THIRD
-    found = video_of(
+    found = score_moves(
         ((-1, left), (0, left)), ((0, right), (0, left)), ((0, right), (0, middle)), ((-1, middle), (0, middle))
     )
     assert not found.passed

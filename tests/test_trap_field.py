@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
+from tests.one_task import score_states
 from vmevalkit.tasks.toolkit.walk import Moment
-from vmevalkit.tasks.trap_field import Puzzle
-from vmevalkit.types import Size, Verdict
+from vmevalkit.tasks.trap_field import Puzzle, TrapField
+from vmevalkit.types import Verdict
 
-TASK = TASKS["trap_field"]
-CANVAS: Size = (360, 240)
+TASK = TrapField()
 Cell = tuple[int, int]
 
 
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
 def verdict(of: Puzzle, places: list[tuple[float, float]]) -> Verdict:
-    video = TASK.render(of, [Moment(place) for place in places], CANVAS)
-    return TASK.verify(of, contract.views(as_frames(video)), canvas=CANVAS)
+    return score_states(TASK, of, [Moment(place) for place in places])
 
 
 def flood(of: Puzzle) -> dict[Cell, int]:
@@ -38,7 +30,7 @@ def flood(of: Puzzle) -> dict[Cell, int]:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_as_short_as_possible_and_the_direct_way_is_blocked(difficulty: int) -> None:
     for seed in range(8):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         way = [(round(m.place[0]), round(m.place[1])) for m in TASK.solution(of)]
         assert flood(of)[of.goal] == len(way) - 1
         assert all(of.gaps[r][c] is None for r, c in way)
@@ -47,7 +39,7 @@ def test_the_solution_is_as_short_as_possible_and_the_direct_way_is_blocked(diff
 
 
 def test_a_trap_may_be_touched_but_not_entered() -> None:
-    of = next(p for p in (puzzle(3, seed) for seed in range(9)) if any(map(p.trap, p.around(p.start))))
+    of = next(p for p in (TASK.example(3, seed) for seed in range(9)) if any(map(p.trap, p.around(p.start))))
     way = [m.place for m in TASK.solution(of)]
     trap = next(near for near in of.around(of.start) if of.trap(near))
 

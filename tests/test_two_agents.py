@@ -6,24 +6,11 @@ import itertools
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.toolkit.pieces import Board
-from vmevalkit.tasks.two_agents import Puzzle
-from vmevalkit.types import Size, Verdict
+from tests.one_task import score_states
+from vmevalkit.tasks.two_agents import Puzzle, TwoAgents
 
-TASK = TASKS["two_agents"]
-CANVAS: Size = (360, 240)
+TASK = TwoAgents()
 Cell = tuple[int, int]
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board], frames: int = 49) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS, frames))), canvas=CANVAS)
 
 
 def deepening(of: Puzzle, most: int) -> int:
@@ -42,17 +29,17 @@ def deepening(of: Puzzle, most: int) -> int:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_the_solution_is_as_short_as_possible(difficulty: int) -> None:
     for seed in range(2):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert deepening(of, 20) == len(TASK.solution(of)) - 1
 
 
 def test_discs_that_meet_in_a_corridor_do_not_pass_each_other() -> None:
-    of = puzzle(2, 0)
-    found = verdict(of, TASK.cheats(of)["through_each_other"])
+    of = TASK.example(2, 0)
+    found = score_states(TASK, of, TASK.cheats(of)["through_each_other"])
     assert (found.passed, found.reason) == (False, "clash")
 
 
 def test_a_disc_may_take_another_way() -> None:
-    of = puzzle(1, 0)
+    of = TASK.example(1, 0)
     plan = TASK.solution(of)
-    assert verdict(of, [*plan[:2], plan[0], *plan], 65).passed
+    assert score_states(TASK, of, [*plan[:2], plan[0], *plan], 65).passed

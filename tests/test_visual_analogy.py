@@ -8,25 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import as_frames
-from vmevalkit.tasks.toolkit.cells import Board, swept
-from vmevalkit.tasks.visual_analogy import LEVELS, Analogy, Figure, Puzzle, VisualAnalogy
-from vmevalkit.types import Size, Verdict
+from tests.one_task import CANVAS, score_states, score_video, video_of
+from vmevalkit.tasks.toolkit.cells import swept
+from vmevalkit.tasks.visual_analogy import LEVELS, Analogy, Figure, VisualAnalogy
 
 TASK = VisualAnalogy()
-CANVAS: Size = (360, 240)
 SHAPES = ("arrow", "half disc", "corner", "drop", "flag")
 COLORS = ("blue", "orange", "green", "purple", "yellow", "brown")
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(TASK, difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return TASK.verify(of, contract.views(as_frames(TASK.render(of, boards, CANVAS))), canvas=CANVAS)
 
 
 def answers(of: Analogy) -> Iterator[Figure]:
@@ -51,7 +39,7 @@ def answers(of: Analogy) -> Iterator[Figure]:
 def test_one_figure_fits_each_panel(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(4):
-        of = puzzle(difficulty, seed)
+        of = TASK.example(difficulty, seed)
         assert len(of.analogies) == level.columns * level.rows
         for analogy, words in zip(of.analogies, TASK.in_words(of, TASK.solution(of)[-1]).values(), strict=True):
             (answer,) = answers(analogy)
@@ -67,7 +55,7 @@ def test_a_turn_is_seen_in_the_drawing() -> None:
     """In panels where only the direction changes, both rows are turned by the same multiple of 90 degrees."""
     seen = 0
     for seed in range(12):
-        of = puzzle(1, seed)
+        of = TASK.example(1, seed)
         if all(it.changes() != ["turn"] for it in of.analogies):
             continue
         last = TASK.painter(of, (900, 600))(TASK.solution(of)[-1]).astype(int)
@@ -88,24 +76,24 @@ def test_a_turn_is_seen_in_the_drawing() -> None:
 @pytest.mark.parametrize("difficulty", range(1, 6))
 def test_no_wipe_meets_the_empty_frames_one_after_another(difficulty: int) -> None:
     for size in ((720, 480), (480, 480)):
-        boxes = TASK.sheet(puzzle(difficulty, 0), size)[1]
+        boxes = TASK.sheet(TASK.example(difficulty, 0), size)[1]
         cell = (boxes[0][2] - boxes[0][0]) / 0.72
         assert not swept([(box[1] / cell, box[0] / cell) for box in boxes])
 
 
 def test_a_given_figure_may_not_change_to_fit_a_mistake() -> None:
-    of = puzzle(1, 2)
-    frames = as_frames(TASK.render(of, TASK.solution(of), CANVAS))
+    of = TASK.example(1, 2)
+    frames = video_of(TASK, of)
     third = of.analogies[0].third
     other = of.analogies[0].model_copy(update={"third": third.model_copy(update={"turn": (third.turn + 1) % 4})})
     changed = of.model_copy(update={"analogies": (other, *of.analogies[1:])})
     frames[-6:, :, :180] = TASK.painter(changed, CANVAS)(TASK.solution(of)[0])[:, :180]
-    found = TASK.verify(of, contract.views(frames), canvas=CANVAS)
+    found = score_video(TASK, of, frames)
     assert not found.passed
 
 
 def test_a_mistake_is_said_in_words() -> None:
-    of = puzzle(2, 3)
-    found = verdict(of, TASK.cheats(of)["nearly_one_change_forgotten"])
+    of = TASK.example(2, 3)
+    found = score_states(TASK, of, TASK.cheats(of)["nearly_one_change_forgotten"])
     assert (found.passed, found.reason) == (False, "wrong_place")
     assert of.analogies[-1].answer().words() in found.explanation

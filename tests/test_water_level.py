@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vmevalkit import contract
-from vmevalkit.tasks.base import TASKS, as_frames
-from vmevalkit.tasks.toolkit.cells import Board
+from tests.one_task import score_states
 from vmevalkit.tasks.water_level import LEVELS, Puzzle, WaterLevel
-from vmevalkit.types import Size, Verdict
 
-CANVAS: Size = (360, 240)
-
-
-def task() -> WaterLevel:
-    found = TASKS["water_level"]
-    assert isinstance(found, WaterLevel)
-    return found
-
-
-def puzzle(difficulty: int, seed: int) -> Puzzle:
-    found: Puzzle = contract.puzzle_of(task(), difficulty, seed)
-    return found
-
-
-def verdict(of: Puzzle, boards: list[Board]) -> Verdict:
-    return task().verify(of, contract.views(as_frames(task().render(of, boards, CANVAS))), canvas=CANVAS)
+TASK = WaterLevel()
 
 
 def flowed(of: Puzzle) -> list[float]:
@@ -44,32 +26,32 @@ def flowed(of: Puzzle) -> list[float]:
 def test_the_answer_is_where_the_water_comes_to_rest(difficulty: int) -> None:
     level = LEVELS[difficulty]
     for seed in range(6):
-        of = puzzle(difficulty, seed)
-        goal, high = task().goal(of), of.layers
+        of = TASK.example(difficulty, seed)
+        goal, high = TASK.goal(of), of.layers
         water = [sum(goal[vessel * high : (vessel + 1) * high]) for vessel in range(len(of.widths))]
         assert water == pytest.approx(flowed(of), abs=1e-3)
-        assert level.fewest <= len(task().solution(of)) - 1 <= level.most
-        assert task().solution(of)[-1].looks == goal
+        assert level.fewest <= len(TASK.solution(of)) - 1 <= level.most
+        assert TASK.solution(of)[-1].looks == goal
 
 
 def test_gates_matter_and_water_comes_from_somewhere() -> None:
-    of = puzzle(2, 0)
+    of = TASK.example(2, 0)
     for name in ("nearly_gates_ignored", "water_from_nowhere"):
-        found = verdict(of, task().cheats(of)[name])
+        found = score_states(TASK, of, TASK.cheats(of)[name])
         assert (found.passed, found.reason) == (False, "wrong_place")
 
 
 def test_vessels_may_change_one_after_another() -> None:
-    of = puzzle(2, 1)
-    assert verdict(of, task().alternatives(of)["vessel_by_vessel"]).passed
+    of = TASK.example(2, 1)
+    assert score_states(TASK, of, TASK.alternatives(of)["vessel_by_vessel"]).passed
 
 
 def test_a_layer_may_not_hang_in_the_air() -> None:
-    of = next(of for of in (puzzle(3, seed) for seed in range(9)) if "wrong_order" in task().cheats(of))
-    found = verdict(of, task().cheats(of)["wrong_order"])
+    of = next(of for of in (TASK.example(3, seed) for seed in range(9)) if "wrong_order" in TASK.cheats(of))
+    found = score_states(TASK, of, TASK.cheats(of)["wrong_order"])
     assert (found.passed, found.reason) == (False, "wrong_order")
 
 
 def test_easy_questions_are_many() -> None:
     """Among 10,000 questions, four pairs of 300 would be alike on average."""
-    assert len({str(puzzle(1, seed)) for seed in range(300)}) >= 298
+    assert len({str(TASK.example(1, seed)) for seed in range(300)}) >= 298

@@ -52,7 +52,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, moment - time.time())
 
 
-def backoff(attempt: int, average: float, longest: float = 60.0) -> float:
+def backoff(attempt: int, average: float) -> float:
     """Return the seconds to wait after the failed attempt number `attempt` (from 0): random, so that clients that
-    failed together do not return together, and on average doubled each time."""
-    return random.uniform(0.5, 1.5) * min(longest, average * 2.0**attempt)
+    failed together do not return together, and on average doubled each time, up to a minute."""
+    return random.uniform(0.5, 1.5) * min(60.0, average * 2.0**attempt)

@@ -37,9 +37,9 @@ def draws(image, prompt, seed):
 FUNCTION_CHANGED = FUNCTION.replace("seed + i", "seed + 9 * i")
 
 
-def make_small(folder: Path, count: int = 2, size: str = "96x96", task: str = "maze") -> None:
+def make_small(folder: Path, count: int = 2, size: str = "96x96") -> None:
     """Make a small question set."""
-    words = ("make", "-t", task, "-n", str(count), "--difficulty", "1", "--size", size, "--workers", "1")
+    words = ("make", "-t", "maze", "-n", str(count), "--difficulty", "1", "--size", size, "--workers", "1")
     assert not (broken := run(folder, *words, *QUESTIONS)), broken
 
 

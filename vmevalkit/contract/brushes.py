@@ -91,14 +91,14 @@ def with_ring(frame: Frame, middle: Spot, radius: float, width: float, color: Co
     return painted(frame, paint)
 
 
-def with_line(frame: Frame, points: Sequence[Spot], width: float, color: Color, opacity: float = 1) -> Frame:
+def with_line(frame: Frame, points: Sequence[Spot], width: float, color: Color) -> Frame:
     """Draw a line through points."""
 
     def paint(draw: ImageDraw.ImageDraw, fine: float) -> None:
         scaled = [(x * fine, y * fine) for x, y in points]
         draw.line(scaled, (*color, 255), round(width * fine), joint="curve")
 
-    return painted(frame, paint, opacity)
+    return painted(frame, paint)
 
 
 def with_tick(frame: Frame, box: PixelBox, color: Color) -> Frame:

@@ -52,11 +52,15 @@ def answers(experiment: ExperimentPaths, kind: Format, any_question: bool = Fals
                     yield Answer(question, source, model, seed, path)
 
 
+def _beside_others(answer: Answer) -> str:
+    return f"{answer.model}/{answer.original_id}.mp4"
+
+
 def write_predictions(
     kind: Format,
     experiment: ExperimentPaths,
     target: Path,
-    name: Callable[[Answer], str],
+    name: Callable[[Answer], str] = _beside_others,
     *,
     every_seed: bool = False,
     any_question: bool = False,
@@ -67,7 +71,7 @@ def write_predictions(
         kind: the format.
         experiment: the experiment.
         target: folder that gets them.
-        name: path of a video below `target`, with `/`.
+        name: path of a video below `target`, with `/`. By default `{model}/{original id}.mp4`.
         every_seed: whether the layout has room for several videos of a question; otherwise the first seed counts.
         any_question: whether the layout fits questions that are not of this benchmark, too.
 

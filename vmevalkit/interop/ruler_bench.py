@@ -68,7 +68,7 @@ class RULERBench(Importer, Exporter):
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:
         """Write the videos at `{model}/{task}/{index}.mp4`."""
-        return write_predictions(self, experiment, target, lambda video: f"{video.model}/{video.original_id}.mp4")
+        return write_predictions(self, experiment, target)
 
 
 def _question(folder: SourceFolder, beside: Path, value: object) -> ForeignQuestion:

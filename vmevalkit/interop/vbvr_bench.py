@@ -64,7 +64,7 @@ class VBVRBench(Importer, Exporter):
 
     def export(self, experiment: ExperimentPaths, target: Path) -> Exported:
         """Write the videos at `{model}/{split}/{task}/{index}.mp4`."""
-        return write_predictions(self, experiment, target, lambda video: f"{video.model}/{video.original_id}.mp4")
+        return write_predictions(self, experiment, target)
 
 
 def _in_row(folder: SourceFolder, value: object) -> ForeignQuestion:

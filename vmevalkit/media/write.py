@@ -19,6 +19,7 @@ from vmevalkit.files import replacing
 from vmevalkit.media.images import even
 from vmevalkit.media.planes import Frame, Frames, difference, plane_pixels
 from vmevalkit.media.read import iter_frames, libav_reason, probe, why_unplayable
+from vmevalkit.types import Size
 
 # Without the macroblock tree, because with it x264 gave small videos (96x64) different bytes from run to run (FFmpeg 8
 # on x86-64). At crf 18, drawings are visually lossless.
@@ -51,15 +52,7 @@ def write_video(
             raise VideoError(f"{path}: a video of {width}x{height} cannot be written, both sides must be even")
         try:
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-                rate = Fraction(fps).limit_denominator(1001)
-                stream: av.VideoStream = container.add_stream("libx264", rate=rate)
-                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-                # The output of x264 depends on the number of threads.
-                stream.codec_context.thread_count = 1
-                stream.options = dict(x264)
-                # libswscale converts by BT.601. Without the tag, browsers assume BT.709 for large frames.
-                stream.codec_context.colorspace = 6
-                stream.codec_context.color_range = 1
+                stream = _stream(container, (width, height), fps, x264)
                 convert = _Converter()
                 for pixels in itertools.chain((first,), iterator):
                     if pixels.shape != first.shape or pixels.dtype != np.uint8:
@@ -70,6 +63,19 @@ def write_video(
             if isinstance(error, OSError):
                 raise StorageError.from_os(path, error) from None
             raise VideoError(f"{path} cannot be written: {libav_reason(error)}") from None
+
+
+def _stream(container: av.container.OutputContainer, size: Size, fps: float, x264: Mapping[str, str]) -> av.VideoStream:
+    """Add a stream of H.264 to a file."""
+    stream: av.VideoStream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+    stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+    # The output of x264 depends on the number of threads.
+    stream.codec_context.thread_count = 1
+    stream.options = dict(x264)
+    # libswscale converts by BT.601. Without the tag, browsers assume BT.709 for large frames.
+    stream.codec_context.colorspace = 6
+    stream.codec_context.color_range = 1
+    return stream
 
 
 def copy_playable(source: Path | str, target: Path | str) -> None:

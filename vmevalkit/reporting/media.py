@@ -125,7 +125,7 @@ def _question_image(job: _ImageJob) -> _Output[QuestionImage]:
     except (QuestionError, OSError) as error:
         problem = _without_folder(str(error), job.source)
         return _Output(QuestionImage(sha256="", problem=problem), job.folder, job.name, {})
-    data = _webp(_thumbnail(image))
+    data = webp(_thumbnail(image))
     return _Output(QuestionImage(sha256=digest, size=image.size), job.folder, job.name, {file: data})
 
 
@@ -181,8 +181,8 @@ def _video(job: _VideoJob) -> _Output[ReportVideo]:
         return _Output(ReportVideo(sha256=digest, evidence=job.evidence, problem=problem), job.folder, name, {})
     shown = choose_frames(info.frames, job.evidence)
     files = {
-        strip: _webp(Image.fromarray(np.concatenate(list(frames), axis=1))),
-        poster: _webp(_thumbnail(first)),
+        strip: webp(Image.fromarray(np.concatenate(list(frames), axis=1))),
+        poster: webp(_thumbnail(first)),
     }
     record = ReportVideo(sha256=digest, evidence=job.evidence, info=info, shown=shown)
     return _Output(record, job.folder, name, files)
@@ -228,7 +228,8 @@ def _thumbnail(image: Image.Image) -> Image.Image:
     return ImageOps.contain(image, (POSTER, POSTER)) if max(image.size) > POSTER else image
 
 
-def _webp(image: Image.Image) -> bytes:
+def webp(image: Image.Image) -> bytes:
+    """Return an image as the bytes of a WebP file."""
     out = io.BytesIO()
     image.save(out, "WEBP", quality=82, method=2)
     return out.getvalue()

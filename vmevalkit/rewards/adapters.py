@@ -26,9 +26,9 @@ FAILED = -1.0
 """Reward that DanceGRPO gives a video whose reward cannot be computed."""
 
 
-def _finite(values: Rewards, instead: float) -> Rewards:
-    """Replace NaN, for libraries that would train on it."""
-    values[~(values == values)] = instead
+def _finite(values: Rewards) -> Rewards:
+    """Replace NaN by 0, for libraries that would train on it."""
+    values[~(values == values)] = 0.0
     return values
 
 
@@ -41,7 +41,7 @@ def flow_grpo(reward: Reward) -> Callable[..., tuple[Rewards, dict[str, Any]]]:
     def vmevalkit(images: Any, prompts: Sequence[str], metadata: Sequence[Any]) -> tuple[Rewards, dict[str, Any]]:
         # Images are videos of one frame, which do nothing.
         videos = images if images.ndim == 5 else images[:, None]
-        return _finite(reward(list(videos), prompts, metadata), 0.0), {}
+        return _finite(reward(list(videos), prompts, metadata)), {}
 
     return vmevalkit
 
@@ -75,7 +75,7 @@ def fastvideo(reward: Reward) -> Callable[[Any, Sequence[str]], Any]:
 
         # Images are videos of one frame, which do nothing.
         videos = media.unsqueeze(1) if media.ndim == 4 else media.transpose(1, 2)
-        values = _finite(reward(list(videos), prompts), 0.0)
+        values = _finite(reward(list(videos), prompts))
         return torch.from_numpy(values).to(media.device)
 
     return vmevalkit
@@ -129,6 +129,6 @@ def verifiers(
 
     async def vmevalkit(self: Any, trace: Any) -> float:
         pending = reward.submit([video(trace)], metadata=[question(trace)])
-        return float(_finite(await asyncio.to_thread(pending.result), 0.0)[0])
+        return float(_finite(await asyncio.to_thread(pending.result))[0])
 
     return vmevalkit

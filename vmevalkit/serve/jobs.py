@@ -73,11 +73,6 @@ class VideoJob(Record):
     error: JobError | None = None
     result: GenerationResult | None = None
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether its status will not change any more."""
-        return self.status in ("completed", "failed")
-
 
 class QueueFull(Exception):
     """As many jobs are waiting as may wait."""

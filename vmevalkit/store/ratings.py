@@ -171,10 +171,10 @@ class Ratings:
         with self._engine.begin() as db:
             db.execute(sqlite.insert(table).values(fields).on_conflict_do_nothing(index_elements=["token"]))
 
-    def current(self, rater: str = "") -> dict[Key, dict[str, Rating]]:
-        """Return the newest rating of each rater, by video; only those of `rater`, if given."""
+    def current(self) -> dict[Key, dict[str, Rating]]:
+        """Return the newest rating of each rater, by video."""
         found: defaultdict[Key, dict[str, Rating]] = defaultdict(dict)
-        for rating in self.history(rater):
+        for rating in self.history():
             found[rating.key][rating.rater] = rating
         return dict(found)
 

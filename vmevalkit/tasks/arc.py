@@ -189,9 +189,6 @@ class Arc(CellsTask[Puzzle]):
             if all(rule(given) == answer for rule in fitting):
                 return Puzzle(side=level.side, examples=tuple(examples), given=given, answer=answer, rule=name)
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.side**2
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(itertools.chain(*puzzle.answer))
 

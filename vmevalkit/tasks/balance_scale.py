@@ -124,14 +124,8 @@ class BalanceScale(CellsTask[Puzzle]):
             if len(set(scales)) == count and not swept([(y / cell, x / cell) for x, y in lit]):
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * (3 * len(puzzle.scales))
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return _lit([scale.excess() for scale in puzzle.scales])
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"light {self.place_in_words(puzzle, place)}" for place in self.order(puzzle)]

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, PAPER, UMBER, Color, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -56,8 +56,6 @@ _LOWEST, _HIGHEST = 70, 200
 _HALF, _DEEP, _BOARD = 0.36, 4.2, 0.18
 # Height of the lane between the upper board and the row, in which books pass above the others.
 _LANE = (_DEEP - _BOARD + _HIGHEST / 100) / 2
-# Share of a step in which a book rests before it moves, and again after it, so that no frame shows two that move.
-_PAUSE = 0.07
 _FIXED_COLOR = mix(GRAY, INK, 0.12)
 
 
@@ -87,6 +85,9 @@ class Bookshelf(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    hovers = True
+    # A book rests before it moves, and again after it, so that no frame shows two that move.
+    pause = 0.07
     noun = "book"
     reasons = {
         **PIECE_REASONS,
@@ -183,9 +184,6 @@ class Bookshelf(PiecesTask[Puzzle]):
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return puzzle.heights[puzzle.loose[piece]] / 200, _HALF
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t, _PAUSE))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         return [(-_LANE, a[1]), (-_LANE, b[1])] if a[0] < -_DEEP and b[0] > -_HIGHEST / 100 else []

@@ -19,18 +19,17 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Painter, Reader, Reading, register_task
+from vmevalkit.tasks.toolkit.axes import CellAxes
 from vmevalkit.tasks.toolkit.compass import cell_in_words, counted
 from vmevalkit.tasks.toolkit.draw import BLUE, FIGURES, GRAY, HUES, INK, PAPER, WHITE, Point, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, nodes_of, shortest_path
 from vmevalkit.tasks.toolkit.grid import NOWHERE, WORDS, Cell, Place, around
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.spots import Spots
-from vmevalkit.tasks.toolkit.things import ThingReader
-from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes, tone
+from vmevalkit.tasks.toolkit.things import ThingReader, shaded
+from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, agent_reader
 from vmevalkit.types import Record, Size
 
@@ -185,26 +184,45 @@ class CollectInOrder(RuledWalk[Puzzle]):
             "row at the top and the camera do not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas, downscale)
-        known: dict[tuple[float, ...], tuple[Sketch, Frame]] = {}
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, CellAxes]:
+        cell = min(canvas[0] / puzzle.columns, canvas[1] / (puzzle.rows + _ROW)) * 0.9
+        left, top = (canvas[0] - cell * puzzle.columns) / 2, (canvas[1] - cell * (puzzle.rows - _ROW)) / 2
+        sheet = Sketch(canvas, downscale=downscale)
+        for r in range(puzzle.rows):
+            for c in range(puzzle.columns):
+                x, y, half = left + (c + 0.5) * cell, top + (r + 0.5) * cell, _TILE * cell
+                sheet.rectangle((x - half, y - half, x + half, y + half), _FLOOR, radius=0.12 * cell)
+        row = [(left + x * cell, top + y * cell) for x, y in _row(puzzle)]
+        edge = 0.5 * cell
+        sheet.rectangle((row[0][0] - edge, row[0][1] - 0.42 * cell, row[-1][0] + edge, row[0][1] + 0.42 * cell),
+                        INK, radius=0.2 * cell)  # fmt: skip
+        sheet.rectangle((row[0][0] - edge + 0.07 * cell, row[0][1] - 0.35 * cell, row[-1][0] + edge - 0.07 * cell,
+                         row[0][1] + 0.35 * cell), PAPER, radius=0.14 * cell)  # fmt: skip
+        for at, item in zip(row, puzzle.items, strict=False):
+            figure(sheet, item.name, at, _FIGURE * cell, HUES[item.colour])
+        return sheet, CellAxes(left, top, cell)
 
-        def center(place: Place) -> Point:
-            return left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
+    def radius(self, puzzle: Puzzle) -> float:
+        return _RADIUS
+
+    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
+        sheet, axes = self.sheet(puzzle, canvas, downscale)
+        cell = axes.unit
+        known: dict[tuple[float, ...], tuple[Sketch, Frame]] = {}
 
         def with_items(shown: tuple[float, ...]) -> tuple[Sketch, Frame]:
             if shown not in known:
                 whole = sheet.region((0, 0, *canvas))
                 for item, size in zip(puzzle.items, shown, strict=True):
                     if size:
-                        figure(whole, item.name, center(item.cell), _FIGURE * cell * size, HUES[item.colour])
+                        figure(whole, item.name, axes.point(item.cell), _FIGURE * cell * size, HUES[item.colour])
                 known[shown] = whole, whole.pixels()
             return known[shown]
 
         def draw(moment: Moment) -> Frame:
             whole, base = with_items(moment.shown)
             frame: Frame = base.copy()
-            (x, y), radius = center(moment.place), _RADIUS * cell * object_scale
+            (x, y), radius = axes.point(moment.place), _RADIUS * cell * object_scale
             part = whole.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
             part.circle((x, y), radius, BLUE)
             part.onto(frame)
@@ -258,7 +276,8 @@ class CollectInOrder(RuledWalk[Puzzle]):
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         downscale = downscale_of(canvas)
-        left, top, cell = (length / downscale for length in _sheet(puzzle, canvas, downscale)[1])
+        axes = self.sheet(puzzle, canvas, downscale)[1].downscaled(downscale)
+        left, top, cell = axes
         first, paint = self.solution(puzzle)[0], self.painter(puzzle, canvas, downscale)
         lens = Lens(to_planes(paint(first)))
         everything, nothing = (
@@ -266,11 +285,7 @@ class CollectInOrder(RuledWalk[Puzzle]):
         )
         boxes = [(left + item.cell[1] * cell, top + item.cell[0] * cell, cell) for item in puzzle.items]
         things = ThingReader(everything, nothing, boxes)
-        # The tile of a figure may have any opacity of its color: `ThingReader` reads whether it is present.
-        between = nothing.copy()
-        for (x, y, side), item in zip(boxes, puzzle.items, strict=True):
-            rows, columns = (slice(round(at + 0.18 * side), round(at + 0.82 * side)) for at in (y, x))
-            between[:, rows, columns] = np.array(tone(HUES[item.colour]), np.uint8)[:, None, None]
+        between = shaded(nothing, boxes, [HUES[item.colour] for item in puzzle.items], (0.18, 0.82))
         start = to_planes(paint(first._replace(shown=(0.0,) * len(puzzle.items))))
         find = agent_reader(start, nothing, BLUE, _RADIUS * cell, 0.3 * cell, between)
         row = Spots(nothing, ((left + x * cell, top + y * cell, 0.12 * cell) for x, y in _row(puzzle)), hues=True)
@@ -280,12 +295,11 @@ class CollectInOrder(RuledWalk[Puzzle]):
             found = find(planes)
             if found.state is None:
                 return Reading(None, found.scene_intact, found.note)
-            x, y = found.state
-            place = (y - top) / cell - 0.5, (x - left) / cell - 0.5
+            place = axes.place(*found.state)
             # The disc hides a figure completely. What is below it counts as collected, until it is seen again.
             shown = tuple(0.0 if math.dist(item.cell, place) < _BELOW else size
                           for item, size in zip(puzzle.items, things.read(planes), strict=True))  # fmt: skip
-            return Reading(Moment(place, shown=shown), row.are_intact(planes, x, y, 0.6 * cell), "scene_lost")
+            return Reading(Moment(place, shown=shown), row.are_intact(planes, *found.state, 0.6 * cell), "scene_lost")
 
         return read
 
@@ -342,23 +356,3 @@ def _nearest_first(puzzle: Puzzle) -> bool:
 def _row(puzzle: Puzzle) -> list[Point]:
     """Return the middles of the figures of the row: (right, down) from the corner of the field, in cells."""
     return [((puzzle.columns - puzzle.count) / 2 + i + 0.5, 0.42 - _ROW) for i in range(puzzle.count)]
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw tiles and row. Return them with left, top and side of the cells in pixels of the canvas."""
-    cell = min(canvas[0] / puzzle.columns, canvas[1] / (puzzle.rows + _ROW)) * 0.9
-    left, top = (canvas[0] - cell * puzzle.columns) / 2, (canvas[1] - cell * (puzzle.rows - _ROW)) / 2
-    sheet = Sketch(canvas, downscale=downscale)
-    for r in range(puzzle.rows):
-        for c in range(puzzle.columns):
-            x, y, half = left + (c + 0.5) * cell, top + (r + 0.5) * cell, _TILE * cell
-            sheet.rectangle((x - half, y - half, x + half, y + half), _FLOOR, radius=0.12 * cell)
-    row = [(left + x * cell, top + y * cell) for x, y in _row(puzzle)]
-    edge = 0.5 * cell
-    sheet.rectangle((row[0][0] - edge, row[0][1] - 0.42 * cell, row[-1][0] + edge, row[0][1] + 0.42 * cell),
-                    INK, radius=0.2 * cell)  # fmt: skip
-    sheet.rectangle((row[0][0] - edge + 0.07 * cell, row[0][1] - 0.35 * cell, row[-1][0] + edge - 0.07 * cell,
-                     row[0][1] + 0.35 * cell), PAPER, radius=0.14 * cell)  # fmt: skip
-    for at, item in zip(row, puzzle.items, strict=False):
-        figure(sheet, item.name, at, _FIGURE * cell, HUES[item.colour])
-    return sheet, (left, top, cell)

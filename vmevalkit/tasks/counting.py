@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
+from vmevalkit.tasks.toolkit.compass import cell_in_words, sweeps
 from vmevalkit.tasks.toolkit.draw import FIGURES, HUES, INK, WHITE, Box, Point, Sketch, digit, figure
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -117,9 +118,6 @@ class Counting(CellsTask[Puzzle]):
             if len(puzzle.named()) == count:
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * (len(puzzle.figures) + 1)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         named = puzzle.named()
         return (*(_RINGED * (i in named) for i in range(len(puzzle.figures))), len(named))
@@ -135,7 +133,7 @@ class Counting(CellsTask[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         cells = [puzzle.figures[i].cell for i in puzzle.named()]
-        rings = [f"draw a ring round the {puzzle.colour} {puzzle.shape} in row {y + 1}, column {x + 1}"
+        rings = [f"draw a ring round the {puzzle.colour} {puzzle.shape} {cell_in_words((y, x))}"
                  for x, y in cells]  # fmt: skip
         return [*rings, f"write {len(cells)} in the box"]
 
@@ -148,7 +146,7 @@ class Counting(CellsTask[Puzzle]):
         if place == len(puzzle.figures):
             return "the box"
         figure = puzzle.figures[place]
-        return f"the {figure.colour} {figure.shape} in row {figure.cell[1] + 1}, column {figure.cell[0] + 1}"
+        return f"the {figure.colour} {figure.shape} {cell_in_words(figure.cell[::-1])}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return {0: "without a mark", _RINGED: "ringed"}.get(look, f"filled with {look}")
@@ -217,8 +215,5 @@ class Counting(CellsTask[Puzzle]):
 
 def _surround(cells: Sequence[tuple[int, int]], middle: tuple[int, int]) -> bool:
     """Return whether a straight wipe, at any angle, meets some of the cells not before the middle."""
-    for step in range(48):
-        across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
-        if max((x - middle[0]) * across + (y - middle[1]) * down for x, y in cells) < -0.3:
-            return False
-    return True
+    around = [(x - middle[0], y - middle[1]) for x, y in cells]
+    return all(max(met) >= -0.3 for met in sweeps(around))

@@ -147,9 +147,6 @@ class DominoChain(CellsTask[Puzzle]):
             if {*moving} == {False, True}:
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * len(puzzle.dominoes)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         fallen = fallen_of(puzzle)
         return tuple(_look(puzzle, domino) * (place in fallen) for place, domino in enumerate(puzzle.dominoes))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box, swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.completions import Choices, completions, has_one_completion
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, WHITE, Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
@@ -103,9 +104,6 @@ class Futoshiki(CellsTask[Puzzle]):
             if signs is not None:
                 return Puzzle(side=side, given=given, answer=answer, signs=signs)
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.given.count(0)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(puzzle.answer[card] for card in _missing(puzzle))
 
@@ -114,7 +112,7 @@ class Futoshiki(CellsTask[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         n = puzzle.side
-        return [f"{puzzle.answer[c]} in row {c // n + 1}, column {c % n + 1}" for c in _missing(puzzle)]
+        return [f"{puzzle.answer[c]} {cell_in_words(divmod(c, n))}" for c in _missing(puzzle)]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         rows = []

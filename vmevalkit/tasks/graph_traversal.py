@@ -15,20 +15,20 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
+from vmevalkit.tasks.base import lerp, register_task
+from vmevalkit.tasks.toolkit.axes import Axes
 from vmevalkit.tasks.toolkit.compass import STEPS, WORDS, cell_in_words
-from vmevalkit.tasks.toolkit.draw import BLUE, INK, WHITE, YELLOW, Point, Sketch, digit
+from vmevalkit.tasks.toolkit.draw import INK, WHITE, YELLOW, Sketch, digit
 from vmevalkit.tasks.toolkit.follow import RuledWalk, distances, shortest_path
 from vmevalkit.tasks.toolkit.grid import Place
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.spots import Spots
-from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment
 from vmevalkit.types import Record, Size
 
 
@@ -91,7 +91,7 @@ class GraphTraversal(RuledWalk[Puzzle]):
     name = "graph_traversal"
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
-    off, there = 0.27, 0.25
+    off, there, slack, damage = 0.27, 0.25, 0.5, "graph_changed"
     reasons = {
         **AGENT_REASONS,
         "against_arrow": "The blue disc follows a line against its arrow.",
@@ -167,14 +167,6 @@ class GraphTraversal(RuledWalk[Puzzle]):
             "move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, unit) = _sheet(puzzle, canvas, downscale)
-
-        def center(moment: Moment) -> Point:
-            return left + moment.place[0] * unit, top + moment.place[1] * unit
-
-        return disc_painter(sheet, BLUE, _DISC * unit * object_scale, center)
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         plan = [circle for circle, _ in self.plan(puzzle)]
         goals, ahead = puzzle.goals, _ahead(puzzle)
@@ -203,22 +195,40 @@ class GraphTraversal(RuledWalk[Puzzle]):
                 return {"another_way": [Moment(puzzle.places[circle]) for circle in (puzzle.start, *rest)]}
         return {}
 
-    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        downscale = downscale_of(canvas)
-        sheet, place = _sheet(puzzle, canvas, downscale)
-        left, top, unit = (length / downscale for length in place)
-        start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        empty = to_planes(sheet.pixels())
-        find = agent_reader(start, empty, BLUE, _DISC * unit, slack=0.5 * unit)
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Axes]:
+        columns, rows = (max(spot[i] for spot in puzzle.spots) + 1 for i in (0, 1))
+        unit = min(canvas[0] / columns, canvas[1] / rows)
+        left, top = (canvas[0] - unit * (columns - 1)) / 2, (canvas[1] - unit * (rows - 1)) / 2
+        places = [(left + x * unit, top + y * unit) for x, y in puzzle.places]
+        sheet = Sketch(canvas, downscale=downscale)
+        for a, b in puzzle.arrows:
+            sheet.line([places[a], places[b]], _LINE * unit, _GRAY)
+        for a, b in puzzle.arrows:
+            (x, y), (u, v) = places[a], places[b]
+            across, down = ((u - x) / math.dist(places[a], places[b]), (v - y) / math.dist(places[a], places[b]))
+            middle = lerp(x, u, 0.5) + 0.5 * _ARROW * unit * across, lerp(y, v, 0.5) + 0.5 * _ARROW * unit * down
+            tip = middle[0] + 0.5 * _ARROW * unit * across, middle[1] + 0.5 * _ARROW * unit * down
+            foot = tip[0] - 1.5 * _ARROW * unit * across, tip[1] - 1.5 * _ARROW * unit * down
+            wide = 0.75 * _ARROW * unit
+            sheet.polygon([tip, (foot[0] - wide * down, foot[1] + wide * across),
+                           (foot[0] + wide * down, foot[1] - wide * across)], INK)  # fmt: skip
+        for circle, at in enumerate(places):
+            if circle in puzzle.goals:
+                sheet.circle(at, _GOAL * unit, INK)
+                sheet.circle(at, (_GOAL - 0.05) * unit, YELLOW)
+                digit(sheet, puzzle.goals.index(circle) + 1, at, 0.3 * unit, INK)
+            elif any(circle in arrow for arrow in puzzle.arrows):
+                sheet.circle(at, _CIRCLE * unit, INK)
+                sheet.circle(at, (_CIRCLE - 0.06) * unit, WHITE)
+        return sheet, Axes(left, top, unit)
+
+    def radius(self, puzzle: Puzzle) -> float:
+        return _DISC
+
+    def details(self, puzzle: Puzzle, empty: Planes, axes: Axes) -> Callable[[Planes, Place], bool]:
+        left, top, unit = axes
         spots = Spots(empty, ((left + x * unit, top + y * unit, radius * unit) for x, y, radius in _spots(puzzle)), 1)
-
-        def place_of(x: float, y: float) -> Place:
-            return (x - left) / unit, (y - top) / unit
-
-        def is_intact(planes: Planes, place: Place) -> bool:
-            return spots.are_intact(planes, left + place[0] * unit, top + place[1] * unit, 0.7 * unit)
-
-        return MomentReader(start, find, place_of, is_intact, "graph_changed").read
+        return lambda planes, place: spots.are_intact(planes, *axes.point(place), 0.7 * unit)
 
 
 def _random_graph(rng: random.Random, level: Level) -> Puzzle:
@@ -268,32 +278,3 @@ def _spots(puzzle: Puzzle) -> Iterator[tuple[float, float, float]]:
             far = _GOAL - 0.07 if circle in puzzle.goals else _CIRCLE - 0.03
             yield x + far * math.cos(angle), y + far * math.sin(angle), 0.03
         yield x, y, 0.08
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw the graph without the disc. Return it with (x, y) of the place (0, 0) and the unit, in pixels."""
-    columns, rows = (max(spot[i] for spot in puzzle.spots) + 1 for i in (0, 1))
-    unit = min(canvas[0] / columns, canvas[1] / rows)
-    left, top = (canvas[0] - unit * (columns - 1)) / 2, (canvas[1] - unit * (rows - 1)) / 2
-    places = [(left + x * unit, top + y * unit) for x, y in puzzle.places]
-    sheet = Sketch(canvas, downscale=downscale)
-    for a, b in puzzle.arrows:
-        sheet.line([places[a], places[b]], _LINE * unit, _GRAY)
-    for a, b in puzzle.arrows:
-        (x, y), (u, v) = places[a], places[b]
-        across, down = ((u - x) / math.dist(places[a], places[b]), (v - y) / math.dist(places[a], places[b]))
-        middle = lerp(x, u, 0.5) + 0.5 * _ARROW * unit * across, lerp(y, v, 0.5) + 0.5 * _ARROW * unit * down
-        tip = middle[0] + 0.5 * _ARROW * unit * across, middle[1] + 0.5 * _ARROW * unit * down
-        foot = tip[0] - 1.5 * _ARROW * unit * across, tip[1] - 1.5 * _ARROW * unit * down
-        wide = 0.75 * _ARROW * unit
-        sheet.polygon([tip, (foot[0] - wide * down, foot[1] + wide * across),
-                       (foot[0] + wide * down, foot[1] - wide * across)], INK)  # fmt: skip
-    for circle, at in enumerate(places):
-        if circle in puzzle.goals:
-            sheet.circle(at, _GOAL * unit, INK)
-            sheet.circle(at, (_GOAL - 0.05) * unit, YELLOW)
-            digit(sheet, puzzle.goals.index(circle) + 1, at, 0.3 * unit, INK)
-        elif any(circle in arrow for arrow in puzzle.arrows):
-            sheet.circle(at, _CIRCLE * unit, INK)
-            sheet.circle(at, (_CIRCLE - 0.06) * unit, WHITE)
-    return sheet, (left, top, unit)

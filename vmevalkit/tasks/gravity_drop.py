@@ -71,7 +71,7 @@ class Block(Record):
     row: int
     hue: str
 
-    def over(self, other: Block) -> bool:
+    def over(self, other: Block | Ledge) -> bool:
         """Whether the two have a column in common."""
         return self.left < other.left + other.width and other.left < self.left + self.width
 
@@ -292,12 +292,8 @@ def _landing(puzzle: Puzzle, rows: Sequence[int], falling: int) -> int:
     """Return the row in which a block comes to rest if all others stay in their rows."""
     block, row = puzzle.blocks[falling], rows[falling]
     below = [other for i, other in enumerate(rows) if other > row and block.over(puzzle.blocks[i])]
-    below += [ledge.row for ledge in puzzle.ledges if ledge.row > row and _holds(ledge, block)]
+    below += [ledge.row for ledge in puzzle.ledges if ledge.row > row and block.over(ledge)]
     return min([puzzle.rows, *below]) - 1
-
-
-def _holds(ledge: Ledge, block: Block) -> bool:
-    return ledge.left < block.left + block.width and block.left < ledge.left + ledge.width
 
 
 @lru_cache(maxsize=64)

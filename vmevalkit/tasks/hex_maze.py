@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from vmevalkit.tasks.base import Painter, Reader, lerp, register_task
+from vmevalkit.tasks.base import lerp, register_task
+from vmevalkit.tasks.toolkit.axes import Axes
 from vmevalkit.tasks.toolkit.compass import counted
-from vmevalkit.tasks.toolkit.draw import BLUE, INK, ORANGE, WHITE, Point, Sketch
+from vmevalkit.tasks.toolkit.draw import INK, ORANGE, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.follow import RuledWalk, along, distances
 from vmevalkit.tasks.toolkit.grid import Cell, Place, spanning_tree
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment
 from vmevalkit.types import Record, Size
 
 
@@ -193,14 +193,6 @@ class HexMaze(RuledWalk[Puzzle]):
             f"{kind}, at a steady pace, never through a wall. The maze does not change. Fixed top-down camera.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (x, y, unit) = _sheet(puzzle, canvas, downscale)
-
-        def center(moment: Moment) -> Point:
-            return x + moment.place[0] * unit, y + moment.place[1] * unit
-
-        return disc_painter(sheet, BLUE, _RADIUS[puzzle.layout] * unit * object_scale, center)
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         way, near = self.solution(puzzle), _open(puzzle)
         found = {"nearly_one_cell_short": way[:-1], **self._beside(puzzle, "along_inside_a_wall", _INSIDE)}
@@ -234,15 +226,24 @@ class HexMaze(RuledWalk[Puzzle]):
                     return {name: [*way[: i + 1], *map(Moment, aside), *way[i + 1 :]]}
         return {}
 
-    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        downscale = downscale_of(canvas)
-        sheet, layout = _sheet(puzzle, canvas, downscale)
-        x, y, unit = (length / downscale for length in layout)
-        start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, _RADIUS[puzzle.layout] * unit, 0.4 * unit)
-        return MomentReader(
-            start, find, lambda right, down: ((right - x) / unit, (down - y) / unit), lambda _p, _at: True, "scene_lost"
-        ).read
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Axes]:
+        n = puzzle.rings
+        wide = 2 * n + 1
+        high = wide if puzzle.layout == "circles" else 2 * n * math.sqrt(0.75) + 2 / math.sqrt(3)
+        unit = min(canvas[0] / wide, canvas[1] / high) * 0.92
+        x, y = canvas[0] / 2, canvas[1] / 2
+        sheet = Sketch(canvas, downscale=downscale)
+        walls = (_circles if puzzle.layout == "circles" else _hexagons)(puzzle, sheet, (x, y), unit)
+        (right, down), half = puzzle.center(puzzle.goal), _RADIUS[puzzle.layout] * unit
+        u, v = x + right * unit, y + down * unit
+        sheet.rectangle((u - half, v - half, u + half, v + half), ORANGE, radius=half * 0.25)
+        for wall in walls:
+            points = [(x + right * unit, y + down * unit) for right, down in wall]
+            sheet.line(points, max(min(canvas) / 40, unit * 0.15), INK)
+        return sheet, Axes(x, y, unit)
+
+    def radius(self, puzzle: Puzzle) -> float:
+        return _RADIUS[puzzle.layout]
 
 
 def _turned(radius: float, angle: float) -> Place:
@@ -269,24 +270,6 @@ def _word(puzzle: Puzzle, a: Cell, b: Cell) -> str:
     if a[0] != b[0]:
         return "outward" if b[0] > a[0] else "inward"
     return "clockwise" if (b[1] - a[1]) % _SECTORS[a[0]] == 1 else "counterclockwise"
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw the walls and the goal. Return also the middle (x, y) and the distance between cells, in pixels."""
-    n = puzzle.rings
-    wide = 2 * n + 1
-    high = wide if puzzle.layout == "circles" else 2 * n * math.sqrt(0.75) + 2 / math.sqrt(3)
-    unit = min(canvas[0] / wide, canvas[1] / high) * 0.92
-    x, y = canvas[0] / 2, canvas[1] / 2
-    sheet = Sketch(canvas, downscale=downscale)
-    walls = (_circles if puzzle.layout == "circles" else _hexagons)(puzzle, sheet, (x, y), unit)
-    (right, down), half = puzzle.center(puzzle.goal), _RADIUS[puzzle.layout] * unit
-    u, v = x + right * unit, y + down * unit
-    sheet.rectangle((u - half, v - half, u + half, v + half), ORANGE, radius=half * 0.25)
-    for wall in walls:
-        points = [(x + right * unit, y + down * unit) for right, down in wall]
-        sheet.line(points, max(min(canvas) / 40, unit * 0.15), INK)
-    return sheet, (x, y, unit)
 
 
 def _hexagons(puzzle: Puzzle, sheet: Sketch, middle: Point, unit: float) -> list[list[Place]]:

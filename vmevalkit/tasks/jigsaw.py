@@ -28,7 +28,7 @@ from typing import NamedTuple
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, PAPER, UMBER, Color, Point, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.tasks.toolkit.sums import added
 from vmevalkit.types import Record, Size
 
@@ -93,6 +93,7 @@ class Jigsaw(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    hovers = True
     noun = "tile"
     reasons = PIECE_REASONS
     rubric = {
@@ -173,9 +174,6 @@ class Jigsaw(PiecesTask[Puzzle]):
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return _HALF, _HALF
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         lane = puzzle.rows - 1 + _DEEP / 2

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box
-from vmevalkit.tasks.toolkit.compass import STEPS
+from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words, sweeps
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, WHITE, YELLOW, Box, Point, Sketch, mix, oval
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -112,9 +112,6 @@ class LightSequence(CellsTask[Puzzle]):
         lit = set(_path(puzzle))
         return tuple(int(lamp in lit) for lamp in range(len(puzzle.lamps)))
 
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
-
     def order(self, puzzle: Puzzle) -> list[int]:
         return list(_path(puzzle)[1:])
 
@@ -124,7 +121,7 @@ class LightSequence(CellsTask[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         lamps = (puzzle.lamps[lamp] for lamp in self.order(puzzle))
-        return [f"light the lamp in row {y + 1}, column {x + 1}" for x, y in lamps]
+        return [f"light the lamp {cell_in_words((y, x))}" for x, y in lamps]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         lamps = (puzzle.lamps[lamp] for lamp in self.order(puzzle))
@@ -132,7 +129,7 @@ class LightSequence(CellsTask[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         x, y = puzzle.lamps[place]
-        return f"the lamp in row {y + 1}, column {x + 1}"
+        return f"the lamp {cell_in_words((y, x))}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return "lit" if look else "dark"
@@ -249,9 +246,4 @@ def _random_path(rng: random.Random, neighbors: Sequence[dict[int, int]], length
 
 def _monotonous(cells: Sequence[tuple[int, int]]) -> bool:
     """Return whether a straight wipe, at any angle, meets the cells in their order."""
-    for step in range(48):
-        across, down = math.cos(step * math.pi / 24), math.sin(step * math.pi / 24)
-        met = [x * across + y * down for x, y in cells]
-        if all(b >= a for a, b in itertools.pairwise(met)):
-            return True
-    return False
+    return any(all(b >= a for a, b in itertools.pairwise(met)) for met in sweeps(cells))

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, Looks, changed, middle_of, square_box
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, YELLOW, Box, Sketch, mix
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.ruled_cells import RuledCells
@@ -115,7 +116,7 @@ class LightsOut(RuledCells[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         lamps = (puzzle.lamps[lamp] for lamp in puzzle.presses)
-        return [f"press the lamp in row {y + 1}, column {x + 1}" for x, y in lamps]
+        return [f"press the lamp {cell_in_words((y, x))}" for x, y in lamps]
 
     def plan_text(self, puzzle: Puzzle) -> str:
         lamps = (puzzle.lamps[lamp] for lamp in puzzle.presses)
@@ -123,7 +124,7 @@ class LightsOut(RuledCells[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         x, y = puzzle.lamps[place]
-        return f"the lamp in row {y + 1}, column {x + 1}"
+        return f"the lamp {cell_in_words((y, x))}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return "lit" if look else "dark"

@@ -105,9 +105,6 @@ class MapColoring(CellsTask[Puzzle]):
                 if len({answer[region] for region in white}) > 1 and not _swept([regions[i] for i in white]):
                     return Puzzle(columns=level.columns, rows=level.rows, regions=regions, given=given, answer=answer)
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.given.count(0)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(color for color, given in zip(puzzle.answer, puzzle.given, strict=True) if not given)
 

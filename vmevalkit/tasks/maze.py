@@ -24,7 +24,7 @@ from typing import NamedTuple
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.toolkit.compass import cell_in_words, counted
-from vmevalkit.tasks.toolkit.draw import BLUE, Point
+from vmevalkit.tasks.toolkit.draw import BLUE
 from vmevalkit.tasks.toolkit.follow import distances
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
@@ -139,12 +139,8 @@ class Maze(Task[Puzzle, Place]):
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Place]:
-        sheet, (left, top, cell) = puzzle.sheet(canvas, downscale)
-
-        def center(place: Place) -> Point:
-            return left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
-
-        return disc_painter(sheet, BLUE, RADIUS * cell * object_scale, center)
+        sheet, axes = puzzle.sheet(canvas, downscale)
+        return disc_painter(sheet, BLUE, RADIUS * axes.unit * object_scale, axes.point)
 
     def between(self, puzzle: Puzzle, a: Place, b: Place, t: float) -> Place:
         return lerp(a[0], b[0], t), lerp(a[1], b[1], t)
@@ -176,17 +172,16 @@ class Maze(Task[Puzzle, Place]):
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Place]:
         downscale = downscale_of(canvas)
-        sheet, place = puzzle.sheet(canvas, downscale)
-        left, top, cell = (length / downscale for length in place)
+        sheet, axes = puzzle.sheet(canvas, downscale)
+        axes = axes.downscaled(downscale)
         start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, RADIUS * cell, slack=0.4 * cell)
+        find = agent_reader(start, to_planes(sheet.pixels()), BLUE, RADIUS * axes.unit, slack=0.4 * axes.unit)
 
         def read(frame: Planes) -> Reading[Place]:
             found = find(frame)
             if found.state is None:
                 return Reading(None, found.scene_intact, found.note)
-            x, y = found.state
-            return Reading(((y - top) / cell - 0.5, (x - left) / cell - 0.5))
+            return Reading(axes.place(*found.state))
 
         return read
 

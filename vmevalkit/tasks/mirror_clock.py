@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box, swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.dials import HUB, draw_dial, toward
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, Box, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
@@ -118,9 +119,6 @@ class MirrorClock(CellsTask[Puzzle]):
             if not swept([(dots[place][1] / cell, dots[place][0] / cell) for place in self.order(puzzle)]):
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * (12 * len(puzzle.pairs))
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return _looks([_mirrored(pair.hands, puzzle.flat) for pair in puzzle.pairs])
 
@@ -141,7 +139,7 @@ class MirrorClock(CellsTask[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         pair, hour = puzzle.pairs[place // 12], (place - 1) % 12 + 1
-        return f"the dot at {hour} of the empty clock in row {pair.row + 1}, column {pair.column + 1}"
+        return f"the dot at {hour} of the empty clock {cell_in_words((pair.row, pair.column))}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return _WORDS[look]

@@ -14,7 +14,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_, or_
 from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
@@ -104,14 +105,8 @@ class Nonogram(CellsTask[Puzzle]):
             if short and not swept([divmod(cell, side) for cell in cells]) and _deduce(*clues) == puzzle.rows:
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.side**2
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(int(cell == "#") for row in puzzle.rows for cell in row)
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         cells = (divmod(place, puzzle.side) for place in self.order(puzzle))
@@ -186,16 +181,13 @@ def _deduce(rows: Sequence[Clue], columns: Sequence[Clue]) -> tuple[str, ...] | 
             filled, blank = full[axis][line], empty[axis][line]
             fitting = [mask for mask in candidates[axis][line] if mask & filled == filled and not mask & blank]
             candidates[axis][line] = fitting
-            always, never = everything, everything
-            for mask in fitting:
-                always &= mask
-                never &= ~mask
+            always = reduce(and_, fitting, everything)
+            never = everything & ~reduce(or_, fitting, 0)
             for known, new in ((full, always & ~filled), (empty, never & ~blank)):
-                for cell in range(side):
-                    if new >> cell & 1:
-                        known[axis][line] |= 1 << cell
-                        known[1 - axis][cell] |= 1 << line
-                        progress = True
+                progress = progress or new != 0
+                known[axis][line] |= new
+                for cell in (cell for cell in range(side) if new >> cell & 1):
+                    known[1 - axis][cell] |= 1 << line
     if any(filled | blank != everything for filled, blank in zip(full[0], empty[0], strict=True)):
         return None
     return tuple("".join(".#"[mask >> cell & 1] for cell in range(side)) for mask in full[0])

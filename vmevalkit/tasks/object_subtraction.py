@@ -28,6 +28,7 @@ from vmevalkit.tasks.toolkit.cells import (
     square_box,
     swept,
 )
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, HUES, PAPER, Box, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -166,7 +167,7 @@ class ObjectSubtraction(CellsTask[Puzzle]):
         for place in self.order(puzzle):
             row, column = divmod(place, puzzle.columns)
             kind = puzzle.kinds[puzzle.figures[place]]
-            steps.append(f"remove the {kind.words()} in row {row + 1}, column {column + 1}")
+            steps.append(f"remove the {kind.words()} {cell_in_words((row, column))}")
         return steps
 
     def plan_text(self, puzzle: Puzzle) -> str:
@@ -179,7 +180,7 @@ class ObjectSubtraction(CellsTask[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         row, column = divmod(place, puzzle.columns)
-        return f"the {puzzle.kinds[puzzle.figures[place]].words()} in row {row + 1}, column {column + 1}"
+        return f"the {puzzle.kinds[puzzle.figures[place]].words()} {cell_in_words((row, column))}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return "there" if look else "gone"

@@ -157,14 +157,8 @@ class OddOneOut(CellsTask[Puzzle]):
             if not swept([puzzle.at(place) for place in self.order(puzzle)]):
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * (len(puzzle.boxes) * len(puzzle.boxes[0]))
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(int(i == odd) for box, odd in zip(puzzle.boxes, puzzle.odd, strict=True) for i in range(len(box)))
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"draw a ring round {self.place_in_words(puzzle, place)}" for place in self.order(puzzle)]

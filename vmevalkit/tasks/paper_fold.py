@@ -161,14 +161,8 @@ class PaperFold(CellsTask[Puzzle]):
             if matters and level.fewest <= len(holes) <= level.most and not swept(list(holes)):
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.side**2
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return _looks(puzzle, puzzle.holes())
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         cells = (_cell(puzzle, place) for place in self.order(puzzle))

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, inset_cell, middle_of, swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import BLUE, GRAY, INK, ORANGE, WHITE, Box, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -167,7 +168,7 @@ class PipeRotation(CellsTask[Puzzle]):
             if 0 < look < _COVER:
                 ways = _open_ways(puzzle.pieces[tile], look - _FIRST[puzzle.pieces[tile]])
                 words = f"open to the {' and '.join(_WORDS[way] for way in sorted(ways))}"
-            found[f"the tile in row {row + 1}, column {column + 1}"] = "turning" if tile in changing else words
+            found[f"the tile {cell_in_words((row, column))}"] = "turning" if tile in changing else words
         return found
 
     def phrasings(self, puzzle: Puzzle) -> Sequence[str]:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from vmevalkit.defaults import DEFAULT_CANVAS
 from vmevalkit.tasks.base import register_task
-from vmevalkit.tasks.toolkit.compass import STEPS, WORDS
+from vmevalkit.tasks.toolkit.compass import STEPS, WORDS, line_between
 from vmevalkit.tasks.toolkit.draw import GRAY, GREEN, INK, SKY, VERMILION, WHITE, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.strokes import STROKE_REASONS, Lines, Stroke, StrokesTask, swept
@@ -326,7 +326,7 @@ def _random_ray(rng: random.Random, level: Level) -> Puzzle | None:
 def _with_idle_mirrors(rng: random.Random, puzzle: Puzzle, count: int) -> Puzzle:
     """Add mirrors that the ray does not meet."""
     spots = [spot for spot, _ in puzzle.ray()]
-    passed = {spot for a, b in itertools.pairwise(spots) for spot in _between(a, b)}
+    passed = {spot for a, b in itertools.pairwise(spots) for spot in line_between(a, b)}
     free = [(x, y) for x in range(1, puzzle.columns) for y in range(1, puzzle.rows) if (x, y) not in passed]
     turns = sorted({turn for *_, turn in puzzle.mirrors})
     idle = [(*spot, rng.choice(turns)) for spot in rng.sample(free, min(count, len(free)))]
@@ -345,12 +345,6 @@ def _with_pads(rng: random.Random, puzzle: Puzzle, count: int) -> Puzzle:
         if len(pads) < count and pad in edge and all(math.dist(pad, other) > 1.2 for other in pads):
             pads.add(pad)
     return puzzle.model_copy(update={"pads": tuple(sorted(pads))})
-
-
-def _between(a: Spot, b: Spot) -> list[Spot]:
-    """Return the grid points from a to b, including both."""
-    count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
-    return [(a[0] + (b[0] - a[0]) * i // count, a[1] + (b[1] - a[1]) * i // count) for i in range(count + 1)]
 
 
 def _crossings(spots: Sequence[Spot]) -> int:

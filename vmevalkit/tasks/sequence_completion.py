@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, middle_of, square_box, swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import GRAY, HUES, PAPER, WHITE, Box, Point, Sketch, arrow, figure, oval
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record, Size
@@ -125,9 +126,6 @@ class SequenceCompletion(CellsTask[Puzzle]):
             if len({*self.goal(puzzle)}) > 1 and not swept(puzzle.slots()):
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * len(puzzle.slots())
-
     def goal(self, puzzle: Puzzle) -> Looks:
         known = _items(puzzle)
         return tuple(known.index(puzzle.rows[row].items()[column]) + 1 for row, column in puzzle.slots())
@@ -142,7 +140,7 @@ class SequenceCompletion(CellsTask[Puzzle]):
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [
-            f"put {self.look_in_words(puzzle, look)} in row {row + 1}, column {column + 1}"
+            f"put {self.look_in_words(puzzle, look)} {cell_in_words((row, column))}"
             for (row, column), look in zip(puzzle.slots(), self.goal(puzzle), strict=True)
         ]
 
@@ -155,7 +153,7 @@ class SequenceCompletion(CellsTask[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         row, column = puzzle.slots()[place]
-        return f"the slot in row {row + 1}, column {column + 1}"
+        return f"the slot {cell_in_words((row, column))}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         if not look:

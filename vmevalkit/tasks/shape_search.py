@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import CELL_REASONS, Board, CellsTask, Looks, changed, square_box, swept
+from vmevalkit.tasks.toolkit.compass import cell_in_words
 from vmevalkit.tasks.toolkit.draw import GRAY, HUES, INK, WHITE, Box, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.rings import draw_ring
@@ -123,15 +124,9 @@ class ShapeSearch(CellsTask[Puzzle]):
                 figures.append(Figure(shape=kind[0], color=kind[1], cell=cell))
             return Puzzle(columns=level.columns, rows=level.rows, figures=tuple(figures), shape=shape, color=color)
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * len(puzzle.figures)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         wanted = puzzle.wanted()
         return tuple(int(i in wanted) for i in range(len(puzzle.figures)))
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def steps(self, puzzle: Puzzle) -> list[str]:
         return [f"draw a ring round {self.place_in_words(puzzle, place)}" for place in puzzle.wanted()]
@@ -142,7 +137,7 @@ class ShapeSearch(CellsTask[Puzzle]):
 
     def place_in_words(self, puzzle: Puzzle, place: int) -> str:
         it = puzzle.figures[place]
-        return f"the {it.color} shape in row {it.cell[1] + 1}, column {it.cell[0] + 1}"
+        return f"the {it.color} shape {cell_in_words(it.cell[::-1])}"
 
     def look_in_words(self, puzzle: Puzzle, look: int) -> str:
         return "ringed" if look else "without a ring"

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import FIGURES, PAPER, SAND, UMBER, Color, Point, Sketch, figure, oval
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -75,6 +75,7 @@ class ShapeSorter(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    hovers = True
     noun = "shape"
     reasons = {
         **PIECE_REASONS,
@@ -173,9 +174,6 @@ class ShapeSorter(PiecesTask[Puzzle]):
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         radius = _RADII[puzzle.shapes[piece][1]]
         return radius, radius
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         lane = _depth(puzzle) / 2

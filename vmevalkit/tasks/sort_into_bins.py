@@ -26,7 +26,7 @@ from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.cells import square_box
 from vmevalkit.tasks.toolkit.draw import FIGURES, GRAY, PAPER, SAND, UMBER, Color, Point, Sketch, figure, mix
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -101,6 +101,7 @@ class SortIntoBins(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
+    hovers = True
     reasons = {
         **PIECE_REASONS,
         "wrong_bin": "A piece comes to rest in a wrong bin.",
@@ -199,9 +200,6 @@ class SortIntoBins(PiecesTask[Puzzle]):
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         radius = 1.03 * _RADII[puzzle.pieces[piece][1]]
         return radius, radius
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         lane = (a[0] + b[0]) / 2

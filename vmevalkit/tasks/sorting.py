@@ -21,7 +21,7 @@ from typing import NamedTuple
 from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import GRAY, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, REST, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -74,6 +74,9 @@ class Sorting(PiecesTask[Puzzle]):
     hands = 2
     clear = 0.5
     unseen = 0.15
+    hovers = True
+    # Between swaps, because the same disc may move twice in a row.
+    pause = 0.15
     noun = "disc"
     reasons = {
         **PIECE_REASONS,
@@ -159,10 +162,6 @@ class Sorting(PiecesTask[Puzzle]):
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         radius = _radius(puzzle, piece)
         return radius, radius
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        # Pause between swaps, because the same disc may move twice in a row.
-        return super().between(puzzle, a, b, hovering(t, 0.15))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         if a[1] == b[1]:

@@ -96,9 +96,6 @@ class Symmetry(CellsTask[Puzzle]):
             if set(half) >= set(range(1, len(names) + 1)) and not swept(positions) and copied != half:
                 return puzzle
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * len(puzzle.half)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return puzzle.half
 

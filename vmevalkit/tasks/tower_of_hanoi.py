@@ -26,7 +26,7 @@ from vmevalkit.tasks.base import register_task
 from vmevalkit.tasks.toolkit.draw import INK, UMBER, Color, Point, Sketch
 from vmevalkit.tasks.toolkit.follow import distances
 from vmevalkit.tasks.toolkit.levels import levels
-from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places, hovering
+from vmevalkit.tasks.toolkit.pieces import PIECE_HUES, PIECE_REASONS, Board, PiecesTask, Place, Places
 from vmevalkit.types import Record, Size
 
 
@@ -74,6 +74,7 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 1.2
     unseen = 0.15
+    hovers = True
     noun = "disc"
     reasons = {
         **PIECE_REASONS,
@@ -162,9 +163,6 @@ class TowerOfHanoi(PiecesTask[Puzzle]):
 
     def extent(self, puzzle: Puzzle, piece: int) -> tuple[float, float]:
         return _HALF, _width(piece) / 2
-
-    def between(self, puzzle: Puzzle, a: Board, b: Board, t: float) -> Board:
-        return super().between(puzzle, a, b, hovering(t))
 
     def detour(self, puzzle: Puzzle, piece: int, a: Place, b: Place) -> list[Place]:
         if a[1] == b[1]:

@@ -18,19 +18,19 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.base import Painter, Reader, register_task
+from vmevalkit.tasks.base import register_task
+from vmevalkit.tasks.toolkit.axes import Axes, CellAxes
 from vmevalkit.tasks.toolkit.compass import counted
-from vmevalkit.tasks.toolkit.draw import BLUE, BROWN, ORANGE, SAND, UMBER, Point, Sketch, mix
+from vmevalkit.tasks.toolkit.draw import BROWN, ORANGE, SAND, UMBER, Sketch, mix
 from vmevalkit.tasks.toolkit.follow import RuledWalk, shortest_path
 from vmevalkit.tasks.toolkit.grid import WORDS, Cell, Place, around, corner
 from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.tasks.toolkit.spots import Spots
-from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, agent_reader, disc_painter, moments
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, moments
 from vmevalkit.types import Record, Size
 
 
@@ -94,7 +94,7 @@ class TrapField(RuledWalk[Puzzle]):
     name = "trap_field"
     tags = ("navigation", "perception")
     puzzle_type = Puzzle
-    off = 0.34
+    off, slack, damage = 0.34, 0.27, "rings_changed"
     reasons = {
         **AGENT_REASONS,
         "trap": "The blue disc enters a tile whose ring has a gap.",
@@ -163,14 +163,6 @@ class TrapField(RuledWalk[Puzzle]):
             "camera do not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = _sheet(puzzle, canvas, downscale)
-
-        def center(moment: Moment) -> Point:
-            return left + (moment.place[1] + 0.5) * cell, top + (moment.place[0] + 0.5) * cell
-
-        return disc_painter(sheet, BLUE, _RADIUS * cell * object_scale, center)
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         plan = self.plan(puzzle)
         found = {
@@ -195,23 +187,33 @@ class TrapField(RuledWalk[Puzzle]):
             return {}
         return {"one_tile_aside": [Moment(self.place_of(puzzle, at)) for at in (*plan[:2], aside[0], *plan[1:])]}
 
-    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        downscale = downscale_of(canvas)
-        sheet, place = _sheet(puzzle, canvas, downscale)
-        left, top, cell = (length / downscale for length in place)
-        start = self.drawing(puzzle, self.solution(puzzle)[0], canvas)
-        empty = to_planes(sheet.pixels())
-        find = agent_reader(start, empty, BLUE, _RADIUS * cell, slack=0.27 * cell)
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, CellAxes]:
+        rows, columns = len(puzzle.gaps), len(puzzle.gaps[0])
+        cell = min(canvas[0] / columns, canvas[1] / rows) * 0.87
+        left, top = (canvas[0] - cell * columns) / 2, (canvas[1] - cell * rows) / 2
+        sheet = Sketch(canvas, downscale=downscale)
+        for r, row in enumerate(puzzle.gaps):
+            for c, gap in enumerate(row):
+                x, y, half = left + (c + 0.5) * cell, top + (r + 0.5) * cell, 0.465 * cell
+                sheet.rectangle((x - half, y - half, x + half, y + half), SAND, radius=0.12 * cell)
+                if (r, c) == puzzle.goal:
+                    half = _GOAL * cell
+                    sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
+                elif (r, c) != puzzle.start:
+                    first, last = (0, 360) if gap is None else (45 * gap + _GAP, 45 * gap + 360 - _GAP)
+                    angles = [math.radians(first + (last - first) * i / 40) for i in range(41)]
+                    ring = [(x + _RING * cell * math.cos(a), y + _RING * cell * math.sin(a)) for a in angles]
+                    sheet.line(ring, _PEN * cell, _RING_COLOR)
+        return sheet, CellAxes(left, top, cell)
+
+    def radius(self, puzzle: Puzzle) -> float:
+        return _RADIUS
+
+    def details(self, puzzle: Puzzle, empty: Planes, axes: Axes) -> Callable[[Planes, Place], bool]:
+        left, top, cell = axes
         places = ((left + x * cell, top + y * cell, radius * cell) for x, y, radius in _spots(puzzle))
         spots = Spots(empty, places, hues=True)
-
-        def place_of(x: float, y: float) -> Place:
-            return (y - top) / cell - 0.5, (x - left) / cell - 0.5
-
-        def is_intact(planes: Planes, place: Place) -> bool:
-            return spots.are_intact(planes, left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell, 0.75 * cell)
-
-        return MomentReader(start, find, place_of, is_intact, "rings_changed").read
+        return lambda planes, place: spots.are_intact(planes, *axes.point(place), 0.75 * cell)
 
 
 def _winding_path(rng: random.Random, level: Level, length: int) -> list[Cell]:
@@ -267,24 +269,3 @@ def _spots(puzzle: Puzzle) -> Iterator[tuple[float, float, float]]:
                 yield c + 0.5 + _RING * math.cos(angle), r + 0.5 + _RING * math.sin(angle), _PEN / 2
             yield c + 0.5, r + 0.5, 0.1
             yield c + 0.15, r + 0.15, 0.08
-
-
-def _sheet(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw the field without the disc. Return it with left, top and side of its cells in pixels of the canvas."""
-    rows, columns = len(puzzle.gaps), len(puzzle.gaps[0])
-    cell = min(canvas[0] / columns, canvas[1] / rows) * 0.87
-    left, top = (canvas[0] - cell * columns) / 2, (canvas[1] - cell * rows) / 2
-    sheet = Sketch(canvas, downscale=downscale)
-    for r, row in enumerate(puzzle.gaps):
-        for c, gap in enumerate(row):
-            x, y, half = left + (c + 0.5) * cell, top + (r + 0.5) * cell, 0.465 * cell
-            sheet.rectangle((x - half, y - half, x + half, y + half), SAND, radius=0.12 * cell)
-            if (r, c) == puzzle.goal:
-                half = _GOAL * cell
-                sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
-            elif (r, c) != puzzle.start:
-                first, last = (0, 360) if gap is None else (45 * gap + _GAP, 45 * gap + 360 - _GAP)
-                angles = [math.radians(first + (last - first) * i / 40) for i in range(41)]
-                ring = [(x + _RING * cell * math.cos(a), y + _RING * cell * math.sin(a)) for a in angles]
-                sheet.line(ring, _PEN * cell, _RING_COLOR)
-    return sheet, (left, top, cell)

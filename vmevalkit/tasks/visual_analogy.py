@@ -133,9 +133,6 @@ class VisualAnalogy(CellsTask[Puzzle]):
                 found.append(analogy)
         return Puzzle(columns=level.columns, analogies=tuple(found))
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * len(puzzle.analogies)
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return _looks(puzzle, [analogy.answer() for analogy in puzzle.analogies])
 

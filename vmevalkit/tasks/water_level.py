@@ -109,9 +109,6 @@ class WaterLevel(CellsTask[Puzzle]):
     def goal(self, puzzle: Puzzle) -> Looks:
         return _looks(puzzle, _final(puzzle))
 
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
-
     def order(self, puzzle: Puzzle) -> list[int]:
         """Return the layers in an order in which water leaves the fullest vessels first, and comes up elsewhere."""
         final, order = _final(puzzle), list[int]()

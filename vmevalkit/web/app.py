@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse, Response
 
 from vmevalkit.store.ratings import Ratings
 from vmevalkit.web.bundle import rows_script
 from vmevalkit.web.guard import Guard
 from vmevalkit.web.index import Index
 from vmevalkit.web.pages import ROUTERS
-from vmevalkit.web.site import RATER, NotFound, Site, make_site
+from vmevalkit.web.site import RATER, NotFound, Site, add_styles, make_site
 
 __all__ = ["RATER", "create_app"]
 
@@ -45,9 +42,7 @@ def create_app(
     if guarded:
         app.middleware("http")(Guard(token))
     app.add_exception_handler(NotFound, _not_found)
-    static = resources.files("vmevalkit.web") / "static"
-    app.mount("/static", StaticFiles(directory=str(static)), name="static")
-    app.add_api_route("/base.css", _base_style, methods=["GET"])
+    add_styles(app)
     if bundled:
         app.add_api_route("/samples.js", lambda: Response(rows_script(index), media_type="text/javascript"))
     for router in ROUTERS:
@@ -58,8 +53,3 @@ def create_app(
 def _not_found(request: Request, error: Exception) -> HTMLResponse:
     site: Site = request.app.state.site
     return site.render(request, "error.html", status=404, message=str(error))
-
-
-def _base_style() -> FileResponse:
-    """Serve the style that the viewer and the report share."""
-    return FileResponse(str(resources.files("vmevalkit.reporting") / "base.css"))

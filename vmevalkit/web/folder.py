@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 import sqlalchemy as sql
 from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from starlette.types import Receive, Scope, Send
 
@@ -26,7 +24,7 @@ from vmevalkit.store.experiment import QuestionKey
 from vmevalkit.types import MODES
 from vmevalkit.web.experiments import Experiment, Experiments, Overview, as_array, common_questions, results_of
 from vmevalkit.web.guard import Guard
-from vmevalkit.web.site import base_of, url
+from vmevalkit.web.site import add_styles, base_of, url
 from vmevalkit.web.tables import samples
 
 router = APIRouter()
@@ -46,9 +44,7 @@ def create_folder_app(experiments: Experiments, token: str | None = None) -> Fas
     app.state.experiments = experiments
     app.state.environment = _environment(experiments.root, experiments.bundled)
     app.middleware("http")(Guard(token))
-    static = resources.files("vmevalkit.web") / "static"
-    app.mount("/static", StaticFiles(directory=str(static)), name="static")
-    app.add_api_route("/base.css", _base_style, methods=["GET"])
+    add_styles(app)
     app.include_router(router)
     app.mount("/x/{slug}", _Pages(experiments))
     return app
@@ -223,7 +219,3 @@ def _environment(root: Path, bundled: bool) -> Environment:
 def _day(seconds: float | None) -> str:
     """Return a time as its date and hour in UTC."""
     return "–" if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
-
-
-def _base_style() -> FileResponse:
-    return FileResponse(str(resources.files("vmevalkit.reporting") / "base.css"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image, ImageOps
 
 from vmevalkit import media
 from vmevalkit.errors import QuestionError, VideoError, VMEvalError
-from vmevalkit.reporting.media import POSTER, TILE, choose_frames
+from vmevalkit.reporting.media import POSTER, TILE, choose_frames, webp
 from vmevalkit.tasks.base import TASKS
 from vmevalkit.web.files import file_state
 
@@ -29,7 +28,7 @@ def _poster(video: Path, _state: State) -> bytes | None:
         image = media.first_frame(video)
     except VideoError:
         return None
-    return _webp(ImageOps.contain(image, (POSTER, POSTER)))
+    return webp(ImageOps.contain(image, (POSTER, POSTER)))
 
 
 def still(video: Path, evidence: int | None) -> bytes | None:
@@ -49,7 +48,7 @@ def _still(video: Path, evidence: int | None, _state: State) -> bytes | None:
         frames, _, _ = media.overview(video, POSTER, choose)
     except VideoError:
         return None
-    return _webp(Image.fromarray(frames[0]))
+    return webp(Image.fromarray(frames[0]))
 
 
 def strip(video: Path, evidence: int | None) -> bytes | None:
@@ -63,7 +62,7 @@ def _strip(video: Path, evidence: int | None, _state: State) -> bytes | None:
         frames, _, _ = media.overview(video, TILE, partial(choose_frames, evidence=evidence))
     except VideoError:
         return None
-    return _webp(Image.fromarray(np.concatenate(list(frames), axis=1)))
+    return webp(Image.fromarray(np.concatenate(list(frames), axis=1)))
 
 
 def thumbnail(path: Path) -> bytes | None:
@@ -74,7 +73,7 @@ def thumbnail(path: Path) -> bytes | None:
 @lru_cache(maxsize=4096)
 def _thumbnail(path: Path, _state: State) -> bytes | None:
     try:
-        return _webp(ImageOps.contain(media.load_image(path), (POSTER, POSTER)))
+        return webp(ImageOps.contain(media.load_image(path), (POSTER, POSTER)))
     except QuestionError:
         return None
 
@@ -86,7 +85,7 @@ def example(name: str, difficulty: int) -> bytes:
     puzzle = task.example(difficulty)
     states = task.solution(puzzle)
     draw = task.painter(puzzle, (480, 320))
-    return _webp(Image.fromarray(np.concatenate([draw(states[0]), draw(states[-1])], axis=1)))
+    return webp(Image.fromarray(np.concatenate([draw(states[0]), draw(states[-1])], axis=1)))
 
 
 def video_info(path: Path) -> media.VideoInfo | None:
@@ -95,9 +94,3 @@ def video_info(path: Path) -> media.VideoInfo | None:
         return media.probe(path)
     except VMEvalError:
         return None
-
-
-def _webp(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=82, method=2)
-    return out.getvalue()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlencode
 
-from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment
 
 from vmevalkit import store
@@ -121,6 +123,14 @@ def _indexed_sample(site: SiteParameter, model: str, task: str, question_id: str
 
 SampleParameter = Annotated[IndexedSample, Depends(_indexed_sample)]
 """The sample that is named by `{model}/{task}/{question_id}/{seed}` in a path."""
+
+
+def add_styles(app: FastAPI) -> None:
+    """Serve styles, scripts, and the style that the viewer and the report share."""
+    static = resources.files("vmevalkit.web") / "static"
+    app.mount("/static", StaticFiles(directory=str(static)), name="static")
+    shared = str(resources.files("vmevalkit.reporting") / "base.css")
+    app.add_api_route("/base.css", lambda: FileResponse(shared), methods=["GET"])
 
 
 def url(path: str, **values: Any) -> str:

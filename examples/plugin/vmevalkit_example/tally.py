@@ -52,14 +52,8 @@ class Tally(CellsTask[Puzzle]):
         count = rng.randint(level.fewest, level.most)
         return Puzzle(cells=level.cells, dots=tuple(sorted(rng.sample(range(level.cells), count))))
 
-    def start(self, puzzle: Puzzle) -> Looks:
-        return (0,) * puzzle.cells
-
     def goal(self, puzzle: Puzzle) -> Looks:
         return tuple(int(cell < len(puzzle.dots)) for cell in range(puzzle.cells))
-
-    def looks(self, puzzle: Puzzle) -> int:
-        return 2
 
     def too_early(self, puzzle: Puzzle, looks: Looks, place: int) -> bool:
         return not all(looks[:place])

@@ -121,10 +121,9 @@ def _lines(position: rules.Board) -> Iterator[list[rules.Move]]:
         replies = list(position.legal_moves)
         if len(replies) == 1 and not replies[0].promotion and not position.is_en_passant(replies[0]):
             position.push(replies[0])
-            if not _special(position):
-                for mate in list(position.legal_moves):
-                    if not mate.promotion and gives_mate(position, mate):
-                        yield [key, replies[0], mate]
+            moves = [] if _special(position) else list(position.legal_moves)
+            for mate in (move for move in moves if not move.promotion and gives_mate(position, move)):
+                yield [key, replies[0], mate]
             position.pop()
         position.pop()
 

@@ -129,8 +129,8 @@ class Seeker:
         y, x = divmod(int(score.argmax()), self._room[1])
         return 2 * y, 2 * x
 
-    def _settle(self, error: Floats, spot: Spot, reach: int = 2) -> Spot:
-        side, limit = self.sprite.side, self._behind.shape
+    def _settle(self, error: Floats, spot: Spot) -> Spot:
+        side, limit, reach = self.sprite.side, self._behind.shape, 2
         top, left = (min(max(0, spot[i] - reach), limit[i] - side - 2 * reach) for i in (0, 1))
         box = slice(top, top + side + 2 * reach), slice(left, left + side + 2 * reach)
         wrong, back = (sliding_window_view(a[box], (side, side)) for a in (error, self._behind))

@@ -17,9 +17,10 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.media import Planes
+from vmevalkit.tasks.base import Reading, lerp, register_task
 from vmevalkit.tasks.cost_path.drawing import RADIUS, DotsCheck, board_sketch
 from vmevalkit.tasks.cost_path.puzzle import (
     LEVELS,
@@ -31,11 +32,11 @@ from vmevalkit.tasks.cost_path.puzzle import (
     second_best_path,
     shortest_path,
 )
+from vmevalkit.tasks.toolkit.axes import Axes, CellAxes
 from vmevalkit.tasks.toolkit.compass import counted
-from vmevalkit.tasks.toolkit.draw import BLUE, Point
+from vmevalkit.tasks.toolkit.draw import Sketch
 from vmevalkit.tasks.toolkit.grid import WORDS, Place, corner
-from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, moments
 from vmevalkit.types import Size
 
 __all__ = ["LEVELS", "CostPath", "Level", "Moment", "Puzzle"]
@@ -52,7 +53,7 @@ class CostPath(Walk[Puzzle]):
     name = "cost_path"
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
-    leap, there = 1.6, 0.35
+    leap, there, damage = 1.6, 0.35, "dots_changed"
     reasons = {
         **AGENT_REASONS,
         "too_expensive": "The path of the blue disc has more dots than necessary.",
@@ -95,14 +96,6 @@ class CostPath(Walk[Puzzle]):
             "the dots on its way is as small as possible. The cells and the camera do not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = board_sketch(puzzle, canvas, downscale)
-
-        def center(moment: Moment) -> Point:
-            return left + (moment.place[1] + 0.5) * cell, top + (moment.place[0] + 0.5) * cell
-
-        return disc_painter(sheet, BLUE, RADIUS * cell * object_scale, center)
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         way = cheapest_path(puzzle)
         found = {
@@ -121,18 +114,14 @@ class CostPath(Walk[Puzzle]):
         other = cheapest_path(puzzle, last=True)
         return {"as_cheap": moments(other)} if other != cheapest_path(puzzle) else {}
 
-    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        downscale = downscale_of(canvas)
-        sheet, place = board_sketch(puzzle, canvas, downscale)
-        left, top, cell = (length / downscale for length in place)
-        start, empty = self.drawing(puzzle, self.solution(puzzle)[0], canvas), to_planes(sheet.pixels())
-        find = agent_reader(start, empty, BLUE, RADIUS * cell, slack=0.4 * cell)
-        dots = DotsCheck(puzzle, empty, (left, top, cell))
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, CellAxes]:
+        return board_sketch(puzzle, canvas, downscale)
 
-        def place_of(x: float, y: float) -> Place:
-            return (y - top) / cell - 0.5, (x - left) / cell - 0.5
+    def radius(self, puzzle: Puzzle) -> float:
+        return RADIUS
 
-        return MomentReader(start, find, place_of, dots.is_intact, "dots_changed").read
+    def details(self, puzzle: Puzzle, empty: Planes, axes: Axes) -> Callable[[Planes, Place], bool]:
+        return DotsCheck(puzzle, empty, axes).is_intact
 
     def followed(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
         """Yield the readings with `wrong` set if the disc leaves the board, moves diagonally or pays too much."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from vmevalkit.media import Planes
 from vmevalkit.tasks.cost_path.puzzle import Puzzle
+from vmevalkit.tasks.toolkit.axes import Axes, CellAxes
 from vmevalkit.tasks.toolkit.draw import GRAY, INK, ORANGE, UMBER, WHITE, Color, Sketch, mix
 from vmevalkit.tasks.toolkit.grid import Place
 from vmevalkit.tasks.toolkit.vision import Floats, Mask, tone
@@ -29,8 +30,8 @@ def _cell_color(dots: int) -> Color:
     return mix(WHITE, UMBER, 0.16 * dots) if dots else mix(WHITE, GRAY, 0.5)
 
 
-def board_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw the board without the disc. Return it with left, top and side of its cells in pixels of the canvas."""
+def board_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, CellAxes]:
+    """Draw the board without the disc. Return also the axes, in pixels of the canvas."""
     rows, columns = len(puzzle.dots), len(puzzle.dots[0])
     cell = min(canvas[0] / columns, canvas[1] / rows) * 0.87
     left, top = (canvas[0] - cell * columns) / 2, (canvas[1] - cell * rows) / 2
@@ -44,14 +45,14 @@ def board_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch
                 sheet.circle((x + right * cell, y + down * cell), _DOT * cell, INK)
     x, y, half = left + (puzzle.goal[1] + 0.5) * cell, top + (puzzle.goal[0] + 0.5) * cell, _GOAL * cell
     sheet.rectangle((x - half, y - half, x + half, y + half), ORANGE, radius=half * 0.25)
-    return sheet, (left, top, cell)
+    return sheet, CellAxes(left, top, cell)
 
 
 class DotsCheck:
     """Checks that the dots of all cells stay. Each is too small for the general check of the scene."""
 
-    def __init__(self, puzzle: Puzzle, drawing: Planes, layout: tuple[float, float, float]) -> None:
-        left, top, cell = layout
+    def __init__(self, puzzle: Puzzle, drawing: Planes, axes: Axes) -> None:
+        left, top, cell = axes
         rows, columns = len(puzzle.dots), len(puzzle.dots[0])
         down, right = ((np.arange(drawing.shape[i + 1]) + 0.5 - (top, left)[i]) / cell - 0.5 for i in (0, 1))
         row, column = np.clip(np.rint(down), 0, rows - 1), np.clip(np.rint(right), 0, columns - 1)

@@ -19,8 +19,6 @@ import math
 import random
 from collections.abc import Sequence
 
-import numpy as np
-
 from vmevalkit.media import Frame, Planes
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.key_door.drawing import draw_door, draw_key
@@ -40,7 +38,7 @@ from vmevalkit.tasks.key_door.puzzle import (
 )
 from vmevalkit.tasks.key_door.reading import followed
 from vmevalkit.tasks.toolkit.compass import cell_in_words
-from vmevalkit.tasks.toolkit.draw import BLUE, HUES, Point, Sketch
+from vmevalkit.tasks.toolkit.draw import BLUE, HUES, Sketch
 from vmevalkit.tasks.toolkit.grid import (
     BESIDE,
     CUT,
@@ -50,13 +48,12 @@ from vmevalkit.tasks.toolkit.grid import (
     ROUNDED,
     WORDS,
     Bend,
-    Place,
     around,
     cell_of,
     corner,
 )
-from vmevalkit.tasks.toolkit.things import ThingReader
-from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes, tone
+from vmevalkit.tasks.toolkit.things import ThingReader, shaded
+from vmevalkit.tasks.toolkit.vision import Lens, downscale_of, to_planes
 from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, agent_reader, walked
 from vmevalkit.types import Size, Verdict
 
@@ -147,24 +144,23 @@ class KeyDoor(Task[Puzzle, Moment]):
         )
 
     def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, cell) = puzzle.sheet(canvas, downscale)
-        things = puzzle.things()
+        sheet, axes = puzzle.sheet(canvas, downscale)
+        things, cell = puzzle.things(), axes.unit
         empty = sheet.pixels()
         last: tuple[Shown, Frame] = ((0.0,) * len(things), empty)
 
-        def middle(place: Place) -> Point:
-            return left + (place[1] + 0.5) * cell, top + (place[0] + 0.5) * cell
-
         def draw_thing(sketch: Sketch, thing: int, size: float) -> None:
             kind, i = divmod(thing, len(puzzle.locks))
-            (draw_door if kind else draw_key)(sketch, puzzle.locks[i], middle(center_of(things[thing])), cell * size)
+            (draw_door if kind else draw_key)(
+                sketch, puzzle.locks[i], axes.point(center_of(things[thing])), cell * size
+            )
 
         def draw(moment: Moment) -> Frame:
             nonlocal last
             background: Frame = last[1].copy()
             for thing, at in enumerate(things):
                 if last[0][thing] != moment.shown[thing]:
-                    x, y = middle(center_of(at))
+                    x, y = axes.point(center_of(at))
                     half = cell * 0.45
                     part = sheet.region((x - half, y - half, x + half, y + half))
                     if moment.shown[thing]:
@@ -172,7 +168,7 @@ class KeyDoor(Task[Puzzle, Moment]):
                     part.onto(background)
             last = (moment.shown, background)
             frame: Frame = background.copy()
-            x, y = middle(moment.place)
+            x, y = axes.point(moment.place)
             radius = RADIUS * cell * object_scale
             part = sheet.region((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1))
             for thing, at in enumerate(things):
@@ -249,20 +245,15 @@ class KeyDoor(Task[Puzzle, Moment]):
 
     def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
         downscale = downscale_of(canvas)
-        left, top, cell = (length / downscale for length in puzzle.sheet(canvas, downscale)[1])
+        axes = puzzle.sheet(canvas, downscale)[1].downscaled(downscale)
+        left, top, cell = axes
         first = self.solution(puzzle)[0]
         paint = self.painter(puzzle, canvas, downscale)
         lens = Lens(to_planes(paint(first)))
         boxes = [(left + c * cell, top + r * cell, cell) for r, c in puzzle.things()]
         everything, nothing = (to_planes(paint(Moment(NOWHERE, (size,) * len(boxes)))) for size in (1.0, 0.0))
         things = ThingReader(everything, nothing, boxes)
-
-        # The cell of a key or door may have any opacity of its color: `ThingReader` reads whether it is present.
-        between = nothing.copy()
-        for i, (x, y, side) in enumerate(boxes):
-            rows, columns = (slice(round(at + 0.1 * side), round(at + 0.9 * side)) for at in (y, x))
-            color = tone(HUES[puzzle.locks[i % len(puzzle.locks)].colour])
-            between[:, rows, columns] = np.array(color, np.uint8)[:, None, None]
+        between = shaded(nothing, boxes, [HUES[lock.colour] for lock in puzzle.locks] * 2, (0.1, 0.9))
         start = to_planes(paint(Moment(first.place, (0.0,) * len(boxes))))
         find = agent_reader(start, nothing, BLUE, RADIUS * cell, 0.4 * cell, between)
 
@@ -272,8 +263,7 @@ class KeyDoor(Task[Puzzle, Moment]):
             found = find(planes)
             if found.state is None:
                 return Reading(None, found.scene_intact, found.note)
-            x, y = found.state
-            return Reading(Moment(((y - top) / cell - 0.5, (x - left) / cell - 0.5), shown), found.scene_intact)
+            return Reading(Moment(axes.place(*found.state), shown), found.scene_intact)
 
         return read
 

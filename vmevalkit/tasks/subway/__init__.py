@@ -15,9 +15,10 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from vmevalkit.tasks.base import Painter, Reader, Reading, lerp, register_task
+from vmevalkit.media import Planes
+from vmevalkit.tasks.base import Reading, lerp, register_task
 from vmevalkit.tasks.subway.drawing import TRAIN, TracksCheck, map_sketch
 from vmevalkit.tasks.subway.generation import LEVELS, Level, generate_puzzle
 from vmevalkit.tasks.subway.puzzle import (
@@ -32,11 +33,11 @@ from vmevalkit.tasks.subway.puzzle import (
     net_of,
     stations_passed,
 )
+from vmevalkit.tasks.toolkit.axes import Axes
 from vmevalkit.tasks.toolkit.compass import STEPS, cell_in_words
-from vmevalkit.tasks.toolkit.draw import Point
+from vmevalkit.tasks.toolkit.draw import Sketch
 from vmevalkit.tasks.toolkit.sums import length_of
-from vmevalkit.tasks.toolkit.vision import downscale_of, to_planes
-from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, MomentReader, Walk, agent_reader, disc_painter, moments
+from vmevalkit.tasks.toolkit.walk import AGENT_REASONS, Moment, Walk, moments
 from vmevalkit.types import Size
 
 __all__ = ["LEVELS", "Level", "Line", "Moment", "Puzzle", "Subway"]
@@ -59,6 +60,7 @@ class Subway(Walk[Puzzle]):
     name = "subway"
     tags = ("planning", "navigation")
     puzzle_type = Puzzle
+    color, slack, damage = _BLACK, 0.55, "map_changed"
     leap, there = LEAP, 0.3
     mover = "the train"
     reasons = {
@@ -113,14 +115,6 @@ class Subway(Walk[Puzzle]):
             "two lines share, marked by large grey rings. The lines stay as they are and the camera does not move.",
         )
 
-    def painter(self, puzzle: Puzzle, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
-        sheet, (left, top, unit) = map_sketch(puzzle, canvas, downscale)
-
-        def center(moment: Moment) -> Point:
-            return left + moment.place[0] * unit, top + moment.place[1] * unit
-
-        return disc_painter(sheet, _BLACK, TRAIN * unit * object_scale, center)
-
     def cheats(self, puzzle: Puzzle) -> dict[str, list[Moment]]:
         net = net_of(puzzle)
         way = net.way(puzzle.start)
@@ -154,18 +148,14 @@ class Subway(Walk[Puzzle]):
         other = net.way(puzzle.start, last=True)
         return {"as_short": moments(other)} if other != net.way(puzzle.start) else {}
 
-    def reader(self, puzzle: Puzzle, canvas: Size) -> Reader[Moment]:
-        downscale = downscale_of(canvas)
-        sheet, place = map_sketch(puzzle, canvas, downscale)
-        left, top, unit = (length / downscale for length in place)
-        start, empty = self.drawing(puzzle, self.solution(puzzle)[0], canvas), to_planes(sheet.pixels())
-        find = agent_reader(start, empty, _BLACK, TRAIN * unit, slack=0.55 * unit)
-        tracks = TracksCheck(puzzle, empty, (left, top, unit))
+    def sheet(self, puzzle: Puzzle, canvas: Size, downscale: float = 1) -> tuple[Sketch, Axes]:
+        return map_sketch(puzzle, canvas, downscale)
 
-        def place_of(x: float, y: float) -> Place:
-            return (x - left) / unit, (y - top) / unit
+    def radius(self, puzzle: Puzzle) -> float:
+        return TRAIN
 
-        return MomentReader(start, find, place_of, tracks.is_intact, "map_changed").read
+    def details(self, puzzle: Puzzle, empty: Planes, axes: Axes) -> Callable[[Planes, Place], bool]:
+        return TracksCheck(puzzle, empty, axes).is_intact
 
     def followed(self, puzzle: Puzzle, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
         """Yield the readings with `wrong` set if the train leaves its line, or passes more stations than necessary."""

@@ -9,8 +9,9 @@ import numpy as np
 from vmevalkit.media import Planes
 from vmevalkit.tasks.base import lerp
 from vmevalkit.tasks.subway.puzzle import Place, Puzzle, crossings_of
-from vmevalkit.tasks.toolkit.draw import HUES, ORANGE, PAPER, WHITE, Point, Sketch
-from vmevalkit.tasks.toolkit.vision import Floats
+from vmevalkit.tasks.toolkit.axes import Axes
+from vmevalkit.tasks.toolkit.draw import HUES, ORANGE, PAPER, WHITE, Sketch
+from vmevalkit.tasks.toolkit.spots import MeanChanges
 from vmevalkit.types import Size
 
 # Sizes in distances between stations.
@@ -20,14 +21,12 @@ _SPACING, _OTHERWISE = 0.12, (38, 24)
 _GRAY = (112, 118, 130)
 
 
-def map_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-    """Draw the map without the train. Return it with x and y of the place (0, 0) and the unit, in pixels."""
+def map_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, Axes]:
+    """Draw the map without the train. Return also the axes, in pixels of the canvas."""
     unit = min(canvas[0] * 0.84 / (puzzle.columns - 1), canvas[1] * 0.82 / (puzzle.rows - 1), min(canvas) * 0.2)
     left, top = (canvas[0] - unit * (puzzle.columns - 1)) / 2, (canvas[1] - unit * (puzzle.rows - 1)) / 2
-    sheet = Sketch(canvas, downscale=downscale)
-
-    def at(place: Place) -> Point:
-        return left + place[0] * unit, top + place[1] * unit
+    sheet, axes = Sketch(canvas, downscale=downscale), Axes(left, top, unit)
+    at = axes.point
 
     edges = [(edge, line) for line in puzzle.lines for edge in line.edges]
     for line in puzzle.lines:
@@ -50,14 +49,14 @@ def map_sketch(puzzle: Puzzle, canvas: Size, downscale: float) -> tuple[Sketch, 
     x, y = at(puzzle.goal)
     for half, color in ((_GOAL * unit * 1.24, PAPER), (_GOAL * unit, ORANGE)):
         sheet.rectangle((x - half, y - half, x + half, y + half), color, radius=half * 0.25)
-    return sheet, (left, top, unit)
+    return sheet, axes
 
 
 class TracksCheck:
     """Checks that lines and stations stay. They are too thin for the general check of the scene."""
 
-    def __init__(self, puzzle: Puzzle, drawing: Planes, layout: tuple[float, float, float]) -> None:
-        left, top, unit = layout
+    def __init__(self, puzzle: Puzzle, drawing: Planes, axes: Axes) -> None:
+        left, top, unit = axes
         stations: dict[Place, float] = {stop: _STATION for line in puzzle.lines for stop in line.stops}
         count_stations = len(stations)
         for a, b in (edge for line in puzzle.lines for edge in line.edges):
@@ -75,20 +74,13 @@ class TracksCheck:
             pixels.append(
                 (rows[near][inside].astype(np.intp) * drawing.shape[2]) + columns[near][inside].astype(np.intp)
             )
-        self._at = np.concatenate(pixels)
-        self._number = np.repeat(np.arange(len(pixels)), [len(spot) for spot in pixels])
-        self._count = np.bincount(self._number)
-        self._known = self._means(drawing)
+        self._changes = MeanChanges(drawing, pixels)
         # One damaged station is too many. One damaged spot on a line may be caused by compression.
         self._weight = np.where(np.arange(len(pixels)) < count_stations, 2, 1)
 
-    def _means(self, planes: Planes) -> Floats:
-        seen = planes.reshape(3, -1).take(self._at, 1)
-        return np.stack([np.bincount(self._number, values) / self._count for values in seen]).astype(np.float32)
-
     def is_intact(self, planes: Planes, place: Place) -> bool:
         """Whether lines and stations have their colors, except for one spot and where the train hides them."""
-        luma, *chroma = np.abs(self._means(planes) - self._known)
+        luma, *chroma = np.abs(self._changes.of(planes))
         seen = np.hypot(*(self._places - place).T) > TRAIN + 0.5
         off = (luma > _OTHERWISE[0]) | (np.maximum(*chroma) > _OTHERWISE[1])
         return int(self._weight[seen & off].sum()) < 2

@@ -7,7 +7,7 @@ import random
 from typing import NamedTuple
 
 from vmevalkit.tasks.subway.puzzle import Line, Net, Puzzle, Stop
-from vmevalkit.tasks.toolkit.compass import STEPS
+from vmevalkit.tasks.toolkit.compass import STEPS, line_between
 from vmevalkit.tasks.toolkit.levels import levels
 
 
@@ -93,7 +93,7 @@ class _Draft:
         for stop in stops:
             self.stops[stop] = self.stops.get(stop, 0) + 1
         for a, b in itertools.pairwise(stops):
-            way = _lattice(a, b)
+            way = line_between(a, b)
             self._passed |= {*way[1:-1]}
             self._steps |= {frozenset(step) for step in itertools.pairwise(way)}
 
@@ -115,7 +115,7 @@ class _Draft:
                 if option is None:
                     break
                 stop, way = option
-                own |= {*_lattice(stops[-1], stop)}
+                own |= {*line_between(stops[-1], stop)}
                 stops.append(stop)
         shared = sum(stop in self.stops for stop in stops)
         return stops if len(stops) >= fewest and shared <= 2 else []
@@ -133,7 +133,7 @@ class _Draft:
                 # Too long for one diagonal edge.
                 continue
             stop = beyond if skip else ahead
-            if self._fits(_lattice(here, stop), own) and not (stop in self.stops and here in self.stops):
+            if self._fits(line_between(here, stop), own) and not (stop in self.stops and here in self.stops):
                 return stop, new
         return None
 
@@ -148,9 +148,3 @@ class _Draft:
             if frozenset((a, b)) in self._steps or {(a[0], b[1]), (b[0], a[1])} <= own:
                 return False
         return True
-
-
-def _lattice(a: Stop, b: Stop) -> list[Stop]:
-    """Return the places of the lattice on the straight line from one to another."""
-    count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
-    return [(a[0] + (b[0] - a[0]) * i // count, a[1] + (b[1] - a[1]) * i // count) for i in range(count + 1)]

@@ -18,6 +18,7 @@ Building blocks:
 - `spots`: small details of a scene that must stay. `things`: things that vanish, such as what is collected.
 - `rings`: marks around figures. `dials`: faces of clocks without digits.
 - `completions`: every way to fill a board by the rules of a puzzle.
-- `grid`: mazes. `compass`: the eight directions. `levels`: difficulty levels with named fields.
+- `grid`: mazes. `axes`: places in pixels and back. `compass`: the eight directions.
+- `levels`: difficulty levels with named fields.
 - `sums`: sums of floats that are the same in every version of Python, for all that goes into a question.
 """

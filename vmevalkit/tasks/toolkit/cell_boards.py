@@ -58,6 +58,31 @@ def changed(looks: Looks, new: dict[int, int]) -> Looks:
     return tuple(new.get(place, look) for place, look in enumerate(looks))
 
 
+def changing_looks(
+    old: Looks, new: Looks, t: float, grown: Callable[[float], float]
+) -> tuple[Looks, tuple[tuple[int, int, float], ...]]:
+    """Return what shows at a share `t` of a change: old looks shrink and new ones grow.
+
+    Args:
+        old, new: the looks before and after.
+        t: from 0 to 1.
+        grown: returns the size of a growing look at a share of its step.
+
+    Returns:
+        The looks, 0 where one changes; and (place, look, size) of each look that changes.
+    """
+    looks, coming = list(old), []
+    for place, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a == b:
+            continue
+        looks[place] = 0
+        if a and b:
+            coming.append((place, a, grown(1 - 2 * t)) if t < 0.5 else (place, b, grown(2 * t - 1)))
+        else:
+            coming.append((place, b, grown(t)) if b else (place, a, grown(1 - t)))
+    return tuple(looks), tuple(coming)
+
+
 class BoardPainter:
     """Draw boards one after another; only places that differ from the previous board are drawn again.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from vmevalkit.media import Views
 from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, random_generator
-from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed
+from vmevalkit.tasks.toolkit.cell_boards import Board, BoardPainter, BoardReader, Looks, changed, changing_looks
 from vmevalkit.tasks.toolkit.draw import GRAY, Box, Color, Point, Sketch, scaled
 from vmevalkit.tasks.toolkit.reversal import find_reversal
 from vmevalkit.tasks.toolkit.transition import Places, find_transition
@@ -68,16 +68,16 @@ class CellsTask(Task[P, Board]):
     read_size: ClassVar[float] = 0.96
 
     @abstractmethod
-    def start(self, puzzle: P) -> Looks:
-        """Return the look of each place in the first frame."""
-
-    @abstractmethod
     def goal(self, puzzle: P) -> Looks:
         """Return the look of each place in the answer."""
 
-    @abstractmethod
+    def start(self, puzzle: P) -> Looks:
+        """Return the look of each place in the first frame. By default all are empty."""
+        return (0,) * len(self.goal(puzzle))
+
     def looks(self, puzzle: P) -> int:
-        """Return the number of looks, including the empty one."""
+        """Return the number of looks, including the empty one. By default a place is empty or filled."""
+        return 2
 
     @abstractmethod
     def sheet(self, puzzle: P, canvas: Size, downscale: float = 1) -> tuple[Sketch, list[Box]]:
@@ -129,16 +129,7 @@ class CellsTask(Task[P, Board]):
 
     def between(self, puzzle: P, a: Board, b: Board, t: float) -> Board:
         """Return the board at a share `t` of a step: old looks shrink and new ones grow."""
-        looks, coming = list(a.looks), []
-        for place, (old, new) in enumerate(zip(a.looks, b.looks, strict=True)):
-            if old == new:
-                continue
-            looks[place] = 0
-            if old and new:
-                coming.append((place, old, _grown(1 - 2 * t)) if t < 0.5 else (place, new, _grown(2 * t - 1)))
-            else:
-                coming.append((place, new, _grown(t)) if new else (place, old, _grown(1 - t)))
-        return Board(tuple(looks), tuple(coming))
+        return Board(*changing_looks(a.looks, b.looks, t, _grown))
 
     def cheats(self, puzzle: P) -> dict[str, list[Board]]:
         """Return boards that skip, repeat, revert, add or reorder changes."""

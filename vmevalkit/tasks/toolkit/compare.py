@@ -35,6 +35,13 @@ def most(planes: Numbers) -> Numbers:
     return largest
 
 
+def tone_numbers(planes: Planes) -> npt.NDArray[np.uint16]:
+    """Return the color of each pixel as one number: 5 bits of each plane."""
+    y, cb, cr = planes.astype(np.uint16) >> 3
+    numbers: npt.NDArray[np.uint16] = (y << 10) | (cb << 5) | cr
+    return numbers
+
+
 def distance(a: Planes, b: Planes) -> Planes:
     """Return the absolute difference of two uint8 arrays, without wrapping around."""
     off = np.maximum(a, b)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, most, patches
+from vmevalkit.tasks.toolkit.compare import Floats, Mask, distance, most, patches, tone_numbers
 from vmevalkit.tasks.toolkit.repairs import Repaired, box_of, widened
 from vmevalkit.types import Tolerance
 
@@ -124,9 +124,9 @@ class Stage:
         counts = np.zeros(1 << 15, np.intp)
         for drawing, below in zip(drawings, empty, strict=True):
             differs = most(distance(drawing, below)) > _CHANGED
-            counts += np.bincount(_tones(drawing[:, differs]), minlength=len(counts))
+            counts += np.bincount(tone_numbers(drawing[:, differs]), minlength=len(counts))
         # What is wide at all times: a large thing that rests may be drawn in some of the empty drawings.
-        areas = [np.bincount(_tones(below.reshape(3, -1)), minlength=len(counts)) for below in empty]
+        areas = [np.bincount(tone_numbers(below.reshape(3, -1)), minlength=len(counts)) for below in empty]
         wide = np.minimum.reduce(areas) > _WIDE * empty[0][0].size
         self.background = _colors_of(empty[0], wide)
         # Neither the soft edges of things nor the background.
@@ -147,7 +147,7 @@ class Stage:
 
     def acts(self, pixels: Planes) -> Mask:
         """Whether pixels, shape (3, count), have a color that acts."""
-        acts: Mask = self._acting.take(_tones(pixels))
+        acts: Mask = self._acting.take(tone_numbers(pixels))
         return acts
 
     def is_background(self, pixels: Planes | Floats) -> Mask:
@@ -204,16 +204,9 @@ def _odd(frame: Planes, ends: Sequence[Planes], stage: Stage) -> tuple[Mask, Mas
     return faint, clear
 
 
-def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:
-    """Return the tone of each pixel as one number: 5 bits a plane."""
-    y, cb, cr = pixels.astype(np.uint16) >> 3
-    tones: npt.NDArray[np.uint16] = (y << 10) | (cb << 5) | cr
-    return tones
-
-
 def _colors_of(drawing: Planes, wanted: Mask) -> list[Floats]:
     """Return the color, shape (3, 1), of each wanted tone of a drawing."""
-    pixels, found = drawing.reshape(3, -1), _tones(drawing.reshape(3, -1))
+    pixels, found = drawing.reshape(3, -1), tone_numbers(drawing.reshape(3, -1))
     return [np.median(pixels[:, found == tone], axis=1).astype(np.float32)[:, None] for tone in np.flatnonzero(wanted)]
 
 

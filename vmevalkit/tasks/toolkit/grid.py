@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from vmevalkit.tasks.base import lerp
+from vmevalkit.tasks.toolkit.axes import CellAxes
+from vmevalkit.tasks.toolkit.axes import Place as Place
 from vmevalkit.tasks.toolkit.compass import STEPS
 from vmevalkit.tasks.toolkit.compass import WORDS as DIRECTIONS
 from vmevalkit.tasks.toolkit.draw import INK, ORANGE, WHITE, Sketch, square_board
 from vmevalkit.types import Record, Size
 
 Cell = tuple[int, int]
-Place = tuple[float, float]
 W = TypeVar("W", bound="Walls")
 
 # Words for the four steps, by (rows down, columns right). Their order decides which mazes a seed gives.
@@ -107,12 +108,8 @@ class Walls(Record):
                     return Bend(i, i + 1, ((a[0] + down, a[1] + right), (b[0] + down, b[1] + right)))
         return None
 
-    def sheet(self, canvas: Size, downscale: float) -> tuple[Sketch, tuple[float, float, float]]:
-        """Draw the walls and the goal.
-
-        Returns:
-            The drawing, and the layout: left and top of the maze and side of a cell, in pixels of the canvas.
-        """
+    def sheet(self, canvas: Size, downscale: float) -> tuple[Sketch, CellAxes]:
+        """Draw the walls and the goal. Return also the axes, in pixels of the canvas."""
         left, top, cell = square_board(canvas, self.cells, margin=0.06)
         right, bottom = left + cell * self.cells, top + cell * self.cells
         wall = max(min(canvas) / 40, cell * 0.16)
@@ -128,7 +125,7 @@ class Walls(Record):
                 if self.down[r][c] == "0":
                     sheet.line([(x, y + cell), (x + cell, y + cell)], wall, INK)
         sheet.line([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], wall, INK)
-        return sheet, (left, top, cell)
+        return sheet, CellAxes(left, top, cell)
 
 
 def cell_of(place: Place) -> Cell:

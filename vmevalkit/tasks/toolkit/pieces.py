@@ -57,12 +57,17 @@ class PiecesTask(Task[P, Board]):
             long, so that a piece half uncovered by a wipe does not count as moving.
         unseen: longest share of the video during which a piece may be invisible without a break.
         noun: what a piece is called in explanations.
+        hovers: whether a moving piece is slow in the middle of its path (see `hovering`). If paths are long, it is seen
+            there in more frames.
+        pause: share of the time before and again after a hovering movement in which nothing moves.
     """
 
     hands: ClassVar[int] = 1
     clear: ClassVar[float] = REST
     unseen: ClassVar[float] = 1.0
     noun: ClassVar[str] = "piece"
+    hovers: ClassVar[bool] = False
+    pause: ClassVar[float] = 0.0
 
     @abstractmethod
     def colors(self, puzzle: P) -> Sequence[Color]:
@@ -124,6 +129,8 @@ class PiecesTask(Task[P, Board]):
         return [Board(places) for places in self.moves(puzzle)]
 
     def between(self, puzzle: P, a: Board, b: Board, t: float) -> Board:
+        if self.hovers:
+            t = hovering(t, self.pause)
         places = []
         for piece, (old, new) in enumerate(zip(a.places, b.places, strict=True)):
             if old is None or new is None or old == new:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Planes, Views
-from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most
+from vmevalkit.tasks.toolkit.compare import Mask, distance, extreme, most, tone_numbers
 from vmevalkit.types import Tolerance
 
 # Largest share of the canvas that captions or a visitor may hide. A hand that does a step hides up to 10 %.
@@ -152,20 +152,13 @@ def acting_colors(drawings: Sequence[Planes], moves: bool = True) -> Planes:
     first, counts = drawings[0], np.zeros(1 << 15, np.intp)
     for drawing in drawings[1:]:
         differs = most(distance(drawing, first)) > _CHANGED
-        counts += np.bincount(_tones(drawing[:, differs]), minlength=len(counts))
+        counts += np.bincount(tone_numbers(drawing[:, differs]), minlength=len(counts))
     # Neither the soft edges of things nor the background that they uncover.
     acting = counts > 0.02 * counts.sum()
     if moves:
-        acting &= np.bincount(_tones(first.reshape(3, -1)), minlength=len(counts)) <= 0.05 * first[0].size
+        acting &= np.bincount(tone_numbers(first.reshape(3, -1)), minlength=len(counts)) <= 0.05 * first[0].size
     found = np.flatnonzero(acting)
     return np.stack([found >> 10, (found >> 5) & 31, found & 31]).astype(np.uint8)
-
-
-def _tones(pixels: Planes) -> npt.NDArray[np.uint16]:
-    """Return the tone of each pixel as one number: 5 bits a plane."""
-    y, cb, cr = pixels.astype(np.uint16) >> 3
-    tones: npt.NDArray[np.uint16] = (y << 10) | (cb << 5) | cr
-    return tones
 
 
 def _acts(frame: Planes, mask: Mask, acting: Planes) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vmevalkit.media import Frame, Planes, to_planes
-from vmevalkit.tasks.toolkit.compare import Floats, distance, most
+from vmevalkit.tasks.toolkit.compare import Floats, distance, most, tone_numbers
 
 # Saturations that are searched for, and the number of the one that is not changed.
 _FACTORS = tuple(round(0.55 + 0.05 * k, 2) for k in range(22))
@@ -122,7 +122,7 @@ def saturated(planes: Planes, factor: float) -> Planes:
 
 def _areas(planes: Planes, tones: Tones) -> Floats64:
     """Return the area of each color with each of the saturations, shape (factors, colors)."""
-    histogram = np.bincount(_numbers(planes[:, ::2, ::2]).ravel(), minlength=32768)
+    histogram = np.bincount(tone_numbers(planes[:, ::2, ::2]).ravel(), minlength=32768)
     numbers, shares = _neighbors(tones)
     areas: npt.NDArray[Any] = (histogram[numbers] * shares).sum(2)
     return areas
@@ -131,13 +131,6 @@ def _areas(planes: Planes, tones: Tones) -> Floats64:
 def _chroma(colors: Planes) -> npt.NDArray[np.int16]:
     """Return the distance of the chroma of colors, shape (3, count), from gray."""
     return most(np.abs(colors[1:].astype(np.int16) - 128))
-
-
-def _numbers(planes: Planes) -> npt.NDArray[np.uint16]:
-    """Return the number of the color of each pixel, by 5 bits a plane."""
-    y, cb, cr = planes.astype(np.uint16) >> 3
-    numbers: npt.NDArray[np.uint16] = (y << 10) | (cb << 5) | cr
-    return numbers
 
 
 @lru_cache(maxsize=64)
@@ -185,5 +178,5 @@ def _table(tones: Tones, number: int) -> npt.NDArray[np.int16]:
 
 def _changed(planes: Planes, table: npt.NDArray[np.int16]) -> Planes:
     """Return planes changed by a table; see `_table`."""
-    changed: Planes = np.clip(planes + table[:, _numbers(planes)], 0, 255).astype(np.uint8)
+    changed: Planes = np.clip(planes + table[:, tone_numbers(planes)], 0, 255).astype(np.uint8)
     return changed

@@ -14,6 +14,8 @@ from vmevalkit.tasks.toolkit.lens import Lens
 
 # Fewer pixels of lines than this cannot show that lines have vanished.
 _FEW = 24
+# Lines are compared in zones: numbers of them, (down, across).
+_ZONES = (4, 6)
 # Share of single unexplained pixels from which on an image is noise.
 _NOISE = 0.04
 
@@ -61,19 +63,18 @@ class Linework:
     Args:
         drawing: the drawing at the size of the view, uint8 (3, height, width).
         where: mask of the pixels where lines must stay.
-        zones: number of zones, (down, across).
     """
 
-    def __init__(self, drawing: Planes, where: Mask, zones: tuple[int, int] = (4, 6)) -> None:
+    def __init__(self, drawing: Planes, where: Mask) -> None:
         luma = drawing[:1]
         # The paper behind the lines: the brightest value nearby. A morphological closing keeps the corners in place.
         paper = extreme(extreme(luma, 5, np.maximum), 5, np.minimum)[0].astype(np.int16)
         depth = paper - drawing[0]
         at = np.flatnonzero((depth > 24) & where)
         ys, xs = np.divmod(at, luma.shape[2])
-        zone = ys * zones[0] // luma.shape[1] * zones[1] + xs * zones[1] // luma.shape[2]
+        zone = ys * _ZONES[0] // luma.shape[1] * _ZONES[1] + xs * _ZONES[1] // luma.shape[2]
         # Zones that have hardly any lines are joined to one.
-        rest = zones[0] * zones[1]
+        rest = _ZONES[0] * _ZONES[1]
         zone = np.where(np.bincount(zone, minlength=rest)[zone] >= _FEW, zone, rest)
         counts = np.bincount(zone)
         at = at[np.argsort(zone, kind="stable")][(counts >= _FEW).repeat(counts)]

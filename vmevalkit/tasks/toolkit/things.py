@@ -7,11 +7,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from vmevalkit.media import Planes
-from vmevalkit.tasks.toolkit.vision import Floats, most
+from vmevalkit.tasks.toolkit.draw import Color
+from vmevalkit.tasks.toolkit.vision import Floats, most, tone
 
 # A thing is gone below the first opacity, and present above the second. It is hidden if less than the third share of it
 # is visible.
 _GONE, _PRESENT, _HIDDEN = 0.2, 0.6, 0.5
+
+
+def shaded(
+    gone: Planes, boxes: Sequence[tuple[float, float, float]], colors: Sequence[Color], part: tuple[float, float]
+) -> Planes:
+    """Return a drawing without things, with the cell of each filled with its color.
+
+    As one of the further drawings of an `Envelope`, it allows a thing to have any opacity: `ThingReader` reads whether
+    it is present.
+
+    Args:
+        gone, boxes: see `ThingReader`.
+        colors: of the things.
+        part: where the filled part of a cell begins and ends, as shares of its side.
+    """
+    filled: Planes = gone.copy()
+    for (x, y, side), color in zip(boxes, colors, strict=True):
+        rows, columns = (slice(*(round(at + share * side) for share in part)) for at in (y, x))
+        filled[:, rows, columns] = np.array(tone(color), np.uint8)[:, None, None]
+    return filled
 
 
 class ThingReader:

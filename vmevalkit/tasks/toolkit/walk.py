@@ -10,13 +10,14 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from vmevalkit.media import Frame, Planes
-from vmevalkit.tasks.base import Fault, Painter, Reading, Task, lerp
+from vmevalkit.tasks.base import Fault, Painter, Reader, Reading, Task, lerp
+from vmevalkit.tasks.toolkit.axes import Axes, Place
 from vmevalkit.tasks.toolkit.compass import cell_in_words
-from vmevalkit.tasks.toolkit.draw import Color, Point, Sketch
-from vmevalkit.tasks.toolkit.grid import NOWHERE, Place, cell_of
+from vmevalkit.tasks.toolkit.draw import BLUE, Color, Point, Sketch
+from vmevalkit.tasks.toolkit.grid import NOWHERE, cell_of
 from vmevalkit.tasks.toolkit.motion import MOTION_REASONS, Scale, first_of, jumped, popped, vanished
-from vmevalkit.tasks.toolkit.vision import Blob, Envelope, Lens, Mask, lost, patches
-from vmevalkit.types import Verdict
+from vmevalkit.tasks.toolkit.vision import Blob, Envelope, Lens, Mask, downscale_of, lost, patches, to_planes
+from vmevalkit.types import Size, Verdict
 
 P = TypeVar("P", bound=Any)
 S = TypeVar("S")
@@ -187,19 +188,56 @@ class MomentReader:
 
 
 class Walk(Task[P, Moment]):
-    """A task in which the way to a place matters, not only the place.
+    """A task in which a disc moves, and the way to a place matters, not only the place.
 
     Class attributes:
+        color: of the disc. Nothing else in the scene may have it.
+        slack: largest distance of its smear from its rim, in units of the axes.
+        damage: reason code if details of the scene change.
         leap: a longer distance between two readings is a jump.
         scale: smallest lengths that count, for `motion`.
         there: two places are the same if they are nearer than this.
         mover: what the object is called in explanations.
     """
 
+    color: ClassVar[Color] = BLUE
+    slack: ClassVar[float] = 0.4
+    damage: ClassVar[str] = "scene_lost"
     leap: ClassVar[float]
     scale: ClassVar[Scale] = STEPWISE
     there: ClassVar[float]
     mover: ClassVar[str] = "the blue disc"
+
+    @abstractmethod
+    def sheet(self, puzzle: P, canvas: Size, downscale: float = 1) -> tuple[Sketch, Axes]:
+        """Draw the scene without the disc. Return also its axes, in pixels of the canvas."""
+
+    @abstractmethod
+    def radius(self, puzzle: P) -> float:
+        """Return the radius of the disc in units of the axes."""
+
+    def details(self, puzzle: P, empty: Planes, axes: Axes) -> Callable[[Planes, Place], bool]:
+        """Return a function that says whether small details of the scene stay. By default it has none.
+
+        Args:
+            puzzle: the puzzle.
+            empty: the scene without the disc, at the size of the view.
+            axes: of the view. The function is called with a corrected frame and the place of the disc.
+        """
+        return lambda planes, place: True
+
+    def painter(self, puzzle: P, canvas: Size, downscale: float = 1, object_scale: float = 1) -> Painter[Moment]:
+        sheet, axes = self.sheet(puzzle, canvas, downscale)
+        radius = self.radius(puzzle) * axes.unit * object_scale
+        return disc_painter(sheet, self.color, radius, lambda moment: axes.point(moment.place))
+
+    def reader(self, puzzle: P, canvas: Size) -> Reader[Moment]:
+        downscale = downscale_of(canvas)
+        sheet, axes = self.sheet(puzzle, canvas, downscale)
+        axes = axes.downscaled(downscale)
+        start, empty = self.drawing(puzzle, self.solution(puzzle)[0], canvas), to_planes(sheet.pixels())
+        find = agent_reader(start, empty, self.color, self.radius(puzzle) * axes.unit, self.slack * axes.unit)
+        return MomentReader(start, find, axes.place, self.details(puzzle, empty, axes), self.damage).read
 
     @abstractmethod
     def followed(self, puzzle: P, readings: Sequence[Reading[Moment]]) -> Iterator[Reading[Moment]]:
