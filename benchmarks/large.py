@@ -112,9 +112,9 @@ def show(folder: Path, asked: int, models: int, with_report: bool) -> None:
     commands = {
         f"`generate`, {asked} of them": [*kit, "generate", "--model", MODEL, "--no-baselines", *where[:4]],
         "`score`": [*kit, "score", *where],
-        "`report`, new": [*kit, "report", *where, "--report", str(folder / "report")],
         "the viewer's index, new": [sys.executable, "-c", INDEX, *paths.values(), index],
         "the viewer's index, nothing new": [sys.executable, "-c", INDEX, *paths.values(), index],
+        "`report`, new": [*kit, "report", *where, "--report", str(folder / "report")],
     }
     commands["`report`, nothing new"] = commands["`report`, new"]
     for what, command in commands.items():
