@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -317,6 +319,15 @@ def test_no_process_is_started_if_nothing_is_to_be_done(experiment: Experiment, 
     assert seconds_of_children() == after
     assert kept["replay", "maze_0000"].passed
     assert kept["replay", "maze_0001"].status == "missing"
+
+
+def test_no_decoder_is_loaded_if_nothing_is_to_be_done(experiment: Experiment, tmp_path: Path) -> None:
+    where = replay_in(experiment, tmp_path)
+    vmevalkit.score(**where)
+    folders = {name: str(value) for name, value in where.items()}
+    code = f"import sys, vmevalkit\nassert vmevalkit.score(workers=2, **{folders})\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"av", "rich", "chess"} & set(run.stdout.split())
 
 
 @pytest.mark.parametrize("changed", ["first_frame.png", "final_frame.png", "prompt.txt", "question_metadata.json"])
