@@ -1,13 +1,16 @@
 """Time and memory of large experiments in which nothing is left to do: `python benchmarks/large.py 1000 5000 20000`.
 
-One model answers 480 small questions, and gets valid scores without meaning. Its folders are copied under other names,
-with links in place of videos, until there are as many samples as asked for. Then each command runs in a process of its
-own. `generate` is asked for the one model, so its figures are those of 480 samples. Prints Markdown.
+One model answers about 500 small questions, and gets valid scores without meaning. Its folders are copied under other
+names, with links in place of videos and images, until there are as many samples as asked for. Then each command runs in
+a process of its own, with the bytecode that an installed package has. `generate` is asked for the one model. Prints
+Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import multiprocessing
 import os
 import platform
 import sys
@@ -16,12 +19,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import vmevalkit
-from vmevalkit import store
-from vmevalkit.scorers.base import SCORERS
-from vmevalkit.tasks.base import TASKS
-
-QUESTIONS = 480
+# At most so many, as many of each task.
+QUESTIONS = 500
 MODEL = "replay"
 INDEX = """
 import sys
@@ -34,6 +33,12 @@ index.refresh()
 
 def first_model(folder: Path) -> None:
     """Let one model answer all questions, and record that its videos were scored."""
+    # Late, because Linux counts the memory of this process for the commands that it starts.
+    import vmevalkit
+    from vmevalkit import store
+    from vmevalkit.scorers.base import SCORERS
+    from vmevalkit.tasks.base import TASKS
+
     paths = {name: folder / name for name in ("questions", "outputs", "scores")}
     vmevalkit.make(count=QUESTIONS // len(TASKS), size=(192, 128), questions=paths["questions"])
     vmevalkit.generate([MODEL], baselines=False, questions=paths["questions"], outputs=paths["outputs"])
@@ -64,7 +69,8 @@ def copied(folder: Path, model: str) -> None:
 def measured(command: Sequence[str]) -> tuple[float, float, float]:
     """Seconds, seconds of CPU and peak memory (MB) of a command. On a busy machine, compare the seconds of CPU."""
     start = time.perf_counter()
-    child = os.posix_spawn(command[0], list(command), {**os.environ, "VMEVALKIT_NO_PROGRESS": "1"}, file_actions=[
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    child = os.posix_spawn(command[0], list(command), variables, file_actions=[
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
     ])  # fmt: skip
     _, status, usage = os.wait4(child, 0)
@@ -82,17 +88,21 @@ def main() -> None:
     print("| samples | command | s | CPU, s | CPU, ms a sample | memory, MB |\n| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        first_model(folder)
+        preparation = multiprocessing.get_context("spawn").Process(target=first_model, args=(folder,))
+        preparation.start()
+        preparation.join()
+        asked = len(list((folder / "questions").glob("*_task/*")))
         models = 1
         for count in options.counts:
-            for number in range(models, count // QUESTIONS):
+            for number in range(models, math.ceil(count / asked)):
                 copied(folder, f"model-{number}")
-            models = max(models, count // QUESTIONS)
-            show(folder, models * QUESTIONS, not options.no_report)
+            models = max(models, math.ceil(count / asked))
+            show(folder, asked, models, not options.no_report)
 
 
-def show(folder: Path, total: int, with_report: bool) -> None:
+def show(folder: Path, asked: int, models: int, with_report: bool) -> None:
     """Print a row for each command."""
+    total = asked * models
     kit = [sys.executable, "-m", "vmevalkit.cli"]
     paths = {name: str(folder / name) for name in ("questions", "outputs", "scores")}
     where = [word for name, path in paths.items() for word in (f"--{name}", path)]
@@ -100,18 +110,18 @@ def show(folder: Path, total: int, with_report: bool) -> None:
     index = str(folder / "index.sqlite")
     Path(index).unlink(missing_ok=True)
     commands = {
-        f"`generate`, {QUESTIONS} of them": [*kit, "generate", "--model", MODEL, "--no-baselines", *where[:4]],
+        f"`generate`, {asked} of them": [*kit, "generate", "--model", MODEL, "--no-baselines", *where[:4]],
         "`score`": [*kit, "score", *where],
-        "`report`, new": [*kit, "report", *where, "--report", str(folder / "report")],
         "the viewer's index, new": [sys.executable, "-c", INDEX, *paths.values(), index],
         "the viewer's index, nothing new": [sys.executable, "-c", INDEX, *paths.values(), index],
+        "`report`, new": [*kit, "report", *where, "--report", str(folder / "report")],
     }
     commands["`report`, nothing new"] = commands["`report`, new"]
     for what, command in commands.items():
         if what.startswith("`report`") and not with_report:
             continue
         seconds, busy, peak = measured(command)
-        rate = 1000 * busy / (QUESTIONS if "generate" in what else total)
+        rate = 1000 * busy / (asked if "generate" in what else total)
         print(f"| {total} | {what} | {seconds:.1f} | {busy:.1f} | {rate:.2f} | {peak:.0f} |", flush=True)
     after = {path: path.stat().st_mtime_ns for path in before}
     if before != after:

@@ -52,6 +52,35 @@ def test_a_break_is_counted_with_the_command_that_shows_it(
     assert main(["--attempts", "3", "--only", "broken"]) == 1
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["broken", "3", "3", "3"]
     assert "python -m tests.faults --seed 7 --only broken:3" in said[0]
+    assert main(["--seed", "7", "--only", "broken:3", "broken:4"]) == 1
+    both = capsys.readouterr().out
+    assert both.count("--only broken:3\n") == both.count("--only broken:4\n") == 1
+
+
+def test_a_kit_that_changes_during_the_campaign_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("")
+
+    class Editor(lab.Area):
+        def attempt(self, folder: Path, rng: random.Random) -> list[str]:  # type: ignore[override]
+            module.write_text("changed = True")
+            return []
+
+    monkeypatch.setitem(AREAS, "editor", Editor)
+    monkeypatch.setattr(lab, "KIT", tmp_path)
+    assert main(["--attempts", "1", "--only", "editor"]) == 1
+    assert "the kit was changed meanwhile" in capsys.readouterr().out
+    assert main(["--attempts", "1", "--only", "editor"]) == 0
+
+
+def test_commands_are_forked_from_a_process_that_has_imported_what_they_need(tmp_path: Path) -> None:
+    said = tmp_path / "modules"
+    command = f"import tests.faults.preloaded, sys; open({str(said)!r}, 'w').write(' '.join(sys.modules))"
+    subprocess.run([sys.executable, "-c", command], check=True, cwd=Path(__file__).parents[1])
+    modules = said.read_text().split()
+    assert {"vmevalkit.cli.stages", "vmevalkit.models.openvideo_inference", "vmevalkit.tasks.maze"} <= set(modules)
 
 
 def test_the_lab_notices_failures_hangs_tracebacks_and_changed_files(tmp_path: Path) -> None:

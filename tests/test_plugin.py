@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vmevalkit.errors import UsageError
-from vmevalkit.registry import Registry
+from vmevalkit.registry import Registry, import_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,11 +104,23 @@ def test_a_file_imported_again_replaces_what_it_registered(tmp_path: Path, monke
     file.write_text("from vmevalkit import registry\nregistry.things.add('old', 1)\nraise OSError('half done')\n")
     with pytest.raises(UsageError, match=r"mine\.py:3 cannot be imported: OSError: half done"):
         things.add_file(file)
-    # The second file size differs, so that Python does not use the cached bytecode.
     file.write_text("from vmevalkit import registry\nregistry.things.add('new', 2)\n")
     assert things.add_file(file) == ["new"]
     assert things.add_file(file) == ["new"]
     assert list(things) == ["new"]
+
+
+def test_a_file_that_was_changed_within_a_second_is_not_taken_from_bytecode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "quick.py"
+    file.write_text("answer = 1\n")
+    times = file.stat().st_mtime_ns
+    assert import_file(file).answer == 1
+    file.write_text("answer = 2\n")
+    os.utime(file, ns=(times, times))
+    assert import_file(file).answer == 2
 
 
 def test_other_processes_know_added_files_only_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

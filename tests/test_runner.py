@@ -24,7 +24,7 @@ from tests.conftest import Experiment
 from vmevalkit import media, store
 from vmevalkit.errors import ConfigError, StorageError, UnknownName, UsageError, WorkerKilled
 from vmevalkit.runner.executors.base import Worker, WorkerFactory
-from vmevalkit.runner.executors.local import LocalExecutor, gpus, map_processes
+from vmevalkit.runner.executors.local import LocalExecutor, gpus, map_processes, map_unknown
 from vmevalkit.types import GenerationResult
 
 
@@ -455,6 +455,25 @@ def _die(item: int) -> None:
 def test_a_process_killed_while_making_or_scoring_is_reported_in_one_line() -> None:
     with pytest.raises(WorkerKilled, match="use fewer --workers"):
         list(map_processes(_die, range(4), workers=2))
+
+
+def _even(item: int) -> str | None:
+    return f"known {item}" if item % 2 == 0 else None
+
+
+def _made(item: int) -> str:
+    return f"made {item}"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_known_results_and_others_are_in_the_order_of_the_items(workers: int) -> None:
+    expected = ["known 0", "made 1", "known 2", "made 3", "known 4"]
+    assert list(map_unknown(_even, _made, range(5), workers)) == expected
+
+
+def test_a_process_killed_while_others_are_known_is_reported() -> None:
+    with pytest.raises(WorkerKilled):
+        list(map_unknown(_even, _die, range(4), workers=2))
 
 
 MORTAL = """

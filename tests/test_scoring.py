@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -297,6 +299,51 @@ def test_a_score_without_digests_is_made_again(experiment: Experiment, tmp_path:
     old = store.read_record(path, Score).model_copy(update={"video_sha256": None, "question_sha256": None})
     store.write_record(path, old)
     assert scores_of(tmp_path)["replay", "maze_0000"].explanation != "marked"
+
+
+def test_no_process_is_started_if_nothing_is_to_be_done(experiment: Experiment, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+
+    def seconds_of_children() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return float(usage.ru_utime + usage.ru_stime)
+
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    shutil.rmtree(tmp_path / "outputs" / "replay" / "maze_task" / "maze_0001")
+    before = seconds_of_children()
+    scores_of(tmp_path, workers=2)
+    after = seconds_of_children()
+    assert after > before, "videos were scored in processes"
+    kept = scores_of(tmp_path, workers=2)
+    assert seconds_of_children() == after
+    assert kept["replay", "maze_0000"].passed
+    assert kept["replay", "maze_0001"].status == "missing"
+
+
+def test_no_decoder_is_loaded_if_nothing_is_to_be_done(experiment: Experiment, tmp_path: Path) -> None:
+    where = replay_in(experiment, tmp_path)
+    vmevalkit.score(**where)
+    folders = {name: str(value) for name, value in where.items()}
+    code = f"import sys, vmevalkit\nassert vmevalkit.score(workers=2, **{folders})\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"av", "rich", "chess"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize("changed", ["first_frame.png", "final_frame.png", "prompt.txt", "question_metadata.json"])
+def test_a_change_in_any_file_of_a_question_is_seen(experiment: Experiment, tmp_path: Path, changed: str) -> None:
+    shutil.copytree(experiment.questions, tmp_path / "questions")
+    shutil.copytree(experiment.outputs / "replay", tmp_path / "outputs" / "replay")
+    scores_of(tmp_path)
+    stored = mark(tmp_path)
+    path = tmp_path / "questions" / "maze_task" / "maze_0000" / changed
+    times = path.stat().st_mtime_ns
+    # One byte more that changes no meaning, and the time of before.
+    path.write_bytes(path.read_bytes() + b"\n")
+    os.utime(path, ns=(times, times))
+    found = scores_of(tmp_path)
+    assert found["replay", "maze_0000"].explanation != "marked"
+    assert found["replay", "maze_0000"] == store.read_record(stored, Score)
 
 
 class ThresholdSettings(Record):

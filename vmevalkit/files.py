@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import hashlib
 import importlib
 import importlib.util
@@ -74,7 +75,13 @@ def replacing(path: Path | str, suffix: str = ".tmp") -> Iterator[Path]:
 
 def glob(folder: Path, pattern: str) -> list[Path]:
     """Return the paths in a folder that match a pattern, sorted; none if the folder is missing or cannot be read."""
-    return sorted(folder.glob(pattern)) if os.path.isdir(folder) else []
+    if "/" in pattern:
+        return sorted(folder.glob(pattern)) if os.path.isdir(folder) else []
+    # Several times faster than pathlib, which counts where each of 100,000 folders is listed.
+    try:
+        return [folder / name for name in sorted(fnmatch.filter(os.listdir(folder), pattern))]
+    except OSError:
+        return []
 
 
 def move(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import logging
@@ -22,7 +23,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Generic, TypeVar
 
 from vmevalkit.errors import UnknownName, UsageError, first_line
@@ -155,6 +156,14 @@ class Registry(Generic[T]):
                 os.environ[self.variable] = before
 
 
+class _SourceLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the file anew. Bytecode on disk may be that of an earlier version of the same second and size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 # Folders of imported files, which are searched for modules last.
 _FOLDERS: set[str] = set()
 
@@ -169,7 +178,8 @@ def import_file(path: Path) -> ModuleType:
     """
     path = path.resolve()
     name = f"vmevalkit_file_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = _SourceLoader(name, str(path)) if path.suffix == ".py" else None
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not a Python file", "its name must end with .py")
     module = importlib.util.module_from_spec(spec)

@@ -16,7 +16,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from vmevalkit.files import dumps
+import vmevalkit
+from vmevalkit.files import dumps, sha256
 
 HANG_SECONDS = 20
 PATIENCE = 2.0 * HANG_SECONDS
@@ -24,9 +25,13 @@ PATIENCE = 2.0 * HANG_SECONDS
 
 MEMORY_LIMIT = 10**9
 
-# Commands are forked from a process that has imported the kit, so that kills hit the work and not the imports.
+KIT = Path(vmevalkit.__file__).parent
+"""Folder of the package."""
+
+# Commands are forked from a process that has imported the kit, so that kills hit the work and not the imports, and
+# each command is of the same version.
 _FORKS = get_context("forkserver")
-_PRELOADED = ["vmevalkit.runner.generate", "vmevalkit.runner.score", "vmevalkit.runner.make", "vmevalkit.reporting"]
+_PRELOADED = ["tests.faults.preloaded"]
 
 # Of records: what differs from run to run.
 _VOLATILE = frozenset({"duration_seconds", "seconds", "peak_memory_bytes", "generation_id", "request_id"})
@@ -254,6 +259,11 @@ def members(session: int) -> list[int]:
             if int(fields[3]) == session and fields[0] not in "ZX":
                 found.append(int(entry.name))
     return found
+
+
+def sources() -> dict[str, str]:
+    """Return the digests of the Python files of the kit."""
+    return {str(path.relative_to(KIT)): sha256(path) for path in sorted(KIT.rglob("*.py"))}
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image, ImageOps
 
 from vmevalkit.errors import QuestionError, first_line
+from vmevalkit.media import libav as av
 from vmevalkit.media.planes import Frame
 from vmevalkit.types import Fit, Geometry, Size
 

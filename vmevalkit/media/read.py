@@ -12,20 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorRange, VideoReformatter
 from PIL import Image
 
 from vmevalkit.errors import VideoError
+from vmevalkit.media import libav as av
 from vmevalkit.media.images import MAX_SIDE
 from vmevalkit.media.planes import FULL_LUMA, Frame, Frames, LumaHalver, Planes, Views, plane_pixels, to_planes
 from vmevalkit.types import Geometry, Record, Size
 
 MAX_FRAMES = 4000
-
-av.logging.set_level(av.logging.PANIC)
 
 # Frames are allocated and freed by the megabyte. By default, glibc returns such blocks to the system at once, and
 # getting them back page by page takes as long as encoding them. Once it has seen a larger block freed, it keeps them.
@@ -343,7 +340,7 @@ class _Restorer:
             columns = np.clip(np.arange(x, x + view[0]), 0, self._width - 1)
             self._crop = (rows[:, None], columns)
         # Reused for all frames: building libswscale's tables takes six times as long as scaling one frame.
-        self._scaler, self._halve = VideoReformatter(), LumaHalver()
+        self._scaler, self._halve = av.VideoReformatter(), LumaHalver()
 
     def restore(self, raw: Any, planes: Planes) -> None:
         """Write the canvas of a decoded libav frame into `planes`, uint8 (3, height, width)."""
@@ -371,7 +368,7 @@ class _Restorer:
             luma, cb, cr = (plane_pixels(plane) for plane in raw.planes)
             return [self._halve(luma), cb, cr]
         scaled = self._scaler.reformat(
-            raw, width, height, "yuv444p", interpolation="AREA", dst_color_range=ColorRange.MPEG
+            raw, width, height, "yuv444p", interpolation="AREA", dst_color_range=av.ColorRange.MPEG
         )
         luma, cb, cr = (plane_pixels(plane) for plane in scaled.planes)
         return [FULL_LUMA[luma], cb, cr]

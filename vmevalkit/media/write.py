@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import VideoReformatter
 
 from vmevalkit.errors import StorageError, VideoError
 from vmevalkit.files import replacing
+from vmevalkit.media import libav as av
 from vmevalkit.media.images import even
 from vmevalkit.media.planes import Frame, Frames, difference, plane_pixels
 from vmevalkit.media.read import iter_frames, libav_reason, probe, why_unplayable
@@ -109,7 +108,7 @@ class _Converter:
     def __init__(self) -> None:
         self._last: Frame | None = None
         # One for each size, because building libswscale's tables takes as long as converting a small part.
-        self._scalers: defaultdict[tuple[int, int], VideoReformatter] = defaultdict(VideoReformatter)
+        self._scalers: defaultdict[tuple[int, int], av.VideoReformatter] = defaultdict(av.VideoReformatter)
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         height, width = frame.shape[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,15 @@ from vmevalkit.errors import UnknownName, UsageError
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.base import Executor
 from vmevalkit.runner.executors.choice import open_executors
-from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.runner.executors.local import map_unknown
 from vmevalkit.runner.run_log import open_log
-from vmevalkit.runner.score_worker import ScoreJob, score_question, score_sample, scores_elsewhere
+from vmevalkit.runner.score_worker import (
+    ScoreJob,
+    score_question,
+    score_sample,
+    scores_at_once,
+    scores_elsewhere,
+)
 from vmevalkit.runner.shards import WHOLE, Shard, deal, parse_shard
 from vmevalkit.scorers.base import SCORERS, Scorer
 from vmevalkit.types import Question, Record, Score
@@ -229,7 +236,9 @@ def _scores(scorer: Scorer, jobs: Sequence[ScoreJob], workers: int, elsewhere: E
     if scorer.threads:
         yield from _scores_in_threads(scorer, jobs)
     elif elsewhere is None or scorer.needs_experiment:
-        yield from chain.from_iterable(map_processes(score_question, jobs, workers))
+        # Processes take a second to start, and finding out that nothing is to be done takes less.
+        known = partial(scores_at_once, scorer)
+        yield from chain.from_iterable(map_unknown(known, score_question, jobs, workers))
     else:
         yield from scores_elsewhere(scorer, jobs, elsewhere)
 

@@ -40,6 +40,17 @@ def score_question(job: ScoreJob) -> list[Score]:
     return [score_sample(scorer, job, sample) for sample in job.samples]
 
 
+def scores_at_once(scorer: Scorer, job: ScoreJob) -> list[Score] | None:
+    """Return the scores of a job if no video must be decoded for them: it has a current score, or is missing."""
+    found: list[Score] = []
+    for sample in job.samples:
+        score = _score_here(scorer, job, sample)
+        if score is None:
+            return None
+        found.append(score)
+    return found
+
+
 def score_sample(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score:
     """Return the stored score of a sample if it is current; else score the sample, and store the score."""
     return _current(scorer, job, sample) or _publish(_examine(scorer, job, sample), job.scores)
@@ -104,10 +115,11 @@ def scores_elsewhere(scorer: Scorer, jobs: Sequence[ScoreJob], executor: Executo
 
 
 def _score_here(scorer: Scorer, job: ScoreJob, sample: store.Sample) -> Score | None:
-    """Return the score of a sample if the video is not needed for it."""
-    if store.find_video(sample) is None:
-        return score_sample(scorer, job, sample)
-    return _current(scorer, job, sample)
+    """Return the score of a sample if no video must be decoded for it."""
+    score = _current(scorer, job, sample)
+    if score is None and store.find_video(sample) is None:
+        return _publish(_examine(scorer, job, sample), job.scores)
+    return score
 
 
 Scored = dict[store.Sample, Score]

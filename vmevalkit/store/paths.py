@@ -36,7 +36,7 @@ def is_name(text: str) -> bool:
 
 def question_folder(root: Path, task: str, question_id: str) -> Path:
     """Return a question's folder below the root of a question set, a model's outputs or a model's scores."""
-    return root / f"{task}_task" / question_id
+    return root.joinpath(f"{task}_task", question_id)
 
 
 def seed_suffix(seed: int) -> str:

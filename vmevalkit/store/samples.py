@@ -43,7 +43,7 @@ class Sample(Record):
     @property
     def video(self) -> Path:
         """Where `generate` puts the video. See `find_video` for videos made elsewhere."""
-        return self.folder / "video" / f"video{seed_suffix(self.seed)}.mp4"
+        return self.folder.joinpath("video", f"video{seed_suffix(self.seed)}.mp4")
 
     @property
     def result(self) -> Path:
@@ -159,8 +159,9 @@ def seeds_of(outputs: Path, model: str, task: str, question_id: str) -> list[int
 
 def find_video(sample: Sample) -> Path | None:
     """Return the path of the sample's video, in any of the known formats; None if there is none."""
-    paths = (sample.video.with_suffix(cased) for suffix in VIDEO_SUFFIXES for cased in (suffix, suffix.upper()))
-    return next((path for path in paths if os.path.isfile(path)), None)
+    stem = os.fspath(sample.video).removesuffix(".mp4")
+    paths = (stem + cased for suffix in VIDEO_SUFFIXES for cased in (suffix, suffix.upper()))
+    return next((Path(path) for path in paths if os.path.isfile(path)), None)
 
 
 def sample_at(video: Path) -> Sample | None:

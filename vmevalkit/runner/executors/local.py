@@ -32,12 +32,18 @@ def process_pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
     Raises:
         WorkerKilled: one of the processes was killed.
     """
+    with _opened_pool(workers) as pool:
+        yield map if pool is None else pool.map
+
+
+@contextmanager
+def _opened_pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
     if workers <= 1:
-        yield map
+        yield None
         return
     pool = pool_of(workers)
     try:
-        yield pool.map
+        yield pool
     except BrokenProcessPool:
         raise WorkerKilled from None
     finally:
@@ -50,6 +56,33 @@ def map_processes(function: Callable[[J], R], items: Sequence[J], workers: int) 
     if items:
         with process_pool(min(workers, len(items))) as parallel_map:
             yield from parallel_map(function, items)
+
+
+def map_unknown(
+    known: Callable[[J], R | None], function: Callable[[J], R], items: Sequence[J], workers: int
+) -> Iterator[R]:
+    """Yield the result of each item, in order: what `known` returns or, where that is None, what `function` returns.
+
+    `known` is called in this process. If every result is known, no other process is started.
+    """
+    with _opened_pool(min(workers, len(items))) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            result = known(item)
+            if result is None and pool is not None:
+                waiting.append(pool.submit(function, item))
+            else:
+                waiting.append(_finished(function(item) if result is None else result))
+            while waiting and waiting[0].done():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _finished(result: R) -> Future[R]:
+    future: Future[R] = Future()
+    future.set_result(result)
+    return future
 
 
 def pool_of(workers: int, start: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:

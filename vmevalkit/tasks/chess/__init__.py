@@ -24,11 +24,12 @@ from vmevalkit.media import Frame, Views
 from vmevalkit.tasks.base import FPS, Fault, Painter, Reader, Reading, Task, lerp, register_task
 from vmevalkit.tasks.chess.drawing import board_sketch, draw_piece, draw_square
 from vmevalkit.tasks.chess.game import GameReader
-from vmevalkit.tasks.chess.generation import LEVELS, Level, generate_puzzle
 from vmevalkit.tasks.chess.puzzle import (
     COVERS,
+    LEVELS,
     ORDINALS,
     RESTS,
+    Level,
     Place,
     Puzzle,
     State,
@@ -82,6 +83,8 @@ class Chess(Task[Puzzle, State]):
     }
 
     def generate(self, rng: random.Random, difficulty: int) -> Puzzle:
+        from vmevalkit.tasks.chess.generation import generate_puzzle
+
         return generate_puzzle(rng, difficulty)
 
     def solution(self, puzzle: Puzzle) -> list[State]:

@@ -5,31 +5,20 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import chess as rules
 
-from vmevalkit.tasks.chess.puzzle import Puzzle, distance_to_line, forces_mate, gives_mate, rated_moves, to_position
-from vmevalkit.tasks.toolkit.levels import levels
-
-
-class Level(NamedTuple):
-    """Settings of one difficulty: range of the number of pieces, fewest checks that do not mate, most mating moves."""
-
-    min_pieces: int
-    max_pieces: int
-    min_decoys: int
-    max_mates: int
-
-
-# Difficulty 5 is a mate in two. It is made from a mate in one.
-LEVELS = levels(
-    Level(min_pieces=5, max_pieces=7, min_decoys=0, max_mates=3),
-    Level(min_pieces=8, max_pieces=11, min_decoys=1, max_mates=3),
-    Level(min_pieces=12, max_pieces=16, min_decoys=2, max_mates=2),
-    Level(min_pieces=17, max_pieces=24, min_decoys=3, max_mates=1),
-    Level(min_pieces=11, max_pieces=18, min_decoys=1, max_mates=3),
+from vmevalkit.tasks.chess.puzzle import (
+    LEVELS,
+    Level,
+    Puzzle,
+    distance_to_line,
+    forces_mate,
+    gives_mate,
+    rated_moves,
+    to_position,
 )
+
 _STOCK = {"K": 1, "Q": 1, "R": 2, "B": 2, "N": 2, "P": 8}
 
 

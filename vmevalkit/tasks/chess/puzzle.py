@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import chess as rules
-
+from vmevalkit.tasks.toolkit.levels import levels
 from vmevalkit.types import Record
+
+if TYPE_CHECKING:
+    import chess as rules
 
 Place = tuple[float, float]
 
@@ -22,6 +24,25 @@ RESTS = 0.3
 _ASTRAY = 0.4
 # A captured piece may vanish if the capturing piece is this near, in squares.
 COVERS = 0.75
+
+
+class Level(NamedTuple):
+    """Settings of one difficulty: range of the number of pieces, fewest checks that do not mate, most mating moves."""
+
+    min_pieces: int
+    max_pieces: int
+    min_decoys: int
+    max_mates: int
+
+
+# Difficulty 5 is a mate in two. It is made from a mate in one.
+LEVELS = levels(
+    Level(min_pieces=5, max_pieces=7, min_decoys=0, max_mates=3),
+    Level(min_pieces=8, max_pieces=11, min_decoys=1, max_mates=3),
+    Level(min_pieces=12, max_pieces=16, min_decoys=2, max_mates=2),
+    Level(min_pieces=17, max_pieces=24, min_decoys=3, max_mates=1),
+    Level(min_pieces=11, max_pieces=18, min_decoys=1, max_mates=3),
+)
 
 
 class Puzzle(Record):
@@ -82,6 +103,9 @@ def after_move(board: str, origin: int, target: int) -> str:
 
 def to_position(board: str) -> rules.Board:
     """Return a board as a position of the library."""
+    # Late, because the library computes tables, which every start of the command line would wait for.
+    import chess as rules
+
     position = rules.Board(None)
     for i, piece in enumerate(board):
         if piece != ".":
