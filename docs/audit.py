@@ -17,6 +17,7 @@ from vmevalkit import contract
 from vmevalkit.contract import Trial
 from vmevalkit.progress import track
 from vmevalkit.runner.executors.local import map_processes
+from vmevalkit.scorers.rule import VERSION
 from vmevalkit.tasks.base import TASKS
 
 PAGE = Path(__file__).parent / "scorer-audit.md"
@@ -124,8 +125,9 @@ def page_of(trials: Sequence[Trial], names: Sequence[str], difficulties: Sequenc
     unsettled = [trial for trial in trials if not trial.settled]
     lines = [
         "# Audit of the rule scorer\n",
-        "<!-- Made by `make audit`; do not edit. -->\n",
-        f"{len(names)} tasks, {seeds} question(s) of each at difficulty {', '.join(map(str, difficulties))}.",
+        "<!-- Made by docs/audit.py; do not edit. -->\n",
+        f"{len(names)} tasks, {seeds} question(s) of each at difficulty {', '.join(map(str, difficulties))};",
+        f"version {VERSION} of the rule scorer. `{_command(difficulties, seeds)}` makes this page.",
         "A cell says how many videos passed.",
         "Videos are drawn at 360x240; those named with a transform went through a real file at 720x480. The videos are",
         "defined in `vmevalkit/contract/`; illegal and nearly right ways are the `cheats` of each task. `make attack`",
@@ -141,6 +143,13 @@ def page_of(trials: Sequence[Trial], names: Sequence[str], difficulties: Sequenc
     if broken:
         lines += ["\n## What breaks the contract\n", *(f"- {trial}" for trial in broken)]
     return "\n".join(lines) + "\n"
+
+
+def _command(difficulties: Sequence[int], seeds: int) -> str:
+    """Return the command that makes the page."""
+    if seeds == 1 and list(difficulties) == [1, 2, 3, 4, 5]:
+        return "make audit"
+    return f"python docs/audit.py --difficulty {' '.join(map(str, difficulties))} --seeds {seeds}"
 
 
 def main(arguments: Sequence[str]) -> int:
