@@ -73,7 +73,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
     """`make audit` tries every video at every difficulty; here, they are shared out.
 
     At one difficulty, a task meets all its own videos and a sixth of those of all tasks. At each other one, it meets
-    the ground truth, one of the commonest, and one in mode hold.
+    the ground truth, one video in mode hold, and at odd difficulties one of the commonest cheats.
     """
     task, turn = TASKS[name], list(TASKS).index(name)
     seed = 20 + difficulty
@@ -81,14 +81,14 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
         pair = contract.puzzle_of(task, difficulty, seed), contract.other_puzzle_of(task, difficulty, seed)
         names = shared_out(name) + [video.name for video in contract.videos(task, *pair, "solve") if video.own]
     else:
-        names = ["ground_truth", COMMON[(turn + difficulty) % len(COMMON)]]
+        names = ["ground_truth", COMMON[(turn + difficulty) % len(COMMON)]][: 1 + difficulty % 2]
     holding = (("still", "ground_truth", "crossfade", "cut_half_way")[(turn + difficulty) % 4],)
     # guided differs from solve in the prompt alone.
     trials = [
         *contract.try_videos(task, difficulty, "solve", seed, names=names),
         *contract.try_videos(task, difficulty, "hold", seed, names=holding),
     ]
-    assert len(trials) >= 3
+    assert len(trials) >= 2
     broken = [str(trial) for trial in trials if not trial.as_expected]
     assert not broken, "\n".join(broken)
 
@@ -167,8 +167,8 @@ def test_questions_of_one_set_are_different_and_plans_grow(name: str) -> None:
     task = TASKS[name]
     lengths = []
     for difficulty in DIFFICULTIES:
-        puzzles = choose_puzzles(Batch(task=name, seed=7, difficulty=difficulty, numbers=tuple(range(40))))
-        assert len({str(puzzle) for puzzle in puzzles}) == 40
+        puzzles = choose_puzzles(Batch(task=name, seed=7, difficulty=difficulty, numbers=tuple(range(24))))
+        assert len({str(puzzle) for puzzle in puzzles}) == 24
         plans = [task.steps(task.puzzle_type.model_validate(puzzle)) for puzzle in puzzles[:10]]
         assert all(plans), "no question is without a step"
         assert max(map(len, plans)) <= (7 if difficulty <= 2 else 20)

@@ -93,7 +93,6 @@ class Jigsaw(PiecesTask[Puzzle]):
     puzzle_type = Puzzle
     clear = 0.5
     unseen = 0.15
-    hovers = True
     noun = "tile"
     reasons = PIECE_REASONS
     rubric = {
