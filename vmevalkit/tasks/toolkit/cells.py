@@ -237,6 +237,9 @@ class CellsTask(Task[P, Board]):
         for together in ({*new, *now} - before, {*new} | (before & now)):
             if len({groups[place] for place in together}) < len(together):
                 return "several_at_once"
+        # Nor may places of several groups change unseen between the same two frames, as where a part is cut out.
+        if len({*new} - before) > 1:
+            return "several_at_once"
         for place in new:
             if b.looks[place] != goal[place]:
                 return "erased" if a.looks[place] == goal[place] != start[place] else "wrong_place"
