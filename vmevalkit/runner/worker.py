@@ -4,7 +4,7 @@ It runs inside the environment of the model, whose pins may contradict those of 
 
     envs/<model>/bin/python -m vmevalkit.runner.worker
 
-    worker   {"ready": {"protocol": 1, "kit": "0.1.0", "versions": {...}}}
+    worker   {"ready": {"protocol": 1, "kit": "0.2.0", "versions": {...}}}
     kit      {"load": {"name": "cogvideox-5b-i2v", "output_dir": "...", "args": {...}}}
     worker   {"loaded": "cogvideox-5b-i2v"}
     kit      {"announce": {"prompts": ["...", "..."]}}
