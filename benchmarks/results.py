@@ -9,6 +9,7 @@ not trained on their puzzles. A video takes about four seconds on one CPU core. 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +18,14 @@ import vmevalkit
 from vmevalkit import store
 from vmevalkit.reporting import stats
 
-MODEL = "cogvideox-tiny-i2v"
-BASELINES = ("replay", "still", "crossfade")
-# The tasks that the small model was trained on.
-TASKS = (
-    "maze", "light_sequence", "object_subtraction", "symmetry",
-    "tic_tac_toe", "shape_sorter", "tower_of_hanoi", "clock",
-)  # fmt: skip
-SEED, SIZE, EASY, DIFFICULTIES = 2026, (96, 96), (1, 2), 5
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "training"))
+from evaluate import BASELINES, SEED  # noqa: E402
+from evaluate import NAME as MODEL  # noqa: E402
+from videos import SIDE, TRAINED_TASKS  # noqa: E402
+
+# The difficulties that are asked, and how many there are: `make` takes them in turn.
+EASY, DIFFICULTIES = (1, 2), 5
 
 # Whether each video passed, by task and model.
 Passed = Mapping[str, Mapping[str, list[bool]]]
@@ -33,13 +34,15 @@ Passed = Mapping[str, Mapping[str, list[bool]]]
 def passed(work: Path, count: int, workers: int) -> Passed:
     """Make, generate and score so many questions of each task and difficulty."""
     questions, outputs, scores = work / "questions", work / "outputs", work / "scores"
-    vmevalkit.make(TASKS, count=count * DIFFICULTIES, seed=SEED, size=SIZE, questions=questions, workers=workers)
+    vmevalkit.make(
+        TRAINED_TASKS, count=count * DIFFICULTIES, seed=SEED, size=(SIDE, SIDE), questions=questions, workers=workers
+    )
     easy = [
         question.id
         for question in store.iter_questions(questions)
         if question.metadata is not None and question.metadata.difficulty in EASY
     ]
-    settings = {"weights": f"weights/{MODEL}", "speed": "reference"}
+    settings = {"weights": str(ROOT / "weights" / MODEL), "speed": "reference"}
     vmevalkit.generate(MODEL, task_id=easy, questions=questions, outputs=outputs, workers=workers, settings=settings)
     vmevalkit.score(questions=questions, outputs=outputs, scores=scores, workers=workers)
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
