@@ -14,11 +14,17 @@ import pytest
 import vmevalkit
 from tests import browser
 
-# One thread for each process, also for those that tests start: threads on cores that other test processes use wait for
-# each other most of the time. This must be set before numpy and torch are imported.
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # A suite that was started in the background ignores ctrl-C, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Give each process one thread, also those that tests start.
+
+    Threads on cores that other test processes use wait for each other most of the time. This must be set before numpy
+    and torch are imported.
+    """
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -126,6 +126,11 @@ def gpus() -> list[str]:
     return re.findall(r"^GPU (\d+):", listed, re.MULTILINE)
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 # A worker that is killed so often in a row, without a result, would probably be killed by the other jobs, too.
 _DEATHS = 3
 
@@ -211,6 +216,7 @@ class _Processes(Generic[J, R]):
         self._factory = factory
         self._jobs = iter(jobs)
         self._gpus = gpus()
+        self._threads = max(1, _cores() // workers)
         self._pools = [self._new_pool(worker) for worker in range(workers)]
         # Jobs that each worker has started and not finished, workers that hold the model, and how often in a row each
         # was killed without a result.
@@ -288,15 +294,17 @@ class _Processes(Generic[J, R]):
 
     def _new_pool(self, worker: int) -> ProcessPoolExecutor:
         gpu = self._gpus[worker % len(self._gpus)] if len(self._gpus) > 1 else None
-        return pool_of(1, _start, self._factory, gpu)
+        return pool_of(1, _start, self._factory, gpu, self._threads)
 
 
 # The worker of this process.
 _overlap: _Overlap[Any, Any]
 
 
-def _start(factory: WorkerFactory[Any, Any], gpu: str | None) -> None:
+def _start(factory: WorkerFactory[Any, Any], gpu: str | None, threads: int) -> None:
     global _overlap
+    # Otherwise, PyTorch starts a spinning thread for every core in each process, which is several times slower.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if gpu is not None:
         # Before anything uses a GPU; child processes inherit it.
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
