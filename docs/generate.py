@@ -18,8 +18,8 @@ from vmevalkit.tasks.base import TASKS
 DOCS = Path(__file__).parent
 # Videos of tests/videos that small-model.webp shows.
 SHOWN = (
-    "maze_solved", "light_sequence_solved", "symmetry_solved", "tic_tac_toe_solved", "shape_sorter_solved",
-    "tic_tac_toe_piece_changed", "tic_tac_toe_wrong_cell", "clock_hand_lost",
+    "shape_search_solved", "nonogram_solved", "map_coloring_solved", "key_door_solved", "counting_solved",
+    "counting_unfinished", "sudoku_wrong_digit", "tic_tac_toe_vanished_on_the_way",
 )  # fmt: skip
 MADE = "<!-- Made by `make docs`; do not edit. -->\n"
 

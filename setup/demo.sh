@@ -7,8 +7,8 @@ out=demo
 model=cogvideox-tiny-i2v
 
 folders=(--questions "$out/questions" --outputs "$out/outputs/demo")
-tasks=(--task maze --task object_subtraction --task light_sequence --task symmetry --task clock --task tic_tac_toe
-    --task shape_sorter --task tower_of_hanoi)
+tasks=(--task maze --task symmetry --task light_sequence --task object_subtraction --task tic_tac_toe --task shape_sorter
+    --task nonogram --task key_door --task sudoku --task map_coloring --task shape_search --task counting)
 "$bin/vmevalkit" make --questions "$out/questions" --size 96x96 --count 2 "${tasks[@]}"
 "$bin/vmevalkit" generate --model "$model" "${folders[@]}"
 "$bin/vmevalkit" score "${folders[@]}" --scores "$out/scores/demo"

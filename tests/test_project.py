@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+import vmevalkit
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -97,6 +99,10 @@ def test_the_citation_agrees_with_the_package() -> None:
     assert citation["license"] == PROJECT["license"]
     assert [author["name"] for author in citation["authors"]] == [author["name"] for author in PROJECT["authors"]]
     assert set(citation["keywords"]) <= set(PROJECT["keywords"])
+    assert citation["version"] == vmevalkit.__version__
+    released = re.search(r"(?m)^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text())
+    assert released is not None
+    assert (citation["version"], str(citation["date-released"])) == released.groups()
 
 
 @pytest.mark.parametrize(("file", "word"), re.findall(r"pytest (\S+) -k (\w+)", (ROOT / "CONTRIBUTING.md").read_text()))

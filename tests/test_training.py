@@ -116,7 +116,7 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     assert run.returncode == 0
     lines[1]["base"] = evaluate.NAME
     (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert "went on from them (`train.py transformer --start`)" in evaluate.card(tmp_path)
+    assert "went on from those\nweights (`train.py transformer --start`)" in evaluate.card(tmp_path)
 
 
 def test_an_adapter_from_questions_to_a_video(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Train an adapter (LoRA) for CogVideoX on a question set of the kit.
 
-    vmevalkit make --task key_door --size 96x96 --count 2000 --questions data/key_door
-    accelerate launch training/lora.py data/key_door adapters/key_door --model cogvideox-tiny-i2v --batch 32
-    vmevalkit generate --model cogvideox-tiny-i2v --lora adapters/key_door ...
+    vmevalkit make --task cost_path --size 96x96 --count 2000 --questions data/cost_path
+    accelerate launch training/lora.py data/cost_path adapters/cost_path --model cogvideox-tiny-i2v --batch 32
+    vmevalkit generate --model cogvideox-tiny-i2v --lora adapters/cost_path ...
 
 The questions' right answers are the videos to learn from; the canvas must be the model's. For the large model:
 

@@ -12,7 +12,7 @@ from transformers import T5Config, T5EncoderModel
 from videos import FRAMES, SIDE
 
 LATENT_SIDE, LATENTS, CHANNELS = SIDE // 4, (FRAMES - 1) // 4 + 1, 16
-PROMPT_TOKENS = 128
+PROMPT_TOKENS = 160
 _TEXT = 128
 
 

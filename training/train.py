@@ -268,7 +268,7 @@ def train_transformer(run: Run) -> None:
     latents, images, prompts = encoded(run, vae)
     if run.accelerator.is_main_process and not (run.work / "tokenizer").is_dir():
         if run.base:
-            shutil.copytree(run.base / "tokenizer", run.work / "tokenizer")
+            copy_tokenizer(run.base / "tokenizer", run.work / "tokenizer")
         else:
             train_tokenizer(run.work / "tokenizer", shapes.PROMPT_TOKENS)
     run.accelerator.wait_for_everyone()
@@ -324,6 +324,14 @@ def train_transformer(run: Run) -> None:
         # In the form that every release of transformers reads.
         shutil.rmtree(run.work / "model" / "tokenizer")
         shutil.copytree(run.work / "tokenizer", run.work / "model" / "tokenizer")
+
+
+def copy_tokenizer(old: Path, new: Path) -> None:
+    """Copy the tokenizer of a trained model, for prompts of the length that is trained now."""
+    shutil.copytree(old, new)
+    path = new / "tokenizer_config.json"
+    settings = {**json.loads(path.read_text()), "model_max_length": shapes.PROMPT_TOKENS}
+    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def tokenize(tokenizer: T5Tokenizer, prompts: list[str]) -> Tensor:
