@@ -18,6 +18,11 @@ from tests import browser
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, because some tests wait most of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure() -> None:
     """Give each process one thread, also those that tests start.
 

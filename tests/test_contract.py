@@ -57,7 +57,7 @@ def test_no_contract_video_is_lost() -> None:
 # What models and lazy programs do most, besides the ground truth.
 COMMON = ("blended", "still", "crossfade", "wipe_right", "cut_half_way", "reversed")
 # A task meets one of so many of the videos that are made for every task.
-PARTS = 6
+PARTS = 10
 
 
 def shared_out(name: str) -> list[str]:
@@ -72,8 +72,8 @@ def shared_out(name: str) -> list[str]:
 def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> None:
     """`make audit` tries every video at every difficulty; here, they are shared out.
 
-    At one difficulty, a task meets all its own videos and a sixth of those of all tasks. At each other one, it meets
-    the ground truth, one video in mode hold, and at odd difficulties one of the commonest cheats.
+    At one difficulty, a task meets all its own videos and a tenth of those of all tasks. At each other one, it meets
+    the ground truth, one video in mode hold, and at difficulty 3 one of the commonest cheats.
     """
     task, turn = TASKS[name], list(TASKS).index(name)
     seed = 20 + difficulty
@@ -81,7 +81,7 @@ def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> 
         pair = contract.puzzle_of(task, difficulty, seed), contract.other_puzzle_of(task, difficulty, seed)
         names = shared_out(name) + [video.name for video in contract.videos(task, *pair, "solve") if video.own]
     else:
-        names = ["ground_truth", COMMON[(turn + difficulty) % len(COMMON)]][: 1 + difficulty % 2]
+        names = ["ground_truth", COMMON[turn % len(COMMON)]] if difficulty == 3 else ["ground_truth"]
     holding = (("still", "ground_truth", "crossfade", "cut_half_way")[(turn + difficulty) % 4],)
     # guided differs from solve in the prompt alone.
     trials = [
@@ -118,11 +118,11 @@ def test_a_change_too_slow_to_see_between_two_frames_is_seen(name: str) -> None:
         assert trial.as_expected, str(trial)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", list(TASKS)[::2])
 def test_transforms_change_no_verdict(name: str) -> None:
-    """Tasks, difficulties and transforms take turns: a task meets one transform, in `make audit` all."""
+    """Tasks, difficulties and transforms take turns: every second task meets one transform, in `make audit` all."""
     turn = list(TASKS).index(name)
-    number = turn % len(contract.TRANSFORMS)
+    number = turn // 2 % len(contract.TRANSFORMS)
     names = ("ground_truth",) if turn % 3 else ("ground_truth", "crossfade")
     trials = contract.try_transform(
         TASKS[name], 1 + turn % 5, "solve", number, contract.TRANSFORMS[number], names

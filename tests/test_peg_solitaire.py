@@ -111,3 +111,16 @@ def test_the_end_of_a_jump_and_the_beginning_of_the_next_one_must_be_seen() -> N
         names = ("ground_truth", "faster", "one_frame_dropped", "middle_cut_out")
         for trial in contract.try_videos(TASK, difficulty, "solve", 0, names=names):
             assert trial.as_expected, str(trial)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_peg_may_be_unseen_for_a_moment_of_a_short_jump_but_not_of_every_one(seed: int) -> None:
+    """With eight jumps in 49 frames, a jump takes five of them."""
+    names = ("mover_gone_for_two_frames", "mover_flickers", "mover_hops", "mover_blinks")
+    for trial in contract.try_videos(TASK, 5, "solve", seed, names=names):
+        assert trial.as_expected, str(trial)
+
+
+def test_a_jump_may_not_be_taken_back_before_it_is_seen_to_end() -> None:
+    (trial,) = contract.try_videos(TASK, 5, "solve", 0, names=("taken_back",))
+    assert trial.verdict.reason == "not_a_jump", str(trial)

@@ -79,6 +79,7 @@ class PegSolitaire(RuledCells[Puzzle]):
     """The places are the holes, and the only look is a peg."""
 
     name = "peg_solitaire"
+    version = 2
     tags = ("planning", "logic")
     puzzle_type = Puzzle
     together = False

@@ -25,6 +25,8 @@ _BRIEF, _BRIEF_SHARE = 2, 0.04
 _SEEN = 0.65
 # So many frames in a row in which what moves is covered count as frames in which it is not seen; more are a pause.
 _COVERED = 3
+# Share of a step that is made when something is seen in the place to which it goes (see `_shares`).
+_ARRIVED = 0.75
 
 
 class RuledCells(CellsTask[P]):
@@ -109,13 +111,16 @@ class _Follower:
     def __init__(self, task: RuledCells[Any], puzzle: Any, frames: int) -> None:
         self._task, self._puzzle, self._node = task, puzzle, task.start(puzzle)
         self._longest = max(_BRIEF, round(_BRIEF_SHARE * frames))
+        # So many frames of the whole video may be lost in steps of which most is lost.
+        self._spare = self._longest + _COVERED
         self._rest()
 
     def _rest(self) -> None:
         """Begin a step, which no frame has shown yet. Count those in which what moves is lost, missing or covered."""
         self._frames, self._lost, self._missing, self._covered, self._uneven = 0, 0, 0, 0, 0
-        # Share of the step that is made, as far as has been seen.
+        # Share of the step that is made, as far as has been seen, and the steps that may have arrived.
         self._made = 0.0
+        self._arrived: list[frozenset[int]] = []
 
     def see(self, board: Board) -> Board:
         """Return the board of the last complete step, with the places that are changing and what is wrong."""
@@ -124,30 +129,52 @@ class _Follower:
         for node in (self._node, *after):
             if board.looks == node and not unclear:
                 return Board(node, wrong=self._reach(node))
-        for node in (self._node, *after):
-            changed = _unlike(node, board)
-            begun = [step for _, step in steps_of(self._task, self._puzzle, node) if changed <= step]
-            if node != self._node:
-                # One step may end while the next begins, but may not be made in the same frame.
-                seen = self._frames or changed <= unclear
-                begun = [step for step in begun if seen and (changed != step or unclear)]
+        for node in (*self._left(board), self._node, *after):
+            changed, begun = _unlike(node, board), self._begun(node, board)
             if begun:
                 wrong = self._pass_on(node, board, begun) if node != self._node else None
                 wrong = wrong or self._unevenness(changed - unclear, unclear, begun) or self._loss(board, begun)
-                self._made = max(self._made, *_shares(node, board, begun))
+                shares = _shares(node, board, begun)
+                self._made = max(self._made, *shares)
+                arrived = [step for step, share in zip(begun, shares, strict=True) if share == _ARRIVED]
+                self._arrived = arrived or self._arrived
                 return Board(node, _coming(changed), wrong=wrong)
         changed = _unlike(self._node, board)
         wrong = self._task.misstep(self._puzzle, self._node, changed)
         return Board(self._node, _coming(changed), wrong=wrong)
 
+    def _begun(self, node: Looks, board: Board) -> list[frozenset[int]]:
+        """Return the steps from a node of which a board shows a moment."""
+        changed, unclear = _unlike(node, board), board.changing()
+        begun = [step for _, step in steps_of(self._task, self._puzzle, node) if changed <= step]
+        if node == self._node:
+            return begun
+        # One step may end while the next begins, but may not be made in the same frame.
+        seen = self._frames or changed <= unclear
+        return [step for step in begun if seen and (changed != step or unclear)]
+
+    def _left(self, board: Board) -> list[Looks]:
+        """Return the boards of steps that had arrived at a place which is empty again: the next step may have begun."""
+        begun = self._begun(self._node, board) if self._task.gradual else []
+        if not begun or max(_shares(self._node, board, begun)) == _ARRIVED:
+            return []
+        return [new for new, step in steps_of(self._task, self._puzzle, self._node) if step in self._arrived]
+
     def _reach(self, node: Looks) -> str | None:
-        """End a step, or stay; return the reason code if what moved was not seen in half of the frames of the step."""
-        wrong = None
-        if self._task.gradual and node != self._node:
-            wrong = "teleport" if not self._frames else "vanished_on_the_way" if 2 * self._lost > self._frames else None
+        """End a step, or stay; return the reason code if what moved was not seen on its way, or went back."""
+        wrong = self._wrong_way(node) if self._task.gradual else None
         self._node = node
         self._rest()
         return wrong
+
+    def _wrong_way(self, node: Looks) -> str | None:
+        if node == self._node:
+            return self._task.misstep(self._puzzle, node, set()) if self._arrived else None
+        if not self._frames:
+            return "teleport"
+        if 2 * self._lost > self._frames:
+            self._spare -= self._lost
+        return "vanished_on_the_way" if self._lost == self._frames or self._spare < 0 else None
 
     def _pass_on(self, node: Looks, board: Board, begun: Sequence[frozenset[int]]) -> str | None:
         """End a step in a frame that shows the next one; return the reason code if a whole step is skipped."""
@@ -189,7 +216,7 @@ def _shares(node: Looks, board: Board, steps: Sequence[frozenset[int]]) -> list[
     """Return about how much of some steps is made, which take a look 1 to a place that has another look in a node."""
     empty = {i for i, look in enumerate(board.looks) if not look} - board.changing()
     filled = {i for i, look in enumerate(node) if look}
-    return [0.75 if step - filled - empty else 0.5 if step & filled & empty else 0.25 for step in steps]
+    return [_ARRIVED if step - filled - empty else 0.5 if step & filled & empty else 0.25 for step in steps]
 
 
 def _coming(places: set[int]) -> tuple[tuple[int, int, float], ...]:
