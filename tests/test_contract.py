@@ -57,7 +57,7 @@ def test_no_contract_video_is_lost() -> None:
 # What models and lazy programs do most, besides the ground truth.
 COMMON = ("blended", "still", "crossfade", "wipe_right", "cut_half_way", "reversed")
 # A task meets one of so many of the videos that are made for every task.
-PARTS = 10
+PARTS = 6
 
 
 def shared_out(name: str) -> list[str]:
@@ -72,7 +72,7 @@ def shared_out(name: str) -> list[str]:
 def test_right_videos_pass_and_cheap_videos_fail(name: str, difficulty: int) -> None:
     """`make audit` tries every video at every difficulty; here, they are shared out.
 
-    At one difficulty, a task meets all its own videos and a tenth of those of all tasks. At each other one, it meets
+    At one difficulty, a task meets all its own videos and a sixth of those of all tasks. At each other one, it meets
     the ground truth, one video in mode hold, and at difficulty 3 one of the commonest cheats.
     """
     task, turn = TASKS[name], list(TASKS).index(name)
