@@ -1,9 +1,9 @@
-"""Pass rates of the small model beside the baselines, as the table of the README.
+"""Pass rates of the small model beside the baselines: the table of the README with fewer questions, on a CPU.
 
     python -m benchmarks.results WORK --count 20 --workers 2
 
 The questions have difficulty 1 and 2 and mode solve. They are among those of `training/evaluate.py`, so the model was
-not trained on their puzzles. A video takes about four seconds on one CPU core. Rerun the command to resume.
+not trained on their puzzles. A video takes about three seconds on one CPU core. Rerun the command to resume.
 """
 
 from __future__ import annotations

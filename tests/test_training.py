@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,11 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
     lines[1]["base"] = evaluate.NAME
     (tmp_path / "losses.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "went on from those\nweights (`train.py transformer --start`)" in evaluate.card(tmp_path)
+
+
+def test_the_demo_shows_the_tasks_that_the_model_was_trained_on() -> None:
+    demo = (ROOT / "setup" / "demo.sh").read_text()
+    assert sorted(re.findall(r"--task (\w+)", demo)) == sorted(videos.TRAINED_TASKS)
 
 
 def test_an_adapter_from_questions_to_a_video(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class _Follower:
     def __init__(self, task: RuledCells[Any], puzzle: Any, frames: int) -> None:
         self._task, self._puzzle, self._node = task, puzzle, task.start(puzzle)
         self._longest = max(_BRIEF, round(_BRIEF_SHARE * frames))
-        # So many frames of the whole video may be lost in steps of which most is lost.
+        # Lost frames that are still excused in steps whose frames are mostly lost, in the whole video.
         self._spare = self._longest + _COVERED
         self._rest()
 
@@ -168,7 +168,9 @@ class _Follower:
         return wrong
 
     def _wrong_way(self, node: Looks) -> str | None:
+        """Return the reason code if what moved went back, or was not seen on its way to a node."""
         if node == self._node:
+            # A step back is no legal step, whatever places it changes.
             return self._task.misstep(self._puzzle, node, set()) if self._arrived else None
         if not self._frames:
             return "teleport"
